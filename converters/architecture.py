@@ -1,0 +1,197 @@
+"""What an EfficientDet consists of: backbone blocks, pyramid nodes, and every tensor by name.
+
+Names are effdet's (PyPI `effdet`, `create_model('tf_efficientdet_d0').state_dict()`); all checkpoint
+readers map to them and `network.py` reads them. Convolution kernels are [out, in/groups, h, w].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edge_edet.variants import Variant
+
+BATCH_NORM_EPSILON = 1e-3
+FUSION_EPSILON = 1e-4  # google/automl efficientdet_arch.py, fuse_features "fastattn"
+
+# EfficientNet-B0, arXiv 1905.11946 Table 1: repeats, kernel, stride, expansion, channels.
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_STEM_CHANNELS = 32
+FEATURE_STAGES = {3: 2, 4: 4, 5: 6}  # pyramid level -> the stage whose last block gives it
+
+
+@dataclass(frozen=True)
+class Block:
+    """One MBConv block; name is its prefix in a checkpoint."""
+
+    name: str
+    stage: int
+    kernel: int
+    stride: int
+    expansion: int
+    in_channels: int
+    out_channels: int
+    se_channels: int  # 0: no squeeze-and-excitation
+
+    @property
+    def mid_channels(self) -> int:
+        return self.in_channels * self.expansion
+
+    @property
+    def residual(self) -> bool:
+        return self.stride == 1 and self.in_channels == self.out_channels
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """One BiFPN node of one cell: which features it fuses and at which level it lives.
+
+    inputs are offsets into the cell's feature list: 0..L-1 are the cell's inputs (P3 up), L.. its
+    own nodes in order.
+    """
+
+    level: int
+    inputs: tuple[int, ...]
+
+
+def _round_channels(channels: int, width: float) -> int:
+    """EfficientNet's round_filters: to a multiple of 8, never more than 10 % down."""
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+def stem_channels(variant: Variant) -> int:
+    return _STEM_CHANNELS if variant.lite else _round_channels(_STEM_CHANNELS, variant.width)
+
+
+def backbone_blocks(variant: Variant) -> list[Block]:
+    """The MBConv blocks in order. Lite variants keep the first and last stage's depth."""
+    blocks = []
+    channels = stem_channels(variant)
+    for stage, (repeats, kernel, stride, expansion, out) in enumerate(_STAGES):
+        fixed_depth = variant.lite and stage in (0, len(_STAGES) - 1)
+        depth = repeats if fixed_depth else math.ceil(repeats * variant.depth)
+        out = _round_channels(out, variant.width)
+        for index in range(depth):
+            blocks.append(
+                Block(
+                    name=f"backbone.blocks.{stage}.{index}",
+                    stage=stage,
+                    kernel=kernel,
+                    stride=stride if index == 0 else 1,
+                    expansion=expansion,
+                    in_channels=channels,
+                    out_channels=out,
+                    se_channels=0 if variant.lite else max(1, int(channels * 0.25)),
+                )
+            )
+            channels = out
+    return blocks
+
+
+def feature_channels(variant: Variant) -> dict[int, int]:
+    """Channels of C3, C4 and C5."""
+    last = {block.stage: block.out_channels for block in backbone_blocks(variant)}
+    return {level: last[stage] for level, stage in FEATURE_STAGES.items()}
+
+
+def bifpn_nodes(variant: Variant) -> list[Fusion]:
+    """The nodes of one BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper)."""
+    low, high = variant.min_level, variant.max_level
+    count = high - low + 1
+    latest = {level: level - low for level in range(low, high + 1)}
+    nodes: list[Fusion] = []
+    for level in range(high - 1, low - 1, -1):
+        nodes.append(Fusion(level, (level - low, latest[level + 1])))
+        latest[level] = count + len(nodes) - 1
+    for level in range(low + 1, high + 1):
+        own = (level - low,) if level == high else (level - low, latest[level])
+        nodes.append(Fusion(level, (*own, latest[level - 1])))
+        latest[level] = count + len(nodes) - 1
+    return nodes
+
+
+def _batch_norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
+    parts = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.{part}": (channels,) for part in parts}
+
+
+def _conv(name: str, shape: tuple[int, ...], bias: bool = False) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": shape} | ({f"{name}.bias": shape[:1]} if bias else {})
+
+
+def _block_shapes(block: Block) -> dict[str, tuple[int, ...]]:
+    name, mid, out = block.name, block.mid_channels, block.out_channels
+    shapes: dict[str, tuple[int, ...]] = {}
+    norm = 1
+    if block.expansion != 1:
+        shapes |= _conv(f"{name}.conv_pw", (mid, block.in_channels, 1, 1))
+        shapes |= _batch_norm(f"{name}.bn1", mid)
+        norm = 2
+    shapes |= _conv(f"{name}.conv_dw", (mid, 1, block.kernel, block.kernel))
+    shapes |= _batch_norm(f"{name}.bn{norm}", mid)
+    if block.se_channels:
+        shapes |= _conv(f"{name}.se.conv_reduce", (block.se_channels, mid, 1, 1), bias=True)
+        shapes |= _conv(f"{name}.se.conv_expand", (mid, block.se_channels, 1, 1), bias=True)
+    project = "conv_pw" if block.expansion == 1 else "conv_pwl"
+    shapes |= _conv(f"{name}.{project}", (out, mid, 1, 1))
+    return shapes | _batch_norm(f"{name}.bn{norm + 1}", out)
+
+
+def _separable(name: str, channels: int, out: int) -> dict[str, tuple[int, ...]]:
+    return _conv(f"{name}.conv_dw", (channels, 1, 3, 3)) | _conv(
+        f"{name}.conv_pw", (out, channels, 1, 1), bias=True
+    )
+
+
+def _resample(name: str, channels: int, out: int) -> dict[str, tuple[int, ...]]:
+    return _conv(f"{name}.conv.conv", (out, channels, 1, 1), bias=True) | _batch_norm(
+        f"{name}.conv.bn", out
+    )
+
+
+def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
+    """Every tensor that a checkpoint of this variant holds: name -> shape, in network order."""
+    width, features = variant.fpn_channels, feature_channels(variant)
+    shapes = _conv("backbone.conv_stem", (stem_channels(variant), 3, 3, 3))
+    shapes |= _batch_norm("backbone.bn1", stem_channels(variant))
+    for block in backbone_blocks(variant):
+        shapes |= _block_shapes(block)
+    shapes |= _resample("fpn.resample.3", features[5], width)
+    for cell in range(variant.fpn_repeats):
+        for index, node in enumerate(bifpn_nodes(variant)):
+            name = f"fpn.cell.{cell}.fnode.{index}"
+            if variant.fusion != "sum":
+                shapes[f"{name}.combine.edge_weights"] = (len(node.inputs),)
+            for offset in node.inputs:
+                level = variant.min_level + offset
+                if cell == 0 and level in features and features[level] != width:
+                    resample = f"{name}.combine.resample.{offset}"
+                    shapes |= _resample(resample, features[level], width)
+            shapes |= _separable(f"{name}.after_combine.conv", width, width)
+            shapes |= _batch_norm(f"{name}.after_combine.conv.bn", width)
+    for net, outputs in (("class_net", variant.num_classes), ("box_net", 4)):
+        for repeat in range(variant.head_repeats):
+            shapes |= _separable(f"{net}.conv_rep.{repeat}", width, width)
+            for level in range(len(variant.levels)):
+                shapes |= _batch_norm(f"{net}.bn_rep.{repeat}.{level}.bn", width)
+        shapes |= _separable(f"{net}.predict", width, variant.anchors_per_position * outputs)
+    return shapes
+
+
+def count_parameters(variant: Variant) -> int:
+    """Trainable parameters: everything but the running statistics."""
+    return sum(
+        math.prod(shape)
+        for name, shape in parameter_shapes(variant).items()
+        if not name.endswith(("running_mean", "running_var"))
+    )

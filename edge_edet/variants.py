@@ -1,0 +1,132 @@
+"""The published EfficientDet variants, one literal row each.
+
+Build from this table, not from the paper's scaling equations: these do not give the published
+models (R at D5 and D7, W almost everywhere).
+
+Sources: hparams of google/automl efficientdet (hparams_config.py, `efficientdet_model_param_dict`
+and `efficientdet_lite_param_dict`), which arXiv 1911.09070v7 Table 1 repeats rounded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from edge_edet.errors import InputError
+
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "VARIANTS", "Variant", "get_variant"]
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 0-255, RGB; hparams_config.py mean_rgb
+IMAGENET_STD = (58.395, 57.12, 57.375)  # 0-255, RGB; hparams_config.py stddev_rgb
+ASPECTS_EFFDET = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # (x, y) factors, effdet model_config.py
+OCTAVES = 3
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The hyperparameters of one detector: everything that its graph and its anchors depend on.
+
+    width and depth are EfficientNet's compound coefficients; aspect_ratios are (x, y) factors;
+    mean and std are per RGB channel on the 0-255 scale.
+    """
+
+    name: str
+    image_size: int
+    width: float
+    depth: float
+    fpn_channels: int
+    fpn_repeats: int
+    head_repeats: int
+    fusion: str  # "fast" | "softmax" | "sum"
+    max_level: int
+    anchor_scale: float
+    lite: bool  # relu6, no squeeze-and-excitation, stem and head not scaled
+    source: str
+    min_level: int = 3
+    feature_network: str = "bifpn"
+    aspect_ratios: tuple[tuple[float, float], ...] = ASPECTS_EFFDET
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    num_classes: int = 90
+    pool_padding: str = "ignore"  # "ignore": padding never wins the max pool; "zero": it counts as 0
+    pad_rgb: tuple[int, int, int] = (124, 116, 104)  # colour right of and below the resized picture
+
+    @property
+    def activation(self) -> str:
+        return "relu6" if self.lite else "swish"
+
+    @property
+    def levels(self) -> range:
+        return range(self.min_level, self.max_level + 1)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return tuple(2**level for level in self.levels)
+
+    @property
+    def feature_sizes(self) -> tuple[int, ...]:
+        """Height (and width) of each pyramid level, P3 first; SAME padding rounds up."""
+        return tuple(math.ceil(self.image_size / stride) for stride in self.strides)
+
+    @property
+    def anchors_per_position(self) -> int:
+        return OCTAVES * len(self.aspect_ratios)
+
+    @property
+    def num_anchors(self) -> int:
+        return self.anchors_per_position * sum(size * size for size in self.feature_sizes)
+
+    def replace(self, **changes: object) -> Variant:
+        """A copy with the named fields changed."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+_PAPER = "arXiv 1911.09070v7 Table 1; google/automl efficientdet/hparams_config.py"
+_LITE = "google/automl efficientdet/hparams_config.py, efficientdet_lite_param_dict"
+
+
+def _d(*row: object, **changes: object) -> Variant:
+    return Variant(*row, lite=False, source=_PAPER, **changes)  # type: ignore[arg-type, misc]
+
+
+def _lite(*row: object) -> Variant:
+    changes: dict[str, object] = {
+        "mean": (127.0,) * 3,
+        "std": (128.0,) * 3,
+        "pad_rgb": (127,) * 3,
+    }
+    return Variant(*row, lite=True, source=_LITE, **changes)  # type: ignore[arg-type, misc]
+
+
+# fmt: off
+VARIANTS: dict[str, Variant] = {v.name: v for v in (
+    #      name     size  width depth  W    D  head fusion  top scale
+    _d(   "d0",     512,  1.0,  1.0,   64,  3, 3, "fast",   7,  4.0),
+    _d(   "d1",     640,  1.0,  1.1,   88,  4, 3, "fast",   7,  4.0),
+    _d(   "d2",     768,  1.1,  1.2,  112,  5, 3, "fast",   7,  4.0),
+    _d(   "d3",     896,  1.2,  1.4,  160,  6, 4, "fast",   7,  4.0),
+    _d(   "d4",    1024,  1.4,  1.8,  224,  7, 4, "fast",   7,  4.0),
+    _d(   "d5",    1280,  1.6,  2.2,  288,  7, 4, "fast",   7,  4.0),
+    _d(   "d6",    1280,  1.8,  2.6,  384,  8, 5, "sum",    7,  4.0),
+    _d(   "d7",    1536,  1.8,  2.6,  384,  8, 5, "sum",    7,  5.0),  # the same network as d6
+    _d(   "d7x",   1536,  2.0,  3.1,  384,  8, 5, "sum",    8,  4.0),  # six levels
+    _lite("lite0",  320,  1.0,  1.0,   64,  3, 3, "sum",    7,  3.0),
+    _lite("lite1",  384,  1.0,  1.1,   88,  4, 3, "sum",    7,  3.0),
+    _lite("lite2",  448,  1.1,  1.2,  112,  5, 3, "sum",    7,  3.0),
+    _lite("lite3",  512,  1.2,  1.4,  160,  6, 4, "sum",    7,  4.0),
+    _lite("lite3x", 640,  1.2,  1.4,  200,  6, 4, "sum",    7,  3.0),
+    _lite("lite4",  640,  1.4,  1.8,  224,  7, 4, "sum",    7,  4.0),
+)}
+# fmt: on
+
+
+def get_variant(name: str) -> Variant:
+    """The variant of that name. Raises InputError that lists the known ones."""
+    try:
+        return VARIANTS[name]
+    except KeyError:
+        known = ", ".join(VARIANTS)
+        raise InputError(
+            f"unknown variant {name!r}: known are {known}; list them with 'edge-edet variants'"
+        ) from None
