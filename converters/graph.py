@@ -1,0 +1,97 @@
+"""The float network as data: a list of nodes in execution order, each naming its one output tensor.
+
+Shapes are NHWC with batch 1. Convolution weights are float32, batch norm already folded in:
+`conv` [out, h, w, in], `depthwise` [1, h, w, channels], biases [out].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.errors import InputError
+from edge_edet.variants import Variant
+
+Array = npt.NDArray[np.float32]
+
+# op: what it computes, and its attributes
+OPS = {
+    "normalize": "input minus the per-channel mean (the scale is in the stem): mean",
+    "conv": "2-D convolution, SAME padding: stride, activation",
+    "depthwise": "depthwise convolution, SAME padding: stride, activation",
+    "add": "sum of two tensors: activation",
+    "mul": "product of two tensors, the second may be [1, 1, 1, C]",
+    "scale": "product with a positive constant: factor",
+    "swish": "x * sigmoid(x)",
+    "sigmoid": "logistic function",
+    "mean": "mean over height and width, dimensions kept",
+    "maxpool": "3x3 stride 2 max pool, SAME: padding 'ignore' or 'zero'",
+    "resize": "nearest neighbour to the output's size",
+    "reshape": "same elements, new shape",
+    "concat": "along axis 1",
+}
+
+
+@dataclass
+class Node:
+    """One operation. `name` is also the name of its output tensor and its place in the network."""
+
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    weight_shape: tuple[int, ...] | None = None
+    weight: Array | None = None
+    bias: Array | None = None
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def activation(self) -> str:
+        """The activation fused into this node: "none" or "relu6"."""
+        return str(self.attrs.get("activation", "none"))
+
+
+@dataclass
+class Graph:
+    """Nodes in execution order from the tensor `input_name` to `outputs` (role -> tensor)."""
+
+    variant: Variant
+    input_name: str
+    nodes: list[Node]
+    outputs: dict[str, str]
+
+    def node(self, name: str) -> Node:
+        """The node of that name. Raises InputError where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise InputError(f"the network has no tensor {name!r}")
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        size = self.variant.image_size
+        return (1, size, size, 3)
+
+    def consumers(self) -> dict[str, list[Node]]:
+        """Tensor name -> the nodes that read it."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in node.inputs:
+                found.setdefault(name, []).append(node)
+        return found
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds of all convolutions at the variant's image size."""
+        return sum(node_multiply_adds(node) for node in self.nodes)
+
+
+def node_multiply_adds(node: Node) -> int:
+    """Multiply-adds of one node: output positions times kernel size; 0 for all but convolutions."""
+    if node.weight_shape is None:
+        return 0
+    height, width = node.shape[1:3]
+    return height * width * math.prod(node.weight_shape)

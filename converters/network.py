@@ -1,0 +1,246 @@
+"""Builds the float EfficientDet of a variant as a `Graph`, batch norm folded into the convolutions.
+
+Source of the wiring: arXiv 1911.09070v7 section 3-4 and google/automl efficientdet
+(tf2/efficientdet_keras.py, backbone/efficientnet_model.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from edge_edet.converters.architecture import (
+    BATCH_NORM_EPSILON,
+    FEATURE_STAGES,
+    FUSION_EPSILON,
+    Block,
+    backbone_blocks,
+    bifpn_nodes,
+    stem_channels,
+)
+from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.errors import CheckpointError
+from edge_edet.variants import Variant
+
+IMAGE, BOX_CODES, CLASS_LOGITS = "image", "box_codes", "class_logits"
+Weights = Mapping[str, Array]
+
+
+def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
+    """The float graph from uint8 RGB `image` [1, S, S, 3] to `box_codes` and `class_logits`.
+
+    Without weights the graph has shapes only: enough to count, not to run. Outputs are
+    [1, N, 4] and [1, N, num_classes], see docs/manifest.md.
+    """
+    return _Builder(variant, weights).build()
+
+
+class _Builder:
+    def __init__(self, variant: Variant, weights: Weights | None):
+        self.variant = variant
+        self.weights = weights
+        self.nodes: list[Node] = []
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def build(self) -> Graph:
+        size = self.variant.image_size
+        self.shapes[IMAGE] = (1, size, size, 3)
+        features = self.bifpn(self.backbone())
+        outputs = {
+            "boxes": self.head("box_net", BOX_CODES, features, 4),
+            "classes": self.head("class_net", CLASS_LOGITS, features, self.variant.num_classes),
+        }
+        return Graph(self.variant, IMAGE, self.nodes, outputs)
+
+    # --- primitives -------------------------------------------------------------------------
+
+    def emit(self, op: str, name: str, inputs: tuple[str, ...], shape: tuple[int, ...],
+             weight_shape: tuple[int, ...] | None = None, weight: Array | None = None,
+             bias: Array | None = None, **attrs: object) -> str:  # fmt: skip
+        self.nodes.append(Node(op, name, inputs, shape, weight_shape, weight, bias, attrs))
+        self.shapes[name] = shape
+        return name
+
+    def batch_norm(self, name: str) -> tuple[Array, Array]:
+        """The scale and shift that a folded batch norm is."""
+        assert self.weights is not None
+        w = self.weights
+        scale = w[f"{name}.weight"] / np.sqrt(w[f"{name}.running_var"] + BATCH_NORM_EPSILON)
+        return scale, w[f"{name}.bias"] - w[f"{name}.running_mean"] * scale
+
+    def conv(self, x: str, name: str, param: str, out: int, kernel: int = 1, stride: int = 1,
+             norm: str | None = None, activation: str = "none", depthwise: bool = False) -> str:  # fmt: skip
+        """A convolution with its bias and folded batch norm; swish becomes its own node."""
+        _, height, width, channels = self.shapes[x]
+        shape = (1, math.ceil(height / stride), math.ceil(width / stride), out)
+        inner = (1, kernel, kernel, out) if depthwise else (out, kernel, kernel, channels)
+        weight = bias = None
+        if self.weights is not None:
+            raw = self.weights[f"{param}.weight"]  # [out, in/groups, h, w]
+            weight = np.ascontiguousarray(raw.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1)))
+            bias = self.weights.get(f"{param}.bias", np.zeros(out, np.float32))
+            if norm is not None:
+                scale, shift = self.batch_norm(norm)
+                weight = weight * (scale if depthwise else scale[:, None, None, None])
+                bias = bias * scale + shift
+            if param == "backbone.conv_stem":
+                weight = weight / np.asarray(self.variant.std, np.float32)
+            weight, bias = weight.astype(np.float32), bias.astype(np.float32)
+        op = "depthwise" if depthwise else "conv"
+        fused = activation if activation == "relu6" else "none"
+        y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused)
+        return self.emit("swish", f"{name}/swish", (y,), shape) if activation == "swish" else y
+
+    def separable(self, x: str, name: str, param: str, out: int,
+                  norm: str | None = None, activation: str = "none") -> str:  # fmt: skip
+        channels = self.shapes[x][3]
+        y = self.conv(x, f"{name}/conv_dw", f"{param}.conv_dw", channels, 3, depthwise=True)
+        return self.conv(y, f"{name}/conv_pw", f"{param}.conv_pw", out, 1, 1, norm, activation)
+
+    # --- backbone ---------------------------------------------------------------------------
+
+    def backbone(self) -> dict[int, str]:
+        """Level -> tensor of C3, C4, C5."""
+        v = self.variant
+        x = self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=v.mean)
+        x = self.conv(x, "backbone/conv_stem", "backbone.conv_stem", stem_channels(v), 3, 2,
+                      "backbone.bn1", v.activation)  # fmt: skip
+        last_of_stage = {}
+        for block in backbone_blocks(v):
+            x = last_of_stage[block.stage] = self.block(x, block)
+        return {level: last_of_stage[stage] for level, stage in FEATURE_STAGES.items()}
+
+    def block(self, x: str, block: Block) -> str:
+        param, act = block.name, self.variant.activation
+        name = param.replace(".", "/", 1)
+        y, norm = x, 1
+        if block.expansion != 1:
+            y = self.conv(y, f"{name}/conv_pw", f"{param}.conv_pw", block.mid_channels,
+                          norm=f"{param}.bn1", activation=act)  # fmt: skip
+            norm = 2
+        y = self.conv(y, f"{name}/conv_dw", f"{param}.conv_dw", block.mid_channels, block.kernel,
+                      block.stride, f"{param}.bn{norm}", act, depthwise=True)  # fmt: skip
+        if block.se_channels:
+            y = self.squeeze_excite(y, f"{name}/se", f"{param}.se", block)
+        project = "conv_pw" if block.expansion == 1 else "conv_pwl"
+        y = self.conv(y, f"{name}/{project}", f"{param}.{project}", block.out_channels,
+                      norm=f"{param}.bn{norm + 1}")  # fmt: skip
+        if block.residual:
+            y = self.emit("add", f"{name}/add", (x, y), self.shapes[y])
+        return y
+
+    def squeeze_excite(self, x: str, name: str, param: str, block: Block) -> str:
+        gate = self.emit("mean", f"{name}/mean", (x,), (1, 1, 1, block.mid_channels))
+        gate = self.conv(gate, f"{name}/conv_reduce", f"{param}.conv_reduce", block.se_channels,
+                         activation="swish")  # fmt: skip
+        gate = self.conv(gate, f"{name}/conv_expand", f"{param}.conv_expand", block.mid_channels)
+        gate = self.emit("sigmoid", f"{name}/gate", (gate,), self.shapes[gate])
+        return self.emit("mul", f"{name}/mul", (x, gate), self.shapes[x])
+
+    # --- feature network --------------------------------------------------------------------
+
+    def bifpn(self, features: dict[int, str]) -> list[str]:
+        """P3 up to the highest level."""
+        v = self.variant
+        inputs = [features[level] for level in sorted(features)]
+        for level in v.levels:
+            if level > max(FEATURE_STAGES):
+                x = inputs[-1]
+                if level == max(FEATURE_STAGES) + 1:
+                    x = self.project(x, "fpn/resample.3", "fpn.resample.3")
+                inputs.append(self.pool(x, f"fpn/p{level}", self.size(level)))
+        for cell in range(v.fpn_repeats):
+            tensors = list(inputs)
+            nodes = bifpn_nodes(v)
+            for index, node in enumerate(nodes):
+                tensors.append(self.fuse(cell, index, node.level, node.inputs, tensors))
+            count = len(inputs)
+            newest = {node.level: count + index for index, node in enumerate(nodes)}
+            inputs = [tensors[newest[level]] for level in v.levels]
+        return inputs
+
+    def size(self, level: int) -> int:
+        return self.variant.feature_sizes[level - self.variant.min_level]
+
+    def project(self, x: str, name: str, param: str) -> str:
+        """1x1 convolution and batch norm to the pyramid's width."""
+        width = self.variant.fpn_channels
+        return self.conv(x, f"{name}/conv", f"{param}.conv.conv", width, norm=f"{param}.conv.bn")
+
+    def pool(self, x: str, name: str, size: int) -> str:
+        channels = self.shapes[x][3]
+        padding = self.variant.pool_padding
+        return self.emit("maxpool", name, (x,), (1, size, size, channels), padding=padding)
+
+    def fuse(self, cell: int, index: int, level: int, offsets: tuple[int, ...],
+             tensors: list[str]) -> str:  # fmt: skip
+        """Resample the inputs, weigh and add them, activate, separable convolution."""
+        v, name, param = (
+            self.variant,
+            f"fpn/cell.{cell}/fnode.{index}",
+            f"fpn.cell.{cell}.fnode.{index}",
+        )
+        size, width = self.size(level), v.fpn_channels
+        total: str | None = None
+        factors = self.fusion_factors(f"{param}.combine.edge_weights", len(offsets))
+        kept = [(offset, factor) for offset, factor in zip(offsets, factors, strict=True) if factor]
+        for position, (offset, factor) in enumerate(kept):
+            x, place = tensors[offset], f"{name}/in.{offset}"
+            if self.shapes[x][3] != width:
+                x = self.project(x, place, f"{param}.combine.resample.{offset}")
+            if self.shapes[x][1] > size:
+                x = self.pool(x, f"{place}/pool", size)
+            if factor != 1.0:  # before upsampling: a quarter of the elements
+                x = self.emit("scale", f"{place}/scale", (x,), self.shapes[x], factor=factor)
+            if self.shapes[x][1] < size:
+                x = self.emit("resize", f"{place}/resize", (x,), (1, size, size, width))
+            if total is None:
+                total = x
+            else:
+                last = position == len(kept) - 1
+                fused = v.activation if last and v.activation == "relu6" else "none"
+                suffix = "sum" if last else f"sum.{position}"
+                total = self.emit("add", f"{name}/{suffix}", (total, x), self.shapes[x],
+                                  activation=fused)  # fmt: skip
+        if total is None:
+            raise CheckpointError(
+                f"{param}.combine.edge_weights are all zero or negative: the node would have no "
+                "input; check the checkpoint"
+            )
+        if v.activation == "swish":
+            total = self.emit("swish", f"{name}/swish", (total,), self.shapes[total])
+        conv = f"{param}.after_combine.conv"
+        return self.separable(total, name, conv, width, f"{conv}.bn")
+
+    def fusion_factors(self, param: str, count: int) -> list[float]:
+        """The constants that the fusion weights come down to (section 3.3 of the paper)."""
+        if self.variant.fusion == "sum" or self.weights is None:
+            return [1.0 if self.variant.fusion == "sum" else 0.5] * count
+        raw = self.weights[param].astype(np.float64)
+        if self.variant.fusion == "softmax":
+            exp = np.exp(raw - raw.max())
+            return [float(value) for value in exp / exp.sum()]
+        positive = np.maximum(raw, 0)
+        return [float(value) for value in positive / (positive.sum() + FUSION_EPSILON)]
+
+    # --- heads ------------------------------------------------------------------------------
+
+    def head(self, net: str, output: str, features: list[str], values: int) -> str:
+        """Shared separable convolutions, batch norm per level; one tensor over all levels."""
+        v = self.variant
+        parts = []
+        for position, (level, x) in enumerate(zip(v.levels, features, strict=True)):
+            place = f"{net}/p{level}"
+            for repeat in range(v.head_repeats):
+                x = self.separable(
+                    x, f"{place}/conv_rep.{repeat}", f"{net}.conv_rep.{repeat}", v.fpn_channels,
+                    f"{net}.bn_rep.{repeat}.{position}.bn", v.activation,
+                )  # fmt: skip
+            x = self.separable(
+                x, f"{place}/predict", f"{net}.predict", v.anchors_per_position * values
+            )
+            anchors = self.size(level) ** 2 * v.anchors_per_position
+            parts.append(self.emit("reshape", f"{place}/rows", (x,), (1, anchors, values)))
+        return self.emit("concat", output, tuple(parts), (1, v.num_anchors, values))

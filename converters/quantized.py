@@ -1,0 +1,87 @@
+"""A quantization of a graph: what every tensor's integers mean. Made by recipes, read by writers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Array
+
+INT8_MIN, INT8_MAX = -128, 127
+
+
+@dataclass(frozen=True)
+class Affine:
+    """real = scale * (q - zero_point) with q in [-128, 127]."""
+
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def from_range(cls, low: float, high: float) -> Affine:
+        """The int8 grid that covers [low, high] and has an exact zero."""
+        low, high = min(low, 0.0), max(high, 0.0)
+        scale = float(np.float32(max(high - low, 1e-6) / (INT8_MAX - INT8_MIN)))
+        zero_point = round(INT8_MIN - low / scale)
+        return cls(scale, int(np.clip(zero_point, INT8_MIN, INT8_MAX)))
+
+    @property
+    def low(self) -> float:
+        return self.scale * (INT8_MIN - self.zero_point)
+
+    @property
+    def high(self) -> float:
+        return self.scale * (INT8_MAX - self.zero_point)
+
+    def quantize(self, values: Array) -> npt.NDArray[np.int8]:
+        q = np.rint(values / np.float32(self.scale)) + self.zero_point
+        return np.clip(q, INT8_MIN, INT8_MAX).astype(np.int8)
+
+    def dequantize(self, q: npt.NDArray[np.int8]) -> Array:
+        return (q.astype(np.float32) - self.zero_point) * np.float32(self.scale)
+
+
+SIGMOID = Affine(1 / 256, INT8_MIN)  # fixed by the TFLite quantization spec for LOGISTIC
+
+
+@dataclass(frozen=True)
+class QuantizedWeight:
+    """Per-channel symmetric int8 weights in [-127, 127]; scale has one entry per output channel."""
+
+    values: npt.NDArray[np.int8]
+    scale: Array
+    channel_axis: int
+
+    def dequantize(self) -> Array:
+        shape = [1] * self.values.ndim
+        shape[self.channel_axis] = -1
+        return self.values.astype(np.float32) * self.scale.reshape(shape)
+
+
+@dataclass
+class Quantized:
+    """activations: tensor -> grid; weights: node -> integers; biases: node -> float32 bias."""
+
+    activations: dict[str, Affine]
+    weights: dict[str, QuantizedWeight]
+    biases: dict[str, Array] = field(default_factory=dict)
+
+
+def channel_axis(op: str) -> int:
+    """Where the output channels are in a convolution's weight."""
+    return 3 if op == "depthwise" else 0
+
+
+def quantize_weight(weight: Array, op: str, scale: Array | None = None) -> QuantizedWeight:
+    """Rounds to the nearest of [-127, 127], per output channel, by absolute maximum or by scale."""
+    axis = channel_axis(op)
+    if scale is None:
+        other = tuple(i for i in range(weight.ndim) if i != axis)
+        scale = (np.abs(weight).max(axis=other) / 127).astype(np.float32)
+    scale = np.maximum(scale, np.float32(1e-9))
+    shape = [1] * weight.ndim
+    shape[axis] = -1
+    values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127).astype(np.int8)
+    return QuantizedWeight(values, scale, axis)

@@ -1,0 +1,297 @@
+"""Writes a graph as `.tflite` in one of four precisions.
+
+fp32; fp16 (weights stored as float16, widened at load); int8-dynamic (int8 weights, float
+activations); int8 (every operator integer). uint8 RGB in, `box_codes` and `class_logits` out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.quantized import (
+    INT8_MAX,
+    INT8_MIN,
+    SIGMOID,
+    Affine,
+    Quantized,
+    QuantizedWeight,
+    quantize_weight,
+)
+from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
+
+PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
+Op = schema.BuiltinOperator
+_ACTIVATIONS = {
+    "none": schema.ActivationFunctionType.NONE,
+    "relu6": schema.ActivationFunctionType.RELU6,
+}
+
+
+def input_zero_point(graph: Graph) -> int:
+    """The grey level that the integer graph takes as zero.
+
+    The mean itself is folded into the stem's bias, so it is exact but for the one padded row and
+    column of the stem, which see this grey instead of the mean colour.
+    """
+    return round(float(np.mean(graph.variant.mean)))
+
+
+def input_affine(graph: Graph) -> Affine:
+    """The stem's int8 input: one step is one grey level."""
+    return Affine(1.0, input_zero_point(graph) + INT8_MIN)
+
+
+class TfliteLowering:
+    """Lowers a graph operator by operator into a TfliteWriter.
+
+    `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
+    graph's own (calibration and inspection); `float_input` feeds the normalized picture directly.
+    """
+
+    def __init__(self, graph: Graph, precision: str, quantized: Quantized | None = None,
+                 extra_outputs: Iterable[str] = (), float_input: bool = False):  # fmt: skip
+        assert precision in PRECISIONS
+        assert (quantized is not None) == (precision == "int8")
+        self.graph, self.precision, self.quantized = graph, precision, quantized
+        self.extra_outputs, self.float_input = tuple(extra_outputs), float_input
+        self.writer = TfliteWriter(f"EfficientDet {graph.variant.name} {precision}, edge-edet")
+        self.index: dict[str, int] = {}
+        self.float_weights: dict[int, int] = {}
+
+    def lower(self) -> TfliteWriter:
+        """All operators and the interface with box codes and class logits."""
+        inputs = self.body()
+        outputs = {self.graph.outputs[role]: 0 for role in ("boxes", "classes")}
+        outputs = {name: self.index[name] for name in (*outputs, *self.extra_outputs)}
+        self.writer.interface(inputs, outputs)
+        return self.writer
+
+    def body(self) -> dict[str, int]:
+        """All operators but no interface; returns the inputs."""
+        image = self.input_tensor()
+        for node in self.graph.nodes:
+            getattr(self, f"op_{node.op}")(node)
+        return {self.graph.input_name: image}
+
+    # --- tensors ----------------------------------------------------------------------------
+
+    @property
+    def integer(self) -> bool:
+        return self.quantized is not None
+
+    def affine(self, name: str) -> Affine:
+        assert self.quantized is not None
+        return self.quantized.activations[name]
+
+    def activation(self, name: str, shape: tuple[int, ...], affine: Affine | None = None) -> int:
+        """The tensor that an operator writes."""
+        if not self.integer:
+            index = self.writer.tensor(name, shape, "float32")
+        else:
+            a = affine or self.affine(name)
+            grid = Quantization((a.scale,), (a.zero_point,))
+            index = self.writer.tensor(name, shape, "int8", grid)
+        self.index[name] = index
+        return index
+
+    def constant(self, name: str, data: npt.NDArray[Any], grid: Quantization | None = None) -> int:
+        return self.writer.tensor(name, data.shape, str(data.dtype), grid, data)
+
+    def input_tensor(self) -> int:
+        name, shape = self.graph.input_name, self.graph.input_shape
+        if self.float_input:
+            self.index[name] = self.writer.tensor(name, shape, "float32")
+        elif self.integer:
+            grid = Quantization((1.0,), (input_zero_point(self.graph),))
+            self.index[name] = self.writer.tensor(name, shape, "uint8", grid)
+        else:
+            self.index[name] = self.writer.tensor(name, shape, "uint8")
+        return self.index[name]
+
+    # --- operators --------------------------------------------------------------------------
+
+    def emit(self, code: int, version: int, node: Node, inputs: list[int], options: Any,
+             affine: Affine | None = None) -> None:  # fmt: skip
+        output = self.activation(node.name, node.shape, affine)
+        self.writer.operator(code, version, inputs, [output], options)
+
+    def op_normalize(self, node: Node) -> None:
+        source = self.index[node.inputs[0]]
+        if self.float_input:
+            self.index[node.name] = source
+        elif self.integer:
+            output = self.activation(node.name, node.shape, input_affine(self.graph))
+            self.writer.operator(Op.QUANTIZE, 2, [source], [output], schema.QuantizeOptionsT())
+        else:
+            widened = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
+            options = schema.CastOptionsT()
+            options.inDataType = schema.TensorType.UINT8
+            options.outDataType = schema.TensorType.FLOAT32
+            self.writer.operator(Op.CAST, 1, [source], [widened], options)
+            shift = self.constant(f"{node.name}/mean", -np.asarray(node.attrs["mean"], np.float32))
+            self.emit(Op.ADD, 1, node, [widened, shift], _with_activation(schema.AddOptionsT()))
+
+    def op_conv(self, node: Node) -> None:
+        options = schema.Conv2DOptionsT()
+        version = {"int8": 3, "int8-dynamic": 5}.get(self.precision, 1)
+        self._convolution(node, Op.CONV_2D, version, options)
+
+    def op_depthwise(self, node: Node) -> None:
+        options = schema.DepthwiseConv2DOptionsT()
+        options.depthMultiplier = 1
+        version = {"int8": 3, "int8-dynamic": 6}.get(self.precision, 1)
+        self._convolution(node, Op.DEPTHWISE_CONV_2D, version, options)
+
+    def _convolution(self, node: Node, code: int, version: int, options: Any) -> None:
+        options.padding = schema.Padding.SAME
+        options.strideW = options.strideH = node.attrs["stride"]
+        options.fusedActivationFunction = _ACTIVATIONS[node.activation]
+        weight, bias = self.weights(node)
+        self.emit(code, version, node, [self.index[node.inputs[0]], weight, bias], options)
+
+    def weights(self, node: Node) -> tuple[int, int]:
+        """The constant tensors of a convolution: weight and bias."""
+        assert node.weight is not None
+        assert node.bias is not None
+        name = f"{node.name}/weight"
+        if self.quantized is not None:
+            return self.integer_weights(node, self.quantized)
+        bias = self.constant(f"{node.name}/bias", node.bias)
+        if self.precision == "fp32":
+            return self.constant(name, node.weight), bias
+        if self.precision == "int8-dynamic":
+            q = quantize_weight(node.weight, node.op)
+            return self.constant(name, q.values, _per_channel(q)), bias
+        half = self.constant(name, node.weight.astype(np.float16))
+        widened = self.writer.tensor(f"{name}/float", node.weight.shape, "float32")
+        self.writer.operator(Op.DEQUANTIZE, 3, [half], [widened], schema.DequantizeOptionsT())
+        return widened, bias
+
+    def integer_weights(self, node: Node, quantized: Quantized) -> tuple[int, int]:
+        assert node.bias is not None
+        q = quantized.weights[node.name]
+        bias = quantized.biases.get(node.name, node.bias).astype(np.float64)
+        source = self.affine(node.inputs[0]) if node.inputs[0] in quantized.activations else None
+        if source is None:  # the stem: its input is grey levels around the zero point
+            source = input_affine(self.graph)
+            bias = bias + stem_shift(self.graph, q)
+        scale = np.float32(source.scale) * q.scale
+        integers = np.clip(np.rint(bias / scale), -(2**31) + 1, 2**31 - 1).astype(np.int32)
+        grid = Quantization(tuple(scale.tolist()), (0,) * scale.size)
+        weight = self.constant(f"{node.name}/weight", q.values, _per_channel(q))
+        return weight, self.constant(f"{node.name}/bias", integers, grid)
+
+    def op_add(self, node: Node) -> None:
+        options = _with_activation(schema.AddOptionsT(), node.activation)
+        inputs = [self.index[name] for name in node.inputs]
+        self.emit(Op.ADD, 2 if self.integer else 1, node, inputs, options)
+
+    def op_mul(self, node: Node) -> None:
+        inputs = [self.index[name] for name in node.inputs]
+        options = _with_activation(schema.MulOptionsT())
+        self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
+
+    def op_scale(self, node: Node) -> None:
+        """A fusion weight. In int8 the output's scale takes it all: the integers stay as they are."""
+        factor = node.attrs["factor"]
+        if self.integer:
+            grid = Quantization((factor / INT8_MAX,), (0,))
+            constant = self.constant(f"{node.name}/factor", np.full(1, INT8_MAX, np.int8), grid)
+        else:
+            constant = self.constant(f"{node.name}/factor", np.full(1, factor, np.float32))
+        inputs = [self.index[node.inputs[0]], constant]
+        options = _with_activation(schema.MulOptionsT())
+        self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
+
+    def op_swish(self, node: Node) -> None:
+        x = self.index[node.inputs[0]]
+        gate = self.activation(f"{node.name}/sigmoid", node.shape, SIGMOID)
+        version = 2 if self.integer else 1
+        self.writer.operator(Op.LOGISTIC, version, [x], [gate])
+        options = _with_activation(schema.MulOptionsT())
+        self.emit(Op.MUL, version, node, [x, gate], options)
+
+    def op_sigmoid(self, node: Node) -> None:
+        version = 2 if self.integer else 1
+        self.emit(Op.LOGISTIC, version, node, [self.index[node.inputs[0]]], None, SIGMOID)
+
+    def op_mean(self, node: Node) -> None:
+        axes = self.constant(f"{node.name}/axes", np.asarray([1, 2], np.int32))
+        options = schema.ReducerOptionsT()
+        options.keepDims = True
+        version = 2 if self.integer else 1
+        self.emit(Op.MEAN, version, node, [self.index[node.inputs[0]], axes], options)
+
+    def op_maxpool(self, node: Node) -> None:
+        options = schema.Pool2DOptionsT()
+        options.strideW = options.strideH = 2
+        options.filterWidth = options.filterHeight = 3
+        options.padding = schema.Padding.SAME
+        x = self.index[node.inputs[0]]
+        if node.attrs["padding"] == "zero":
+            x = self.pad_for_pool(node)
+            options.padding = schema.Padding.VALID
+        self.emit(Op.MAX_POOL_2D, 2 if self.integer else 1, node, [x], options)
+
+    def pad_for_pool(self, node: Node) -> int:
+        """Zeros where SAME padding would ignore the border (zylo117's pooling)."""
+        shape = next(n.shape for n in self.graph.nodes if n.name == node.inputs[0])
+        total = max((node.shape[1] - 1) * 2 + 3 - shape[1], 0)
+        rows = [total // 2, total - total // 2]
+        paddings = self.constant(
+            f"{node.name}/paddings", np.asarray([[0, 0], rows, rows, [0, 0]], np.int32)
+        )
+        padded = (1, shape[1] + total, shape[2] + total, shape[3])
+        affine = self.affine(node.inputs[0]) if self.integer else None
+        output = self.activation(f"{node.name}/pad", padded, affine)
+        inputs = [self.index[node.inputs[0]], paddings]
+        self.writer.operator(Op.PAD, 2, inputs, [output], schema.PadOptionsT())
+        return output
+
+    def op_resize(self, node: Node) -> None:
+        size = self.constant(f"{node.name}/size", np.asarray(node.shape[1:3], np.int32))
+        version = 2 if self.integer else 1
+        options = schema.ResizeNearestNeighborOptionsT()
+        inputs = [self.index[node.inputs[0]], size]
+        self.emit(Op.RESIZE_NEAREST_NEIGHBOR, version, node, inputs, options)
+
+    def op_reshape(self, node: Node) -> None:
+        shape = self.constant(f"{node.name}/shape", np.asarray(node.shape, np.int32))
+        options = schema.ReshapeOptionsT()
+        options.newShape = list(node.shape)
+        self.emit(Op.RESHAPE, 1, node, [self.index[node.inputs[0]], shape], options)
+
+    def op_concat(self, node: Node) -> None:
+        options = schema.ConcatenationOptionsT()
+        options.axis = 1
+        inputs = [self.index[name] for name in node.inputs]
+        self.emit(Op.CONCATENATION, 2 if self.integer else 1, node, inputs, options)
+
+
+def stem_shift(graph: Graph, weight: QuantizedWeight) -> npt.NDArray[np.float64]:
+    """What the stem's bias takes over: its input is x - zero point and should be x - mean."""
+    shift = input_zero_point(graph) - np.asarray(graph.variant.mean, np.float64)  # [3]
+    return np.asarray((weight.dequantize().astype(np.float64) * shift).sum(axis=(1, 2, 3)))
+
+
+def _with_activation(options: Any, activation: str = "none") -> Any:
+    options.fusedActivationFunction = _ACTIVATIONS[activation]
+    return options
+
+
+def _per_channel(q: QuantizedWeight) -> Quantization:
+    return Quantization(tuple(q.scale.tolist()), (0,) * q.scale.size, q.channel_axis)
+
+
+def write_tflite(graph: Graph, precision: str, quantized: Quantized | None = None,
+                 metadata: Mapping[str, bytes] | None = None, **options: Any) -> bytes:  # fmt: skip
+    """The `.tflite` file of a graph, as bytes. See TfliteLowering for the options."""
+    writer = TfliteLowering(graph, precision, quantized, **options).lower()
+    for name, data in (metadata or {}).items():
+        writer.metadata(name, data)
+    return writer.to_bytes()
