@@ -1,0 +1,104 @@
+"""Typed reading of an untrusted JSON object; an error names the key, the value, the expectation."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any, NoReturn
+
+from edge_edet.errors import ModelFileError
+
+__all__ = ["Fields"]
+
+
+class Fields:
+    """One JSON object. Each method returns the key's value, or raises ModelFileError."""
+
+    def __init__(self, document: object, what: str):
+        if not isinstance(document, dict):
+            raise ModelFileError(f"{what} must be a JSON object, but is {_short(document)}")
+        self.document: dict[str, Any] = document
+        self._what = what
+        self._read: set[str] = set()
+
+    def fail(self, key: str, must: str, value: object) -> NoReturn:
+        raise ModelFileError(f"{self._what}: {key!r} must {must}, but is {_short(value)}")
+
+    def rest(self) -> dict[str, Any]:
+        """The entries that nobody asked for."""
+        known = self._read | {"score_threshold", "iou_threshold", "max_detections"}
+        return {key: value for key, value in self.document.items() if key not in known}
+
+    def _get(self, key: str) -> Any:
+        self._read.add(key)
+        if key not in self.document:
+            raise ModelFileError(f"{self._what}: the key {key!r} is missing")
+        return self.document[key]
+
+    def string(self, key: str) -> str:
+        value = self._get(key)
+        if not isinstance(value, str) or not value:
+            self.fail(key, "be a string that is not empty", value)
+        return value
+
+    def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self._get(key)
+        if value not in choices:
+            self.fail(key, f"be one of {', '.join(choices)}", value)
+        return str(value)
+
+    def boolean(self, key: str) -> bool:
+        value = self._get(key)
+        if not isinstance(value, bool):
+            self.fail(key, "be true or false", value)
+        return value
+
+    def integer(self, key: str, least: int = -(2**31), most: int = 2**31) -> int:
+        value = self._get(key)
+        if type(value) is not int or not least <= value <= most:
+            self.fail(key, f"be an integer from {least} to {most}", value)
+        return int(value)
+
+    def number(self, key: str, least: float, most: float) -> float:
+        value = self._get(key)
+        if type(value) not in (int, float) or not least <= value <= most:
+            self.fail(key, f"be a number from {least:g} to {most:g}", value)
+        return float(value)
+
+    def list(self, key: str) -> builtins.list[Any]:
+        value = self._get(key)
+        if not isinstance(value, list):
+            self.fail(key, "be a list", value)
+        return value
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        values = self.list(key)
+        if not all(type(value) is int for value in values):
+            self.fail(key, "be a list of integers", values)
+        return tuple(values)
+
+    def floats_of(self, values: object, count: int) -> tuple[float, ...]:
+        """The numbers of a list that was read already."""
+        good = isinstance(values, list) and len(values) == count
+        if not good or not all(_is_number(v) for v in values):  # type: ignore[attr-defined]
+            raise ModelFileError(
+                f"{self._what}: expected a list of {count} numbers, but found {_short(values)}"
+            )
+        return tuple(float(v) for v in values)  # type: ignore[attr-defined]
+
+    def object(self, key: str) -> Fields:
+        value = self._get(key)
+        if not isinstance(value, dict):
+            self.fail(key, "be an object", value)
+        return Fields(value, f"{self._what}, {key!r}")
+
+
+def _is_number(value: object) -> bool:
+    if type(value) is int:
+        return abs(value) < 2**53
+    return type(value) is float and math.isfinite(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,274 @@
+"""The manifest in a model file, and its JSON: docs/manifest.md in code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_edet.errors import ModelFileError
+from edge_edet.json_fields import Fields
+from edge_edet.tflite_file import TensorInfo, TfliteModel, read_tflite
+from edge_edet.variants import Variant
+
+__all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_manifest"]
+
+FORMAT_VERSION = 1
+MANIFEST_KEY = "edge_edet_manifest"
+MAX_JSON_BYTES = 2**20
+MAX_IMAGE_SIZE = 8192
+PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
+OUTPUT_KEYS = {
+    "none": ("boxes", "classes"),
+    "in-graph": ("boxes", "classes", "scores", "count"),
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a model file says about itself, docs/manifest.md format version 1.
+
+    labels has one entry for each class, None where the class id is unused; outputs maps the
+    roles boxes, classes, scores and count to tensor names; extra keeps unknown keys.
+    """
+
+    generator: str
+    precision: str
+    variant: Variant
+    outputs: Mapping[str, str]
+    labels: tuple[str | None, ...]
+    provenance: Mapping[str, Any]
+    nms: str = "none"
+    input_name: str = "image"
+    input_dtype: str = "uint8"
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
+    max_detections: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def input_shape(self) -> tuple[int, int, int, int]:
+        return (1, self.variant.image_size, self.variant.image_size, 3)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, keys in the order of docs/manifest.md."""
+        document: dict[str, Any] = {
+            "format_version": self.format_version,
+            "generator": self.generator,
+            "precision": self.precision,
+            "variant": dataclasses.asdict(self.variant),
+            "input": {
+                "name": self.input_name,
+                "shape": list(self.input_shape),
+                "dtype": self.input_dtype,
+            },
+            "nms": self.nms,
+            "outputs": dict(self.outputs),
+            "labels": list(self.labels),
+        }
+        if self.nms == "in-graph":
+            document["score_threshold"] = self.score_threshold
+            document["iou_threshold"] = self.iou_threshold
+            document["max_detections"] = self.max_detections
+        document["provenance"] = dict(self.provenance)
+        document.update({key: self.extra[key] for key in sorted(self.extra)})
+        return document
+
+    def to_json(self) -> str:
+        """The text that goes into the file; the same manifest gives the same bytes.
+
+        Raises ModelFileError where the manifest is not one that a reader would take.
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+        Manifest.from_json(text, "this manifest")
+        return text
+
+    @classmethod
+    def from_json(cls, text: str | bytes, what: str = "the manifest") -> Manifest:
+        """Reads and checks the JSON. Raises ModelFileError that names the key at fault."""
+        data = text.encode("utf-8") if isinstance(text, str) else text
+        if len(data) > MAX_JSON_BYTES:
+            raise ModelFileError(
+                f"{what}: {len(data)} bytes of JSON, at most {MAX_JSON_BYTES} are read"
+            )
+        try:
+            document = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            reason = str(error) or "nested too deeply"
+            raise ModelFileError(f"{what} is not UTF-8 JSON: {reason}") from None
+        return cls.from_dict(document, what)
+
+    @classmethod
+    def from_dict(cls, document: object, what: str = "the manifest") -> Manifest:
+        top = Fields(document, what)
+        version = top.integer("format_version")
+        if version != FORMAT_VERSION:
+            raise ModelFileError(
+                f"{what}: format_version {version} is unknown, this edge-edet reads "
+                f"{FORMAT_VERSION}: convert the model again, or update edge-edet"
+            )
+        generator = top.string("generator")
+        precision = top.choice("precision", PRECISIONS)
+        nms = top.choice("nms", tuple(OUTPUT_KEYS))
+        variant = _variant(top.object("variant"))
+        outputs = top.object("outputs")
+        names = {key: outputs.string(key) for key in OUTPUT_KEYS[nms]}
+        if len(set(names.values())) != len(names):
+            top.fail("outputs", "name one tensor each", names)
+        limits: dict[str, Any] = {}
+        if nms == "in-graph":
+            limits["score_threshold"] = top.number("score_threshold", 0.0, 1.0)
+            limits["iou_threshold"] = top.number("iou_threshold", 0.0, 1.0)
+            limits["max_detections"] = top.integer("max_detections", 1, 100_000)
+        entry = top.object("input")
+        manifest = cls(
+            generator=generator,
+            precision=precision,
+            variant=variant,
+            outputs=names,
+            labels=_labels(top, variant.num_classes),
+            provenance=top.object("provenance").document,
+            nms=nms,
+            input_name=entry.string("name"),
+            input_dtype=entry.choice("dtype", ("uint8",)),
+            extra=top.rest(),
+            **limits,
+        )
+        shape = entry.integers("shape")
+        if shape != manifest.input_shape:
+            entry.fail("shape", f"be {list(manifest.input_shape)}", list(shape))
+        return manifest
+
+    def check_tensors(self, model: TfliteModel) -> None:
+        """Raises ModelFileError where the file's own tensors contradict the manifest."""
+        inputs = {tensor.name: tensor for tensor in model.input_tensors}
+        if set(inputs) != {self.input_name}:
+            raise ModelFileError(
+                f"{str(model.path)!r}: the manifest says that its only input is "
+                f"{self.input_name!r}, the file has {sorted(inputs)}"
+            )
+        _check(model, inputs[self.input_name], self.input_shape, (self.input_dtype,))
+        outputs = {tensor.name: tensor for tensor in model.output_tensors}
+        v, count = self.variant, self.max_detections or 0
+        if self.nms == "none":
+            dtypes = ("int8", "float32") if self.precision == "int8" else ("float32",)
+            shapes = {
+                "boxes": (1, v.num_anchors, 4),
+                "classes": (1, v.num_anchors, v.num_classes),
+            }
+        else:
+            dtypes = ("float32",)
+            rows = (1, count)
+            shapes = {"boxes": (*rows, 4), "classes": rows, "scores": rows, "count": (1,)}
+        for role, name in self.outputs.items():
+            if name not in outputs:
+                raise ModelFileError(
+                    f"{str(model.path)!r}: the manifest says that {role} are in tensor {name!r}, "
+                    f"the file's outputs are {sorted(outputs)}"
+                )
+            # The suppression operator sets its outputs' shapes at run time: the file may say [].
+            unsized = self.nms == "in-graph" and not outputs[name].shape
+            _check(model, outputs[name], () if unsized else shapes[role], dtypes)
+
+
+def _check(
+    model: TfliteModel, tensor: TensorInfo, shape: tuple[int, ...], dtypes: tuple[str, ...]
+) -> None:
+    if tensor.shape != shape or tensor.dtype not in dtypes:
+        raise ModelFileError(
+            f"{str(model.path)!r}: by the manifest tensor {tensor.name!r} is "
+            f"{' or '.join(dtypes)} {list(shape)}, in the file it is "
+            f"{tensor.dtype} {list(tensor.shape)}"
+        )
+    if tensor.dtype == "int8" and (len(tensor.scales) != 1 or tensor.scales[0] <= 0):
+        raise ModelFileError(
+            f"{str(model.path)!r}: output {tensor.name!r} is int8 and must have one positive "
+            f"scale, it has {len(tensor.scales)}"
+        )
+
+
+def manifest_of(model: TfliteModel) -> Manifest | None:
+    """The manifest of a model that was read, checked against its tensors; None: it has none."""
+    data = model.metadata.get(MANIFEST_KEY)
+    if data is None:
+        return None
+    manifest = Manifest.from_json(data, f"the manifest of {str(model.path)!r}")
+    manifest.check_tensors(model)
+    return manifest
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """The manifest of a .tflite file. Raises ModelFileError where there is none, or a wrong one."""
+    manifest = manifest_of(read_tflite(path))
+    if manifest is None:
+        raise ModelFileError(
+            f"{str(path)!r} has no {MANIFEST_KEY}: it was not made by 'edge-edet convert'"
+        )
+    return manifest
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _labels(top: Fields, num_classes: int) -> tuple[str | None, ...]:
+    labels = top.list("labels")
+    if len(labels) != num_classes:
+        top.fail("labels", f"have num_classes = {num_classes} entries", len(labels))
+    for label in labels:
+        if label is not None and not isinstance(label, str):
+            top.fail("labels", "hold strings and nulls", label)
+    return tuple(labels)
+
+
+def _variant(fields: Fields) -> Variant:
+    variant = Variant(
+        name=fields.string("name"),
+        image_size=fields.integer("image_size", 1, MAX_IMAGE_SIZE),
+        width=fields.number("width", 0.01, 100.0),
+        depth=fields.number("depth", 0.01, 100.0),
+        fpn_channels=fields.integer("fpn_channels", 1, 10_000),
+        fpn_repeats=fields.integer("fpn_repeats", 1, 100),
+        head_repeats=fields.integer("head_repeats", 0, 100),
+        fusion=fields.choice("fusion", ("fast", "softmax", "sum")),
+        max_level=fields.integer("max_level", 1, 10),
+        anchor_scale=fields.number("anchor_scale", 0.01, 1000.0),
+        lite=fields.boolean("lite"),
+        source=fields.string("source"),
+        min_level=fields.integer("min_level", 1, 10),
+        feature_network=fields.string("feature_network"),
+        aspect_ratios=tuple(
+            (a, b) for a, b in (fields.floats_of(pair, 2) for pair in fields.list("aspect_ratios"))
+        ),
+        mean=_triple(fields, "mean"),
+        std=_triple(fields, "std"),
+        num_classes=fields.integer("num_classes", 1, 100_000),
+        pool_padding=fields.choice("pool_padding", ("ignore", "zero")),
+        pad_rgb=_pixel(fields, "pad_rgb"),
+    )
+    if not 1 <= variant.min_level <= variant.max_level:
+        fields.fail("min_level", f"be at most max_level {variant.max_level}", variant.min_level)
+    ratios = variant.aspect_ratios
+    if not 1 <= len(ratios) <= 100 or not all(x > 0 and y > 0 for x, y in ratios):
+        fields.fail("aspect_ratios", "be 1 to 100 pairs of positive numbers", list(ratios))
+    if not all(math.isfinite(s) and s > 0 for s in variant.std):
+        fields.fail("std", "be positive", list(variant.std))
+    return variant
+
+
+def _triple(fields: Fields, key: str) -> tuple[float, float, float]:
+    r, g, b = fields.floats_of(fields.list(key), 3)
+    return r, g, b
+
+
+def _pixel(fields: Fields, key: str) -> tuple[int, int, int]:
+    values = fields.integers(key)
+    if len(values) != 3 or not all(0 <= v <= 255 for v in values):
+        fields.fail(key, "be three integers from 0 to 255", list(values))
+    r, g, b = values
+    return r, g, b

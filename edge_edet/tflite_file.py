@@ -1,0 +1,303 @@
+"""Reads what a `.tflite` says about itself: tensors, operators, signatures, metadata.
+
+Reading is also the check that comes before the C++ runtime, which trusts the file's offsets and
+can crash on a damaged one: every table, vector and index that the runtime follows was followed
+here first. Source of the field numbers: tensorflow/lite/schema/schema.fbs.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.errors import ModelFileError
+from edge_edet.flatbuffer import Buffer, Table
+from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
+
+__all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
+
+IDENTIFIER = b"TFL3"
+SCHEMA_VERSION = 3
+CUSTOM = OPERATORS.index("CUSTOM")
+MAX_RANK = 8  # more dimensions than any kernel takes
+
+# The option tables that hold more than scalars: union type -> (field, size of one item).
+_OPTION_VECTORS = {
+    3: ((1, 4), (2, 4)),  # ConcatEmbeddingsOptions
+    8: ((5, 1),),  # FullyConnectedOptions.quant_spec
+    17: ((0, 4),),  # ReshapeOptions.new_shape
+    30: ((0, 4),),  # SqueezeOptions.squeeze_dims
+    111: ((0, 1), (1, 1)),  # VarHandleOptions
+    115: ((0, 4),),  # BucketizeOptions.boundaries
+}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor of the main graph. real = scale * (q - zero_point); no scales: not quantized."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...]  # one, or one for each slice along `axis`
+    zero_points: tuple[int, ...]
+    axis: int
+    constant_bytes: int | None  # size of the stored values; None: computed at run time
+
+    @property
+    def is_constant(self) -> bool:
+        return self.constant_bytes is not None
+
+
+@dataclass(frozen=True)
+class OperatorInfo:
+    """One operator of the main graph; a tensor index of -1 is an optional input left out."""
+
+    index: int
+    name: str  # builtin name, such as CONV_2D, or the custom operator's own
+    is_custom: bool
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TfliteModel:
+    """Summary of a model's main graph; inputs and outputs are tensor indexes."""
+
+    path: Path
+    size_bytes: int
+    description: str
+    tensors: tuple[TensorInfo, ...]
+    operators: tuple[OperatorInfo, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    signatures: tuple[str, ...]
+    metadata: Mapping[str, bytes]
+    subgraph_count: int
+    buffer_bytes: int  # all stored values together
+
+    @property
+    def input_tensors(self) -> tuple[TensorInfo, ...]:
+        return tuple(self.tensors[i] for i in self.inputs)
+
+    @property
+    def output_tensors(self) -> tuple[TensorInfo, ...]:
+        return tuple(self.tensors[i] for i in self.outputs)
+
+    @property
+    def custom_operators(self) -> tuple[str, ...]:
+        return tuple(sorted({op.name for op in self.operators if op.is_custom}))
+
+    def is_float_operator(self, operator: OperatorInfo) -> bool:
+        """Whether a tensor that it reads or writes at run time holds floats."""
+        tensors = (self.tensors[i] for i in operator.inputs + operator.outputs if i >= 0)
+        return any(t.dtype in FLOAT_TYPES and not t.is_constant for t in tensors)
+
+    @property
+    def non_integer_operators(self) -> tuple[OperatorInfo, ...]:
+        return tuple(op for op in self.operators if self.is_float_operator(op))
+
+
+def read_tflite(path: str | Path) -> TfliteModel:
+    """The summary of the model file. Raises ModelFileError, one line, where it is not intact."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{str(path)!r} is a folder: give a .tflite file")
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            head = file.read(8)
+            if head[4:] != IDENTIFIER:
+                raise ModelFileError(_not_tflite(path, size, head))
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                view = memoryview(data)
+                try:
+                    return _read(path, Buffer(view, f"model file {str(path)!r}"))
+                finally:
+                    view.release()
+    except FileNotFoundError:
+        raise ModelFileError(
+            f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelFileError(f"cannot read model file {str(path)!r}: {reason}") from None
+
+
+def _not_tflite(path: Path, size: int, head: bytes) -> str:
+    if not size:
+        return f"model file {str(path)!r} is empty: copy it again from where it was converted"
+    found = "a zip archive" if head[:2] == b"PK" else f"{size} bytes that begin with {head!r}"
+    return (
+        f"{str(path)!r} is not a .tflite model: expected the identifier {IDENTIFIER.decode()!r} "
+        f"at byte 4, found {found}"
+    )
+
+
+def _read(path: Path, buffer: Buffer) -> TfliteModel:
+    model = buffer.root()
+    version = model.integer(0, "I")
+    if version != SCHEMA_VERSION:
+        buffer.fail(f"schema version {version}, expected {SCHEMA_VERSION}")
+    codes = [_operator_name(table) for table in model.tables(1)]
+    buffers = [_stored(table) for table in model.tables(4)]
+    graphs = model.tables(2)
+    if not graphs:
+        buffer.fail("it has no graph")
+    parsed = [_read_graph(graph, codes, buffers) for graph in graphs]
+    tensors, operators, inputs, outputs = parsed[0]
+    model.integers(5)
+    if model.has(8) or model.has(9):
+        buffer.fail("its weights are in another file, which is not supported")
+    metadata: dict[str, bytes] = {}
+    for entry in model.tables(6):
+        number = entry.integer(1, "I")
+        if number >= len(buffers):
+            buffer.fail(f"metadata {entry.string(0)!r} names buffer {number} of {len(buffers)}")
+        metadata[entry.string(0)] = bytes(buffers[number])
+    return TfliteModel(
+        path=path,
+        size_bytes=len(buffer.data),
+        description=model.string(3),
+        tensors=tensors,
+        operators=operators,
+        inputs=inputs,
+        outputs=outputs,
+        signatures=tuple(_signature(table, parsed) for table in model.tables(7)),
+        metadata=metadata,
+        subgraph_count=len(graphs),
+        buffer_bytes=sum(len(stored) for stored in buffers),
+    )
+
+
+_Graph = tuple[tuple[TensorInfo, ...], tuple[OperatorInfo, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def _operator_name(table: Table) -> tuple[str, bool]:
+    # Old files have the code in a byte, in newer ones 127 there says to look at the integer.
+    code = max(table.integer(0, "b"), table.integer(3, "i"))
+    if not 0 <= code < len(OPERATORS):
+        table.buffer.fail(f"operator code {code} is unknown (0 to {len(OPERATORS) - 1} are known)")
+    custom = table.string(1)
+    table.integer(2, "i")
+    if code == CUSTOM and not custom:
+        table.buffer.fail("a custom operator has no name")
+    return (custom, True) if code == CUSTOM else (OPERATORS[code], False)
+
+
+def _stored(table: Table) -> memoryview:
+    """The bytes of one buffer; beyond 2 GiB they lie outside of the flatbuffer."""
+    offset, size = table.integer(1, "Q"), table.integer(2, "Q")
+    if offset > 1:
+        if offset + size > len(table.buffer.data):
+            table.buffer.fail(f"a buffer at {offset} with {size} bytes runs past its end")
+        return table.buffer.data[offset : offset + size]
+    return table.raw(0)
+
+
+def _read_graph(graph: Table, codes: list[tuple[str, bool]], buffers: list[memoryview]) -> _Graph:
+    tensors = tuple(_tensor(i, table, buffers) for i, table in enumerate(graph.tables(0)))
+    inputs, outputs = graph.integers(1), graph.integers(2)
+    for what, indexes in (("input", inputs), ("output", outputs)):
+        _check_indexes(graph, what, indexes, len(tensors), least=0)
+    graph.string(4)
+    operators = tuple(
+        _operator(i, table, codes, len(tensors)) for i, table in enumerate(graph.tables(3))
+    )
+    return tensors, operators, inputs, outputs
+
+
+def _check_indexes(
+    table: Table, what: str, indexes: tuple[int, ...], count: int, least: int = -1
+) -> None:
+    for index in indexes:
+        if not least <= index < count:
+            table.buffer.fail(f"{what} names tensor {index} of {count}")
+
+
+def _tensor(index: int, table: Table, buffers: list[memoryview]) -> TensorInfo:
+    fail = table.buffer.fail
+    name, shape = table.string(3), table.integers(0)
+    code, number = table.integer(1, "b"), table.integer(2, "I")
+    if not 0 <= code < len(TENSOR_TYPES):
+        fail(f"tensor {index} has type {code}, 0 to {len(TENSOR_TYPES) - 1} are known")
+    if number >= len(buffers):
+        fail(f"tensor {index} names buffer {number} of {len(buffers)}")
+    if table.has(6):
+        fail(f"tensor {name!r} is sparse, which is not supported")
+    signature = table.integers(7)
+    if len(shape) > MAX_RANK or any(n < 0 for n in shape) or any(n < -1 for n in signature):
+        fail(f"tensor {index} has shape {list(shape)[:MAX_RANK]}")
+    dtype = TENSOR_TYPES[code]
+    stored = len(buffers[number])
+    if stored and dtype in ITEM_BITS:
+        needed = 1
+        for n in shape:
+            needed *= n
+        needed = (needed * ITEM_BITS[dtype] + 7) // 8
+        if needed != stored:
+            fail(f"tensor {index} of {dtype} {list(shape)} needs {needed} bytes, has {stored}")
+    scales, zeros, axis = _quantization(table, index, shape)
+    return TensorInfo(index, name, shape, dtype, scales, zeros, axis, stored or None)
+
+
+def _quantization(
+    tensor: Table, index: int, shape: tuple[int, ...]
+) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+    table = tensor.table(4)
+    if table is None:
+        return (), (), 0
+    table.floats(0)
+    table.floats(1)
+    scales, zeros, axis = table.floats(2), table.integers(3, "q"), table.integer(6, "i")
+    fail = table.buffer.fail
+    if table.integer(4, "B"):
+        fail(f"tensor {index} has a quantization of kind {table.integer(4, 'B')}, not supported")
+    if not scales:
+        return (), (), 0
+    zeros = zeros or (0,) * len(scales)
+    if len(zeros) != len(scales):
+        fail(f"tensor {index} has {len(scales)} scales but {len(zeros)} zero points")
+    if len(scales) > 1 and (not 0 <= axis < len(shape) or shape[axis] != len(scales)):
+        fail(f"tensor {index} {list(shape)} has {len(scales)} scales along axis {axis}")
+    if not all(0 <= scale < float("inf") for scale in scales):
+        fail(f"tensor {index} has a scale that is negative or not finite")
+    return scales, zeros, axis
+
+
+def _operator(
+    index: int, table: Table, codes: list[tuple[str, bool]], tensor_count: int
+) -> OperatorInfo:
+    number = table.integer(0, "I")
+    if number >= len(codes):
+        table.buffer.fail(f"operator {index} names code {number} of {len(codes)}")
+    name, is_custom = codes[number]
+    inputs, outputs = table.integers(1), table.integers(2)
+    _check_indexes(table, f"input of operator {index} ({name})", inputs, tensor_count)
+    _check_indexes(table, f"output of operator {index} ({name})", outputs, tensor_count, least=0)
+    _check_indexes(table, f"operator {index} ({name})", table.integers(8), tensor_count)
+    table.raw(7)
+    table.raw(5)
+    offset, size = table.integer(9, "Q"), table.integer(10, "Q")
+    if offset > 1 and offset + size > len(table.buffer.data):
+        table.buffer.fail(f"the options of operator {index} ({name}) run past its end")
+    options = table.table(4)
+    for field, item_size in _OPTION_VECTORS.get(table.integer(3, "B"), ()) if options else ():
+        assert options is not None
+        options.raw(field, item_size)
+    if table.has(12):
+        table.buffer.fail(f"operator {index} ({name}) is of StableHLO, which is not supported")
+    return OperatorInfo(index, name, is_custom, inputs, outputs)
+
+
+def _signature(table: Table, graphs: list[_Graph]) -> str:
+    key, graph = table.string(2), table.integer(4, "I")
+    if graph >= len(graphs):
+        table.buffer.fail(f"signature {key!r} names graph {graph} of {len(graphs)}")
+    for entry in table.tables(0) + table.tables(1):
+        what = f"{entry.string(0)!r} of signature {key!r}"
+        _check_indexes(table, what, (entry.integer(1, "I"),), len(graphs[graph][0]), least=0)
+    return key
