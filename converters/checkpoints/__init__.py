@@ -1,0 +1,9 @@
+"""Readers of the trained checkpoints that people have, all into one naming."""
+
+from __future__ import annotations
+
+from edge_edet.converters.checkpoints.random_weights import random_weights
+from edge_edet.converters.checkpoints.reader import Checkpoint, read_checkpoint
+from edge_edet.converters.checkpoints.safetensors_file import write_safetensors
+
+__all__ = ["Checkpoint", "random_weights", "read_checkpoint", "write_safetensors"]

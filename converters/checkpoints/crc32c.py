@@ -1,0 +1,74 @@
+"""CRC-32C (Castagnoli) with numpy, as LevelDB tables and TensorFlow checkpoints use it.
+
+A CRC is linear: the data is cut into lanes whose registers advance side by side, one byte of each
+at a time; then neighbouring lanes are joined, the left one moved over the right one's length.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["crc32c", "unmask"]
+
+_POLYNOMIAL = 0x82F63B78
+_Registers = NDArray[np.uint32]
+
+
+def _byte_table() -> _Registers:
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ np.uint32(_POLYNOMIAL), table >> 1)
+    return table.astype(np.uint32)
+
+
+_TABLE = _byte_table()
+
+
+def _apply(tables: _Registers, registers: _Registers) -> _Registers:
+    """A linear operator, as one table of 256 for each byte of the register."""
+    result = tables[0][registers & 255]
+    for place in range(1, 4):
+        result = result ^ tables[place][(registers >> (8 * place)) & 255]
+    return result
+
+
+@functools.cache
+def _zeros(doublings: int) -> _Registers:
+    """The operator that takes a register over 2**doublings zero bytes: [4, 256]."""
+    if doublings == 0:
+        bytes_of = np.arange(256, dtype=np.uint32)
+        return np.stack([_TABLE, bytes_of, bytes_of << 8, bytes_of << 16])
+    half = _zeros(doublings - 1)
+    return _apply(half, half)
+
+
+def crc32c(data: bytes | memoryview) -> int:
+    """The CRC-32C of data."""
+    size = max(16, 1 << (len(data) + 4 - 1).bit_length())
+    padded = np.zeros(size, np.uint8)  # zeros in front leave a register of zero as it is
+    start = size - len(data)
+    padded[start:] = np.frombuffer(data, np.uint8)
+    if len(data) < 4:  # too short to fold the initial register into
+        register = 0xFFFFFFFF
+        for byte in bytes(data):
+            register = int(_TABLE[(register ^ byte) & 255]) ^ (register >> 8)
+        return register ^ 0xFFFFFFFF
+    padded[start : start + 4] ^= 255
+    run = max(16, size >> 14)
+    registers = np.zeros(size // run, np.uint32)
+    for column in np.ascontiguousarray(padded.reshape(-1, run).T):
+        registers = _TABLE[(registers ^ column) & 255] ^ (registers >> 8)
+    doublings = run.bit_length() - 1
+    while len(registers) > 1:
+        registers = _apply(_zeros(doublings), registers[::2]) ^ registers[1::2]
+        doublings += 1
+    return int(registers[0]) ^ 0xFFFFFFFF
+
+
+def unmask(masked: int) -> int:
+    """The CRC that LevelDB stores as masked (leveldb/util/crc32c.h)."""
+    rotated = (masked - 0xA282EAD8) & 0xFFFFFFFF
+    return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF

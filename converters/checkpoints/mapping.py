@@ -1,0 +1,156 @@
+"""From a family's tensors to the canonical ones: names, layouts, and what does not fit.
+
+A family says for each canonical name which of its own tensors to take and how their axes run;
+everything else here is the same for all families.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_edet.errors import CheckpointError
+from edge_edet.variants import VARIANTS, Variant
+
+__all__ = ["HWIM", "HWIO", "Family", "Source", "assemble", "infer_classes", "shape_list"]
+
+Shapes = dict[str, tuple[int, ...]]
+Tensors = Mapping[str, NDArray[Any]]
+
+HWIO = (3, 2, 0, 1)  # TensorFlow's [h, w, in, out] -> [out, in, h, w]
+HWIM = (2, 3, 0, 1)  # TensorFlow's depthwise [h, w, channels, 1] -> [channels, 1, h, w]
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one canonical tensor comes from: one tensor, or several scalars to stack.
+
+    axes transposes the family's layout into the canonical one; shapes are the family's.
+    """
+
+    names: tuple[str, ...]
+    shape: tuple[int, ...]
+    axes: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, name: str, canonical: tuple[int, ...], axes: tuple[int, ...] | None) -> Source:
+        """The source whose tensor has, after transposing by axes, the canonical shape."""
+        shape = list(canonical)
+        for place, axis in enumerate(axes or ()):
+            shape[axis] = canonical[place]
+        return cls((name,), tuple(shape), axes)
+
+
+@dataclass(frozen=True)
+class Family:
+    """One implementation whose checkpoints are read.
+
+    marks: a name that only this family has; class_bias: the class head's bias, which tells the
+    number of classes; ignored: tensors that inference does not use; changes: how its variants
+    differ from the table's.
+    """
+
+    name: str
+    marks: re.Pattern[str]
+    class_bias: str
+    ignored: Callable[[Variant], re.Pattern[str]]
+    sources: Callable[[Variant], dict[str, Source]]
+    changes: Mapping[str, object] = field(default_factory=dict)
+
+
+def shape_list(shapes: Mapping[str, object]) -> str:
+    """`a (3, 4), b (5,) and 7 more`, names in order."""
+    listed = [f"{name[:80]} {shape}" for name, shape in list(shapes.items())[:_LISTED]]
+    rest = len(shapes) - len(listed)
+    return ", ".join(listed) + (f" and {rest} more" if rest else "")
+
+
+def _expected(family: Family, variant: Variant) -> Shapes:
+    sources = family.sources(variant).values()
+    return {name: source.shape for source in sources for name in source.names}
+
+
+def _used(family: Family, variant: Variant, tensors: Tensors) -> Shapes:
+    """The shapes of the file's tensors, without those that this variant's inference ignores."""
+    ignored = family.ignored(variant)
+    return {name: a.shape for name, a in tensors.items() if not ignored.search(name)}
+
+
+def infer_classes(family: Family, variant: Variant, tensors: Tensors) -> int:
+    """The number of classes that the class head's bias has room for."""
+    bias = tensors.get(family.class_bias)
+    anchors = variant.anchors_per_position
+    if bias is None:
+        raise CheckpointError(
+            f"has no {family.class_bias}: expected all tensors of an EfficientDet in "
+            f"{family.name}'s format"
+        )
+    if bias.ndim != 1 or bias.size == 0 or bias.size % anchors:
+        raise CheckpointError(
+            f"has {family.class_bias} of shape {bias.shape}: expected one number for each class "
+            f"and each of {anchors} anchors"
+        )
+    return int(bias.size) // anchors
+
+
+def _lookalikes(family: Family, classes: int, tensors: Tensors) -> list[str]:
+    """The published variants that the file would fit exactly."""
+    found = []
+    for name, published in VARIANTS.items():
+        variant = published.replace(num_classes=classes, **family.changes)
+        if _expected(family, variant) == _used(family, variant, tensors):
+            found.append(name)
+    return found
+
+
+def _check(family: Family, variant: Variant, tensors: Tensors) -> None:
+    shapes, expected = _used(family, variant, tensors), _expected(family, variant)
+    problems = []
+    if missing := {n: s for n, s in expected.items() if n not in shapes}:
+        problems.append(f"missing {shape_list(missing)}")
+    if extra := {n: s for n, s in shapes.items() if n not in expected}:
+        problems.append(f"unknown {shape_list(extra)}")
+    wrong = {
+        name: f"{shapes[name]} instead of {shape}"
+        for name, shape in expected.items()
+        if name in shapes and shapes[name] != shape
+    }
+    if wrong:
+        problems.append(f"wrong shape {shape_list(wrong)}")
+    if problems:
+        looks = " or ".join(_lookalikes(family, variant.num_classes, tensors))
+        advice = f"; it looks like {looks}: name that variant" if looks else ""
+        raise CheckpointError(
+            f"does not fit {variant.name} in {family.name}'s format: {'; '.join(problems)}{advice}"
+        )
+
+
+def _take(name: str, source: Source, tensors: Tensors) -> NDArray[np.float32]:
+    parts = [tensors[part] for part in source.names]
+    for part, array in zip(source.names, parts, strict=True):
+        if array.dtype.kind != "f":
+            raise CheckpointError(f"has {part} as {array.dtype}: expected floating point")
+    whole = parts[0] if len(parts) == 1 else np.stack(parts)
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(whole.transpose(source.axes), np.float32)
+    if not np.isfinite(array).all():
+        raise CheckpointError(f"has a NaN or an infinite number in {source.names[0]}")
+    if name.endswith("running_var") and (array < 0).any():
+        raise CheckpointError(f"has a negative variance in {source.names[0]}")
+    return array
+
+
+def assemble(
+    family: Family, variant: Variant, tensors: Tensors
+) -> tuple[dict[str, NDArray[np.float32]], Variant]:
+    """The canonical weights, and the variant as this checkpoint was trained."""
+    adapted = variant.replace(num_classes=infer_classes(family, variant, tensors), **family.changes)
+    _check(family, adapted, tensors)
+    sources = family.sources(adapted)
+    return {name: _take(name, source, tensors) for name, source in sources.items()}, adapted

@@ -1,0 +1,140 @@
+"""Any checkpoint -> canonical weights: find the container, then the family, then assemble."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
+from edge_edet.converters.checkpoints.extras import adapt_variant, read_labels
+from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
+from edge_edet.converters.checkpoints.family_effdet import EFFDET
+from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
+from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
+from edge_edet.converters.checkpoints.mapping import Family, assemble, shape_list
+from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
+from edge_edet.converters.checkpoints.tf_bundle import (
+    bundle_files,
+    checkpoint_prefix,
+    read_tf_bundle,
+    refuse_object_detection_api,
+)
+from edge_edet.converters.checkpoints.torch_file import read_torch_legacy, read_torch_zip
+from numpy.typing import NDArray
+
+from edge_edet.errors import CheckpointError
+from edge_edet.variants import Variant
+
+__all__ = ["Checkpoint", "read_checkpoint"]
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+_PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
+_WRAPPING = ("module.", "model.", "_orig_mod.")  # DataParallel, DetBench and Lightning, compile
+_FAMILIES = (EFFDET, AUTOML, ZYLO117)
+_Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Trained weights in canonical naming and the variant as it was trained.
+
+    sha256 is of the file as given; of the index and the data files, in order, for TensorFlow's.
+    labels are None when the file has none.
+    """
+
+    weights: dict[str, NDArray[np.float32]]
+    variant: Variant
+    family: str
+    sha256: str
+    file_name: str
+    labels: tuple[str | None, ...] | None
+
+
+def _read_file(path: Path) -> tuple[_Tensors, dict[str, str]]:
+    """The tensors of one file, whose container is known by its first bytes."""
+    data = read_limited(path)
+    if data.startswith(_ZIP_MAGICS):
+        return read_torch_zip(data), {}
+    if data.startswith(_HDF5_MAGIC):
+        return read_keras_h5(path), {}
+    if data[8:9] == b"{":
+        return read_safetensors(data)
+    if data[:1] == b"\x80" or (data and path.suffix in _PICKLE_SUFFIXES):
+        return read_torch_legacy(data), {}
+    raise CheckpointError(
+        f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
+        ".safetensors, .h5, or a TensorFlow checkpoint's prefix or folder"
+    )
+
+
+def _unwrap(tensors: _Tensors) -> dict[str, NDArray[Any]]:
+    """Names without the prefixes of what the network was wrapped in."""
+    result: dict[str, NDArray[Any]] = {}
+    for name, array in tensors.items():
+        plain = name
+        while plain.startswith(_WRAPPING):
+            plain = plain.split(".", 1)[1]
+        if plain in result:
+            raise CheckpointError(f"has {plain[:80]} more than once, under different prefixes")
+        result[plain] = array
+    return result
+
+
+def _find_family(tensors: _Tensors) -> Family:
+    refuse_object_detection_api(list(tensors))
+    counts = [sum(map(bool, map(family.marks.match, tensors))) for family in _FAMILIES]
+    if not max(counts):
+        shapes = {name: array.shape for name, array in tensors.items()}
+        raise CheckpointError(
+            f"is of no known family ({', '.join(family.name for family in _FAMILIES)}): it has "
+            f"{shape_list(shapes) or 'no tensors'}"
+        )
+    return _FAMILIES[counts.index(max(counts))]
+
+
+def _read(path: Path, variant: Variant) -> Checkpoint:
+    prefix = checkpoint_prefix(path)
+    if prefix is not None:
+        tensors, metadata = read_tf_bundle(prefix), dict[str, str]()
+        files = bundle_files(prefix)
+    elif path.is_dir():
+        raise CheckpointError("is a folder without a TensorFlow checkpoint")
+    else:
+        tensors, metadata = _read_file(path)
+        files = [path]
+    tensors = _unwrap(tensors)
+    family = _find_family(tensors)
+    if family is AUTOML:
+        tensors = normalize_automl(tensors)
+    weights, adapted = assemble(family, variant, tensors)
+    return Checkpoint(
+        weights=weights,
+        variant=adapt_variant(metadata, adapted),
+        family=family.name,
+        sha256=file_sha256(*files),
+        file_name=path.name,
+        labels=read_labels(metadata, adapted.num_classes),
+    )
+
+
+def read_checkpoint(path: Path | str, variant: Variant) -> Checkpoint:
+    """The weights of a checkpoint of variant, whichever public format it has.
+
+    Reads effdet `.pth` and `.safetensors`, google/automl `.h5` and TensorFlow checkpoints (a
+    prefix, one of its files, or the folder), and zylo117 `.pth`. The variant comes back with the
+    number of classes, the aspect ratios and the padding that the checkpoint was trained with.
+    Raises CheckpointError, one line, when the file is damaged, hostile or of another network.
+    """
+    path = Path(path)
+    try:
+        return _read(path, variant)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name}: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path.name}: cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise CheckpointError(f"{path.name}: does not fit in memory") from None

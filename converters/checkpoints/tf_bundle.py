@@ -1,0 +1,158 @@
+"""TensorFlow's checkpoint: `model.index` says where each tensor lies in `model.data-*`.
+
+Read without TensorFlow. Messages: tensorflow/core/protobuf/tensor_bundle.proto, BundleEntryProto;
+strings as tensorflow/core/util/tensor_bundle/tensor_bundle.cc, ReadStringTensor, writes them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, read_limited, widen_bfloat16
+from edge_edet.converters.checkpoints.crc32c import crc32c, unmask
+from edge_edet.converters.checkpoints.leveldb_table import read_table
+from edge_edet.converters.checkpoints.protobuf import fields, signed, varint
+from edge_edet.converters.checkpoints.tf_object_graph import OBJECT_GRAPH, variable_names
+from numpy.typing import NDArray
+
+from edge_edet.errors import CheckpointError
+
+__all__ = ["bundle_files", "checkpoint_prefix", "read_tf_bundle", "refuse_object_detection_api"]
+
+# tensorflow/core/framework/types.proto
+_DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 14: "bfloat16", 19: "<f2"}
+_STRING = 7
+
+
+@dataclass(frozen=True)
+class _Entry:
+    dtype: int
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    size: int
+    crc: int
+    sliced: bool
+
+
+def _message(value: int | bytes) -> bytes:
+    if not isinstance(value, bytes):
+        raise CheckpointError("is damaged: an entry of the index is not a message")
+    return value
+
+
+def _number(value: int | bytes) -> int:
+    if not isinstance(value, int):
+        raise CheckpointError("is damaged: an entry of the index is not a number")
+    return signed(value)
+
+
+def _entry(value: bytes) -> _Entry:
+    numbers = {1: 0, 3: 0, 4: 0, 5: 0, 6: 0}
+    shape: list[int] = []
+    sliced = False
+    for field, part in fields(value):
+        if field in numbers:
+            numbers[field] = _number(part)
+        elif field == 2:
+            for inner, dimension in fields(_message(part)):
+                if inner == 2:
+                    sizes = [_number(n) for f, n in fields(_message(dimension)) if f == 1]
+                    shape.append(sizes[0] if sizes else 0)
+        elif field == 7:
+            sliced = True
+    return _Entry(numbers[1], tuple(shape), numbers[3], numbers[4], numbers[5], numbers[6], sliced)
+
+
+def checkpoint_prefix(path: Path) -> Path | None:
+    """The prefix of the checkpoint that path names: a folder, the prefix, or one of its files."""
+    if path.is_dir():
+        state = path / "checkpoint"
+        if state.is_file():
+            for line in read_limited(state)[: 1 << 16].decode(errors="replace").splitlines():
+                if line.startswith("model_checkpoint_path:"):
+                    name = line.split(":", 1)[1].strip().strip('"')
+                    return path / Path(name).name  # it moved together with its folder
+        found = sorted(path.glob("*.index"))
+        return found[0].with_suffix("") if len(found) == 1 else None
+    if path.name == "checkpoint" and path.is_file():
+        return checkpoint_prefix(path.parent)
+    if path.suffix == ".index" or path.suffix.startswith(".data-"):
+        return path.with_suffix("")
+    if not path.exists() and Path(f"{path}.index").is_file():
+        return path
+    return None
+
+
+def bundle_files(prefix: Path) -> list[Path]:
+    """The index and the data shards of a checkpoint, in order."""
+    return [Path(f"{prefix}.index"), *sorted(prefix.parent.glob(f"{prefix.name}.data-*"))]
+
+
+def refuse_object_detection_api(names: list[str]) -> None:
+    """Raises CheckpointError for a checkpoint of the TF Object Detection API."""
+    if any("_feature_extractor/" in name or "_box_predictor/" in name for name in names):
+        raise CheckpointError(
+            "is a checkpoint of the TensorFlow Object Detection API, a family that is not "
+            "supported: use google/automl, effdet or zylo117 weights"
+        )
+
+
+def _piece(entry: _Entry, shards: list[Path], cache: dict[int, bytes], name: str) -> memoryview:
+    if not 0 <= entry.shard < len(shards):
+        raise CheckpointError(f"is incomplete: its data file {entry.shard} is missing")
+    if entry.shard not in cache:
+        cache[entry.shard] = read_limited(shards[entry.shard])
+    data = cache[entry.shard]
+    if entry.offset < 0 or entry.size < 0 or entry.offset + entry.size > len(data):
+        raise CheckpointError(f"is truncated: {name[:80]!r} lies outside of the data file")
+    return memoryview(data)[entry.offset : entry.offset + entry.size]
+
+
+def _array(entry: _Entry, piece: memoryview, name: str) -> NDArray[Any]:
+    kind = _DTYPES[entry.dtype]
+    dtype = np.dtype("<u2" if kind == "bfloat16" else kind)
+    if any(n < 0 for n in entry.shape) or math.prod(entry.shape) * dtype.itemsize != entry.size:
+        raise CheckpointError(f"is damaged: {name[:80]!r} has not {entry.size} bytes")
+    if crc32c(piece) != unmask(entry.crc):
+        raise CheckpointError(f"is damaged: {name[:80]!r} does not match its checksum")
+    array = np.frombuffer(piece, dtype).reshape(entry.shape)
+    return widen_bfloat16(array) if kind == "bfloat16" else array
+
+
+def _string(piece: memoryview) -> bytes:
+    data = bytes(piece)
+    length, position = varint(data, 0)
+    if position + 4 + length != len(data):
+        raise CheckpointError("is damaged: its object graph is not one string")
+    return data[position + 4 :]
+
+
+def read_tf_bundle(prefix: Path) -> dict[str, NDArray[Any]]:
+    """Variable name -> array. An object-based checkpoint's keys become its variables' names."""
+    table = read_table(read_limited(Path(f"{prefix}.index")))
+    table.pop(b"", None)  # the header: shards and versions
+    entries = {key.decode(errors="replace"): _entry(value) for key, value in table.items()}
+    refuse_object_detection_api(list(entries))
+    shards = bundle_files(prefix)[1:]
+    if not shards:
+        raise CheckpointError(f"is incomplete: {prefix.name}.data-00000-of-00001 is missing")
+    cache: dict[int, bytes] = {}
+    names = {key: key for key in entries}
+    if graph := entries.get(OBJECT_GRAPH):
+        names = variable_names(_string(_piece(graph, shards, cache, OBJECT_GRAPH)))
+    tensors = {}
+    for key, name in names.items():
+        entry = entries.get(key)
+        if entry is None or entry.dtype not in _DTYPES:
+            continue  # counters and strings of the training loop
+        if entry.sliced:
+            raise CheckpointError(f"stores {name[:80]!r} in slices: save it unpartitioned")
+        if entry.size > MAX_FILE_BYTES:
+            raise CheckpointError(f"has {entry.size} bytes in {name[:80]!r}")
+        tensors[name] = _array(entry, _piece(entry, shards, cache, name), name)
+    return tensors
