@@ -29,7 +29,7 @@ _TABLE = _byte_table()
 
 def _apply(tables: _Registers, registers: _Registers) -> _Registers:
     """A linear operator, as one table of 256 for each byte of the register."""
-    result = tables[0][registers & 255]
+    result: _Registers = tables[0][registers & 255]
     for place in range(1, 4):
         result = result ^ tables[place][(registers >> (8 * place)) & 255]
     return result

@@ -35,6 +35,11 @@ _MODELS = {
     (1.8, 2.6): 6,
     (2.0, 3.1): 7,
 }
+# A model that was first called rather than built has its own name before all variables.
+_SCOPES = r"(efficientnet-(b|lite)\d/|resample_p\d/|fpn_cells/|class_net/|box_net/)"
+_OUTER_SCOPE = re.compile(rf"^[^/]+/(?={_SCOPES})")
+# Backbone batch norms trained on a GPU lack the prefix tpu_ or have sync_ for it.
+_GPU_NORM = re.compile(r"(?<=/)(sync_|tpu_)?batch_normalization(?=[_/])")
 _BATCH_NORM = {
     "weight": "gamma",
     "bias": "beta",
@@ -135,17 +140,11 @@ def _sources(variant: Variant) -> dict[str, Source]:
 
 
 def normalize_automl(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The tensors to evaluate with: moving averages in place of the raw variables.
-
-    Backbone batch norms trained on a GPU lack the prefix tpu_ or have sync_ for it.
-    """
+    """The tensors to evaluate with: moving averages in place of the raw variables."""
     result: dict[str, NDArray[Any]] = {}
     for name in sorted(tensors, key=lambda name: name.endswith(_AVERAGE)):
-        plain = re.sub(
-            r"(?<=/)(sync_|tpu_)?batch_normalization(?=[_/])",
-            _norm(""),
-            name.removesuffix(_AVERAGE),
-        )
+        plain = _OUTER_SCOPE.sub("", name.removesuffix(_AVERAGE))
+        plain = _GPU_NORM.sub(_norm(""), plain)
         if plain in result and not name.endswith(_AVERAGE):
             raise CheckpointError(f"has {plain} more than once")
         result[plain] = tensors[name]
@@ -154,7 +153,7 @@ def normalize_automl(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
 
 AUTOML = Family(
     name="automl",
-    marks=re.compile(r"^(efficientnet-(b|lite)\d/|fpn_cells/cell_\d|(class|box)_net/)"),
+    marks=re.compile(rf"^([^/]+/)?{_SCOPES}"),
     class_bias="class_net/class-predict/bias",
     ignored=lambda variant: _IGNORED,
     sources=_sources,

@@ -64,7 +64,7 @@ def read_table(data: bytes) -> dict[bytes, bytes]:
     footer = data[-_FOOTER_BYTES:]
     _, _, position = _handle(footer, 0)
     offset, size, _ = _handle(footer, position)
-    entries = {}
+    entries: dict[bytes, bytes] = {}
     for _, value in _entries(_block(data, offset, size)):
         block_offset, block_size, _ = _handle(value, 0)
         entries.update(_entries(_block(data, block_offset, block_size)))

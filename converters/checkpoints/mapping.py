@@ -125,9 +125,9 @@ def _check(family: Family, variant: Variant, tensors: Tensors) -> None:
         problems.append(f"wrong shape {shape_list(wrong)}")
     if problems:
         looks = " or ".join(_lookalikes(family, variant.num_classes, tensors))
-        advice = f"; it looks like {looks}: name that variant" if looks else ""
+        advice = f"it looks like {looks}, name that variant; " if looks else ""
         raise CheckpointError(
-            f"does not fit {variant.name} in {family.name}'s format: {'; '.join(problems)}{advice}"
+            f"does not fit {variant.name} in {family.name}'s format: {advice}{'; '.join(problems)}"
         )
 
 
@@ -137,8 +137,10 @@ def _take(name: str, source: Source, tensors: Tensors) -> NDArray[np.float32]:
         if array.dtype.kind != "f":
             raise CheckpointError(f"has {part} as {array.dtype}: expected floating point")
     whole = parts[0] if len(parts) == 1 else np.stack(parts)
+    if source.axes is not None:  # numpy takes None for a reversal
+        whole = whole.transpose(source.axes)
     with np.errstate(over="ignore"):
-        array = np.ascontiguousarray(whole.transpose(source.axes), np.float32)
+        array = np.array(whole, np.float32, order="C")  # a copy: the file's bytes are let go
     if not np.isfinite(array).all():
         raise CheckpointError(f"has a NaN or an infinite number in {source.names[0]}")
     if name.endswith("running_var") and (array < 0).any():

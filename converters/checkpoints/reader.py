@@ -98,15 +98,16 @@ def _find_family(tensors: _Tensors) -> Family:
 
 def _read(path: Path, variant: Variant) -> Checkpoint:
     prefix = checkpoint_prefix(path)
+    metadata: dict[str, str] = {}
+    found: _Tensors
     if prefix is not None:
-        tensors, metadata = read_tf_bundle(prefix), dict[str, str]()
-        files = bundle_files(prefix)
+        found, files = read_tf_bundle(prefix), bundle_files(prefix)
     elif path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
     else:
-        tensors, metadata = _read_file(path)
+        found, metadata = _read_file(path)
         files = [path]
-    tensors = _unwrap(tensors)
+    tensors = _unwrap(found)
     family = _find_family(tensors)
     if family is AUTOML:
         tensors = normalize_automl(tensors)

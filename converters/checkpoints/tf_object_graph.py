@@ -15,10 +15,11 @@ __all__ = ["OBJECT_GRAPH", "variable_names"]
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _SLOT = "/.OPTIMIZER_SLOT/"
+_TRAINING = ("optimizer/", "keras_api/metrics/", "save_counter/")
 
 
 def variable_names(graph: bytes) -> dict[str, str]:
-    """Checkpoint key -> the variable's name, optimizer slots left out."""
+    """Checkpoint key -> the variable's name, optimizer slots and training state left out."""
     names: dict[str, str] = {}
     for field, node in fields(graph):
         if field != 1 or not isinstance(node, bytes):
@@ -30,7 +31,7 @@ def variable_names(graph: bytes) -> dict[str, str]:
                 f: v.decode(errors="replace") for f, v in fields(attribute) if type(v) is bytes
             }
             full_name, key = parts.get(2, ""), parts.get(3, "")
-            if full_name and _SLOT not in key:
+            if full_name and _SLOT not in key and not key.startswith(_TRAINING):
                 names[key] = full_name
     if len(set(names.values())) != len(names):
         raise CheckpointError("names two variables alike: save one model alone")
