@@ -1,3 +1,66 @@
 """Run a trained EfficientDet on the device: `edge_edet.load("d0-int8.tflite").detect(image)`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.errors import (
+    BackendError,
+    CheckpointError,
+    EdgeEdetError,
+    ImageError,
+    InputError,
+    MissingExtraError,
+    ModelFileError,
+)
+
+if TYPE_CHECKING:
+    from edge_edet.detections import Detection, Detections
+    from edge_edet.detector import Detector, load
+    from edge_edet.manifest import Manifest, read_manifest
+    from edge_edet.postprocess import PostprocessConfig
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "CheckpointError",
+    "Detection",
+    "Detections",
+    "Detector",
+    "EdgeEdetError",
+    "ImageError",
+    "InputError",
+    "Manifest",
+    "MissingExtraError",
+    "ModelFileError",
+    "PostprocessConfig",
+    "__version__",
+    "load",
+    "read_manifest",
+]
+
+# Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow.
+_LAZY = {
+    "Detection": "edge_edet.detections",
+    "Detections": "edge_edet.detections",
+    "Detector": "edge_edet.detector",
+    "Manifest": "edge_edet.manifest",
+    "PostprocessConfig": "edge_edet.postprocess",
+    "load": "edge_edet.detector",
+    "read_manifest": "edge_edet.manifest",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        value = getattr(importlib.import_module(_LAZY[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'edge_edet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

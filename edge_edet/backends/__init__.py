@@ -1,0 +1,63 @@
+"""What the detector needs of a runtime; one module for each runtime beside this one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+__all__ = ["Backend", "BackendInfo", "TensorSpec"]
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output: real = scale * (q - zero_point); scale None: not quantized."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """What really runs, read back from the runtime; None where the runtime does not tell."""
+
+    runtime: str
+    runtime_version: str
+    delegate: str  # "none", "xnnpack", "gpu", "edgetpu" or the library's path
+    delegated_operators: int | None
+    total_operators: int
+    partitions: int | None  # pieces of the graph that the delegate took
+    threads: int | None  # None: the delegate decides
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+class Backend(Protocol):
+    """A loaded model. `run` may be called from one thread at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+
+    @property
+    def info(self) -> BackendInfo: ...
+
+    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """Outputs by name. copy=False: they may be views, to be dropped before the next run."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,195 @@
+"""TensorFlow Lite's interpreter: from ai-edge-litert, tflite-runtime or tensorflow."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.backends import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.delegation import delegation
+from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.tflite_file import TfliteModel
+
+__all__ = ["RUNTIMES", "LiteRtBackend", "find_runtime", "runtime_version"]
+
+# name -> (package to import, distribution, extra); the first one that is installed is the default
+RUNTIMES = {
+    "ai-edge-litert": ("ai_edge_litert", ("ai-edge-litert",), "litert"),
+    "tflite-runtime": ("tflite_runtime", ("tflite-runtime",), "tflite-runtime"),
+    "tensorflow": ("tensorflow", ("tensorflow", "tensorflow-cpu"), "tensorflow"),
+}
+
+EDGETPU_LIBRARY = "libedgetpu.so.1"
+# tensorflow/lite/delegates/external/external_delegate_interface.h
+DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+
+
+class LiteRtBackend:
+    """A model in an interpreter, with the delegate that was asked for or not at all."""
+
+    def __init__(
+        self,
+        model: TfliteModel,
+        *,
+        threads: int,
+        runtime: str | None = None,
+        delegate: str | None = None,
+        delegate_options: Mapping[str, str] | None = None,
+    ):
+        self.name = find_runtime(runtime)
+        options = dict(delegate_options or {})
+        if options and delegate in (None, "none", "xnnpack"):
+            raise InputError(
+                f"delegate options {options} need a delegate that takes any: "
+                "edgetpu or the path of a delegate library"
+            )
+        module, resolvers = _import(self.name)
+        external = []
+        if delegate not in (None, "none", "xnnpack"):
+            external = [_load_delegate(module, delegate, options)]
+        plain = external or delegate == "none"
+        resolver = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else resolvers.AUTO
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tf.lite.Interpreter says that it moved
+                self._interpreter = module.Interpreter(
+                    model_path=str(model.path),
+                    num_threads=threads,
+                    experimental_delegates=external or None,
+                    experimental_op_resolver_type=resolver,
+                )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise _refused(model, self.name, delegate, error) from None
+        taken = delegation(model, self._interpreter)
+        operators = taken.operators if taken else None
+        if delegate not in (None, "none") and operators == 0:
+            raise BackendError(
+                f"delegate {delegate!r} took none of the {len(model.operators)} operators of "
+                f"{str(model.path)!r} in {self.name}: choose delegate='none' to run on the CPU"
+            )
+        # Without a list of nodes only the resolver is known: the runtime's own default applied.
+        used = delegate or ("none" if operators == 0 else "xnnpack" if operators else "default")
+        self.info = BackendInfo(
+            runtime=self.name,
+            runtime_version=runtime_version(self.name),
+            delegate=used,
+            delegated_operators=operators,
+            total_operators=len(model.operators),
+            partitions=taken.partitions if taken else None,
+            threads=threads,
+        )
+        self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
+        self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
+        self._input_index = _indexes(self._interpreter.get_input_details())
+        self._output_index = _indexes(self._interpreter.get_output_details())
+
+    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """Outputs by name. copy=False: views into the interpreter, gone with the next run."""
+        interpreter = self._interpreter
+        if interpreter is None:
+            raise BackendError("the detector is closed: load the model again")
+        try:
+            for name, index in self._input_index.items():
+                interpreter.set_tensor(index, tensors[name])
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise BackendError(f"{self.name} failed to run the model: {_one_line(error)}") from None
+        read = interpreter.get_tensor if copy else _view_of(interpreter)
+        return {name: read(index) for name, index in self._output_index.items()}
+
+    def close(self) -> None:
+        self._interpreter = None
+
+
+def find_runtime(runtime: str | None = None) -> str:
+    """The runtime asked for, else the first installed one. Raises MissingExtraError."""
+    if runtime is not None and runtime not in RUNTIMES:
+        raise InputError(f"unknown runtime {runtime!r}: known are {', '.join(RUNTIMES)}")
+    for name in [runtime] if runtime else list(RUNTIMES):
+        with contextlib.suppress(ImportError, ValueError):
+            if importlib.util.find_spec(RUNTIMES[name][0]) is not None:
+                return name
+    extra = RUNTIMES[runtime or "ai-edge-litert"][2]
+    missing = f"runtime {runtime!r} is not installed" if runtime else "no runtime is installed"
+    raise MissingExtraError(f"{missing}: pip install 'edge-edet[{extra}]'")
+
+
+def runtime_version(runtime: str) -> str:
+    """Version of the installed distribution."""
+    for distribution in RUNTIMES[runtime][1]:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(distribution)
+    return "unknown"
+
+
+def _import(runtime: str) -> tuple[Any, Any]:
+    """(module with Interpreter and load_delegate, its OpResolverType)"""
+    package, _, extra = RUNTIMES[runtime]
+    try:
+        if runtime == "tensorflow":
+            lite: Any = importlib.import_module("tensorflow").lite
+            interpreter = importlib.import_module("tensorflow.lite.python.interpreter")
+            return interpreter, lite.experimental.OpResolverType
+        module: Any = importlib.import_module(f"{package}.interpreter")
+        return module, module.OpResolverType
+    except (ImportError, AttributeError, OSError) as error:
+        raise MissingExtraError(
+            f"runtime {runtime!r} {runtime_version(runtime)} is installed but cannot be imported "
+            f"({_one_line(error)}): pip install --force-reinstall 'edge-edet[{extra}]'"
+        ) from None
+
+
+def _load_delegate(module: Any, delegate: str | None, options: dict[str, str]) -> Any:
+    library = EDGETPU_LIBRARY if delegate == "edgetpu" else str(delegate)
+    try:
+        # The interpreter's own loader leaves a half-made object behind when one of these fails.
+        symbols = ctypes.CDLL(library)
+        for symbol in DELEGATE_SYMBOLS:
+            if not hasattr(symbols, symbol):
+                raise OSError(f"it is no delegate library, it lacks {symbol}")
+        return module.load_delegate(library, options)
+    except Exception as error:  # a ctypes OSError, a missing symbol, or the library's own refusal
+        hint = "; install libedgetpu1-std and connect the device" if delegate == "edgetpu" else ""
+        reason = _one_line(error) or "the library gives no reason"
+        raise BackendError(f"delegate {library!r} did not load: {reason}{hint}") from None
+
+
+def _refused(model: TfliteModel, runtime: str, delegate: str | None, error: Exception) -> Exception:
+    reason = _one_line(error)
+    if delegate in (None, "none", "xnnpack"):
+        return ModelFileError(f"{runtime} refuses {str(model.path)!r}: {reason}")
+    return BackendError(f"delegate {delegate!r} refuses {str(model.path)!r}: {reason}")
+
+
+def _spec(details: dict[str, Any]) -> TensorSpec:
+    q = details["quantization_parameters"]
+    per_tensor = len(q["scales"]) == 1
+    return TensorSpec(
+        name=details["name"],
+        shape=tuple(int(n) for n in details["shape"]),
+        dtype=np.dtype(details["dtype"]).name,
+        scale=float(q["scales"][0]) if per_tensor else None,
+        zero_point=int(q["zero_points"][0]) if per_tensor else 0,
+    )
+
+
+def _indexes(details: list[dict[str, Any]]) -> dict[str, int]:
+    return {d["name"]: int(d["index"]) for d in details}
+
+
+def _view_of(interpreter: Any) -> Any:
+    return lambda index: interpreter.tensor(index)()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

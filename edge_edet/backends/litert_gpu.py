@@ -1,0 +1,163 @@
+"""The GPU through ai-edge-litert's CompiledModel: WebGPU over Vulkan, Metal or Direct3D."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.backends import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.litert import RUNTIMES, find_runtime, runtime_version
+from edge_edet.errors import BackendError, InputError, MissingExtraError
+from edge_edet.tflite_file import TensorInfo, TfliteModel
+
+__all__ = ["LiteRtGpuBackend"]
+
+RUNTIME = "ai-edge-litert"
+OPTIONS = (
+    "enforce_f32",
+    "constant_tensor_sharing",
+    "infinite_float_capping",
+    "allow_src_quantized_fc_conv_ops",
+)
+SIGNATURE = 0
+
+
+class LiteRtGpuBackend:
+    """A model compiled for the GPU as a whole: one that does not fit there is refused.
+
+    CompiledModel says whether everything is accelerated, not how much of it is, so a part on the
+    CPU could not be reported. `run` returns when the outputs are read, which waits for the GPU.
+    """
+
+    def __init__(
+        self,
+        model: TfliteModel,
+        *,
+        runtime: str | None = None,
+        delegate_options: Mapping[str, str] | None = None,
+    ):
+        if runtime not in (None, RUNTIME):
+            raise BackendError(f"the GPU is reached through {RUNTIME}, not through {runtime!r}")
+        self.name = find_runtime(RUNTIME)
+        options = _options(delegate_options or {})
+        module, _ = _import()
+        with _captured_stderr() as log:
+            try:
+                self._compiled = module.CompiledModel.from_file(str(model.path), options=options)
+                whole = bool(self._compiled.is_fully_accelerated())
+            except (RuntimeError, ValueError, OSError) as error:
+                raise BackendError(
+                    f"the GPU did not take {str(model.path)!r}: {_reason(log, error)}; "
+                    "a GPU driver (on Linux: Vulkan) is needed, delegate='none' runs on the CPU"
+                ) from None
+        if not whole:
+            raise BackendError(
+                f"the GPU took only a part of {str(model.path)!r}, and the runtime does not say "
+                "how much: use an fp32 model, or run on the CPU with delegate='none'"
+            )
+        count = len(model.operators)
+        self.info = BackendInfo(
+            runtime=self.name,
+            runtime_version=runtime_version(self.name),
+            delegate="gpu",
+            delegated_operators=count,
+            total_operators=count,
+            partitions=1,
+            threads=None,
+        )
+        key = self._compiled.get_signature_by_index(SIGNATURE)["key"]
+        self.inputs = _specs(model, self._compiled.get_input_tensor_details(key))
+        self.outputs = _specs(model, self._compiled.get_output_tensor_details(key))
+        self._in = self._compiled.create_input_buffers(SIGNATURE)
+        self._out = self._compiled.create_output_buffers(SIGNATURE)
+
+    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """Outputs by name, read back from the GPU: always copies."""
+        if self._compiled is None:
+            raise BackendError("the detector is closed: load the model again")
+        try:
+            for spec, buffer in zip(self.inputs, self._in, strict=True):
+                buffer.write(np.ascontiguousarray(tensors[spec.name]))
+            self._compiled.run_by_index(SIGNATURE, self._in, self._out)
+            outputs = {}
+            for spec, buffer in zip(self.outputs, self._out, strict=True):
+                flat = buffer.read(int(np.prod(spec.shape)), np.dtype(spec.dtype).type)
+                outputs[spec.name] = np.asarray(flat).reshape(spec.shape)
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"the GPU failed to run the model: {error}") from None
+        return outputs
+
+    def close(self) -> None:
+        self._in = self._out = []
+        if self._compiled is not None:
+            self._compiled.close()
+        self._compiled = None
+
+
+def _options(given: Mapping[str, str]) -> Any:
+    values = {}
+    for key, value in given.items():
+        if key not in OPTIONS or str(value).lower() not in ("true", "false", "0", "1"):
+            raise InputError(
+                f"unknown GPU option {key}={value}: known are {', '.join(OPTIONS)} (true, false)"
+            )
+        values[key] = str(value).lower() in ("true", "1")
+    _, gpu = _import()
+    options: Any = importlib.import_module("ai_edge_litert.options")
+    return options.Options(
+        hardware_accelerators=options.HardwareAccelerator.GPU, gpu_options=gpu(**values)
+    )
+
+
+def _import() -> tuple[Any, Any]:
+    """(module of CompiledModel, GpuOptions)"""
+    try:
+        module: Any = importlib.import_module("ai_edge_litert.compiled_model")
+        return module, module.GpuOptions
+    except (ImportError, AttributeError, OSError) as error:
+        version = runtime_version(RUNTIME)
+        raise MissingExtraError(
+            f"{RUNTIME} {version} has no CompiledModel with GPU options ({error}): "
+            f"pip install --upgrade 'edge-edet[{RUNTIMES[RUNTIME][2]}]'"
+        ) from None
+
+
+def _specs(model: TfliteModel, details: Mapping[str, Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+    # Signatures may rename tensors; the index leads back to the name in the graph.
+    return tuple(_spec(model.tensors[entry["index"]], entry) for entry in details.values())
+
+
+def _spec(tensor: TensorInfo, entry: Mapping[str, Any]) -> TensorSpec:
+    scale, zero = (tensor.scales[0], tensor.zero_points[0]) if tensor.scales else (None, 0)
+    return TensorSpec(tensor.name, tuple(entry["shape"]), str(entry["dtype"]), scale, zero)
+
+
+@contextmanager
+def _captured_stderr() -> Iterator[IO[bytes]]:
+    """The runtime writes its reasons to file descriptor 2 only; they are wanted in the error."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log:
+        saved = os.dup(2)
+        try:
+            os.dup2(log.fileno(), 2)
+            yield log
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _reason(log: IO[bytes], error: Exception) -> str:
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").splitlines()
+    told = [re.sub(r"^\w+: (\[[^]]*\] )?", "", s).strip() for s in lines if s.startswith("ERROR")]
+    told += [line.strip() for line in lines if "ouldn't load Vulkan" in line]
+    return "; ".join(dict.fromkeys(told)) or " ".join(str(error).split())

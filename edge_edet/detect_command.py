@@ -1,0 +1,200 @@
+"""`edge-edet detect`: pictures in, boxes out as a table, JSON Lines or drawn pictures."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.errors import ImageError, InputError
+
+if TYPE_CHECKING:
+    from edge_edet.detections import Detections
+    from edge_edet.detector import Detector
+
+__all__ = ["add_arguments", "default_model", "find_pictures", "run"]
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+BUILD_FOLDER = Path("build")
+LABEL_COLUMNS = 30
+STATUS_BAD_PICTURE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="picture, folder of pictures, or glob pattern"
+    )
+    parser.add_argument(
+        "-m", "--model", type=Path, help="the .tflite; default: the newest in build/"
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
+    )
+    parser.add_argument(
+        "--runtime", metavar="R",
+        help="ai-edge-litert, tflite-runtime or tensorflow; default: the first installed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--delegate", metavar="D",
+        help="none, xnnpack, gpu, edgetpu or a delegate library; default: the runtime's own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
+        help="passed to the delegate; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document for each picture")
+    parser.add_argument(
+        "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0, or 2 where a picture could not be used; the others are done all the same."""
+    pictures = find_pictures(args.images)
+    targets = _targets(pictures, args.draw) if args.draw else {}
+    from edge_edet.detector import load
+
+    detector = load(
+        args.model or default_model(),
+        threads=args.threads,
+        runtime=args.runtime,
+        delegate=args.delegate,
+        delegate_options=parse_options(args.delegate_option),
+        score_threshold=args.score_threshold,
+    )
+    bad = 0
+    with detector:
+        for picture in _progress(pictures):
+            try:
+                _one(detector, picture, targets.get(picture), as_json=args.json)
+            except ImageError as error:
+                print(f"edge-edet: {error}", file=sys.stderr)
+                bad += 1
+    return STATUS_BAD_PICTURE if bad else 0
+
+
+def _one(detector: Detector, picture: Path, target: Path | None, *, as_json: bool) -> None:
+    from edge_edet.image import read_image
+
+    image = read_image(picture)
+    found = detector.detect(image)
+    if target is not None:
+        from edge_edet.draw import draw, save_png
+
+        save_png(draw(image, found), target)
+    if as_json:
+        print(json.dumps(document(detector, picture, image.size, found), ensure_ascii=False))
+    else:
+        print("\n".join(table(picture, image.size, found)))
+    sys.stdout.flush()
+
+
+def document(
+    detector: Detector, picture: Path, size: tuple[int, int], found: Detections
+) -> dict[str, Any]:
+    """What --json prints of one picture."""
+    info = detector.info
+    return {
+        "image": str(picture),
+        "width": size[0],
+        "height": size[1],
+        "model": info.model_path,
+        "precision": info.precision,
+        "runtime": f"{info.runtime} {info.runtime_version}",
+        "delegate": info.delegate,
+        "score_threshold": info.postprocess.score_threshold,
+        "detections": found.to_dicts(),
+    }
+
+
+def table(picture: Path, size: tuple[int, int], found: Detections) -> Iterator[str]:
+    """The lines for one picture, at most 80 columns beside its path."""
+    count = f"{len(found)} object{'' if len(found) == 1 else 's'}"
+    yield f"{picture}: {size[0]} x {size[1]}, {count}"
+    if len(found):
+        yield f"  {'score':>5}  {'label':<{LABEL_COLUMNS}} {'xmin':>8} {'ymin':>8} {'xmax':>8} {'ymax':>8}"
+    for one in found:
+        label = " ".join(one.label.split())
+        if len(label) > LABEL_COLUMNS:
+            label = label[: LABEL_COLUMNS - 3] + "..."
+        box = " ".join(f"{value:8.1f}" for value in one.box)
+        yield f"  {one.score:5.3f}  {label:<{LABEL_COLUMNS}} {box}"
+
+
+def find_pictures(given: Iterable[str]) -> list[Path]:
+    """Files in the order given; a folder's pictures and a pattern's matches sorted, each once.
+
+    A path that is not there stays in the list: it is reported as a bad picture in its turn.
+    """
+    found: dict[Path, None] = {}
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+            if not inside:
+                raise InputError(f"no pictures in folder {name!r}: looked for {' '.join(SUFFIXES)}")
+            found.update(dict.fromkeys(inside))
+        elif glob.has_magic(name) and not path.exists():
+            matches = sorted(Path(p) for p in glob.glob(name, recursive=True))  # noqa: PTH207 - also absolute patterns
+            if not matches:
+                raise InputError(f"no file matches {name!r}: check the pattern")
+            found.update(dict.fromkeys(p for p in matches if p.is_file()))
+        else:
+            found[path] = None
+    return list(found)
+
+
+def default_model(folder: Path = BUILD_FOLDER) -> Path:
+    """The newest .tflite in the build folder."""
+    models = sorted(folder.glob("*.tflite"), key=lambda path: path.stat().st_mtime)
+    if not models:
+        raise InputError(
+            f"no model given and none in {str(folder)!r}: give one with -m, or make one with "
+            "'edge-edet convert --int8 d0'"
+        )
+    return models[-1]
+
+
+def parse_options(options: Iterable[str]) -> dict[str, str]:
+    parsed = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not key or not equals:
+            raise InputError(f"--delegate-option must be KEY=VALUE, but got {option!r}")
+        parsed[key] = value
+    return parsed
+
+
+def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where each picture is drawn to: its name as .png, made unique by a number."""
+    taken: set[str] = set()
+    targets = {}
+    for picture in pictures:
+        name, number = picture.stem, 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{picture.stem}-{number}"
+        taken.add(name.lower())
+        target = folder / f"{name}.png"
+        if target.exists() and picture.exists() and target.samefile(picture):
+            raise InputError(f"--draw would replace {str(picture)!r}: choose another folder")
+        targets[picture] = target
+    return targets
+
+
+def _progress(pictures: list[Path]) -> Iterable[Path]:
+    if len(pictures) < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
+        return pictures  # on a terminal the results themselves show how far it is
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return pictures
+    bar: Iterable[Path] = tqdm(pictures, unit="picture", file=sys.stderr)
+    return bar

@@ -1,0 +1,294 @@
+"""The pipeline: picture, input tensor, inference, detections."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.anchors import anchors
+from edge_edet.backends import Backend, BackendInfo
+from edge_edet.backends.threads import resolve_threads
+from edge_edet.detections import Detections
+from edge_edet.errors import BackendError, InputError, ModelFileError
+from edge_edet.image import ImageLike, read_image
+from edge_edet.labels import class_names
+from edge_edet.outputs import ModelLayout, layout_of
+from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
+from edge_edet.preprocess import Placement, letterbox, stretch
+from edge_edet.tflite_file import TfliteModel, read_tflite
+
+if TYPE_CHECKING:
+    from edge_edet.manifest import Manifest
+
+__all__ = ["Detector", "DetectorInfo", "load"]
+
+DEFAULT_SCORE_THRESHOLD = 0.3
+DELEGATES = ("none", "xnnpack", "gpu", "edgetpu")
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """What is loaded and what it really runs on."""
+
+    model_path: str
+    model_bytes: int
+    variant: str | None  # None: a foreign detector
+    precision: str
+    image_size: tuple[int, int]  # height, width of the input
+    labels_count: int
+    nms: str  # "none": suppressed here; "in-graph": in the model
+    runtime: str
+    runtime_version: str
+    delegate: str
+    delegated_operators: int | None  # None: the runtime does not tell
+    total_operators: int
+    partitions: int | None
+    threads: int | None
+    postprocess: PostprocessConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, keys as the fields."""
+        return dataclasses.asdict(self)
+
+
+class Detector:
+    """A loaded model. May be shared by threads: inferences wait for each other.
+
+    `detect` is `prepare`, `infer` and `select` in a row; call them one by one to time them.
+    """
+
+    def __init__(
+        self, model: TfliteModel, layout: ModelLayout, backend: Backend, config: PostprocessConfig
+    ):
+        self.model = model
+        self.layout = layout
+        self.backend = backend
+        self.config = config
+        self._lock = threading.Lock()
+        self._anchors = anchors(layout.variant) if layout.variant and not layout.in_graph else None
+        self._specs = {spec.name: spec for spec in (*backend.inputs, *backend.outputs)}
+        missing = {layout.input_name, *layout.outputs.values()} - set(self._specs)
+        if missing:
+            raise BackendError(
+                f"{backend.name} does not offer the tensors {sorted(missing)} of the model, "
+                f"only {sorted(self._specs)}"
+            )
+
+    def __enter__(self) -> Detector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Frees the runtime's memory; the detector cannot be used after."""
+        with self._lock:
+            self.backend.close()
+
+    @property
+    def manifest(self) -> Manifest | None:
+        return self.layout.manifest
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        """Class names by class id, None where the id is unused."""
+        return self.layout.labels
+
+    @property
+    def info(self) -> DetectorInfo:
+        ran: BackendInfo = self.backend.info
+        variant = self.layout.variant
+        return DetectorInfo(
+            model_path=str(self.model.path),
+            model_bytes=self.model.size_bytes,
+            variant=variant.name if variant else None,
+            precision=self.layout.precision,
+            image_size=self.layout.input_size,
+            labels_count=len(self.layout.labels),
+            nms="in-graph" if self.layout.in_graph else "none",
+            postprocess=self.config,
+            **ran.to_dict(),
+        )
+
+    def detect(self, image: ImageLike, *, config: PostprocessConfig | None = None) -> Detections:
+        """The objects in a picture: a PIL image, a uint8 array [h, w, 3] in RGB, or a path.
+
+        config replaces the protocol for this call. Raises ImageError for a picture that cannot be
+        used, BackendError where the runtime fails.
+        """
+        tensor, placement = self.prepare(image)
+        with self._lock:  # the outputs are views: read them before the next inference
+            outputs = self.backend.run({self.layout.input_name: tensor}, copy=False)
+            found = self._found(outputs, placement, config)
+            del outputs
+        return self._detections(found)
+
+    def prepare(self, image: ImageLike) -> tuple[npt.NDArray[Any], Placement]:
+        """The input tensor [1, h, w, 3] of a picture, and what takes boxes back to it."""
+        picture = read_image(image)
+        layout = self.layout
+        if layout.variant is not None:
+            return letterbox(picture, layout.variant.image_size, layout.variant.pad_rgb)
+        pixels, placement = stretch(picture, *layout.input_size)
+        if layout.input_dtype == "uint8":
+            return pixels, placement
+        mean, std = np.array(layout.mean, np.float32), np.array(layout.std, np.float32)
+        real = (pixels.astype(np.float32) - mean) / std
+        spec = self._specs[layout.input_name]
+        if layout.input_dtype == "int8":
+            quantized = np.rint(real / np.float32(spec.scale or 1)) + spec.zero_point
+            return np.clip(quantized, -128, 127).astype(np.int8), placement
+        return real, placement
+
+    def infer(self, tensor: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+        """The model's raw outputs by tensor name, copies, read to the end."""
+        with self._lock:
+            return self.backend.run({self.layout.input_name: tensor}, copy=True)
+
+    def select(
+        self,
+        outputs: Mapping[str, npt.NDArray[Any]],
+        placement: Placement,
+        *,
+        config: PostprocessConfig | None = None,
+    ) -> Detections:
+        """Detections from raw outputs."""
+        return self._detections(self._found(outputs, placement, config))
+
+    def _found(
+        self,
+        outputs: Mapping[str, npt.NDArray[Any]],
+        placement: Placement,
+        config: PostprocessConfig | None,
+    ) -> Found:
+        config = config or self.config
+        names = self.layout.outputs
+        if self.layout.in_graph:
+            _check_in_graph(config, self.manifest)
+            boxes, classes, scores = (
+                outputs[names[role]].reshape(shape).astype(np.float32)
+                for role, shape in (("boxes", (-1, 4)), ("classes", -1), ("scores", -1))
+            )
+            if not len(boxes) == len(classes) == len(scores):
+                raise BackendError(
+                    f"the model gave {len(boxes)} boxes, {len(classes)} classes and "
+                    f"{len(scores)} scores: they must be equally many"
+                )
+            count = float(outputs[names["count"]].reshape(-1)[0])
+            size = self.layout.input_size
+            return from_graph(boxes, classes, scores, count, size, placement, config)
+        assert self._anchors is not None
+        return postprocess(
+            self._raw(outputs, names["boxes"]),
+            self._raw(outputs, names["classes"]),
+            self._anchors,
+            placement,
+            config,
+        )
+
+    def _raw(self, outputs: Mapping[str, npt.NDArray[Any]], name: str) -> Quantized:
+        spec = self._specs[name]
+        if spec.dtype == "float32":
+            return Quantized(outputs[name])
+        return Quantized(outputs[name], spec.scale, spec.zero_point)
+
+    def _detections(self, found: Found) -> Detections:
+        names = class_names(self.layout.labels, found.classes.tolist())
+        return Detections(found.boxes, found.scores, found.classes, names)
+
+
+def load(
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    runtime: str | None = None,
+    delegate: str | None = None,
+    delegate_options: Mapping[str, str] | None = None,
+    score_threshold: float | None = None,
+    config: PostprocessConfig | None = None,
+) -> Detector:
+    """A detector from a model file.
+
+    threads: None takes the physical cores that the process may use, at most 4. runtime:
+    "ai-edge-litert", "tflite-runtime" or "tensorflow"; None takes the first installed one.
+    delegate: None leaves the runtime's default (`info` says what it was), "none" turns delegates
+    off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
+    delegate_options. score_threshold: None is 0.3, or what the model's own suppression was built
+    with where that is higher. config: the whole protocol instead.
+
+    Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
+    BackendError where the delegate does not load: the CPU never steps in for it.
+    """
+    if config is not None and score_threshold is not None:
+        raise InputError("give score_threshold or config, not both: config has one")
+    count = resolve_threads(threads)
+    model = read_tflite(path)
+    layout = layout_of(model)
+    chosen = config or _config(layout, score_threshold)
+    if layout.in_graph:
+        _check_in_graph(chosen, layout.manifest)
+    _check_delegate(delegate)
+    backend: Backend
+    if delegate == "gpu":
+        from edge_edet.backends.litert_gpu import LiteRtGpuBackend
+
+        backend = LiteRtGpuBackend(model, runtime=runtime, delegate_options=delegate_options)
+    else:
+        from edge_edet.backends.litert import LiteRtBackend
+
+        backend = LiteRtBackend(
+            model,
+            threads=count,
+            runtime=runtime,
+            delegate=delegate,
+            delegate_options=delegate_options,
+        )
+    return Detector(model, layout, backend, chosen)
+
+
+def _config(layout: ModelLayout, score_threshold: float | None) -> PostprocessConfig:
+    built = (layout.manifest.score_threshold or 0.0) if layout.manifest else 0.0
+    default = max(DEFAULT_SCORE_THRESHOLD, built)
+    return PostprocessConfig(
+        score_threshold=default if score_threshold is None else score_threshold
+    )
+
+
+def _check_in_graph(config: PostprocessConfig, manifest: Manifest | None) -> None:
+    """The graph has suppressed already: what was built in cannot be loosened."""
+    built = manifest.score_threshold if manifest else None
+    if built is not None and config.score_threshold < built:
+        raise InputError(
+            f"score_threshold {config.score_threshold:g} is below {built:g}, which this model's "
+            "own suppression was built with: use a model converted with --nms none"
+        )
+
+
+def _check_delegate(delegate: str | None) -> None:
+    if delegate is None or delegate in DELEGATES:
+        return
+    if "/" not in delegate and "\\" not in delegate and not Path(delegate).suffix:
+        raise InputError(
+            f"unknown delegate {delegate!r}: known are {', '.join(DELEGATES)}, "
+            "or the path of a delegate library (.so)"
+        )
+
+
+def require_manifest(detector: Detector) -> Manifest:
+    """The manifest of a model that must be one of ours."""
+    if detector.manifest is None:
+        raise ModelFileError(f"{str(detector.model.path)!r} has no manifest of edge-edet")
+    return detector.manifest

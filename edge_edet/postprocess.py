@@ -1,0 +1,227 @@
+"""Raw outputs to detections: select, decode, clip, suppress. The one place where this is done.
+
+Selection runs on the logits as they come, int8 where the model is: a threshold on the score is a
+threshold on the quantized logit, so of 4.4 million logits only those above it are ever decoded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.anchors import decode
+from edge_edet.errors import InputError
+from edge_edet.nms import hard_nms, soft_nms
+from edge_edet.preprocess import Placement
+
+__all__ = ["Candidates", "Found", "PostprocessConfig", "Quantized", "postprocess", "select"]
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+KINDS = ("hard", "soft-gaussian")
+WORD_BYTES = 8
+LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
+
+
+@dataclass(frozen=True)
+class PostprocessConfig:
+    """The protocol: what is kept of the raw outputs. It moves AP by up to 2.4 on equal weights.
+
+    candidates: the anchors (multi_label: pairs of anchor and class) with the highest scores that
+    go on to suppression; per_class: boxes kept of each class; max_detections: of the picture,
+    None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
+    """
+
+    kind: str = "hard"
+    score_threshold: float = 0.3
+    iou_threshold: float = 0.5
+    sigma: float = 0.5
+    candidates: int = 2000
+    per_class: int = 100
+    max_detections: int | None = 100
+    multi_label: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise InputError(
+                f"suppression must be one of {', '.join(KINDS)}, but got {self.kind!r}"
+            )
+        for name in ("score_threshold", "iou_threshold"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and 0 <= value <= 1):
+                raise InputError(f"{name} must be a number from 0 to 1, but got {value!r}")
+        if not (math.isfinite(self.sigma) and self.sigma > 0):
+            raise InputError(f"sigma must be a positive number, but got {self.sigma!r}")
+        for name in ("candidates", "per_class", "max_detections"):
+            value = getattr(self, name)
+            if not (type(value) is int and value > 0) and not (
+                name == "max_detections" and value is None
+            ):
+                raise InputError(f"{name} must be a positive integer, but got {value!r}")
+
+    def replace(self, **changes: Any) -> PostprocessConfig:
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+class Quantized(NamedTuple):
+    """A raw output: real = scale * (q - zero_point); scale None: the values are real already."""
+
+    values: npt.NDArray[Any]
+    scale: float | None = None
+    zero_point: int = 0
+
+    def real(self, part: npt.NDArray[Any]) -> Floats:
+        if self.scale is None:
+            return part.astype(np.float32)
+        shifted = part.astype(np.float32) - np.float32(self.zero_point)
+        return np.float32(self.scale) * shifted
+
+
+class Candidates(NamedTuple):
+    """What selection leaves, best first, ties by anchor, then by class."""
+
+    anchors: Ints  # [n] anchor index
+    classes: Ints  # [n]
+    scores: Floats  # [n]
+
+
+class Found(NamedTuple):
+    """Boxes in pixels of the picture, best first."""
+
+    boxes: Floats  # [n, 4] xmin ymin xmax ymax
+    scores: Floats  # [n]
+    classes: Ints  # [n]
+
+
+def postprocess(
+    boxes: Quantized,
+    logits: Quantized,
+    rows: Floats,
+    placement: Placement,
+    config: PostprocessConfig,
+) -> Found:
+    """Detections of one picture from box codes [N, 4] and class logits [N, C], rows = anchors."""
+    chosen = select(logits, config)
+    codes = boxes.real(boxes.values.reshape(-1, 4)[chosen.anchors])
+    clipped = placement.to_picture(decode(codes, rows[chosen.anchors]))
+    visible = _has_area(clipped)
+    return suppress(clipped[visible], chosen.scores[visible], chosen.classes[visible], config)
+
+
+def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
+    """The candidates with a score above the threshold, without decoding the rest."""
+    values = logits.values.reshape(-1, logits.values.shape[-1])  # [N, C]
+    num_classes = values.shape[1]
+    least = _least_above(logits, config.score_threshold)
+    flat = np.zeros(0, np.int64) if least is None else _at_least(values.reshape(-1), least)
+    if not config.multi_label and len(flat):
+        hit = flat // num_classes
+        anchors = hit[np.flatnonzero(np.diff(hit, prepend=-1))]
+        flat = anchors * num_classes + values[anchors].argmax(axis=1)
+    raw = values.reshape(-1)[flat]
+    # Descending with ties in order; a stable sort of int16 is a radix sort.
+    keys = -raw if logits.scale is None else -raw.astype(np.int16)
+    order = np.argsort(keys, kind="stable")[: config.candidates]
+    scores = _scores(logits, raw[order])
+    above = scores > np.float32(config.score_threshold)
+    flat = flat[order][above]
+    return Candidates(flat // num_classes, flat % num_classes, scores[above])
+
+
+def _least_above(logits: Quantized, score_threshold: float) -> Any:
+    """A raw logit that every score above the threshold reaches; None: no score is above."""
+    if logits.scale is not None:
+        above = np.flatnonzero(_score_table(logits) > np.float32(score_threshold))
+        return int(above[0]) + np.iinfo(logits.values.dtype).min if len(above) else None
+    if score_threshold >= 1:
+        return None
+    if score_threshold <= 0:
+        return np.float32(-LARGEST_LOGIT)
+    logit = math.log(score_threshold) - math.log1p(-score_threshold)
+    return np.float32(logit - 1e-3)  # rounding of the float32 sigmoid: checked on the score later
+
+
+def _scores(logits: Quantized, raw: npt.NDArray[Any]) -> Floats:
+    if logits.scale is None:
+        return _sigmoid(raw.astype(np.float32))
+    return _score_table(logits)[raw.astype(np.int64) - np.iinfo(raw.dtype).min]
+
+
+def _score_table(logits: Quantized) -> Floats:
+    """The score of every value that the type of the logits has."""
+    info = np.iinfo(logits.values.dtype)
+    return _sigmoid(logits.real(np.arange(info.min, info.max + 1)))
+
+
+def _at_least(values: npt.NDArray[Any], least: Any) -> Ints:
+    """Ascending indexes of the values that are at least that.
+
+    Hits are rare: looking for them eight at a time halves np.flatnonzero's time.
+    """
+    hits = values >= least
+    whole = len(hits) // WORD_BYTES * WORD_BYTES
+    words = np.flatnonzero(hits[:whole].view(np.uint64) != 0)
+    if len(words) * WORD_BYTES > whole // 4:
+        return np.flatnonzero(hits)
+    word, byte = np.nonzero(hits[:whole].reshape(-1, WORD_BYTES)[words])
+    return np.concatenate([words[word] * WORD_BYTES + byte, whole + np.flatnonzero(hits[whole:])])
+
+
+def _sigmoid(x: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # exp of a large -x is inf, and 1 / inf the right 0
+        return np.float32(1) / (np.float32(1) + np.exp(-x))
+
+
+def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
+    """Non-maximum suppression class by class; the arrays come best first, and leave so."""
+    kept, values = [], []
+    for class_id in np.unique(classes):
+        members = np.flatnonzero(classes == class_id)
+        if config.kind == "hard":
+            stay = hard_nms(boxes[members], config.iou_threshold, config.per_class)
+            new = scores[members[stay]]
+        else:
+            stay, new = soft_nms(
+                boxes[members], scores[members], config.sigma, config.score_threshold,
+                config.per_class,
+            )  # fmt: skip
+        kept.append(members[stay])
+        values.append(new)
+    if not kept:
+        return Found(boxes[:0], scores[:0], classes[:0])
+    index, final = np.concatenate(kept), np.concatenate(values)
+    order = np.lexsort((index, -final))[: config.max_detections]
+    return Found(boxes[index[order]], final[order], classes[index[order]])
+
+
+def _has_area(boxes: Floats) -> npt.NDArray[np.bool_]:
+    """False for a box that lies outside of the picture, and for one that is not a number."""
+    return (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+
+
+def from_graph(
+    boxes: Floats, classes: Floats, scores: Floats, count: float,
+    input_size: tuple[int, int], placement: Placement, config: PostprocessConfig,
+) -> Found:  # fmt: skip
+    """Detections of a graph that suppressed by itself (TFLite_Detection_PostProcess).
+
+    boxes [K, 4] ymin xmin ymax xmax as fractions of the input, whose (height, width) is given.
+    """
+    n = max(0, min(int(count), len(scores)))
+    height, width = input_size
+    order = np.argsort(-scores[:n], kind="stable")
+    unit = np.array([width, height, width, height], np.float32)
+    picture = placement.to_picture(boxes[:n][order][:, [1, 0, 3, 2]] * unit)
+    sure = scores[:n][order]
+    good = _has_area(picture) & (sure > np.float32(config.score_threshold))
+    part = np.flatnonzero(good)[: config.max_detections]
+    return Found(picture[part], sure[part], classes[:n][order][part].astype(np.int64))

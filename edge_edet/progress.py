@@ -1,0 +1,90 @@
+"""How far a long step is: rate and time left, on stderr.
+
+On a terminal it is tqdm's bar where tqdm is installed; elsewhere (logs, CI) a plain line now and
+then; nothing for a step that is over before the first line is due.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+__all__ = ["Progress", "track"]
+
+T = TypeVar("T")
+INTERVAL_S = 10.0  # between two plain lines
+
+
+class Progress:
+    """Counts `total` units of one step. Use as a context manager and call `advance`.
+
+    unit "B" is printed with SI prefixes; total None means unknown; done is where it starts, such
+    as the bytes that an earlier run left.
+    """
+
+    def __init__(self, what: str, total: int | None, unit: str = "", done: int = 0):
+        self.what, self.total, self.unit = what, total, unit
+        self.done = self._start = done
+        self._begun = self._printed = time.monotonic()
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            self._bar = _tqdm_bar(what, total, unit, done)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, count: int = 1) -> None:
+        """Report that `count` more units are done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(count)
+            return
+        now = time.monotonic()
+        if now - self._printed >= INTERVAL_S:
+            self._printed = now
+            print(self.line(now), file=sys.stderr, flush=True)
+
+    def line(self, now: float) -> str:
+        """The plain line: `d0: 4.2 of 16.0 MB, 1.1 MB/s, 11 s left`."""
+        rate = (self.done - self._start) / max(now - self._begun, 1e-9)
+        scale, unit = (1e6, "MB") if self.unit == "B" else (1.0, self.unit)
+        digits = 1 if self.unit == "B" else 0
+        count = f"{self.done / scale:.{digits}f}"
+        if self.total is not None:
+            count += f" of {self.total / scale:.{digits}f}"
+        text = f"{self.what}: {count} {unit}".rstrip() + f", {rate / scale:.1f} {unit}/s"
+        if self.total is not None and rate > 0:
+            text += f", {max(self.total - self.done, 0) / rate:.0f} s left"
+        return text
+
+
+def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "") -> Iterator[T]:
+    """The same items, with progress; total is taken from len(items) where it has one."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with Progress(what, total, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()
+
+
+def _tqdm_bar(what: str, total: int | None, unit: str, done: int) -> Any:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    scaled = unit == "B"
+    spaced = unit if scaled else f" {unit}"
+    return tqdm(desc=what, total=total, initial=done, unit=spaced, unit_scale=scaled, leave=False)

@@ -1,0 +1,88 @@
+"""Standard TFLite Metadata of a model that is not ours: normalization, tensor names, label file.
+
+Source: tflite-support metadata_schema.fbs; the label files lie in a zip behind the flatbuffer.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+
+from edge_edet.errors import ModelFileError
+from edge_edet.flatbuffer import Buffer, Table
+from edge_edet.labels import parse_labels
+from edge_edet.tflite_file import TfliteModel
+
+__all__ = ["StandardMetadata", "read_metadata"]
+
+METADATA_KEY = "TFLITE_METADATA"
+IDENTIFIER = b"M001"
+NORMALIZATION = 1  # enum ProcessUnitOptions
+LABEL_FILES = (2, 3)  # enum AssociatedFileType: TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
+MAX_LABEL_FILE_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class StandardMetadata:
+    """mean and std: of the first input, for float models, one value or one a channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    output_names: tuple[str, ...]  # in the order of the graph's outputs
+    label_files: tuple[str, ...]
+    labels: tuple[str | None, ...] | None
+
+
+def read_metadata(model: TfliteModel) -> StandardMetadata | None:
+    """The model's standard metadata, None where it has none. Raises ModelFileError if damaged."""
+    data = model.metadata.get(METADATA_KEY)
+    if data is None:
+        return None
+    what = f"the {METADATA_KEY} of {str(model.path)!r}"
+    buffer = Buffer(data, what)
+    if data[4:8] != IDENTIFIER:
+        buffer.fail(f"its identifier is {data[4:8]!r}, expected {IDENTIFIER!r}")
+    graphs = buffer.root().tables(3)
+    if not graphs:
+        return None
+    inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
+    mean, std = _normalization(inputs[0]) if inputs else ((), ())
+    # Field 6 of TensorMetadata, field 4 of SubGraphMetadata.
+    files = [name for tensor in outputs for name in _label_files(tensor, 6)]
+    files += _label_files(graphs[0], 4)
+    labels = _read_labels(model, files[0]) if files else None
+    names = tuple(tensor.string(0) for tensor in outputs)
+    return StandardMetadata(mean, std, names, tuple(files), labels)
+
+
+def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if unit.integer(0, "B") == NORMALIZATION and options is not None:
+            mean, std = options.floats(0), options.floats(1)
+            if len(mean) not in (1, 3) or len(std) != len(mean) or not all(s > 0 for s in std):
+                tensor.buffer.fail(f"its normalization is mean {mean}, std {std}")
+            return mean, std
+    return (), ()
+
+
+def _label_files(owner: Table, field: int) -> list[str]:
+    files = ((file.string(0), file.integer(2, "b")) for file in owner.tables(field))
+    return [name for name, kind in files if name and kind in LABEL_FILES]
+
+
+def _read_labels(model: TfliteModel, name: str) -> tuple[str | None, ...]:
+    what = f"the label file {name!r} in {str(model.path)!r}"
+    try:
+        with zipfile.ZipFile(model.path) as archive:
+            size = archive.getinfo(name).file_size
+            if size > MAX_LABEL_FILE_BYTES:
+                raise ModelFileError(f"{what} has {size} bytes, at most {MAX_LABEL_FILE_BYTES}")
+            text = archive.read(name).decode("utf-8")
+    except ModelFileError:
+        raise
+    except KeyError:
+        raise ModelFileError(f"{what} is named in the metadata, but is not there") from None
+    except Exception as error:  # zipfile raises many kinds on damaged archives
+        raise ModelFileError(f"{what} cannot be read: {' '.join(str(error).split())}") from None
+    return parse_labels(text, what)
