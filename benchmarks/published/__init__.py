@@ -1,0 +1,41 @@
+"""The numbers that others published, each row with its source, in CSV files beside this module."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from importlib.resources import files
+
+__all__ = ["PublishedSize", "published_size", "read_rows"]
+
+_README = "google/automl efficientdet README (HEAD, 2025-03)"
+_EFFDET = "rwightman/efficientdet-pytorch README (effdet 0.4.1)"
+
+
+@dataclass(frozen=True)
+class PublishedSize:
+    """What is published about the size of one model; None where nothing is."""
+
+    parameters: int | None = None
+    parameters_source: str | None = None
+    multiply_adds: int | None = None
+    multiply_adds_source: str | None = None
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """The rows of `name`.csv, column -> text, without its `#` lines."""
+    text = files("edge_edet.benchmarks.published").joinpath(f"{name}.csv").read_text("utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def published_size(model: str) -> PublishedSize:
+    """Parameters and multiply-adds of a variant as their authors print them, rounded."""
+    for row in read_rows("lite"):
+        if row["model"] == model:
+            return PublishedSize(round(float(row["params_m"]) * 1e6), _README)
+    parameters = {row["model"]: row["params_m"] for row in read_rows("parameters")}
+    for row in read_rows("efficientdet"):
+        if (row["source"], row["model"]) == ("readme", model):
+            count = round(float(parameters[model]) * 1e6)
+            return PublishedSize(count, _EFFDET, round(float(row["flops_g"]) * 1e9), _README)
+    return PublishedSize()

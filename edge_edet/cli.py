@@ -1,0 +1,129 @@
+"""The `edge-edet` command: finds the command's module, runs it, turns errors into one line.
+
+A command is a module with `add_arguments(parser)` and `run(args) -> int`, the exit status. Only the
+module of the command that was asked for is imported, so that `edge-edet --help` needs no extras.
+Exit status: 0 done, 1 failed, 2 bad input, 130 interrupted, 141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from edge_edet import __version__
+from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.extras import missing_extra
+
+__all__ = ["COMMANDS", "main"]
+
+# name -> module, what it does
+COMMANDS: dict[str, tuple[str, str]] = {
+    "convert": (
+        "edge_edet.converters.cli",
+        "turn a checkpoint into a model file, in float or INT8",
+    ),
+    "calibrate": (
+        "edge_edet.converters.calibrate_command",
+        "measure the ranges that INT8 needs, and keep them in a file",
+    ),
+    "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
+    "variants": ("edge_edet.variants_command", "list the networks: size, parameters, multiply-adds"),
+    "weights": ("edge_edet.converters.weights_command", "list and download trained checkpoints"),
+    "doctor": ("edge_edet.doctor", "show what this machine can run, and what is missing"),
+}
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+READER_GONE = 141  # 128 + SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status; errors are one line on stderr."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
+        return status
+    except BrokenPipeError:
+        _finish_output()
+        return READER_GONE
+    except (Exception, KeyboardInterrupt) as error:
+        _finish_output()
+        if os.environ.get("EDGE_EDET_DEBUG") == "1":
+            raise
+        status, text = _explain(error)
+        print(f"edge-edet: error: {' '.join(text.split())}", file=sys.stderr)
+        return status
+
+
+def _run(argv: list[str]) -> int:
+    parser = _Parser(
+        prog="edge-edet",
+        description="Takes a trained EfficientDet to phones, Raspberry Pis and Intel boxes.",
+        epilog="'edge-edet COMMAND --help' tells more about one command.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-edet {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked = argv[0] if argv else ""
+    if asked and not asked.startswith("-") and asked not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise InputError(f"unknown command {asked!r}: known are {known}; see 'edge-edet --help'")
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name == asked:
+            importlib.import_module(module).add_arguments(command)
+    try:
+        args, unknown = parser.parse_known_args(argv)
+    except SystemExit:  # --help and --version; errors are raised by _Parser.error
+        return 0
+    if unknown:
+        texts = ", ".join(repr(text) for text in unknown)
+        raise InputError(f"unknown arguments {texts}; see 'edge-edet {args.command} --help'")
+    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, with the place to look for help."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see '{self.prog} --help'")
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """The exit status and the one line for what went wrong."""
+    if isinstance(error, EdgeEdetError):
+        return error.exit_status, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, MemoryError):
+        return 1, "out of memory: close other programs, or take a smaller variant"
+    if isinstance(error, ImportError) and (extra := missing_extra(error)):
+        return extra.exit_status, str(extra)
+    if isinstance(error, OSError):
+        return 1, _explain_os_error(error)
+    place = "set EDGE_EDET_DEBUG=1 for the traceback, and report it with the command"
+    return 1, f"unexpected {type(error).__name__}: {error}; {place}"
+
+
+def _explain_os_error(error: OSError) -> str:
+    reason = (error.strerror or str(error)).lower()
+    where = f" {os.fsdecode(error.filename)!r}" if error.filename is not None else ""
+    if error.errno == errno.ENOSPC:
+        return f"no space left on device{where}: free some, then run the command again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"not allowed to use{where}: {reason}"
+    return f"cannot use{where}: {reason}" if where else f"the system refused: {reason}"
+
+
+def _finish_output() -> None:
+    """Write out what stdout still holds; where that fails, drop it, lest the exit complain too."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # stdout is closed, or is no file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
