@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import ImageError, InputError
+from edge_edet.progress import track
 
 if TYPE_CHECKING:
     from edge_edet.detections import Detections
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             try:
                 _one(detector, picture, targets.get(picture), as_json=args.json)
             except ImageError as error:
-                print(f"edge-edet: {error}", file=sys.stderr)
+                print(f"edge-edet: error: {error}", file=sys.stderr)
                 bad += 1
     return STATUS_BAD_PICTURE if bad else 0
 
@@ -119,7 +120,8 @@ def table(picture: Path, size: tuple[int, int], found: Detections) -> Iterator[s
     count = f"{len(found)} object{'' if len(found) == 1 else 's'}"
     yield f"{picture}: {size[0]} x {size[1]}, {count}"
     if len(found):
-        yield f"  {'score':>5}  {'label':<{LABEL_COLUMNS}} {'xmin':>8} {'ymin':>8} {'xmax':>8} {'ymax':>8}"
+        sides = " ".join(f"{side:>8}" for side in ("xmin", "ymin", "xmax", "ymax"))
+        yield f"  score  {'label':<{LABEL_COLUMNS}} {sides}"
     for one in found:
         label = " ".join(one.label.split())
         if len(label) > LABEL_COLUMNS:
@@ -192,9 +194,4 @@ def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
 def _progress(pictures: list[Path]) -> Iterable[Path]:
     if len(pictures) < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
         return pictures  # on a terminal the results themselves show how far it is
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return pictures
-    bar: Iterable[Path] = tqdm(pictures, unit="picture", file=sys.stderr)
-    return bar
+    return track(pictures, "detect", unit="pictures")

@@ -73,7 +73,7 @@ class Table:
         if vtable < 0 or vtable_bytes < 4 or vtable_bytes % 2 or size < 4 or not fits:
             buffer.fail(f"the table at {pos} has no valid layout")
         count = (vtable_bytes - 4) // 2
-        self._fields = struct.unpack_from(f"<{count}H", buffer.data, vtable + 4)
+        self._fields: tuple[int, ...] = struct.unpack_from(f"<{count}H", buffer.data, vtable + 4)
         if any(offset and not 4 <= offset < size for offset in self._fields):
             buffer.fail(f"the table at {pos} has a field outside of its {size} bytes")
         self._pos = pos

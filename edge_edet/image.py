@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_edet.errors import ImageError
 
@@ -69,7 +69,7 @@ def _from_file(path: str) -> PilImage:
         raise ImageError(f"no picture {what}: check the path") from None
     except IsADirectoryError:
         raise ImageError(f"{what} is a folder, expected a picture") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError(
             f"{what} is not a picture that Pillow can read: give JPEG or PNG"
         ) from None

@@ -157,7 +157,7 @@ class Manifest:
         v, count = self.variant, self.max_detections or 0
         if self.nms == "none":
             dtypes = ("int8", "float32") if self.precision == "int8" else ("float32",)
-            shapes = {
+            shapes: dict[str, tuple[int, ...]] = {
                 "boxes": (1, v.num_anchors, 4),
                 "classes": (1, v.num_anchors, v.num_classes),
             }

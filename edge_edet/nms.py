@@ -23,7 +23,8 @@ def iou(box: Floats, boxes: Floats, box_area: Any, areas: Floats) -> Floats:
     inter = sides[..., 0] * sides[..., 1]
     union = box_area + areas - inter
     # Two boxes without area have no union; they don't overlap.
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    overlap: Floats = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return overlap
 
 
 def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Placement", "letterbox", "stretch"]
 
 Floats = npt.NDArray[np.float32]
+BILINEAR = Image.Resampling.BILINEAR
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -51,7 +53,7 @@ def letterbox(
     new_w = max(1, int(width * scale + 0.5))
     new_h = max(1, int(height * scale + 0.5))
     pixels = np.empty((1, size, size, 3), np.uint8)
-    pixels[0, :new_h, :new_w] = image.resize((new_w, new_h), Image.Resampling.BILINEAR)
+    pixels[0, :new_h, :new_w] = np.asarray(image.resize((new_w, new_h), BILINEAR))
     pixels[0, new_h:] = pad_rgb
     pixels[0, :new_h, new_w:] = pad_rgb
     return pixels, Placement(width, height, scale, scale)
@@ -59,6 +61,6 @@ def letterbox(
 
 def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, Placement]:
     """[1, height, width, 3] uint8 with the aspect not kept, as SSD detectors want it."""
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    resized = image.resize((width, height), BILINEAR)
     placement = Placement(*image.size, width / image.size[0], height / image.size[1])
     return np.asarray(resized)[None], placement
