@@ -33,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure the ranges that INT8 needs, and keep them in a file",
     ),
     "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
-    "variants": ("edge_edet.variants_command", "list the networks: size, parameters, multiply-adds"),
+    "variants": (
+        "edge_edet.variants_command",
+        "list the networks, with parameters and multiply-adds",
+    ),
     "weights": ("edge_edet.converters.weights_command", "list and download trained checkpoints"),
     "doctor": ("edge_edet.doctor", "show what this machine can run, and what is missing"),
 }

@@ -1,4 +1,4 @@
-"""The optional packages: which module comes with which extra, and what to say when it is missing."""
+"""The optional packages: which extra brings which module, and what to say when it is missing."""
 
 from __future__ import annotations
 

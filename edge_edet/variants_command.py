@@ -10,7 +10,10 @@ from edge_edet.variants import VARIANTS, Variant
 
 __all__ = ["add_arguments", "run"]
 
-HEADER = f"{'':8}{'image':>6}{'anchors':>9}{'parameters':>13}{'published':>11}{'multiply-adds':>15}{'published':>11}"  # fmt: skip
+HEADER = (
+    f"{'':8}{'image':>6}{'anchors':>9}{'parameters':>13}{'published':>11}"
+    f"{'multiply-adds':>15}{'published':>11}"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +60,8 @@ def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['name']:8}{row['image_size']:>6}{row['anchors']:>9,}"
         f"{row['parameters']:>13,}{_short(row['published_parameters'], 1e6, 'M'):>11}"
-        f"{row['multiply_adds'] / 1e9:>13.2f} G{_short(row['published_multiply_adds'], 1e9, 'G'):>11}"
+        f"{row['multiply_adds'] / 1e9:>13.2f} G"
+        f"{_short(row['published_multiply_adds'], 1e9, 'G'):>11}"
     )
 
 

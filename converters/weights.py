@@ -1,0 +1,115 @@
+"""The trained checkpoints there are: bundled with the package, pulled to the cache, obtainable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from edge_edet.errors import CheckpointError, InputError
+from edge_edet.variants import get_variant
+
+__all__ = [
+    "RELEASE",
+    "WEIGHTS_URL",
+    "ReleaseFile",
+    "bundled",
+    "find_pulled",
+    "release_file",
+    "sha256_of",
+    "weights_folder",
+]
+
+# Source: PyPI effdet 0.4.1, effdet/config/model_config.py, `url` of each tf_efficientdet_* row.
+WEIGHTS_URL = "https://github.com/rwightman/efficientdet-pytorch/releases/download/v0.1/"
+
+# Variant -> file of that release; it ends in the first 8 hex digits of the file's sha256.
+RELEASE = {
+    "d0": "tf_efficientdet_d0_34-f153e0cf.pth",
+    "d1": "tf_efficientdet_d1_40-a30f94af.pth",
+    "d2": "tf_efficientdet_d2_43-8107aa99.pth",
+    "d3": "tf_efficientdet_d3_47-0b525f35.pth",
+    "d4": "tf_efficientdet_d4_49-f56376d9.pth",
+    "d5": "tf_efficientdet_d5_51-c79f9be6.pth",
+    "d6": "tf_efficientdet_d6_52-4eda3773.pth",
+    "d7": "tf_efficientdet_d7_53-6d1d7a95.pth",
+    "d7x": "tf_efficientdet_d7x-f390b87c.pth",
+    "lite0": "tf_efficientdet_lite0-dfacfc78.pth",
+    "lite1": "tf_efficientdet_lite1-6dc7ab30.pth",
+    "lite2": "tf_efficientdet_lite2-86c5d55b.pth",
+    "lite3": "tf_efficientdet_lite3-506852cb.pth",
+    "lite3x": "tf_efficientdet_lite3x-8404c57b.pth",
+    "lite4": "tf_efficientdet_lite4-391ddabc.pth",
+}
+
+CHECKPOINT_SUFFIXES = (".pth", ".safetensors", ".h5")
+
+
+@dataclass(frozen=True)
+class ReleaseFile:
+    """One file of the release and where `weights pull` keeps it."""
+
+    variant: str
+    name: str
+    path: Path
+
+    @property
+    def hash_prefix(self) -> str:
+        """What the file's sha256 must start with."""
+        return Path(self.name).stem.rpartition("-")[2]
+
+
+def weights_folder() -> Path:
+    """Where pulled checkpoints are: in $EDGE_EDET_HOME, else in the user's cache folder."""
+    if home := os.environ.get("EDGE_EDET_HOME"):
+        return Path(home) / "weights"
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "edge-edet" / "weights"
+
+
+def release_file(variant_name: str) -> ReleaseFile:
+    """The release's file of a variant. Raises InputError for a name that is no variant."""
+    name = RELEASE[get_variant(variant_name).name]
+    return ReleaseFile(variant_name, name, weights_folder() / name)
+
+
+def find_pulled(variant_name: str) -> Path | None:
+    """The pulled checkpoint of a variant, None when there is none.
+
+    Raises CheckpointError when its sha256 no longer starts with the digits in its name.
+    """
+    file = release_file(variant_name)
+    if not file.path.is_file():
+        return None
+    digest = sha256_of(file.path)
+    if not digest.startswith(file.hash_prefix):
+        raise CheckpointError(
+            f"{str(file.path)!r} is damaged: its sha256 is {digest[:8]}..., expected "
+            f"{file.hash_prefix}...; delete it and run 'edge-edet weights pull {variant_name}'"
+        )
+    return file.path
+
+
+def bundled() -> list[Path]:
+    """The checkpoints that come with the package."""
+    found = []
+    for entry in files("edge_edet").joinpath("assets").iterdir():
+        if entry.name.endswith(CHECKPOINT_SUFFIXES):
+            with as_file(entry) as path:
+                found.append(path)
+    return sorted(found)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex. Raises InputError when it cannot be read."""
+    try:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise InputError(f"cannot read {str(path)!r}: {reason}") from None

@@ -1,0 +1,136 @@
+"""A file that is still being downloaded: `NAME.part`, kept for the next run to resume.
+
+It is locked against a second download, hashed as it grows, and gets its own name only once its
+sha256 is right. A kill at any moment leaves a shorter part or the whole file, never a wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from edge_edet.errors import EdgeEdetError
+
+try:
+    import fcntl
+except ImportError:  # Windows: no lock there
+    fcntl = None  # type: ignore[assignment]
+
+CHUNK = 1 << 20
+
+
+class PartFile:
+    """The part of `target` that is here. Use as a context manager; raises EdgeEdetError.
+
+    hash_prefix: the first hex digits of the sha256 of the whole file.
+    """
+
+    def __init__(self, target: Path, hash_prefix: str):
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+        self.hash_prefix = hash_prefix
+        self.size = 0
+        self._digest = hashlib.sha256()
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> PartFile:
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._open_locked()
+            while chunk := self._file.read(CHUNK):
+                self._count(chunk)
+        except OSError as error:
+            self._close()
+            raise self._failed("use", error) from None
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.size == 0:
+            self.path.unlink(missing_ok=True)
+        self._close()
+
+    @property
+    def verified(self) -> bool:
+        """Whether what is here is the whole file."""
+        return self._digest.hexdigest().startswith(self.hash_prefix)
+
+    def append(self, chunk: bytes) -> None:
+        assert self._file is not None
+        try:
+            view = memoryview(chunk)
+            while view:
+                written = self._file.write(view)
+                self._count(view[:written])
+                view = view[written:]
+        except OSError as error:
+            raise self._failed("write", error) from None
+
+    def restart(self) -> None:
+        """Throw away what is here."""
+        assert self._file is not None
+        self._file.seek(0)
+        self._file.truncate()
+        self.size, self._digest = 0, hashlib.sha256()
+
+    def publish(self, url: str) -> None:
+        """Give the whole file its name. Raises EdgeEdetError, and deletes it, when it is wrong."""
+        assert self._file is not None
+        if not self.verified:
+            found, size = self._digest.hexdigest()[:8], self.size
+            self.restart()
+            raise EdgeEdetError(
+                f"{url} gave another file: the sha256 of its {size:,} bytes is {found}..., "
+                f"expected {self.hash_prefix}...; they are deleted: try again, or another mirror"
+            )
+        try:
+            os.fsync(self._file.fileno())
+            self.path.replace(self.target)
+        except OSError as error:
+            raise self._failed("write", error) from None
+
+    def _open_locked(self) -> BinaryIO:
+        while True:
+            file = open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)  # noqa: PTH123, SIM115 - unbuffered, kept open
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_current(file):
+                    return file  # type: ignore[return-value]  # FileIO reads and writes bytes
+                file.close()  # the other download has just ended: its file has another name now
+            except BlockingIOError:
+                file.close()
+                raise EdgeEdetError(
+                    f"another download of {self.target.name} is running: wait until it is done"
+                ) from None
+
+    def _is_current(self, file: object) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())  # type: ignore[attr-defined]
+        except FileNotFoundError:
+            return False
+
+    def _count(self, chunk: bytes | memoryview) -> None:
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _failed(self, doing: str, error: OSError) -> EdgeEdetError:
+        reason = (error.strerror or str(error)).lower()
+        kept = f"; {self.size:,} bytes are kept: run the same command again to resume"
+        return EdgeEdetError(
+            f"cannot {doing} {str(self.path)!r}: {reason}{kept if self.size else ''}"
+        )
