@@ -1,0 +1,250 @@
+"""Tiny models with known outputs: every picture gives the same box codes and logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
+
+from edge_edet.anchors import anchors
+from edge_edet.converters.tflite_writer import Quantization, TfliteWriter
+from edge_edet.manifest import Manifest
+from edge_edet.variants import VARIANTS, Variant
+
+OP = schema.BuiltinOperator
+Writer = TfliteWriter
+
+TINY = VARIANTS["d0"].replace(name="tiny", image_size=64, num_classes=3, pad_rgb=(0, 0, 0))
+LABELS = ("cat", None, "dog")
+LOGIT_SCALE, LOGIT_ZERO = 0.0625, 4
+CODE_SCALE, CODE_ZERO = 0.03125, -3
+
+
+def scalar_zero(writer: Writer, image: int, dtype: str) -> int:
+    """A float scalar 0 that depends on the picture, so that the outputs are computed."""
+    real = image
+    if dtype != "float32":
+        real = writer.tensor("cast", writer._graph.tensors[image].shape, "float32")
+        options = schema.CastOptionsT()
+        writer.operator(OP.CAST, 1, [image], [real], options)
+    axes = writer.tensor("axes", (4,), "int32", data=np.arange(4, dtype=np.int32))
+    total = writer.tensor("total", (), "float32")
+    writer.operator(OP.SUM, 1, [real, axes], [total], schema.ReducerOptionsT())
+    nothing = writer.tensor("nothing", (), "float32", data=np.zeros((), np.float32))
+    zero = writer.tensor("zero", (), "float32")
+    writer.operator(OP.MUL, 1, [total, nothing], [zero], schema.MulOptionsT())
+    return zero
+
+
+def computed(
+    writer: Writer, name: str, values: Any, zero: int, q: Quantization | None = None
+) -> int:
+    constant = writer.tensor(f"{name}/values", values.shape, "float32", data=values)
+    real = writer.tensor(name if q is None else f"{name}/real", values.shape, "float32")
+    writer.operator(OP.ADD, 1, [constant, zero], [real], schema.AddOptionsT())
+    if q is None:
+        return real
+    output = writer.tensor(name, values.shape, "int8", q)
+    writer.operator(OP.QUANTIZE, 1, [real], [output], schema.QuantizeOptionsT())
+    return output
+
+
+def manifest(variant: Variant = TINY, **changes: Any) -> Manifest:
+    values: dict[str, Any] = {
+        "generator": "edge-edet test",
+        "precision": "fp32",
+        "variant": variant,
+        "outputs": {"boxes": "box_codes", "classes": "class_logits"},
+        "labels": LABELS,
+        "provenance": {"command": "test"},
+    }
+    return Manifest(**{**values, **changes})
+
+
+def planted(variant: Variant = TINY) -> tuple[Any, Any]:
+    """Codes [1, N, 4] and logits [1, N, C] with two objects, one of them found twice.
+
+    A dog (class 2) at anchor 300 with logit 3.0, again at anchor 301 with logit 2.0 and codes that
+    give the box of anchor 300; a cat (class 0) at anchor 10 with logit 1.0.
+    """
+    n, c = variant.num_anchors, variant.num_classes
+    codes = np.zeros((1, n, 4), np.float32)
+    logits = np.full((1, n, c), -6.0, np.float32)
+    logits[0, 300, 2], logits[0, 301, 2], logits[0, 10, 0] = 3.0, 2.0, 1.0
+    rows = anchors(variant)
+    codes[0, 301, 2:] = np.log(rows[300, 2:] / rows[301, 2:])
+    return codes, logits
+
+
+@pytest.fixture(scope="session")
+def build_tiny() -> Callable[..., Path]:
+    """build_tiny(path, int8=False, manifest=..., codes=..., logits=...) writes one of our models."""
+
+    def build(
+        path: Path,
+        *,
+        int8: bool = False,
+        given: Manifest | str | bytes | None = "default",
+        codes: Any = None,
+        logits: Any = None,
+    ) -> Path:
+        writer = TfliteWriter("tiny")
+        size = TINY.image_size
+        image = writer.tensor("image", (1, size, size, 3), "uint8")
+        zero = scalar_zero(writer, image, "uint8")
+        planted_codes, planted_logits = planted()
+        codes = planted_codes if codes is None else codes
+        logits = planted_logits if logits is None else logits
+        q_codes = Quantization((CODE_SCALE,), (CODE_ZERO,)) if int8 else None
+        q_logits = Quantization((LOGIT_SCALE,), (LOGIT_ZERO,)) if int8 else None
+        boxes = computed(writer, "box_codes", codes, zero, q_codes)
+        classes = computed(writer, "class_logits", logits, zero, q_logits)
+        # The order of the outputs must not matter.
+        writer.interface({"image": image}, {"class_logits": classes, "box_codes": boxes})
+        if given == "default":
+            given = manifest(precision="int8" if int8 else "fp32")
+        if given is not None:
+            text = given.to_json() if isinstance(given, Manifest) else given
+            data = text.encode() if isinstance(text, str) else text
+            writer.metadata("edge_edet_manifest", data)
+        path.write_bytes(writer.to_bytes())
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_float(build_tiny: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny(tmp_path_factory.mktemp("tiny") / "tiny-fp32.tflite")
+
+
+@pytest.fixture(scope="session")
+def tiny_int8(build_tiny: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny(tmp_path_factory.mktemp("tiny") / "tiny-int8.tflite", int8=True)
+
+
+@pytest.fixture(scope="session")
+def make_manifest() -> Callable[..., Manifest]:
+    return manifest
+
+
+def suppression_options(count: int, num_classes: int, score_threshold: float) -> bytes:
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        builder.Int("max_detections", count)
+        builder.Int("max_classes_per_detection", 1)
+        builder.Int("detections_per_class", 100)
+        builder.Bool("use_regular_nms", False)
+        builder.Float("nms_score_threshold", score_threshold)
+        builder.Float("nms_iou_threshold", 0.5)
+        builder.Int("num_classes", num_classes)
+        for name in ("y_scale", "x_scale", "h_scale", "w_scale"):
+            builder.Float(name, 1.0)
+    return bytes(builder.Finish())
+
+
+def standard_metadata(
+    names: list[str], mean: list[float], std: list[float], label_file: str = ""
+) -> bytes:
+    """TFLITE_METADATA with the input's normalization and the outputs' names."""
+    b = flatbuffers.Builder(1024)
+
+    def vector(items: list[int]) -> int:
+        b.StartVector(4, len(items), 4)
+        for item in reversed(items):
+            b.PrependUOffsetTRelative(item)
+        return int(b.EndVector())
+
+    def floats(values: list[float]) -> int:
+        b.StartVector(4, len(values), 4)
+        for value in reversed(values):
+            b.PrependFloat32(value)
+        return int(b.EndVector())
+
+    def table(count: int, **fields: tuple[str, int]) -> int:
+        b.StartObject(count)
+        for slot, (kind, value) in fields.items():
+            if kind == "offset":
+                b.PrependUOffsetTRelativeSlot(int(slot[1:]), value, 0)
+            else:
+                b.PrependUint8Slot(int(slot[1:]), value, 0)
+        return int(b.EndObject())
+
+    mean_at, std_at = floats(mean), floats(std)
+    options = table(2, f0=("offset", mean_at), f1=("offset", std_at))
+    units = vector([table(2, f0=("byte", 1), f1=("offset", options))])
+    inputs = vector([table(7, f4=("offset", units))])
+    files = 0
+    if label_file:
+        file_name = b.CreateString(label_file)
+        files = vector([table(5, f0=("offset", file_name), f2=("byte", 3))])
+    outputs = []
+    for name in names:
+        at = b.CreateString(name)
+        fields = {"f0": ("offset", at)}
+        if files and name == "category":
+            fields["f6"] = ("offset", files)
+        outputs.append(table(7, **fields))
+    graph = table(9, f2=("offset", inputs), f3=("offset", vector(outputs)))
+    root = table(8, f3=("offset", vector([graph])))
+    b.Finish(root, file_identifier=b"M001")
+    return bytes(b.Output())
+
+
+@pytest.fixture(scope="session")
+def build_suppressed() -> Callable[..., Path]:
+    """A detector with TFLite_Detection_PostProcess; planted: a dog and a cat."""
+
+    def build(
+        path: Path,
+        *,
+        order: tuple[int, ...] = (0, 1, 2, 3),
+        dtype: str = "uint8",
+        given: Manifest | None = None,
+        metadata: bytes | None = None,
+        count: int = 10,
+        score_threshold: float = 0.1,
+    ) -> Path:
+        writer = TfliteWriter("suppressed")
+        size, variant = TINY.image_size, TINY
+        q = Quantization((1 / 64,), (-3,)) if dtype == "int8" else None
+        image = writer.tensor("image", (1, size, size, 3), dtype, q)
+        zero = scalar_zero(writer, image, "uint8" if dtype == "uint8" else dtype)
+        codes, logits = planted()
+        # Class 0 of the operator's scores is the background.
+        scores = np.zeros((1, variant.num_anchors, variant.num_classes + 1), np.float32)
+        scores[..., 1:] = 1 / (1 + np.exp(-logits))
+        rows = (anchors(variant) / np.float32(size)).astype(np.float32)
+        inputs = [
+            computed(writer, "raw_boxes", codes, zero),
+            computed(writer, "raw_scores", scores, zero),
+            writer.tensor("anchors", rows.shape, "float32", data=rows),
+        ]
+        names = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
+        shapes = ((1, count, 4), (1, count), (1, count), (1,))
+        outputs = [writer.tensor(n, s, "float32") for n, s in zip(names, shapes, strict=True)]
+        writer.operator(
+            OP.CUSTOM, 1, inputs, outputs,
+            custom="TFLite_Detection_PostProcess",
+            custom_options=suppression_options(count, variant.num_classes, score_threshold),
+        )  # fmt: skip
+        writer.interface({"image": image}, {names[i]: outputs[i] for i in order})
+        if given is not None:
+            writer.metadata("edge_edet_manifest", given.to_json().encode())
+        if metadata is not None:
+            writer.metadata("TFLITE_METADATA", metadata)
+        path.write_bytes(writer.to_bytes())
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_metadata() -> Callable[..., bytes]:
+    return standard_metadata
