@@ -47,8 +47,9 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; errors are one line on stderr."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        status = _run(sys.argv[1:] if argv is None else list(argv))
+        status = _run(arguments)
         sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
         return status
     except BrokenPipeError:
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _finish_output()
         if os.environ.get("EDGE_EDET_DEBUG") == "1":
             raise
-        status, text = _explain(error)
+        status, text = _explain(error, arguments[0] if arguments else "")
         print(f"edge-edet: error: {' '.join(text.split())}", file=sys.stderr)
         return status
 
@@ -97,7 +98,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see '{self.prog} --help'")
 
 
-def _explain(error: BaseException) -> tuple[int, str]:
+def _explain(error: BaseException, command: str) -> tuple[int, str]:
     """The exit status and the one line for what went wrong."""
     if isinstance(error, EdgeEdetError):
         return error.exit_status, str(error)
@@ -105,7 +106,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "interrupted"
     if isinstance(error, MemoryError):
         return 1, "out of memory: close other programs, or take a smaller variant"
-    if isinstance(error, ImportError) and (extra := missing_extra(error)):
+    if isinstance(error, ImportError) and (extra := missing_extra(error, command)):
         return extra.exit_status, str(extra)
     if isinstance(error, OSError):
         return 1, _explain_os_error(error)

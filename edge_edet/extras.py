@@ -6,26 +6,28 @@ from edge_edet.errors import MissingExtraError
 
 __all__ = ["EXTRAS", "missing_extra"]
 
-# imported module -> the extra of pyproject.toml that brings it
-EXTRAS = {
-    "ai_edge_litert": "litert",
-    "tflite_runtime": "tflite-runtime",
-    "flatbuffers": "convert",
-    "tqdm": "convert",
-    "h5py": "keras",
-    "tensorflow": "tensorflow",
-    "pycocotools": "dev",
-    "mediapipe": "dev",
+# extra of pyproject.toml -> the modules that it brings
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "litert": ("ai_edge_litert",),
+    "tflite-runtime": ("tflite_runtime",),
+    "convert": ("ai_edge_litert", "flatbuffers", "tqdm"),
+    "keras": ("h5py",),
+    "tensorflow": ("tensorflow",),
+    "dev": ("mediapipe", "pycocotools"),
 }
+NEEDED_BY = {"convert": "convert", "calibrate": "convert"}  # command -> its extra
 
 
-def missing_extra(error: ImportError) -> MissingExtraError | None:
+def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:
     """What to raise for the failed import of an optional package, None for any other import."""
     module = (error.name or "").partition(".")[0]
-    if module not in EXTRAS:
+    extras = [extra for extra, modules in EXTRAS.items() if module in modules]
+    if not extras:
         return None
-    command = f"pip install 'edge-edet[{EXTRAS[module]}]'"
+    preferred = NEEDED_BY.get(command)
+    extra = preferred if preferred in extras else extras[0]
+    install = f"pip install 'edge-edet[{extra}]'"
     if isinstance(error, ModuleNotFoundError):
-        return MissingExtraError(f"this needs the package {module}: {command}")
+        return MissingExtraError(f"this needs the package {module}: {install}")
     reason = " ".join(str(error).split())
-    return MissingExtraError(f"the package {module} is here but broken ({reason}): {command}")
+    return MissingExtraError(f"the package {module} is here but broken ({reason}): {install}")

@@ -1,0 +1,177 @@
+"""What is installed for edge-edet, and whether it works: runtimes, delegates, extras.
+
+Each runtime is imported in a process of its own: one that is broken may end the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.extras import EXTRAS
+
+__all__ = ["Check", "check_delegates", "check_extras", "check_runtimes"]
+
+TIMEOUT_S = 120.0  # TensorFlow takes seconds to import, on a board many
+GPU_LIBRARY = "libLiteRtWebGpuAccelerator.so"
+EDGETPU_LIBRARY = "libedgetpu.so.1"
+NUMPY_1 = "numpy<2"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that may be here. note: what it is for, or what to do to get it.
+
+    used: whether this version of edge-edet runs models through it.
+    """
+
+    name: str
+    works: bool
+    note: str
+    version: str | None = None
+    used: bool = True
+
+
+# name: module to import, distributions that bring it, used by edge-edet, pip command
+_RUNTIMES: dict[str, tuple[str, tuple[str, ...], bool, str]] = {
+    "ai-edge-litert": (
+        "ai_edge_litert.interpreter",
+        ("ai-edge-litert", "ai-edge-litert-nightly"),
+        True,
+        "pip install 'edge-edet[litert]'",
+    ),
+    "tflite-runtime": (
+        "tflite_runtime.interpreter",
+        ("tflite-runtime", "tflite-runtime-nightly"),
+        True,
+        "pip install 'edge-edet[tflite-runtime]'",
+    ),
+    "tensorflow": (
+        "tensorflow.lite",
+        ("tensorflow-cpu", "tensorflow", "tf-nightly"),
+        True,
+        "pip install 'edge-edet[tensorflow]'",
+    ),
+    "openvino": ("openvino", ("openvino",), False, "pip install openvino"),
+    "onnxruntime": (
+        "onnxruntime",
+        ("onnxruntime", "onnxruntime-gpu"),
+        False,
+        "pip install onnxruntime",
+    ),
+}
+
+
+def check_runtimes() -> list[Check]:
+    """Every runtime: its version, and whether it can be imported."""
+    probes = {
+        name: _start("-c", f"import {module}")
+        for name, (module, _, _, _) in _RUNTIMES.items()
+        if _is_installed(module)
+    }
+    return [_check_runtime(name, probes.get(name)) for name in _RUNTIMES]
+
+
+def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
+    _, distributions, used, command = _RUNTIMES[name]
+    purpose = "runs .tflite" if used else "not used by this version of edge-edet"
+    if probe is None:
+        note = command if used else f"{command} ({purpose})"
+        return Check(name, False, note, used=used)
+    version = _version(distributions)
+    _, error = _finish(probe)
+    if error is None:
+        return Check(name, True, purpose, version, used)
+    if name == "tflite-runtime" and (_version(("numpy",)) or "").startswith(("2.", "3.")):
+        error += f"; it needs an older numpy: pip install '{NUMPY_1}'"
+    return Check(name, False, f"is installed but cannot be imported: {error}", version, used)
+
+
+def check_delegates(runtimes: list[Check]) -> list[Check]:
+    """What can take work from the runtime's own kernels."""
+    here = next((check.name for check in runtimes if check.works and check.used), None)
+    note = f"in {here}" if here else "comes with a runtime: pip install 'edge-edet[litert]'"
+    return [Check("xnnpack", here is not None, note), _check_gpu(), _check_edgetpu()]
+
+
+def _check_gpu() -> Check:
+    spec = importlib.util.find_spec("ai_edge_litert")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if not any((Path(folder) / GPU_LIBRARY).is_file() for folder in folders):
+        note = f"no {GPU_LIBRARY}: pip install 'ai-edge-litert>=2.1', where it has a wheel with it"
+        return Check("gpu", False, note)
+    output, error = _finish(_start("-m", "edge_edet.vulkan"))
+    if error is not None and "libvulkan" in error:
+        return Check("gpu", False, "no Vulkan loader: apt-get install libvulkan1")
+    driver = "apt-get install mesa-vulkan-drivers, or the driver of the GPU's maker"
+    if error is not None:
+        return Check("gpu", False, f"{error}: {driver}")
+    devices = json.loads(output)
+    if not devices:
+        return Check("gpu", False, f"the Vulkan loader finds no device: {driver}")
+    return Check("gpu", True, f"WebGPU over Vulkan: {', '.join(devices)}")
+
+
+def _check_edgetpu() -> Check:
+    try:
+        ctypes.CDLL(EDGETPU_LIBRARY)
+    except OSError:
+        note = f"no {EDGETPU_LIBRARY}: apt-get install libedgetpu1-std, from Coral's repository"
+        return Check("edgetpu", False, note)
+    return Check("edgetpu", True, f"{EDGETPU_LIBRARY}; whether a device is connected shows in use")
+
+
+def check_extras() -> list[Check]:
+    """Every extra of the package: complete, or what is missing and the pip command."""
+    checks = []
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if not _is_installed(module)]
+        note = f"without {', '.join(missing)}: pip install 'edge-edet[{extra}]'"
+        checks.append(Check(extra, not missing, note if missing else ", ".join(modules)))
+    return checks
+
+
+def _is_installed(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
+def _version(distributions: tuple[str, ...]) -> str | None:
+    for distribution in distributions:
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+
+
+def _finish(probe: subprocess.Popen[str]) -> tuple[str, str | None]:
+    """The probe's output, and what went wrong in one line, None when nothing did."""
+    try:
+        output, errors = probe.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        probe.kill()
+        probe.communicate()
+        return "", f"no answer within {TIMEOUT_S:.0f} s"
+    if probe.returncode < 0:
+        return output, f"ended by signal {-probe.returncode}"
+    if probe.returncode > 0:
+        lines = errors.strip().splitlines() or [f"exit status {probe.returncode}"]
+        return output, lines[-1].partition(": ")[2] or lines[-1]
+    return output, None
