@@ -7,10 +7,10 @@ sha256 is right. A kill at any moment leaves a shorter part or the whole file, n
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from edge_edet.errors import EdgeEdetError
 
@@ -34,7 +34,7 @@ class PartFile:
         self.hash_prefix = hash_prefix
         self.size = 0
         self._digest = hashlib.sha256()
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
 
     def __enter__(self) -> PartFile:
         try:
@@ -99,14 +99,14 @@ class PartFile:
         except OSError as error:
             raise self._failed("write", error) from None
 
-    def _open_locked(self) -> BinaryIO:
+    def _open_locked(self) -> io.FileIO:
         while True:
-            file = open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)  # noqa: PTH123, SIM115 - unbuffered, kept open
+            file = io.FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_current(file):
-                    return file  # type: ignore[return-value]  # FileIO reads and writes bytes
+                    return file
                 file.close()  # the other download has just ended: its file has another name now
             except BlockingIOError:
                 file.close()
@@ -114,9 +114,9 @@ class PartFile:
                     f"another download of {self.target.name} is running: wait until it is done"
                 ) from None
 
-    def _is_current(self, file: object) -> bool:
+    def _is_current(self, file: io.FileIO) -> bool:
         try:
-            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())  # type: ignore[attr-defined]
+            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except FileNotFoundError:
             return False
 

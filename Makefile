@@ -1,0 +1,39 @@
+# `make demo`: convert the bundled D0 to INT8 and detect cells in a drawn smear.
+# `make test`: everything that must hold. Each sets itself up in .venv; a second run is quick.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint types unit clean
+
+demo: .venv/installed-convert
+	$(BIN)/edge-edet convert --int8 d0 -o build
+	$(BIN)/python -m edge_edet.converters.smear build/smear.png
+	$(BIN)/edge-edet detect build/smear.png -m build/d0-int8.tflite --draw build/demo
+	@echo "The picture with its boxes: $(CURDIR)/build/demo/smear.png"
+
+test: lint types unit
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The four folders are one package only once they are installed, so that is what mypy checks.
+types: .venv/installed-dev
+	rm -rf build/types build/lib build/bdist.*
+	$(INSTALL) --no-deps --target build/types .
+	MYPYPATH=build/types $(BIN)/mypy -p edge_edet
+
+unit: .venv/installed-dev
+	$(BIN)/python -m pytest
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[$*]'
+	touch $@
+
+clean:
+	rm -rf build dist .venv *.egg-info
