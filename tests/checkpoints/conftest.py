@@ -118,7 +118,7 @@ def _mask(crc: int) -> int:
 
 def write_tf(prefix: Path, tensors: dict[str, Any]) -> Path:
     """A TensorFlow checkpoint: one data file, an uncompressed index of two blocks."""
-    data, entries = b"", [(b"", b"\x08\x01")]
+    data, entries = bytearray(), [(b"", b"\x08\x01")]
     for name in sorted(tensors, key=str.encode):
         array = np.asarray(tensors[name])
         raw = array.tobytes()

@@ -136,7 +136,7 @@ def _nested(depth):
 )
 def test_malformed_pickles_are_errors(data):
     known = {("collections", "OrderedDict"): None, ("torch", "FloatStorage"): "<f4"}
-    with pytest.raises(CheckpointError, match="malformed|refuses"):
+    with pytest.raises(CheckpointError, match=r"malformed|refuses"):
         run_pickle(data, known, lambda pid: pid[100])
 
 
