@@ -19,6 +19,8 @@ MAX_FILE_BYTES = 2 << 30  # D7x in float32 with optimizer state stays under 1 Gi
 def read_limited(path: Path) -> bytes:
     """The file's bytes. Raises CheckpointError when it cannot be read or is too large."""
     try:
+        if path.exists() and not path.is_file():
+            raise CheckpointError("is not a regular file")
         size_bytes = path.stat().st_size
         if size_bytes > MAX_FILE_BYTES:
             raise CheckpointError(f"has {size_bytes} bytes: the limit is {MAX_FILE_BYTES}")

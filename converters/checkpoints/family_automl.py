@@ -14,10 +14,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from edge_edet.converters.architecture import backbone_blocks, bifpn_nodes, parameter_shapes
-from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source
 from numpy.typing import NDArray
 
+from edge_edet.converters.architecture import backbone_blocks, bifpn_nodes, parameter_shapes
+from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 

@@ -12,7 +12,6 @@ import re
 
 from edge_edet.converters.architecture import backbone_blocks, bifpn_nodes, parameter_shapes
 from edge_edet.converters.checkpoints.mapping import Family, Source
-
 from edge_edet.variants import ASPECTS_EFFDET, Variant
 
 __all__ = ["ZYLO117"]

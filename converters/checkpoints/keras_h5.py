@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
 from numpy.typing import NDArray
 
+from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
 from edge_edet.errors import CheckpointError, MissingExtraError
 
 __all__ = ["read_keras_h5"]

@@ -6,14 +6,14 @@ import math
 import zlib
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_edet.converters.architecture import (
     FEATURE_STAGES,
     backbone_blocks,
     bifpn_nodes,
     parameter_shapes,
 )
-from numpy.typing import NDArray
-
 from edge_edet.variants import Variant
 
 __all__ = ["random_weights"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
 from edge_edet.converters.checkpoints.extras import adapt_variant, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
@@ -23,8 +25,6 @@ from edge_edet.converters.checkpoints.tf_bundle import (
     refuse_object_detection_api,
 )
 from edge_edet.converters.checkpoints.torch_file import read_torch_legacy, read_torch_zip
-from numpy.typing import NDArray
-
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edge_edet.converters.checkpoints.arrays import widen_bfloat16
 from numpy.typing import DTypeLike, NDArray
 
+from edge_edet.converters.checkpoints.arrays import widen_bfloat16
 from edge_edet.errors import CheckpointError
 
 __all__ = ["read_safetensors", "write_safetensors"]

@@ -6,7 +6,6 @@ Format: google/snappy, format_description.txt.
 from __future__ import annotations
 
 from edge_edet.converters.checkpoints.protobuf import varint
-
 from edge_edet.errors import CheckpointError
 
 __all__ = ["decompress"]

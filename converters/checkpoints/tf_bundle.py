@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, read_limited, widen_bfloat16
 from edge_edet.converters.checkpoints.crc32c import crc32c, unmask
 from edge_edet.converters.checkpoints.leveldb_table import read_table
 from edge_edet.converters.checkpoints.protobuf import fields, signed, varint
 from edge_edet.converters.checkpoints.tf_object_graph import OBJECT_GRAPH, variable_names
-from numpy.typing import NDArray
-
 from edge_edet.errors import CheckpointError
 
 __all__ = ["bundle_files", "checkpoint_prefix", "read_tf_bundle", "refuse_object_detection_api"]
 
 # tensorflow/core/framework/types.proto
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 14: "bfloat16", 19: "<f2"}
-_STRING = 7
+_MAX_TENSOR_BYTES = 256 << 20  # the largest of D7x has 10 MB
 
 
 @dataclass(frozen=True)
@@ -145,14 +145,15 @@ def read_tf_bundle(prefix: Path) -> dict[str, NDArray[Any]]:
     names = {key: key for key in entries}
     if graph := entries.get(OBJECT_GRAPH):
         names = variable_names(_string(_piece(graph, shards, cache, OBJECT_GRAPH)))
-    tensors = {}
+    tensors, total = {}, 0
     for key, name in names.items():
         entry = entries.get(key)
         if entry is None or entry.dtype not in _DTYPES:
             continue  # counters and strings of the training loop
         if entry.sliced:
             raise CheckpointError(f"stores {name[:80]!r} in slices: save it unpartitioned")
-        if entry.size > MAX_FILE_BYTES:
-            raise CheckpointError(f"has {entry.size} bytes in {name[:80]!r}")
+        total += entry.size
+        if entry.size > _MAX_TENSOR_BYTES or total > MAX_FILE_BYTES:
+            raise CheckpointError(f"has {entry.size} bytes in {name[:80]!r}, {total} up to there")
         tensors[name] = _array(entry, _piece(entry, shards, cache, name), name)
     return tensors

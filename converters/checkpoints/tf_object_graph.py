@@ -8,7 +8,6 @@ trackable_object_graph.proto.
 from __future__ import annotations
 
 from edge_edet.converters.checkpoints.protobuf import fields
-
 from edge_edet.errors import CheckpointError
 
 __all__ = ["OBJECT_GRAPH", "variable_names"]

@@ -12,17 +12,18 @@ import zipfile
 import zlib
 from typing import Any
 
+from numpy.typing import NDArray
+
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
 from edge_edet.converters.checkpoints.pickle_machine import MAX_PICKLE_BYTES, run_pickle
 from edge_edet.converters.checkpoints.torch_tensors import (
     KNOWN_GLOBALS,
     Storage,
+    elements,
     find_state_dict,
     storage_of,
     view,
 )
-from numpy.typing import NDArray
-
 from edge_edet.errors import CheckpointError
 
 __all__ = ["read_torch_legacy", "read_torch_zip"]
@@ -84,7 +85,7 @@ def _read_zip(data: bytes) -> dict[str, NDArray[Any]]:
     if members[pickles[0]].file_size > MAX_PICKLE_BYTES:
         raise CheckpointError(f"has a pickle of more than {MAX_PICKLE_BYTES} bytes")
     value, _ = run_pickle(_read_member(archive, members[pickles[0]]), KNOWN_GLOBALS, storage_of)
-    stored: dict[Storage, bytes] = {}
+    stored: dict[Storage, NDArray[Any]] = {}
     tensors = {}
     for name, tensor in find_state_dict(value).items():
         storage = tensor.storage
@@ -95,7 +96,7 @@ def _read_zip(data: bytes) -> dict[str, NDArray[Any]]:
                 f"not have {storage.size_bytes} bytes"
             )
         if storage not in stored:
-            stored[storage] = _read_member(archive, member)
+            stored[storage] = elements(storage, _read_member(archive, member))
         tensors[name] = view(tensor, stored[storage])
     return tensors
 
@@ -132,7 +133,7 @@ def read_torch_legacy(data: bytes) -> dict[str, NDArray[Any]]:
         raise CheckpointError("was written on a big-endian machine: save it again on another one")
     if not isinstance(order, list):
         raise CheckpointError("is damaged: the order of its storages is not a list")
-    stored: dict[str, memoryview] = {}
+    stored: dict[str, NDArray[Any]] = {}
     for key in order:
         storage = storages.get(key) if isinstance(key, str) else None
         if storage is None:
@@ -142,7 +143,7 @@ def read_torch_legacy(data: bytes) -> dict[str, NDArray[Any]]:
             raise CheckpointError(f"is truncated in storage {key[:80]!r}")
         if int.from_bytes(data[position:start], "little") != storage.count:
             raise CheckpointError(f"is damaged: storage {key[:80]!r} has not {storage.count} items")
-        stored[key] = memoryview(data)[start:end]
+        stored[key] = elements(storage, memoryview(data)[start:end])
         position = end
     state = find_state_dict(value)
     missing = [name for name, tensor in state.items() if tensor.storage.key not in stored]

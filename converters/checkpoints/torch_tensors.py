@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, widen_bfloat16
-from edge_edet.converters.checkpoints.pickle_machine import Constructor, checked_dict
 from numpy.typing import NDArray
 
+from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, widen_bfloat16
+from edge_edet.converters.checkpoints.pickle_machine import Constructor, checked_dict
 from edge_edet.errors import CheckpointError
 
-__all__ = ["KNOWN_GLOBALS", "Storage", "TensorRef", "find_state_dict", "storage_of", "view"]
+__all__ = [
+    "KNOWN_GLOBALS",
+    "Storage",
+    "TensorRef",
+    "elements",
+    "find_state_dict",
+    "storage_of",
+    "view",
+]
 
 # torch/storage.py, _storage_type_to_dtype_map. bfloat16 has no numpy type: read as its 16 bits.
 _STORAGE_TYPES = {
@@ -135,14 +143,17 @@ def find_state_dict(value: Any, depth: int = 0) -> dict[str, TensorRef]:
     )
 
 
-def view(tensor: TensorRef, data: bytes | memoryview) -> NDArray[Any]:
-    """The tensor as an array over its storage's bytes."""
-    storage = tensor.storage
+def elements(storage: Storage, data: bytes | memoryview) -> NDArray[Any]:
+    """The storage's elements, from its bytes."""
     flat = np.frombuffer(data, storage.dtype, storage.count)
+    return widen_bfloat16(flat) if storage.kind == "bfloat16" else flat
+
+
+def view(tensor: TensorRef, flat: NDArray[Any]) -> NDArray[Any]:
+    """The tensor as a window over its storage's elements; nothing is copied."""
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, flat.dtype)
     steps = [step * flat.itemsize for step in tensor.strides]
-    array = np.lib.stride_tricks.as_strided(
+    return np.lib.stride_tricks.as_strided(
         flat[tensor.offset :], tensor.shape, steps, writeable=False
     )
-    return widen_bfloat16(array) if storage.kind == "bfloat16" else array
