@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge_edet import __version__
 from edge_edet.errors import EdgeEdetError, InputError
@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         status = _run(arguments)
-        sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
         return status
     except BrokenPipeError:
         _finish_output()
@@ -97,6 +98,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see '{self.prog} --help'")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or version. argparse's own swallows what goes wrong in writing."""
+        print(message, end="", file=file)
+
 
 def _explain(error: BaseException, command: str) -> tuple[int, str]:
     """The exit status and the one line for what went wrong."""
@@ -127,7 +132,8 @@ def _explain_os_error(error: OSError) -> str:
 def _finish_output() -> None:
     """Write out what stdout still holds; where that fails, drop it, lest the exit complain too."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError):  # stdout is closed, or is no file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

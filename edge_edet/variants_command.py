@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     for row in rows:
         print(_line(row))
     print(
-        "\nparameters: trainable, with 90 classes; multiply-adds: of the convolutions, at the\n"
-        "image size; published: rounded by its authors, sources in the output of --json"
+        "\nparameters: trainable, with 90 classes; multiply-adds: of the convolutions, at\n"
+        "the image size; published: rounded by its authors, sources are in --json"
     )
     return 0
 

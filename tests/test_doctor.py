@@ -1,0 +1,79 @@
+"""`edge-edet doctor`: what it finds, and what it says of what is broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_edet.cli import main
+from edge_edet.extras import EXTRAS
+from edge_edet.installed import Check, check_delegates, check_runtimes
+from edge_edet.machine import parse_cpuinfo, this_machine
+
+
+def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["doctor"])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    for word in ("machine", "runtimes", "delegates", "extras", "xnnpack", "edgetpu"):
+        assert word in text
+    assert main(["doctor", "--json"]) == status
+    report = json.loads(capsys.readouterr().out)
+    runtimes = {row["name"]: row for row in report["runtimes"]}
+    works = any(row["works"] and row["used"] for row in runtimes.values())
+    assert status == (0 if works else 1)
+    assert report["machine"]["cores"] >= 1
+
+
+def test_runtime_that_cannot_be_imported_is_not_called_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "tflite_runtime"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('built for another numpy')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    check = next(check for check in check_runtimes() if check.name == "tflite-runtime")
+    assert not check.works
+    assert "cannot be imported: built for another numpy" in check.note
+
+
+def test_no_runtime_no_xnnpack() -> None:
+    checks = check_delegates([Check("openvino", True, "", used=False)])
+    assert not checks[0].works
+    assert "pip install 'edge-edet[litert]'" in checks[0].note
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "flags"),
+    [
+        ("model name\t: AMD EPYC\nflags\t\t: fpu avx2\n", "AMD EPYC", {"fpu", "avx2"}),
+        (
+            "processor\t: 0\nFeatures\t: fp asimd asimddp\nModel\t\t: Raspberry Pi 5\n",
+            "Raspberry Pi 5",
+            {"fp", "asimd", "asimddp"},
+        ),
+        ("", "", set()),
+        ("no colon here", "", set()),
+    ],
+)
+def test_cpuinfo(text: str, name: str, flags: set[str]) -> None:
+    assert parse_cpuinfo(text) == (name, flags)
+
+
+def test_machine_without_proc_is_described_all_the_same(tmp_path: Path) -> None:
+    machine = this_machine(tmp_path)
+    assert (machine.features, machine.memory_bytes, machine.board) == ({}, None, None)
+
+
+def test_extras_agree_with_pyproject() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="tomllib came with Python 3.11")
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    assert set(extras) == set(EXTRAS)
+    for extra, modules in EXTRAS.items():
+        for module in modules:
+            distribution = module.replace("_", "-")
+            assert any(entry.startswith(distribution) for entry in extras[extra]), module
