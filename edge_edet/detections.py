@@ -56,7 +56,7 @@ class Detections:
             )
         if not np.issubdtype(self.classes.dtype, np.integer):
             raise InputError(f"classes must be integers, but got {self.classes.dtype}")
-        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+        if n and not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise InputError("boxes and scores must be finite, but one is NaN or infinite")
         if n and (self.boxes[:, 2:] < self.boxes[:, :2]).any():
             raise InputError("boxes must be xmin ymin xmax ymax, but one has max below min")

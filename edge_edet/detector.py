@@ -81,6 +81,28 @@ class Detector:
                 f"{backend.name} does not offer the tensors {sorted(missing)} of the model, "
                 f"only {sorted(self._specs)}"
             )
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """The runtime works shapes out anew; they must still be those that the file states."""
+        names = self.layout.outputs
+        shapes = {role: self._specs[names[role]].shape for role in names}
+        if self._anchors is not None:
+            n, classes = len(self._anchors), self.layout.labels
+            good = shapes == {"boxes": (1, n, 4), "classes": (1, n, len(classes))}
+        else:
+            k = shapes["scores"][-1:]
+            good = shapes == {
+                "boxes": (1, *k, 4),
+                "classes": (1, *k),
+                "scores": (1, *k),
+                "count": (1,),
+            }
+        if not good:
+            raise ModelFileError(
+                f"{self.backend.name} gives other shapes than {str(self.model.path)!r} states: "
+                f"{', '.join(f'{role} {list(shape)}' for role, shape in shapes.items())}"
+            )
 
     def __enter__(self) -> Detector:
         return self
@@ -179,15 +201,10 @@ class Detector:
         if self.layout.in_graph:
             _check_in_graph(config, self.manifest)
             boxes, classes, scores = (
-                outputs[names[role]].reshape(shape).astype(np.float32)
-                for role, shape in (("boxes", (-1, 4)), ("classes", -1), ("scores", -1))
+                outputs[names[role]][0].astype(np.float32)
+                for role in ("boxes", "classes", "scores")
             )
-            if not len(boxes) == len(classes) == len(scores):
-                raise BackendError(
-                    f"the model gave {len(boxes)} boxes, {len(classes)} classes and "
-                    f"{len(scores)} scores: they must be equally many"
-                )
-            count = float(outputs[names["count"]].reshape(-1)[0])
+            count = float(outputs[names["count"]][0])
             size = self.layout.input_size
             return from_graph(boxes, classes, scores, count, size, placement, config)
         assert self._anchors is not None

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["hard_nms", "iou", "soft_nms"]
+__all__ = ["hard_nms", "soft_nms"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
+TINY = np.finfo(np.float32).tiny  # two boxes without area have no union; they don't overlap
 PAIRWISE_BOXES = 256  # up to here one matrix of all pairs is faster than a pass for each kept box
 
 
-def iou(box: Floats, boxes: Floats, box_area: Any, areas: Floats) -> Floats:
-    """[..., n] intersection over union of box [..., 4] with boxes [n, 4], xmin ymin xmax ymax."""
-    low = np.maximum(box[..., :2], boxes[:, :2])
-    high = np.minimum(box[..., 2:], boxes[:, 2:])
-    sides = np.maximum(high - low, np.float32(0))
-    inter = sides[..., 0] * sides[..., 1]
-    union = box_area + areas - inter
-    # Two boxes without area have no union; they don't overlap.
-    overlap: Floats = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-    return overlap
+class Columns(NamedTuple):
+    """Boxes by coordinate: numpy is many times faster on rows of n than on n rows of four."""
+
+    xmin: Floats
+    ymin: Floats
+    xmax: Floats
+    ymax: Floats
+    area: Floats
+
+    @classmethod
+    def of(cls, boxes: Floats) -> Columns:
+        xmin, ymin, xmax, ymax = np.ascontiguousarray(boxes.T)
+        return cls(xmin, ymin, xmax, ymax, (xmax - xmin) * (ymax - ymin))
+
+    def pick(self, index: Any) -> Columns:
+        return Columns(*(column[index] for column in self))
+
+
+def overlaps(box: Columns, boxes: Columns) -> Floats:
+    """Intersection over union of two sets of boxes that broadcast; 0 where there is no union."""
+    width = np.minimum(box.xmax, boxes.xmax) - np.maximum(box.xmin, boxes.xmin)
+    height = np.minimum(box.ymax, boxes.ymax) - np.maximum(box.ymin, boxes.ymin)
+    zero = np.float32(0)
+    inter = np.maximum(width, zero) * np.maximum(height, zero)
+    union = box.area + boxes.area - inter
+    iou: Floats = inter / np.maximum(union, TINY)
+    return iou
 
 
 def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:
@@ -33,11 +51,11 @@ def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:
     A box goes when its overlap with a better one that stays is above the threshold.
     """
     n = len(boxes)
-    areas = _areas(boxes)
+    columns = Columns.of(boxes)
     threshold = np.float32(iou_threshold)
     kept: list[int] = []
     if n <= PAIRWISE_BOXES:
-        over = iou(boxes[:, None, :], boxes, areas[:, None], areas) > threshold  # [n, n]
+        over = overlaps(columns.pick(np.s_[:, None]), columns) > threshold  # [n, n]
         gone = np.zeros(n, bool)
         for i in range(n):
             if not gone[i]:
@@ -50,7 +68,9 @@ def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:
     while len(left) and len(kept) < keep:
         best, left = left[0], left[1:]
         kept.append(int(best))
-        left = left[~(iou(boxes[best], boxes[left], areas[best], areas[left]) > threshold)]
+        columns, rest = columns.pick(0), columns.pick(np.s_[1:])
+        stay = ~(overlaps(columns, rest) > threshold)
+        left, columns = left[stay], rest.pick(stay)
     return np.array(kept, np.int64)
 
 
@@ -63,7 +83,7 @@ def soft_nms(
     box that comes first wins. Source: arXiv 1704.04503; google/automl efficientdet/nms_np.py
     `soft_nms`, method gaussian, with areas as in its TensorFlow version (no + 1).
     """
-    areas = _areas(boxes)
+    columns = Columns.of(boxes)
     current = scores.astype(np.float32)
     left = np.arange(len(boxes))
     left = left[current > score_threshold]
@@ -75,12 +95,7 @@ def soft_nms(
         kept.append(int(best))
         values.append(current[best])
         left = np.delete(left, at)
-        overlap = iou(boxes[best], boxes[left], areas[best], areas[left])
+        overlap = overlaps(columns.pick(best), columns.pick(left))
         current[left] *= np.exp(-(overlap * overlap) / np.float32(sigma))
         left = left[current[left] > score_threshold]
     return np.array(kept, np.int64), np.array(values, np.float32)
-
-
-def _areas(boxes: Floats) -> Floats:
-    areas: Floats = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return areas

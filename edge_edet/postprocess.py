@@ -7,6 +7,7 @@ threshold on the quantized logit, so of 4.4 million logits only those above it a
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -124,8 +125,10 @@ def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
     least = _least_above(logits, config.score_threshold)
     flat = np.zeros(0, np.int64) if least is None else _at_least(values.reshape(-1), least)
     if not config.multi_label and len(flat):
-        hit = flat // num_classes
-        anchors = hit[np.flatnonzero(np.diff(hit, prepend=-1))]
+        hit = flat // num_classes  # ascending
+        first = np.ones(len(hit), bool)
+        np.not_equal(hit[1:], hit[:-1], out=first[1:])
+        anchors = hit[first]
         flat = anchors * num_classes + values[anchors].argmax(axis=1)
     raw = values.reshape(-1)[flat]
     # Descending with ties in order; a stable sort of int16 is a radix sort.
@@ -140,8 +143,9 @@ def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
 def _least_above(logits: Quantized, score_threshold: float) -> Any:
     """A raw logit that every score above the threshold reaches; None: no score is above."""
     if logits.scale is not None:
-        above = np.flatnonzero(_score_table(logits) > np.float32(score_threshold))
-        return int(above[0]) + np.iinfo(logits.values.dtype).min if len(above) else None
+        lowest, table = _score_table(logits.values.dtype.name, logits.scale, logits.zero_point)
+        above = np.flatnonzero(table > np.float32(score_threshold))
+        return lowest + int(above[0]) if len(above) else None
     if score_threshold >= 1:
         return None
     if score_threshold <= 0:
@@ -153,13 +157,16 @@ def _least_above(logits: Quantized, score_threshold: float) -> Any:
 def _scores(logits: Quantized, raw: npt.NDArray[Any]) -> Floats:
     if logits.scale is None:
         return _sigmoid(raw.astype(np.float32))
-    return _score_table(logits)[raw.astype(np.int64) - np.iinfo(raw.dtype).min]
+    lowest, table = _score_table(raw.dtype.name, logits.scale, logits.zero_point)
+    return table[raw.astype(np.int64) - lowest]
 
 
-def _score_table(logits: Quantized) -> Floats:
-    """The score of every value that the type of the logits has."""
-    info = np.iinfo(logits.values.dtype)
-    return _sigmoid(logits.real(np.arange(info.min, info.max + 1)))
+@functools.lru_cache(maxsize=8)
+def _score_table(dtype: str, scale: float, zero_point: int) -> tuple[int, Floats]:
+    """The smallest value of the type, and the scores of it and of every value above."""
+    info = np.iinfo(dtype)
+    every = np.arange(info.min, info.max + 1)
+    return int(info.min), _sigmoid(Quantized(every, scale, zero_point).real(every))
 
 
 def _at_least(values: npt.NDArray[Any], least: Any) -> Ints:
@@ -184,7 +191,7 @@ def _sigmoid(x: Floats) -> Floats:
 def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
     """Non-maximum suppression class by class; the arrays come best first, and leave so."""
     kept, values = [], []
-    for class_id in np.unique(classes):
+    for class_id in sorted(set(classes.tolist())):
         members = np.flatnonzero(classes == class_id)
         if config.kind == "hard":
             stay = hard_nms(boxes[members], config.iou_threshold, config.per_class)

@@ -112,12 +112,9 @@ def read_tflite(path: str | Path) -> TfliteModel:
             head = file.read(8)
             if head[4:] != IDENTIFIER:
                 raise ModelFileError(_not_tflite(path, size, head))
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                view = memoryview(data)
-                try:
-                    return _read(path, Buffer(view, f"model file {str(path)!r}"))
-                finally:
-                    view.release()
+            # Not closed here: an error on its way up still refers to parts of the mapping.
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return _read(path, Buffer(memoryview(data), f"model file {str(path)!r}"))
     except FileNotFoundError:
         raise ModelFileError(
             f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
