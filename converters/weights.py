@@ -95,7 +95,8 @@ def find_pulled(variant_name: str) -> Path | None:
 def bundled() -> list[Path]:
     """The checkpoints that come with the package."""
     found = []
-    for entry in files("edge_edet").joinpath("assets").iterdir():
+    folder = files("edge_edet").joinpath("assets")
+    for entry in folder.iterdir() if folder.is_dir() else ():
         if entry.name.endswith(CHECKPOINT_SUFFIXES):
             with as_file(entry) as path:
                 found.append(path)
