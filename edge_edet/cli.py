@@ -20,7 +20,7 @@ from edge_edet import __version__
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.extras import missing_extra
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "parser_for"]
 
 # name -> module, what it does
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -66,6 +66,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    asked = argv[0] if argv else ""
+    if asked and not asked.startswith("-") and asked not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise InputError(f"unknown command {asked!r}: known are {known}; see 'edge-edet --help'")
+    try:
+        args, unknown = parser_for(asked).parse_known_args(argv)
+    except SystemExit:  # --help and --version; errors are raised by _Parser.error
+        return 0
+    if unknown:
+        texts = ", ".join(repr(text) for text in unknown)
+        raise InputError(f"unknown arguments {texts}; see 'edge-edet {args.command} --help'")
+    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+
+
+def parser_for(command: str) -> argparse.ArgumentParser:
+    """The parser of the whole command line, with the arguments of that one command."""
     parser = _Parser(
         prog="edge-edet",
         description="Takes a trained EfficientDet to phones, Raspberry Pis and Intel boxes.",
@@ -74,22 +90,11 @@ def _run(argv: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"edge-edet {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    asked = argv[0] if argv else ""
-    if asked and not asked.startswith("-") and asked not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        raise InputError(f"unknown command {asked!r}: known are {known}; see 'edge-edet --help'")
     for name, (module, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        if name == asked:
-            importlib.import_module(module).add_arguments(command)
-    try:
-        args, unknown = parser.parse_known_args(argv)
-    except SystemExit:  # --help and --version; errors are raised by _Parser.error
-        return 0
-    if unknown:
-        texts = ", ".join(repr(text) for text in unknown)
-        raise InputError(f"unknown arguments {texts}; see 'edge-edet {args.command} --help'")
-    return int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+        own = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name == command:
+            importlib.import_module(module).add_arguments(own)
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):
