@@ -26,7 +26,7 @@ OPS = {
     "add": "sum of two tensors: activation",
     "mul": "product of two tensors, the second may be [1, 1, 1, C]",
     "scale": "product with a positive constant: factor",
-    "swish": "x * sigmoid(x)",
+    "swish": "x * sigmoid(factors * x): factors per channel, 1 where absent",
     "sigmoid": "logistic function",
     "mean": "mean over height and width, dimensions kept",
     "maxpool": "3x3 stride 2 max pool, SAME: padding 'ignore' or 'zero'",

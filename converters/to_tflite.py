@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT
 from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.quantized import (
     INT8_MAX,
@@ -209,12 +210,31 @@ class TfliteLowering:
         self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
 
     def op_swish(self, node: Node) -> None:
-        x = self.index[node.inputs[0]]
-        gate = self.activation(f"{node.name}/sigmoid", node.shape, SIGMOID)
+        """x * sigmoid(factors * x); a plain swish has no factors."""
+        x = gated = self.index[node.inputs[0]]
         version = 2 if self.integer else 1
-        self.writer.operator(Op.LOGISTIC, version, [x], [gate])
+        if "factors" in node.attrs:
+            gated = self.rescaled(node, x)
+        gate = self.activation(f"{node.name}/sigmoid", node.shape, SIGMOID)
+        self.writer.operator(Op.LOGISTIC, version, [gated], [gate])
         options = _with_activation(schema.MulOptionsT())
         self.emit(Op.MUL, version, node, [x, gate], options)
+
+    def rescaled(self, node: Node, x: int) -> int:
+        """The gate's own view of x: every channel on the grid that the sigmoid needs."""
+        factors = node.attrs["factors"].reshape(1, 1, 1, -1)
+        name = f"{node.name}/factors"
+        if self.integer:
+            grid = Quantization((1 / FACTOR_STEPS,), (0,))
+            integers = np.rint(factors * FACTOR_STEPS).astype(np.int8)
+            constant = self.constant(name, integers, grid)
+        else:
+            constant = self.constant(name, factors)
+        affine = Affine.from_range(-GATE_LIMIT, GATE_LIMIT)
+        output = self.activation(f"{node.name}/rescaled", node.shape, affine)
+        options = _with_activation(schema.MulOptionsT())
+        self.writer.operator(Op.MUL, 2 if self.integer else 1, [x, constant], [output], options)
+        return output
 
     def op_sigmoid(self, node: Node) -> None:
         version = 2 if self.integer else 1

@@ -1,0 +1,108 @@
+"""`edge-edet convert`: arguments, notes and one line for each file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.recipes import DEFAULT_RECIPE, RECIPES
+from edge_edet.errors import InputError
+from edge_edet.variants import VARIANTS
+
+PRECISION_FLAGS = {
+    "int8": "every operator integer (needs calibration)",
+    "fp16": "weights stored as float16",
+    "fp32": "float",
+    "int8-dynamic": "int8 weights, float activations",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("variants", nargs="+", metavar="VARIANT", help=", ".join(VARIANTS))
+    for precision, text in PRECISION_FLAGS.items():
+        parser.add_argument(f"--{precision}", dest="precisions", action="append_const",
+                            const=precision, help=text)  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, default=Path("build"), metavar="DIR",
+                        help="folder for the files (default: build)")  # fmt: skip
+    parser.add_argument("--weights", metavar="NAME|FILE",
+                        help="official, bundled, random, or a checkpoint of effdet, google/automl "
+                        "or zylo117 (default: official ones if pulled, else bundled)")  # fmt: skip
+    add_calibration_arguments(parser)
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line")
+    parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
+                        help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
+                        "Library (default: none)")  # fmt: skip
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default=DEFAULT_RECIPE,
+                        help=f"how INT8 ranges are chosen (default: {DEFAULT_RECIPE})")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="one JSON object for each file")
+
+
+def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `convert` and `calibrate` both need to know."""
+    parser.add_argument("--calibration", type=Path, metavar="DIR|RECORD",
+                        help="pictures like those the model will see, or a record of them")  # fmt: skip
+    parser.add_argument("--calibration-images", type=positive, metavar="N",
+                        help="pictures drawn from DIR (default: 200)")  # fmt: skip
+    parser.add_argument("--seed", type=natural, default=0,
+                        help="which pictures are drawn, and random weights (default: 0)")  # fmt: skip
+    parser.add_argument("--num-classes", type=positive, metavar="N",
+                        help="of random weights; others say it themselves")  # fmt: skip
+    parser.add_argument("--image-size", type=positive, metavar="PIXELS",
+                        help="side of the input, a multiple of 32 (default: the variant's)")  # fmt: skip
+    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
+                        help="for calibration (default: all cores, at most 8)")  # fmt: skip
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value
+
+
+def natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is negative")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    precisions = tuple(dict.fromkeys(args.precisions or ()))
+    if not precisions:
+        flags = ", ".join(f"--{name}" for name in PRECISION_FLAGS)
+        raise InputError(f"say which precision to write: {flags}")
+    request = Request(
+        variants=tuple(dict.fromkeys(args.variants)),
+        precisions=precisions,
+        output=args.output,
+        weights=args.weights,
+        calibration=args.calibration,
+        calibration_images=args.calibration_images,
+        seed=args.seed,
+        num_classes=args.num_classes,
+        labels=args.labels,
+        nms=args.nms,
+        image_size=args.image_size,
+        threads=args.threads,
+        recipe=args.recipe,
+        command=("edge-edet", *sys.argv[1:]),
+    )
+    for step in convert(request):
+        if isinstance(step, str):
+            print(f"note: {step}", file=sys.stderr)
+        else:
+            print(json.dumps(step.to_dict()) if args.json else line(step), flush=True)
+    return 0
+
+
+def line(written: Written) -> str:
+    """`build/d0-int8.tflite  5.0 MB  628 operators, 0 not integer  1.9 s`"""
+    return (
+        f"{written.path}  {written.size_bytes / 1e6:.1f} MB  {written.operators} operators, "
+        f"{written.non_integer_operators} not integer  {written.seconds:.1f} s"
+    )

@@ -1,0 +1,112 @@
+"""Channel equalization across swish.
+
+One int8 grid for all channels of a tensor is what breaks EfficientDet: some channels reach 140,
+others stay below 1 and are left with two or three steps. Between linear layers such channels can be
+rescaled for free; swish is in the way, since swish(x / k) is not swish(x) / k. But
+swish(x) = x * sigmoid(x) reads x twice: the convolution writes x' = x / k, the product uses x', and
+only the gate needs k * x', to which one more product with a constant gives its own grid of [-6.6, 6.6],
+where the int8 sigmoid goes from exactly 0 to its maximum. What follows takes k into its weights.
+The float network is the same function; docs/decisions/0002-channel-equalization.md has the figures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.statistics import Statistics
+
+GATE_LIMIT = 6.6  # sigmoid(-6.6) * 256 rounds to 0: a clipped gate is closed, not ajar
+FACTOR_STEPS = 127  # factors are int8 constants; taking them on that grid makes them exact
+
+
+@dataclass(frozen=True)
+class Equalized:
+    """graph: the same function with rescaled channels; ranges: tensors whose range follows."""
+
+    graph: Graph
+    ranges: dict[str, tuple[float, float]]
+    swishes: tuple[str, ...]
+
+
+def equalize(graph: Graph, statistics: Mapping[str, Statistics], min_gain: float,
+             lower: float, scope: str = "") -> Equalized:  # fmt: skip
+    """Rescales the channels before each swish where it gains at least `min_gain`.
+
+    The gain is the largest channel's range over the geometric mean of all. `lower` is how far a
+    rescaled tensor's grid reaches below zero, as a part of how far it reaches above; `scope` limits
+    it to nodes whose name starts so.
+    """
+    nodes = {node.name: dataclasses.replace(node, attrs=dict(node.attrs)) for node in graph.nodes}
+    result = dataclasses.replace(graph, nodes=list(nodes.values()))
+    consumers = result.consumers()
+    ranges: dict[str, tuple[float, float]] = {}
+    done = []
+    for swish in result.nodes:
+        if swish.op != "swish" or not swish.name.startswith(scope):
+            continue
+        source = nodes[swish.inputs[0]]
+        readers = _linear_readers(swish.name, consumers)
+        if readers is None or source.weight is None or len(consumers[source.name]) != 1:
+            continue
+        stats = statistics[source.name]
+        needed = np.maximum(stats.channel_high, np.minimum(GATE_LIMIT, -stats.channel_low) / lower)
+        largest = float(max(needed.max(), 1e-6))
+        relative = np.maximum(needed / largest, 1 / FACTOR_STEPS)
+        if 1 / np.exp(np.log(relative).mean()) < min_gain:
+            continue
+        factors = (np.ceil(relative * FACTOR_STEPS) / FACTOR_STEPS).astype(np.float32)
+        _divide_output(source, factors)
+        for name in readers.convolutions:
+            _multiply_input(nodes[name], factors)
+        swish.attrs["factors"] = factors
+        ranges[source.name] = (-lower * largest, largest)
+        for name in (swish.name, *readers.passed):
+            ranges[name] = _rescaled_range(statistics[name], factors)
+        done.append(swish.name)
+    return Equalized(result, ranges, tuple(done))
+
+
+@dataclass(frozen=True)
+class _Readers:
+    convolutions: tuple[str, ...]
+    passed: tuple[str, ...]  # tensors between, which keep the rescaled channels
+
+
+def _linear_readers(name: str, consumers: Mapping[str, list[Node]]) -> _Readers | None:
+    """The convolutions that can undo a rescaling of this tensor; None where something else reads it."""
+    convolutions: dict[str, None] = {}
+    passed: list[str] = []
+    pending = [name]
+    while pending:
+        tensor = pending.pop()
+        for node in consumers.get(tensor, []):
+            if node.op in ("conv", "depthwise"):
+                convolutions[node.name] = None
+            elif node.op == "mean" or (node.op == "mul" and node.inputs[0] == tensor):
+                passed.append(node.name)
+                pending.append(node.name)
+            else:
+                return None
+    return _Readers(tuple(convolutions), tuple(passed)) if convolutions else None
+
+
+def _divide_output(node: Node, factors: Array) -> None:
+    assert node.weight is not None
+    assert node.bias is not None
+    shape = (1, 1, 1, -1) if node.op == "depthwise" else (-1, 1, 1, 1)
+    node.weight, node.bias = node.weight / factors.reshape(shape), node.bias / factors
+
+
+def _multiply_input(node: Node, factors: Array) -> None:
+    assert node.weight is not None
+    node.weight = node.weight * factors  # last axis: channels of depthwise, inputs of conv
+
+
+def _rescaled_range(stats: Statistics, factors: Array) -> tuple[float, float]:
+    low, high = stats.channel_low / factors, stats.channel_high / factors
+    return float(low.min()), float(high.max())

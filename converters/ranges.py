@@ -1,0 +1,141 @@
+"""Chooses each activation's int8 grid from its histogram.
+
+The error that counts is the one behind the activation function that reads the tensor: before a
+swish everything below about -6 becomes 0 anyway, so a grid that spends its steps down to -200
+detects nothing. `method` is "minmax" (the plain range, for comparison) or "mse" (the grid with the
+smallest squared error after the activation, its mean counted extra: later layers add up over
+thousands of positions, where what has no sign averages out and what has one does not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.quantized import SIGMOID, Affine
+from edge_edet.converters.statistics import CENTERS, Statistics, merged
+from edge_edet.errors import InputError
+
+Values = npt.NDArray[np.float64]
+Function = Callable[[Values], Values]
+METHODS = ("mse", "minmax")
+CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean"})
+LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
+MEAN_ERROR_WEIGHT = 30.0
+
+
+def _sigmoid(x: Values) -> Values:
+    return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+
+
+def _integer_sigmoid(x: Values) -> Values:
+    """What an int8 LOGISTIC gives: steps of 1/256, never 1."""
+    return np.clip(np.rint(256 * _sigmoid(x)), 0, 255) / 256
+
+
+# What reads the tensor -> (what it should give, what the integer kernel gives)
+_THROUGH: dict[str, tuple[Function, Function]] = {
+    "swish": (lambda x: x * _sigmoid(x), lambda x: x * _integer_sigmoid(x)),
+    "sigmoid": (_sigmoid, _integer_sigmoid),
+    "": (lambda x: x, lambda x: x),
+}
+
+
+def calibrated_tensors(graph: Graph) -> list[str]:
+    """The tensors whose grid is chosen; all others follow from their inputs."""
+    return [node.name for node in graph.nodes if node.op in CALIBRATED]
+
+
+def choose_grids(graph: Graph, statistics: Mapping[str, Statistics], method: str = "mse",
+                 given: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Affine]:  # fmt: skip
+    """Tensor -> int8 grid for every tensor of the graph; `given` ranges are taken as they are.
+
+    Raises InputError where the statistics lack a tensor.
+    """
+    missing = [name for name in calibrated_tensors(graph) if name not in statistics]
+    if missing:
+        raise InputError(
+            f"the calibration has no statistics for {len(missing)} tensors of this network "
+            f"({', '.join(missing[:3])}, ...): it was taken from another variant; calibrate again"
+        )
+    consumers, given = graph.consumers(), given or {}
+    grouped = {name for members in _output_groups(graph).values() for name in members}
+    grids: dict[str, Affine] = {}
+    for node in graph.nodes:
+        if node.name in given:
+            grids[node.name] = Affine.from_range(*given[node.name])
+        elif node.op in CALIBRATED and node.name not in grouped:
+            readers = {reader.op for reader in consumers.get(node.name, [])}
+            through = readers.pop() if len(readers) == 1 else ""
+            grids[node.name] = _grid(statistics[node.name], through, method)
+        else:
+            _derive(node, grids)
+    for output, members in _output_groups(graph).items():
+        stats = merged([statistics[name] for name in members])
+        floor = LOWEST_LOGIT if output == graph.outputs["classes"] else None
+        grid = _grid(stats, "", method, floor)
+        for name in (output, *members, *graph.node(output).inputs):
+            grids[name] = grid
+    return grids
+
+
+def _derive(node: Node, grids: dict[str, Affine]) -> None:
+    """Operators that move integers without changing them, and those with a grid by specification."""
+    if node.op in ("maxpool", "resize"):
+        grids[node.name] = grids[node.inputs[0]]
+    elif node.op == "scale":
+        source = grids[node.inputs[0]]
+        grids[node.name] = Affine(source.scale * node.attrs["factor"], source.zero_point)
+    elif node.op == "sigmoid":
+        grids[node.name] = SIGMOID
+
+
+def _output_groups(graph: Graph) -> dict[str, list[str]]:
+    """Output -> the convolutions that end in it: concatenation wants one grid for all levels."""
+    return {
+        output: [graph.node(rows).inputs[0] for rows in graph.node(output).inputs]
+        for output in graph.outputs.values()
+    }
+
+
+def _grid(stats: Statistics, reader: str, method: str, floor: float | None = None) -> Affine:
+    low, high = stats.low, stats.high
+    if floor is not None:
+        low = max(low, floor)
+    if method == "minmax":
+        return Affine.from_range(low, high)
+    used = np.flatnonzero(stats.counts)
+    values, weights = np.clip(CENTERS[used], stats.low, stats.high), stats.counts[used]
+    if floor is not None:
+        values = np.maximum(values, floor)
+    exact, integer = _THROUGH.get(reader, _THROUGH[""])
+    return _search(values, weights / weights.sum(), exact, integer, low, high)
+
+
+def _search(values: Values, weights: Values, exact: Function, integer: Function,
+            low: float, high: float) -> Affine:  # fmt: skip
+    """Coordinate search over where to clip each end, coarse then fine."""
+    target = exact(values)
+
+    def error(a: float, b: float) -> float:
+        grid = Affine.from_range(a, b)
+        q = np.clip(np.rint(values / grid.scale) + grid.zero_point, -128, 127)
+        e = integer((q - grid.zero_point) * grid.scale) - target
+        return float(weights @ np.square(e) + MEAN_ERROR_WEIGHT * (weights @ e) ** 2)
+
+    low, high = min(low, 0.0), max(high, 0.0)
+    starts = [(low, high), *((a, high) for a in (-8.0, -7.0, -6.5, -6.0, -5.0, -4.0) if low < a)]
+    best = min((error(a, b), a, b) for a, b in starts)
+    for factors, around_best in ((np.geomspace(0.02, 1.0, 24), False),
+                                 (np.linspace(0.85, 1.15, 13), True)):  # fmt: skip
+        for _ in range(2):
+            _, a, b = best
+            ends = a if around_best else low
+            best = min([best, *((error(ends * f, b), ends * f, b) for f in factors)])
+            _, a, b = best
+            ends = b if around_best else high
+            best = min([best, *((error(a, ends * f), a, ends * f) for f in factors)])
+    return Affine.from_range(best[1], best[2])

@@ -1,0 +1,190 @@
+"""Where weights and calibration come from: the order in which `convert` looks, and what it says."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.calibration import (
+    CalibrationRecord,
+    calibrate,
+    calibrate_on_noise,
+    check_fits,
+    find_pictures,
+    load_record,
+    weights_digest,
+)
+from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.graph import Array, Graph
+from edge_edet.converters.weights import find_pulled, release_file
+from edge_edet.errors import CheckpointError, InputError
+from edge_edet.labels import COCO_LABELS, parse_labels
+from edge_edet.variants import Variant, get_variant
+
+BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
+RECORDS = {"d0": "d0-bccd.calibration"}
+NAMES = ("official", "bundled", "random")
+NOISE_PICTURES = 2
+DEFAULT_PICTURES = 200
+
+
+@dataclass(frozen=True)
+class Source:
+    """Trained (or random) weights of one variant, ready to build. digest: of the tensors."""
+
+    variant: Variant
+    weights: Mapping[str, Array]
+    labels: tuple[str | None, ...]
+    provenance: dict[str, Any]
+    digest: str
+    note: str  # one line for the user where a choice was made for them, else empty
+
+    @property
+    def random(self) -> bool:
+        return bool(self.provenance["random"])
+
+
+def asset(name: str) -> Path:
+    """A file of the installed package."""
+    with as_file(files("edge_edet").joinpath("assets", name)) as path:
+        return path
+
+
+def find_weights(name: str, weights: str | None, seed: int, num_classes: int | None,
+                 image_size: int | None) -> Source:  # fmt: skip
+    """The weights of a variant: `weights` if given, else official ones pulled, else bundled ones.
+
+    `weights` is a checkpoint's path or one of NAMES. Raises InputError that says how to get some.
+    """
+    variant = get_variant(name)
+    if image_size is not None:
+        variant = _resized(variant, image_size)
+    chosen, note = weights, ""
+    if chosen is None:
+        chosen = "official" if find_pulled(name) else "bundled" if name in BUNDLED else None
+        if chosen is None:
+            raise InputError(
+                f"no weights for {name}: get the official ones with 'edge-edet weights pull "
+                f"{name}', give a checkpoint with --weights FILE, or, to measure latency only, "
+                "--weights random"
+            )
+        if chosen == "bundled":
+            note = (
+                f"{name}: using the bundled blood-cell weights (RBC, WBC, Platelets); for COCO's "
+                f"classes run 'edge-edet weights pull {name}'"
+            )
+    if chosen == "random":
+        return _random(variant, seed, num_classes)
+    return _trained(variant, _path(name, chosen), chosen, num_classes, note)
+
+
+def _resized(variant: Variant, size: int) -> Variant:
+    if size % 32 or not 64 <= size <= 4096:
+        raise InputError(f"--image-size {size}: expected a multiple of 32 from 64 to 4096")
+    return variant.replace(image_size=size)
+
+
+def _path(name: str, chosen: str) -> Path:
+    if chosen == "official":
+        pulled = find_pulled(name)
+        if pulled is None:
+            raise InputError(
+                f"the official weights of {name} ({release_file(name).name}) are not here: run "
+                f"'edge-edet weights pull {name}'"
+            )
+        return pulled
+    if chosen == "bundled":
+        if name not in BUNDLED:
+            raise InputError(f"no weights of {name} are bundled, only of {', '.join(BUNDLED)}")
+        return asset(BUNDLED[name])
+    return Path(chosen)
+
+
+def _random(variant: Variant, seed: int, num_classes: int | None) -> Source:
+    variant = variant.replace(num_classes=num_classes or variant.num_classes)
+    weights = random_weights(variant, seed)
+    provenance = {"name": "random", "sha256": None, "family": None, "random": True, "seed": seed}
+    note = f"{variant.name}: random weights, good for latency only; it detects nothing"
+    return Source(variant, weights, _default_labels(variant), provenance, weights_digest(weights),
+                  note)  # fmt: skip
+
+
+def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
+             note: str) -> Source:  # fmt: skip
+    checkpoint = read_checkpoint(path, variant)
+    adapted = checkpoint.variant
+    if num_classes is not None and num_classes != adapted.num_classes:
+        raise CheckpointError(
+            f"{checkpoint.file_name!r} was trained for {adapted.num_classes} classes and "
+            f"--num-classes says {num_classes}: leave it out, it is read from the file"
+        )
+    digest, labels = weights_digest(checkpoint.weights), checkpoint.labels
+    if chosen != "bundled" and variant.name in BUNDLED:
+        known_digest, known_variant, known_labels = _bundled_facts(variant.name)
+        if digest == known_digest:  # the same weights in another file: what they were trained with
+            labels = known_labels
+            adapted = adapted.replace(pad_rgb=known_variant.pad_rgb)
+    provenance = {
+        "name": checkpoint.file_name,
+        "sha256": checkpoint.sha256,
+        "family": checkpoint.family,
+        "random": False,
+    }
+    return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
+                  digest, note)  # fmt: skip
+
+
+@functools.cache
+def _bundled_facts(name: str) -> tuple[str, Variant, tuple[str | None, ...] | None]:
+    checkpoint = read_checkpoint(asset(BUNDLED[name]), get_variant(name))
+    return weights_digest(checkpoint.weights), checkpoint.variant, checkpoint.labels
+
+
+def _default_labels(variant: Variant) -> tuple[str | None, ...]:
+    if variant.num_classes == len(COCO_LABELS):
+        return COCO_LABELS
+    return tuple(f"class {index}" for index in range(variant.num_classes))
+
+
+def read_labels(path: Path, num_classes: int) -> tuple[str | None, ...]:
+    """The labels of a file, one a line. Raises InputError where their number is not the model's."""
+    try:
+        labels = parse_labels(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read labels from {str(path)!r}: {error}") from None
+    if len(labels) != num_classes:
+        raise InputError(
+            f"{str(path)!r} has {len(labels)} labels, the weights have {num_classes} classes"
+        )
+    return labels
+
+
+def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
+                     seed: int, threads: int) -> CalibrationRecord:  # fmt: skip
+    """The statistics for INT8: the given folder or record, else the bundled record of these weights.
+
+    Noise is for random weights only. Raises InputError where there is nothing honest to use.
+    """
+    name = source.variant.name
+    if calibration is not None and calibration.is_file():
+        record = load_record(calibration)
+        check_fits(record, graph, source.digest, f"calibration record {str(calibration)!r}")
+        return record
+    if calibration is not None:
+        pictures = find_pictures(calibration, count or DEFAULT_PICTURES, seed)
+        return calibrate(graph, source.digest, pictures, threads)
+    if source.random:
+        return calibrate_on_noise(graph, source.digest, count or NOISE_PICTURES, seed, threads)
+    if name in RECORDS:
+        record = load_record(asset(RECORDS[name]))
+        fits = record.weights_sha256 == source.digest
+        if fits and record.image_size == source.variant.image_size:
+            return record
+    raise InputError(
+        f"INT8 of {source.provenance['name']} needs calibration pictures: give some 100 that look "
+        "like what the model will see, with --calibration DIR"
+    )
