@@ -32,7 +32,7 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("equalized", equalize_min_gain=1.5),
+        Recipe("equalized", equalize_min_gain=6.0),
         Recipe("mse"),
         Recipe("minmax", ranges="minmax"),
     )
