@@ -61,7 +61,7 @@ class Manifest:
             "format_version": self.format_version,
             "generator": self.generator,
             "precision": self.precision,
-            "variant": dataclasses.asdict(self.variant),
+            "variant": json.loads(json.dumps(dataclasses.asdict(self.variant))),  # tuples to lists
             "input": {
                 "name": self.input_name,
                 "shape": list(self.input_shape),

@@ -1,0 +1,255 @@
+"""Runtimes, delegates and threads: what is asked for is what runs, or an error says why not."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import edge_edet
+from edge_edet import BackendError, InputError, MissingExtraError
+from edge_edet.backends import BackendInfo, TensorSpec
+from edge_edet.backends.litert import RUNTIMES, find_runtime
+from edge_edet.backends.threads import physical_cores, resolve_threads
+from edge_edet.detector import Detector
+from edge_edet.outputs import layout_of
+from edge_edet.postprocess import PostprocessConfig
+from edge_edet.tflite_file import read_tflite
+
+ROOT = Path(__file__).resolve().parents[2]
+BLACK = np.zeros((64, 64, 3), np.uint8)
+
+
+def skip_or_fail(reason: str) -> None:
+    if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class FakeBackend:
+    """Ten lines stand for a runtime."""
+
+    name = "fake"
+    info = BackendInfo("fake", "0", "none", None, 5, None, None)
+
+    def __init__(self, outputs: dict[str, Any]):
+        self._outputs = outputs
+        self.inputs = (TensorSpec("image", (1, 64, 64, 3), "uint8"),)
+        self.outputs = tuple(TensorSpec(n, v.shape, "float32") for n, v in outputs.items())
+
+    def run(self, tensors: Any, *, copy: bool = True) -> dict[str, Any]:
+        return self._outputs
+
+    def close(self) -> None: ...
+
+
+def fake_detector(path: Path, **changes: Any) -> Detector:
+    model = read_tflite(path)
+    outputs = {
+        "box_codes": np.zeros((1, 774, 4), np.float32),
+        "class_logits": np.full((1, 774, 3), -9, np.float32),
+    }
+    return Detector(model, layout_of(model), FakeBackend(outputs | changes), PostprocessConfig())
+
+
+def test_any_object_with_five_names_is_a_backend(tiny_float: Path) -> None:
+    detector = fake_detector(tiny_float)
+    assert len(detector.detect(BLACK)) == 0
+    assert detector.info.delegated_operators is None
+
+
+def test_a_runtime_that_gives_other_shapes_is_refused(tiny_float: Path) -> None:
+    with pytest.raises(edge_edet.ModelFileError, match=r"gives other shapes.*boxes \[1, 7, 4\]"):
+        fake_detector(tiny_float, box_codes=np.zeros((1, 7, 4), np.float32))
+
+
+def test_unknown_and_missing_runtimes(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="unknown runtime 'onnx': known are ai-edge-litert"):
+        edge_edet.load(tiny_float, runtime="onnx")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'edge-edet\[litert\]'"):
+        edge_edet.load(tiny_float)
+    with pytest.raises(MissingExtraError, match=r"'tflite-runtime' is not installed: pip install"):
+        find_runtime("tflite-runtime")
+
+
+def test_runtime_that_does_not_import(tiny_float: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "ai_edge_litert"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("")
+    (broken / "interpreter.py").write_text("raise ImportError('libfoo.so: not found')")
+    code = f"import edge_edet; edge_edet.load({str(tiny_float)!r})"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert "MissingExtraError: runtime 'ai-edge-litert'" in done.stderr
+    assert "cannot be imported (libfoo.so: not found)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ({"delegate": "edgetpu"}, BackendError, "install libedgetpu1-std"),
+        ({"delegate": "/nowhere/libfoo.so"}, BackendError, "'/nowhere/libfoo.so' did not load"),
+        ({"delegate": "hexagon"}, InputError, "unknown delegate 'hexagon': known are none"),
+        ({"delegate": "none", "delegate_options": {"a": "b"}}, InputError, "need a delegate"),
+        ({"delegate": "gpu", "delegate_options": {"a": "1"}}, InputError, "unknown GPU option a=1"),
+        ({"delegate": "gpu", "runtime": "tensorflow"}, BackendError, "is reached through"),
+        ({"threads": 0}, InputError, "threads must be an integer from 1 to 1024, but got 0"),
+        ({"threads": True}, InputError, "but got True"),
+        ({"threads": "4"}, InputError, "but got '4'"),
+        ({"score_threshold": 2}, InputError, "score_threshold must be a number from 0 to 1"),
+        (
+            {"score_threshold": 0.5, "config": PostprocessConfig()},
+            InputError,
+            "give score_threshold or config, not both",
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_refused(
+    arguments: dict[str, Any], kind: type[Exception], message: str, tiny_float: Path
+) -> None:
+    if (
+        arguments.get("delegate") == "edgetpu"
+        and "libedgetpu" in Path("/proc/self/maps").read_text()
+    ):
+        pytest.skip("there is an Edge TPU runtime")
+    with pytest.raises(kind) as error:
+        edge_edet.load(tiny_float, **arguments)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_library_that_is_no_delegate_is_refused(tiny_float: Path) -> None:
+    import _ctypes
+
+    with pytest.raises(BackendError, match="it is no delegate library, it lacks tflite_plugin"):
+        edge_edet.load(tiny_float, delegate=_ctypes.__file__)
+
+
+DELEGATE = """
+#include <stddef.h>
+typedef void (*report_t)(const char*);
+void* tflite_plugin_create_delegate(char** keys, char** values, size_t n, report_t report) {
+    report(n ? values[0] : "no device is connected");
+    return NULL;
+}
+void tflite_plugin_destroy_delegate(void* delegate) {}
+"""
+
+
+def test_the_reason_of_a_delegate_reaches_the_user(tiny_float: Path, tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to make a delegate library with")
+    source, library = tmp_path / "d.c", tmp_path / "libd.so"
+    source.write_text(DELEGATE)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    with pytest.raises(BackendError, match="did not load: .*no device is connected"):
+        edge_edet.load(tiny_float, delegate=str(library))
+    with pytest.raises(BackendError, match="did not load: .*usb:0"):
+        edge_edet.load(tiny_float, delegate=str(library), delegate_options={"device": "usb:0"})
+
+
+def test_gpu_is_used_or_refused_with_a_reason(tiny_float: Path) -> None:
+    if find_runtime() != "ai-edge-litert":
+        pytest.skip("the GPU needs ai-edge-litert")
+    try:
+        detector = edge_edet.load(tiny_float, delegate="gpu")
+    except BackendError as error:
+        assert "the GPU" in str(error)
+        assert "delegate='none'" in str(error)
+    else:
+        assert detector.info.delegate == "gpu"
+        assert detector.detect(BLACK).labels == ("dog", "cat")
+
+
+def test_threads_default_to_physical_cores_at_most_4(tmp_path: Path) -> None:
+    assert 1 <= resolve_threads(None) <= 4
+    assert resolve_threads(7) == 7
+    # Two hardware threads of one core: both name the same siblings.
+    for cpu in range(256):
+        folder = tmp_path / f"cpu{cpu}" / "topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text("0-255\n")
+    assert physical_cores(tmp_path) == 1
+
+
+def test_boxes_are_the_same_with_and_without_a_delegate(tiny_float: Path, tiny_int8: Path) -> None:
+    for path in (tiny_float, tiny_int8):
+        default = edge_edet.load(path, threads=1).detect(BLACK)
+        plain = edge_edet.load(path, threads=2, delegate="none").detect(BLACK)
+        np.testing.assert_allclose(default.boxes, plain.boxes, atol=1e-3)
+        np.testing.assert_allclose(default.scores, plain.scores, atol=1e-3)
+
+
+def test_tensorflow_runs_the_same_file(tiny_int8: Path) -> None:
+    if importlib.util.find_spec("tensorflow") is None:
+        skip_or_fail("tensorflow is not installed")
+    detector = edge_edet.load(tiny_int8, runtime="tensorflow")
+    assert detector.info.runtime == "tensorflow"
+    assert detector.detect(BLACK).labels == ("dog", "cat")
+
+
+def tflite_runtime_python() -> Path:
+    """The Python of build/venv-tflite-runtime, made on first use."""
+    venv = ROOT / "build" / "venv-tflite-runtime"
+    python = venv / "bin" / "python"
+    if (venv / "ready").exists():
+        return python
+    base = shutil.which("python3.11") or shutil.which("python3.10")
+    if base is None:
+        skip_or_fail("tflite-runtime has wheels up to Python 3.11, there is none of these")
+    pip = [str(python), "-m", "pip", "install", "-q", "tflite-runtime==2.14.0", "numpy<2", "pillow"]
+    try:
+        subprocess.run([str(base), "-m", "venv", "--clear", str(venv)], check=True, timeout=120)
+        subprocess.run(pip, check=True, capture_output=True, timeout=300)
+    except (subprocess.SubprocessError, OSError) as error:
+        skip_or_fail(f"tflite-runtime cannot be installed: {error}")
+    (venv / "ready").touch()
+    return python
+
+
+RUN = """
+import json, sys
+import numpy as np
+import edge_edet
+detector = edge_edet.load(sys.argv[1], threads=1, delegate=sys.argv[2] or None)
+found = detector.detect(np.zeros((64, 64, 3), np.uint8))
+print(json.dumps({"info": detector.info.to_dict(), "found": found.to_dicts()}))
+"""
+
+
+@pytest.mark.parametrize("delegate", ["", "none"])
+def test_tflite_runtime_runs_the_same_file(
+    delegate: str, tiny_int8: Path, tiny_float: Path
+) -> None:
+    python = tflite_runtime_python()
+    for path in (tiny_int8, tiny_float):
+        done = subprocess.run(
+            [str(python), "-c", RUN, str(path), delegate],
+            capture_output=True, text=True, check=False, cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["info"]["runtime"] == "tflite-runtime"
+        assert answer["info"]["runtime_version"] == "2.14.0"
+        ours = edge_edet.load(path, threads=1).detect(BLACK)
+        assert [one["label"] for one in answer["found"]] == list(ours.labels)
+        boxes = np.array([one["box"] for one in answer["found"]])
+        np.testing.assert_allclose(boxes, ours.boxes, atol=1e-3)
+
+
+def test_each_runtime_has_its_extra() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for _, _, extra in RUNTIMES.values():
+        assert f"\n{extra} = [" in text
