@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import json
 import os
@@ -117,10 +118,7 @@ def test_runtime_that_does_not_import(tiny_float: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_had_is_refused(
     arguments: dict[str, Any], kind: type[Exception], message: str, tiny_float: Path
 ) -> None:
-    if (
-        arguments.get("delegate") == "edgetpu"
-        and "libedgetpu" in Path("/proc/self/maps").read_text()
-    ):
+    if arguments.get("delegate") == "edgetpu" and ctypes.util.find_library("edgetpu"):
         pytest.skip("there is an Edge TPU runtime")
     with pytest.raises(kind) as error:
         edge_edet.load(tiny_float, **arguments)
@@ -153,9 +151,9 @@ def test_the_reason_of_a_delegate_reaches_the_user(tiny_float: Path, tmp_path: P
     source, library = tmp_path / "d.c", tmp_path / "libd.so"
     source.write_text(DELEGATE)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
-    with pytest.raises(BackendError, match="did not load: .*no device is connected"):
+    with pytest.raises(BackendError, match=r"did not load: .*no device is connected"):
         edge_edet.load(tiny_float, delegate=str(library))
-    with pytest.raises(BackendError, match="did not load: .*usb:0"):
+    with pytest.raises(BackendError, match=r"did not load: .*usb:0"):
         edge_edet.load(tiny_float, delegate=str(library), delegate_options={"device": "usb:0"})
 
 
@@ -164,9 +162,9 @@ def test_gpu_is_used_or_refused_with_a_reason(tiny_float: Path) -> None:
         pytest.skip("the GPU needs ai-edge-litert")
     try:
         detector = edge_edet.load(tiny_float, delegate="gpu")
-    except BackendError as error:
-        assert "the GPU" in str(error)
-        assert "delegate='none'" in str(error)
+    except BackendError:
+        with pytest.raises(BackendError, match=r"the GPU .*delegate='none'"):
+            edge_edet.load(tiny_float, delegate="gpu")
     else:
         assert detector.info.delegate == "gpu"
         assert detector.detect(BLACK).labels == ("dog", "cat")
