@@ -23,6 +23,8 @@ except ImportError as error:
         f"writing .tflite needs the package {error.name!r}: pip install 'edge-edet[convert]'"
     ) from None
 
+__all__ = ["Quantization", "TfliteWriter", "schema"]
+
 BUFFER_ALIGNMENT = 16  # schema.fbs: Buffer.data (force_align: 16)
 MAX_FILE_BYTES = 2**31 - 1  # flatbuffers are addressed with signed 32 bits
 
@@ -34,6 +36,7 @@ _TENSOR_TYPES = {
     "int16": schema.TensorType.INT16,
     "int32": schema.TensorType.INT32,
     "int64": schema.TensorType.INT64,
+    "bool": schema.TensorType.BOOL,
 }
 
 
@@ -141,7 +144,7 @@ class TfliteWriter:
     def _buffer(self, data: npt.NDArray[Any], kind: str) -> int:
         """Index of a buffer with these bytes; equal constants (shared head weights) are one."""
         raw = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
-        key = (hashlib.sha256(raw).hexdigest(), kind)
+        key = (hashlib.sha256(raw.data).hexdigest(), kind)
         if key not in self._buffers:
             buffer = _AlignedBuffer()
             buffer.data = raw
