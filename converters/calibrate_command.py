@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
-    pictures = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
+    pictures = find_pictures(
+        args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed
+    )
     source = find_weights(args.variant, args.weights, args.seed, args.num_classes, args.image_size)
     if source.random:
         raise InputError("random weights have no statistics worth keeping: give trained ones")

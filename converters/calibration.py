@@ -13,10 +13,10 @@ import json
 import lzma
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,11 @@ from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.errors import InputError
 from edge_edet.image import read_image
 from edge_edet.preprocess import letterbox
-from edge_edet.progress import track
+from edge_edet.progress import Progress
 
 FORMAT_VERSION = 1
+T = TypeVar("T")
+Pixels = npt.NDArray[np.uint8]
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20
 MAX_PASS_BYTES = 2**30  # tensors kept at once; a larger network is run several times a picture
@@ -80,41 +82,55 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path],
               threads: int) -> CalibrationRecord:  # fmt: skip
     """Statistics of every calibrated tensor over the pictures. Raises ImageError for a bad one."""
     v = graph.variant
-    digest = hashlib.sha256()
+    digests = dict.fromkeys(pictures, "")
 
-    def inputs() -> Iterable[Array | npt.NDArray[np.uint8]]:
-        for path in track(pictures, f"calibrating {v.name}", unit="pictures"):
-            pixels, _ = letterbox(read_image(path), v.image_size, v.pad_rgb)
-            digest.update(path.name.encode())
-            digest.update(pixels.tobytes())
-            yield pixels
+    def load(path: Path) -> Pixels:
+        pixels, _ = letterbox(read_image(path), v.image_size, v.pad_rgb)
+        digests[path] = hashlib.sha256(pixels.tobytes()).hexdigest()
+        return pixels
 
-    statistics = collect(graph, inputs(), threads)
-    return CalibrationRecord(statistics, v.name, v.image_size, weights_sha256,
-                             digest.hexdigest(), len(pictures), pictures[0].parent.name)  # fmt: skip
+    statistics = collect(graph, pictures, load, threads)
+    names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
+    digest = hashlib.sha256(names.encode()).hexdigest()
+    return CalibrationRecord(
+        statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
+        pictures[0].parent.name,
+    )  # fmt: skip
 
 
 def calibrate_on_noise(graph: Graph, weights_sha256: str, count: int, seed: int,
                        threads: int) -> CalibrationRecord:  # fmt: skip
     """For random weights only, where nothing but the latency will be looked at."""
-    rng = np.random.default_rng(seed)
-    noise = (rng.integers(0, 256, graph.input_shape, np.uint8) for _ in range(count))
-    steps = track(noise, f"calibrating {graph.variant.name} on noise", count, "pictures")
     v = graph.variant
-    return CalibrationRecord(collect(graph, steps, threads), v.name, v.image_size,
-                             weights_sha256, f"noise, seed {seed}", count, "noise")  # fmt: skip
+
+    def noise(index: int) -> Pixels:
+        return np.random.default_rng((seed, index)).integers(0, 256, graph.input_shape, np.uint8)
+
+    statistics = collect(graph, range(count), noise, threads)
+    return CalibrationRecord(
+        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise"
+    )
 
 
-def collect(graph: Graph, inputs: Iterable[Any], threads: int) -> dict[str, Statistics]:
-    """Runs the float network on each input and takes in every calibrated tensor."""
+def collect(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
+            threads: int) -> dict[str, Statistics]:  # fmt: skip
+    """Runs the float network on each input and takes in every calibrated tensor.
+
+    A network whose tensors do not fit into memory together is run several times, so `load` is called
+    again for each pass. `load` gives [1, S, S, 3] uint8.
+    """
     shapes = {node.name: node.shape for node in graph.nodes}
     names = calibrated_tensors(graph)
     statistics = {name: Statistics.empty(shapes[name][-1]) for name in names}
-    parts = [_Pass(graph, part, threads) for part in _passes(names, shapes)]
-    for pixels in inputs:
-        for part in parts:
-            for name, values in part.run(pixels):
-                statistics[name].add(values)
+    passes = _passes(names, shapes)
+    what = f"calibrating {graph.variant.name}"
+    with Progress(what, len(passes) * len(inputs), "pictures") as progress:
+        for tensors in passes:
+            run = _Pass(graph, tensors, threads)
+            for item in inputs:
+                for name, values in run(load(item)):
+                    statistics[name].add(values)
+                progress.advance()
     return statistics
 
 
@@ -133,7 +149,7 @@ def _passes(names: list[str], shapes: dict[str, tuple[int, ...]]) -> list[list[s
 
 
 class _Pass:
-    """One interpreter that exposes some of the tensors; built when first needed."""
+    """One interpreter that exposes some of the tensors."""
 
     def __init__(self, graph: Graph, names: list[str], threads: int):
         from ai_edge_litert.interpreter import Interpreter
@@ -145,7 +161,7 @@ class _Pass:
         details = {d["name"]: d["index"] for d in self.interpreter.get_output_details()}
         self.outputs = {name: details[name] for name in names}
 
-    def run(self, pixels: npt.NDArray[np.uint8]) -> Iterable[tuple[str, Array]]:
+    def __call__(self, pixels: Pixels) -> Iterator[tuple[str, Array]]:
         self.interpreter.set_tensor(self.image, pixels)
         self.interpreter.invoke()
         for name, index in self.outputs.items():
@@ -167,7 +183,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "tensors": list(statistics),
     }
     values = list(statistics.values())
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "meta": np.frombuffer(json.dumps(meta, indent=1).encode(), np.uint8),
         "counts": _rounded(np.stack([s.counts for s in values])).astype(np.uint32),
         "extremes": np.asarray([(s.low, s.high) for s in values], np.float32),
@@ -192,11 +208,11 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
 def _rounded(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Counts to COUNT_BITS significant bits: 1.6 % at most, and half the file."""
     drop = np.maximum(np.frexp(counts)[1] - COUNT_BITS, 0)
-    return (counts + (1 << drop >> 1)) >> drop << drop
+    return np.asarray((counts + (1 << drop >> 1)) >> drop << drop, np.int64)
 
 
 def _half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-    return np.clip(values, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
 
 
 def load_record(path: Path) -> CalibrationRecord:
@@ -241,7 +257,9 @@ def _statistics(meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
         raise ValueError(f"counts {counts.shape} do not fit {len(names)} tensors")
     if low.shape != (channels.sum(),) or high.shape != low.shape or (channels < 1).any():
         raise ValueError(f"{low.size} channel extremes do not fit the tensors")
-    if not all(np.isfinite(arrays[key]).all() for key in ("extremes", "channel_low", "channel_high")):
+    if not all(
+        np.isfinite(arrays[key]).all() for key in ("extremes", "channel_low", "channel_high")
+    ):
         raise ValueError("an extreme is not finite")
     ends = np.cumsum(channels)
     result = {}

@@ -76,18 +76,20 @@ class _Builder:
         _, height, width, channels = self.shapes[x]
         shape = (1, math.ceil(height / stride), math.ceil(width / stride), out)
         inner = (1, kernel, kernel, out) if depthwise else (out, kernel, kernel, channels)
-        weight = bias = None
+        weight: Array | None = None
+        bias: Array | None = None
         if self.weights is not None:
             raw = self.weights[f"{param}.weight"]  # [out, in/groups, h, w]
-            weight = np.ascontiguousarray(raw.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1)))
+            axes = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
+            weight = np.ascontiguousarray(raw.transpose(axes), np.float32)
             bias = self.weights.get(f"{param}.bias", np.zeros(out, np.float32))
             if norm is not None:
                 scale, shift = self.batch_norm(norm)
-                weight = weight * (scale if depthwise else scale[:, None, None, None])
+                weight = np.multiply(weight, scale if depthwise else scale[:, None, None, None])
                 bias = bias * scale + shift
             if param == "backbone.conv_stem":
-                weight = weight / np.asarray(self.variant.std, np.float32)
-            weight, bias = weight.astype(np.float32), bias.astype(np.float32)
+                weight = np.divide(weight, np.asarray(self.variant.std, np.float32))
+            weight, bias = np.asarray(weight, np.float32), np.asarray(bias, np.float32)
         op = "depthwise" if depthwise else "conv"
         fused = activation if activation == "relu6" else "none"
         y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused)

@@ -37,7 +37,7 @@ class Affine:
 
     def quantize(self, values: Array) -> npt.NDArray[np.int8]:
         q = np.rint(values / np.float32(self.scale)) + self.zero_point
-        return np.clip(q, INT8_MIN, INT8_MAX).astype(np.int8)
+        return np.asarray(np.clip(q, INT8_MIN, INT8_MAX), np.int8)
 
     def dequantize(self, q: npt.NDArray[np.int8]) -> Array:
         return (q.astype(np.float32) - self.zero_point) * np.float32(self.scale)

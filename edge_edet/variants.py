@@ -49,8 +49,8 @@ class Variant:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     num_classes: int = 90
-    pool_padding: str = "ignore"  # "ignore": padding never wins the max pool; "zero": it counts as 0
-    pad_rgb: tuple[int, int, int] = (124, 116, 104)  # colour right of and below the resized picture
+    pool_padding: str = "ignore"  # how max pools treat their border: "ignore" it or as "zero"
+    pad_rgb: tuple[int, int, int] = (124, 116, 104)  # right of and below the resized picture
 
     @property
     def activation(self) -> str:

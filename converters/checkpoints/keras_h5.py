@@ -26,7 +26,7 @@ def read_keras_h5(path: Path) -> dict[str, NDArray[Any]]:
     Raises CheckpointError for a damaged file and for one that points outside of itself.
     """
     try:
-        import h5py  # type: ignore[import-untyped]  # it ships no type information
+        import h5py
     except ImportError:
         raise MissingExtraError(
             "reading .h5 weights needs h5py: pip install 'edge-edet[keras]'"

@@ -1,0 +1,87 @@
+"""Rewrites a `.tflite` so that its inner tensors can be read and written, with the kernels as they are.
+
+Exposing a tensor as an output makes the runtime and its delegate compute it with the very kernels
+that the plain file runs, and a few at a time take little memory. The alternative, an interpreter
+that preserves all tensors without the default delegate, measures other kernels: of the INT8 D0 it
+changes 605 of 608 tensors, and a tenth of the range is not rare; the rewritten file changes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.tflite_writer import _AlignedBuffer, schema
+from edge_edet.tflite_file import TfliteModel
+
+
+class Rewritable:
+    """The parsed bytes of a model; every method gives the bytes of a changed copy."""
+
+    def __init__(self, model: TfliteModel):
+        self.model = model
+        self._data = model.path.read_bytes()
+
+    def constant(self, index: int) -> npt.NDArray[np.uint8]:
+        """The stored bytes of a constant tensor."""
+        root = schema.Model.GetRootAs(self._data, 0)
+        buffer = root.Buffers(root.Subgraphs(0).Tensors(index).Buffer())
+        return np.asarray(buffer.DataAsNumpy())
+
+    def exposing(self, tensors: Iterable[int]) -> bytes:
+        """The model with these tensors as its outputs."""
+        parsed = self._parsed()
+        parsed.subgraphs[0].outputs = list(tensors)
+        return _packed(parsed)
+
+    def cut(self, tensors: Collection[int], blocks: Mapping[int, str]) -> bytes:
+        """The model taken apart at these tensors.
+
+        Each becomes an output, and for the operators of another block (operator -> block) than the
+        one that writes it, an input of its own, so that no block sees another one's error. New
+        inputs come after the model's own, in the order of `tensors`; outputs are `tensors`.
+        """
+        parsed = self._parsed()
+        graph = parsed.subgraphs[0]
+        writer = {t: op.index for op in self.model.operators for t in op.outputs}
+        fed: dict[int, int] = {}
+        for tensor in tensors:
+            fed[tensor] = len(graph.tensors)
+            graph.tensors.append(_copy(graph.tensors[tensor]))
+        for number, operator in enumerate(graph.operators):
+            operator.inputs = [
+                fed[t] if t in fed and blocks[number] != blocks[writer[t]] else int(t)
+                for t in operator.inputs
+            ]
+        graph.inputs = [*self.model.inputs, *fed.values()]
+        graph.outputs = list(fed)
+        return _packed(parsed)
+
+    def _parsed(self) -> Any:
+        parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(self._data, 0))
+        parsed.subgraphs = parsed.subgraphs[:1] if len(parsed.subgraphs) == 1 else parsed.subgraphs
+        parsed.signatureDefs = []  # they name the outputs that were
+        for number, buffer in enumerate(parsed.buffers):
+            if buffer.data is not None and len(buffer.data):
+                parsed.buffers[number] = _AlignedBuffer()
+                parsed.buffers[number].data = np.asarray(buffer.data, np.uint8)
+        return parsed
+
+
+def _copy(tensor: Any) -> Any:
+    copy = schema.TensorT()
+    copy.name = f"{tensor.name.decode()}/fed"
+    copy.shape, copy.type, copy.hasRank = tensor.shape, tensor.type, tensor.hasRank
+    copy.quantization = tensor.quantization
+    return copy
+
+
+def _packed(parsed: Any) -> bytes:
+    size = sum(b.data.nbytes for b in parsed.buffers if b.data is not None)
+    builder = flatbuffers.Builder(size + 2**20)
+    builder.Finish(parsed.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())

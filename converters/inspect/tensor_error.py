@@ -1,0 +1,238 @@
+"""The error of every tensor of an INT8 model against its float twin, on pictures.
+
+Two errors are kept apart. The *total* is what the running INT8 model shows; most of it is inherited
+from the tensors before. A tensor's *own* error is what its grid alone does to the float twin's
+values, seen behind the activation that reads it: what lies below -8 before a swish is lost on no
+one. `harm` is the own error's power as a part of the signal's, with its mean counted extra as in
+converters/ranges.py; sorted by it, the tensor that spoils a network stands before those that it
+spoilt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.tensor_values import exposing, passes
+from edge_edet.converters.inspect.twins import Twin, match
+from edge_edet.converters.ranges import MEAN_ERROR_WEIGHT
+from edge_edet.tflite_file import read_tflite
+
+MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
+MAX_DB = 120.0
+Doubles = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TensorError:
+    """One tensor over all pictures. Ratios are powers in dB; shares are of the values, 0 to 1.
+
+    sqnr_db: the total error; behind_db: the same behind the activation; own_db: the own error
+    behind the activation. below, above: values of the float twin beyond the grid's ends;
+    grid_used: steps of the grid that occur; shift: part of the total error that is one constant
+    for each channel; dead: the INT8 tensor never changes and the float one does.
+    """
+
+    name: str
+    block: str
+    order: int
+    operator: str
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+    reader: str
+    carried: bool
+    sqnr_db: float
+    behind_db: float
+    own_db: float
+    harm: float
+    cosine: float
+    mean_error: float
+    below: float
+    above: float
+    grid_used: float
+    shift: float
+    dead: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare_tensors(int8_path: Path, float_path: Path, pictures: Iterable[Pixels],
+                    threads: int = 2) -> list[TensorError]:  # fmt: skip
+    """Every tensor that both files compute, most harmful first.
+
+    pictures: inputs [1, S, S, 3] uint8, read again for each pass. Raises InputError where the files
+    are not twins, BackendError where one does not run.
+    """
+    integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
+    errors = compare(integer, exact, match(integer, exact), list(pictures), threads)
+    return by_harm(errors)
+
+
+def by_harm(errors: Iterable[TensorError]) -> list[TensorError]:
+    """Own errors first, largest first; tensors that only carry another one's integers last."""
+    return sorted(errors, key=lambda e: (e.carried, -e.harm, e.order))
+
+
+def compare(integer: Rewritable, exact: Rewritable, twins: Sequence[Twin],
+            pictures: Sequence[Pixels], threads: int) -> list[TensorError]:  # fmt: skip
+    """The errors of the twins, in their order."""
+    outputs = {integer.model.tensors[i].name for i in integer.model.outputs}
+    errors: list[TensorError] = []
+    for group in passes([(twin.integer, twin.exact) for twin in twins]):
+        part = [twins[i] for i in group]
+        sums = [Sums(t, all_values=t.name in outputs) for t in part]
+        left = exposing(integer, [t.integer.index for t in part], threads)
+        right = exposing(exact, [t.exact.index for t in part], threads)
+        for pixels in pictures:
+            left.run({left.inputs[0]: pixels})
+            right.run({right.inputs[0]: pixels})
+            for total in sums:
+                total.add(left.get(total.twin.integer.index), right.get(total.twin.exact.index))
+        errors += [total.error(i) for total, i in zip(sums, group, strict=True)]
+    return errors
+
+
+class Sums:
+    """What is added up over the pictures for one tensor."""
+
+    def __init__(self, twin: Twin, all_values: bool = False):
+        self.twin = twin
+        self.limit = 1 << 62 if all_values else MAX_SAMPLES
+        self.behind = ACTIVATIONS[twin.reader]
+        self.n = self.below = self.above = 0
+        self.total = self.own = self.after = Moments()
+        low, high = twin.limits if twin.is_integer else (0, 0)
+        self.seen = np.zeros(high - low + 1, np.bool_)
+        self.y_low, self.y_high = math.inf, -math.inf
+        self.channel_error: Doubles | float = 0.0
+
+    def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
+        twin = self.twin
+        q, x = _sampled(integers, self.limit), _sampled(exact, self.limit)
+        y = twin.dequantize(q)
+        self.n += x.size
+        self.total = self.total.plus(x, y)
+        self.channel_error = self.channel_error + (y - x).sum(axis=0, dtype=np.float64)
+        fx = self.behind(x)
+        self.after = self.after.plus(fx, self.behind(y))
+        self.y_low, self.y_high = min(self.y_low, float(y.min())), max(self.y_high, float(y.max()))
+        if twin.is_integer:
+            self.seen[q.astype(np.int64) - twin.limits[0]] = True
+            ideal = twin.quantize(x)
+            self.own = self.own.plus(fx, self.behind(twin.dequantize(ideal)))
+            real = x if twin.factors is None else x / twin.factors
+            scale, zero = twin.integer.scales[0], twin.integer.zero_points[0]
+            low, high = twin.limits
+            self.below += int((real < (low - zero - 0.5) * scale).sum())
+            self.above += int((real > (high - zero + 0.5) * scale).sum())
+
+    def error(self, order: int) -> TensorError:
+        twin, t = self.twin, self.total
+        n = max(self.n, 1)
+        channels = np.atleast_1d(np.asarray(self.channel_error))
+        shift = float(np.square(channels).sum() * channels.size / n)  # each channel has n / C values
+        varies = t.variance > 1e-12 * (1 + t.power)
+        return TensorError(
+            name=twin.name, block=twin.block, order=order, operator=twin.operator,
+            dtype=twin.integer.dtype,
+            scale=twin.integer.scales[0] if twin.is_integer else None,
+            zero_point=twin.integer.zero_points[0] if twin.is_integer else None,
+            reader=twin.reader, carried=twin.carried or not twin.is_integer,
+            sqnr_db=decibels(t.power, t.error), behind_db=decibels(self.after.power, self.after.error),
+            own_db=decibels(self.own.power, self.own.error) if twin.is_integer else MAX_DB,
+            harm=self.own.harm if twin.is_integer else 0.0,
+            cosine=t.cosine, mean_error=t.mean_error,
+            below=self.below / n, above=self.above / n,
+            grid_used=float(self.seen.mean()),
+            shift=min(1.0, shift / (t.sum_ee or 1.0)),
+            dead=self.y_low == self.y_high and varies,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over pairs of an exact value x and what came of it, y; e = y - x."""
+
+    n: int = 0
+    sum_x: float = 0.0
+    sum_xx: float = 0.0
+    sum_yy: float = 0.0
+    sum_xy: float = 0.0
+    sum_e: float = 0.0
+    sum_ee: float = 0.0
+
+    def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Moments:
+        a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
+        e = b - a
+        return Moments(self.n + a.size, self.sum_x + float(a.sum()), self.sum_xx + _dot(a, a),
+                       self.sum_yy + _dot(b, b), self.sum_xy + _dot(a, b),
+                       self.sum_e + float(e.sum()), self.sum_ee + _dot(e, e))  # fmt: skip
+
+    @property
+    def power(self) -> float:
+        return float(self.sum_xx / max(self.n, 1))
+
+    @property
+    def variance(self) -> float:
+        return float(max(self.power - (self.sum_x / max(self.n, 1)) ** 2, 0.0))
+
+    @property
+    def error(self) -> float:
+        return float(self.sum_ee / max(self.n, 1))
+
+    @property
+    def mean_error(self) -> float:
+        return float(self.sum_e / max(self.n, 1))
+
+    @property
+    def cosine(self) -> float:
+        norm = math.sqrt(self.sum_xx * self.sum_yy)
+        return float(self.sum_xy / norm) if norm > 0 else float(self.sum_xx == self.sum_yy)
+
+    @property
+    def harm(self) -> float:
+        """Power of the error, its mean counted extra, as a part of the signal's."""
+        error = self.error + MEAN_ERROR_WEIGHT * self.mean_error**2
+        return float(error / self.power) if self.power > 0 else 0.0
+
+
+def _dot(a: Doubles, b: Doubles) -> float:
+    return float(np.einsum("i,i->", a, b))  # BLAS threads wait for each other on busy cores
+
+
+def decibels(signal: float, error: float) -> float:
+    """10 log10 of the ratio, within MAX_DB either way."""
+    if error <= 0:
+        return MAX_DB
+    return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))
+
+
+def _sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))))
+
+
+ACTIVATIONS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
+    "": lambda x: x,
+    "sigmoid": _sigmoid,
+    "swish": lambda x: x * _sigmoid(x),
+}
+
+
+def _sampled(values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
+    """[positions, channels], of a large tensor every k-th position, all columns in turn."""
+    flat = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
+    step = -(-flat.size // limit)
+    width = values.shape[-2] if values.ndim > 2 else 1
+    while step > 1 and math.gcd(step, width) != 1:
+        step += 1
+    return flat[::step]

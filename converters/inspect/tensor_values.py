@@ -1,0 +1,61 @@
+"""Runs a model on pictures and hands out its inner tensors, as many at a time as memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.errors import BackendError
+from edge_edet.tflite_file import TensorInfo
+
+MAX_PASS_BYTES = 2**29  # of both twins' tensors that one pass keeps
+Values = npt.NDArray[Any]
+
+
+class Runner:
+    """One interpreter over rewritten bytes, fed and read by tensor index."""
+
+    def __init__(self, content: bytes, threads: int):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"the runtime refuses the model: {' '.join(str(error).split())}") from None
+        self.inputs = [int(d["index"]) for d in self._interpreter.get_input_details()]
+
+    def run(self, inputs: Mapping[int, Values]) -> None:
+        for index, values in inputs.items():
+            self._interpreter.set_tensor(index, values)
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise BackendError(f"the runtime fails: {' '.join(str(error).split())}") from None
+
+    def get(self, index: int) -> Values:
+        return np.asarray(self._interpreter.get_tensor(index))
+
+
+def passes(pairs: Sequence[tuple[TensorInfo, TensorInfo]]) -> Iterator[list[int]]:
+    """Positions in `pairs`, in groups whose tensors fit into MAX_PASS_BYTES."""
+    group: list[int] = []
+    used = 0
+    for position, pair in enumerate(pairs):
+        size = sum(int(np.prod(t.shape)) * (4 if t.dtype == "float32" else 1) for t in pair)
+        if group and used + size > MAX_PASS_BYTES:
+            yield group
+            group, used = [], 0
+        group.append(position)
+        used += size
+    if group:
+        yield group
+
+
+def exposing(model: Rewritable, tensors: Sequence[int], threads: int) -> Runner:
+    """A runner of the model from which these tensors can be read."""
+    return Runner(model.exposing(tensors), threads)
