@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edge_edet.converters.graph import Array
 
 INT8_MIN, INT8_MAX = -128, 127
+MAX_BIAS = 2**30  # half of int32: the other half is for what the convolution adds to it
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,24 @@ def channel_axis(op: str) -> int:
     return 3 if op == "depthwise" else 0
 
 
-def quantize_weight(weight: Array, op: str, scale: Array | None = None) -> QuantizedWeight:
-    """Rounds to the nearest of [-127, 127], per output channel, by absolute maximum or by scale."""
+def quantize_weight(weight: Array, op: str, least: Array | None = None) -> QuantizedWeight:
+    """Rounds to the nearest of [-127, 127], per output channel, by absolute maximum.
+
+    least: [channels], scales that are not gone below, see `least_scale`.
+    """
     axis = channel_axis(op)
-    if scale is None:
-        other = tuple(i for i in range(weight.ndim) if i != axis)
-        scale = (np.abs(weight).max(axis=other) / 127).astype(np.float32)
-    scale = np.maximum(scale, np.float32(1e-9))
+    other = tuple(i for i in range(weight.ndim) if i != axis)
+    scale = (np.abs(weight).max(axis=other) / 127).astype(np.float32)
+    scale = np.maximum(scale, np.float32(1e-9) if least is None else np.maximum(least, 1e-9))
     shape = [1] * weight.ndim
     shape[axis] = -1
     values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127).astype(np.int8)
     return QuantizedWeight(values, scale, axis)
+
+
+def least_scale(bias: Array, source: Affine) -> Array:
+    """The weight scales below which a channel's bias would not fit into its 32 bits.
+
+    Only channels whose weights are next to nothing come near; their bias is all that they say.
+    """
+    return np.asarray(np.abs(bias) / (source.scale * MAX_BIAS), np.float32)

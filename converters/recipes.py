@@ -9,9 +9,10 @@ from typing import Any
 
 from edge_edet.converters.equalize import equalize
 from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Quantized, quantize_weight
+from edge_edet.converters.quantized import Quantized, least_scale, quantize_weight
 from edge_edet.converters.ranges import choose_grids
 from edge_edet.converters.statistics import Statistics
+from edge_edet.converters.to_tflite import input_affine
 from edge_edet.errors import InputError
 
 
@@ -56,9 +57,10 @@ def quantize(graph: Graph, statistics: Mapping[str, Statistics],
                           recipe.equalize_scope)  # fmt: skip
         graph, given = result.graph, result.ranges
     grids = choose_grids(graph, statistics, recipe.ranges, given)
-    weights = {
-        node.name: quantize_weight(node.weight, node.op)
-        for node in graph.nodes
-        if node.weight is not None
-    }
+    weights = {}
+    for node in graph.nodes:
+        if node.weight is not None and node.bias is not None:
+            source = grids.get(node.inputs[0], input_affine(graph))  # the picture has no grid here
+            least = least_scale(node.bias, source)
+            weights[node.name] = quantize_weight(node.weight, node.op, least)
     return graph, Quantized(grids, weights)

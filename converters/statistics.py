@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.graph import Array
+from edge_edet.errors import InputError
 
 DROPPED_BITS = 4
 BINS = 65536 >> DROPPED_BITS
@@ -53,9 +54,14 @@ class Statistics:
         return cls(np.zeros(BINS, np.int64), np.inf, -np.inf, zeros, zeros.copy(), 0)
 
     def add(self, values: Array) -> None:
-        """Takes in one picture's tensor [1, h, w, channels]."""
+        """Takes in one picture's tensor [1, h, w, channels]. Raises InputError for NaN and infinity."""
         flat = values.reshape(-1, values.shape[-1])
         low, high = flat.min(axis=0), flat.max(axis=0)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            raise InputError(
+                "the float network gives values that are not finite: its weights are not those of "
+                "a trained detector"
+            )
         self.low, self.high = min(self.low, float(low.min())), max(self.high, float(high.max()))
         self.pictures += 1
         self.channel_low += (low - self.channel_low) / self.pictures
