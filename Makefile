@@ -8,7 +8,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 .PHONY: demo test lint types unit clean
 
 demo: .venv/installed-convert
-	$(BIN)/edge-edet convert --int8 d0 -o build
+	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
 	$(BIN)/python -m edge_edet.converters.smear build/smear.png
 	$(BIN)/edge-edet detect build/smear.png -m build/d0-int8.tflite --draw build/demo
 	@echo "The picture with its boxes: $(CURDIR)/build/demo/smear.png"
