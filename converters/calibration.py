@@ -36,7 +36,7 @@ T = TypeVar("T")
 Pixels = npt.NDArray[np.uint8]
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20
-MAX_PASS_BYTES = 2**30  # tensors kept at once; a larger network is run several times a picture
+MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several times a picture
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -149,12 +149,14 @@ def _passes(names: list[str], shapes: dict[str, tuple[int, ...]]) -> list[list[s
 
 
 class _Pass:
-    """One interpreter that exposes some of the tensors."""
+    """One interpreter that exposes some of the tensors and ends with the last of them."""
 
     def __init__(self, graph: Graph, names: list[str], threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
-        model = write_tflite(graph, "fp32", extra_outputs=names)
+        last = max(i for i, node in enumerate(graph.nodes) if node.name in names)
+        part = Graph(graph.variant, graph.input_name, graph.nodes[: last + 1], {})
+        model = write_tflite(part, "fp32", extra_outputs=names)
         self.interpreter = Interpreter(model_content=model, num_threads=threads)
         self.interpreter.allocate_tensors()
         self.image = self.interpreter.get_input_details()[0]["index"]

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_edet.converters.architecture import (
     BATCH_NORM_EPSILON,
@@ -26,6 +27,7 @@ from edge_edet.variants import Variant
 
 IMAGE, BOX_CODES, CLASS_LOGITS = "image", "box_codes", "class_logits"
 Weights = Mapping[str, Array]
+Doubles = npt.NDArray[np.float64]
 
 
 def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
@@ -63,12 +65,15 @@ class _Builder:
         self.shapes[name] = shape
         return name
 
-    def batch_norm(self, name: str) -> tuple[Array, Array]:
-        """The scale and shift that a folded batch norm is."""
+    def batch_norm(self, name: str) -> tuple[Doubles, Doubles]:
+        """The scale and offset that a folded batch norm is."""
         assert self.weights is not None
-        w = self.weights
-        scale = w[f"{name}.weight"] / np.sqrt(w[f"{name}.running_var"] + BATCH_NORM_EPSILON)
-        return scale, w[f"{name}.bias"] - w[f"{name}.running_mean"] * scale
+        gamma, beta, mean, variance = (
+            self.weights[f"{name}.{part}"].astype(np.float64)
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        return scale, beta - mean * scale
 
     def conv(self, x: str, name: str, param: str, out: int, kernel: int = 1, stride: int = 1,
              norm: str | None = None, activation: str = "none", depthwise: bool = False) -> str:  # fmt: skip
@@ -79,17 +84,17 @@ class _Builder:
         weight: Array | None = None
         bias: Array | None = None
         if self.weights is not None:
-            raw = self.weights[f"{param}.weight"]  # [out, in/groups, h, w]
-            axes = (1, 2, 3, 0) if depthwise else (0, 2, 3, 1)
-            weight = np.ascontiguousarray(raw.transpose(axes), np.float32)
-            bias = self.weights.get(f"{param}.bias", np.zeros(out, np.float32))
+            raw = self.weights[f"{param}.weight"].astype(np.float64)  # [out, in/groups, h, w]
+            folded = raw.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
+            shift = self.weights.get(f"{param}.bias", np.zeros(out, np.float32)).astype(np.float64)
             if norm is not None:
-                scale, shift = self.batch_norm(norm)
-                weight = np.multiply(weight, scale if depthwise else scale[:, None, None, None])
-                bias = bias * scale + shift
+                scale, offset = self.batch_norm(norm)
+                folded = folded * (scale if depthwise else scale[:, None, None, None])
+                shift = shift * scale + offset
             if param == "backbone.conv_stem":
-                weight = np.divide(weight, np.asarray(self.variant.std, np.float32))
-            weight, bias = np.asarray(weight, np.float32), np.asarray(bias, np.float32)
+                folded = folded / np.asarray(self.variant.std)
+            weight = np.ascontiguousarray(folded, np.float32)
+            bias = np.ascontiguousarray(shift, np.float32)
         op = "depthwise" if depthwise else "conv"
         fused = activation if activation == "relu6" else "none"
         y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused)

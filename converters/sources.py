@@ -28,7 +28,7 @@ from edge_edet.variants import Variant, get_variant
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
 RECORDS = {"d0": "d0-bccd.calibration"}
 NAMES = ("official", "bundled", "random")
-NOISE_PICTURES = 2
+NOISE_PICTURES = 1
 DEFAULT_PICTURES = 200
 
 
