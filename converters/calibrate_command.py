@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge_edet.converters.calibration import calibrate, find_pictures, save_record
+from edge_edet.converters.calibration import calibrate, find_pictures
+from edge_edet.converters.calibration_record import save_record
 from edge_edet.converters.cli import add_calibration_arguments
 from edge_edet.converters.network import build_network
 from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.converters.calibration import CalibrationRecord
+from edge_edet.converters.calibration_record import CalibrationRecord
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
 from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS, build_network

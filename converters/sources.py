@@ -9,12 +9,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibration import (
+from edge_edet.converters.calibration import calibrate, calibrate_on_noise, find_pictures
+from edge_edet.converters.calibration_record import (
     CalibrationRecord,
-    calibrate,
-    calibrate_on_noise,
     check_fits,
-    find_pictures,
     load_record,
     weights_digest,
 )

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.calibration import load_record
+from edge_edet.converters.calibration_record import load_record
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.network import build_network

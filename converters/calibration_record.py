@@ -1,0 +1,223 @@
+"""The calibration record: what INT8 needs of the pictures, in a file that travels without them.
+
+Format version 1: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
+uint32, `extremes` [T, 2] float32, `channels` [T] int32, `channel_low` and `channel_high` float16, the
+channels of all tensors one after the other. No pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet import __version__
+from edge_edet.converters.graph import Array, Graph
+from edge_edet.converters.ranges import calibrated_tensors
+from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
+from edge_edet.errors import InputError
+
+FORMAT_VERSION = 1
+COUNT_BITS = 5
+MAX_RECORD_BYTES = 64 * 2**20  # of one array
+READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
+ARRAYS = {
+    "meta": "u1",
+    "counts": "<u4",
+    "extremes": "<f4",
+    "channels": "<i4",
+    "channel_low": "<f2",
+    "channel_high": "<f2",
+}
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """statistics: tensor -> Statistics; variant, weights_sha256: whose; digest, pictures: from what."""
+
+    statistics: dict[str, Statistics]
+    variant: str
+    image_size: int
+    weights_sha256: str
+    digest: str
+    pictures: int
+    source: str
+
+
+def weights_digest(weights: Mapping[str, Array]) -> str:
+    """sha256 over the canonical tensors as float16: the same for a file and its float16 copy."""
+    total = hashlib.sha256()
+    for name in sorted(weights):
+        total.update(f"{name} {weights[name].shape}".encode())
+        total.update(half(weights[name]).tobytes())
+    return total.hexdigest()
+
+
+def save_record(record: CalibrationRecord, path: Path) -> None:
+    """Writes the record through a temporary name; the same record gives the same bytes."""
+    statistics = record.statistics
+    meta = {
+        "format_version": FORMAT_VERSION,
+        "generator": f"edge-edet {__version__}",
+        "variant": record.variant,
+        "image_size": record.image_size,
+        "weights_sha256": record.weights_sha256,
+        "digest": record.digest,
+        "pictures": record.pictures,
+        "source": record.source,
+        "tensors": list(statistics),
+    }
+    values = list(statistics.values())
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "meta": np.frombuffer(json.dumps(meta, indent=1).encode(), np.uint8),
+        "counts": np.stack([_rounded(s.counts) for s in values]).astype(np.uint32),
+        "extremes": np.asarray([(s.low, s.high) for s in values], np.float32),
+        "channels": np.asarray([s.channel_low.size for s in values], np.int32),
+        "channel_low": half(np.concatenate([s.channel_low for s in values])),
+        "channel_high": half(np.concatenate([s.channel_high for s in values])),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:
+            for name, kind in ARRAYS.items():
+                buffer = io.BytesIO()
+                np.save(buffer, arrays[name].astype(kind), allow_pickle=False)
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type = zipfile.ZIP_LZMA
+                archive.writestr(entry, buffer.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _rounded(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Counts to COUNT_BITS significant bits: 1.6 % at most, and half the file."""
+    counts = np.minimum(counts, 2**31)
+    drop = np.maximum(np.frexp(counts)[1] - COUNT_BITS, 0)
+    return np.asarray((counts + (1 << drop >> 1)) >> drop << drop, np.int64)
+
+
+def as_stored(statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
+    """What a record keeps of them: a folder and its record must give the same model."""
+    return {
+        name: Statistics(
+            _rounded(s.counts), s.low, s.high, half(s.channel_low).astype(np.float64),
+            half(s.channel_high).astype(np.float64), s.pictures,
+        )
+        for name, s in statistics.items()
+    }  # fmt: skip
+
+
+def half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
+
+
+def load_record(path: Path) -> CalibrationRecord:
+    """Reads a record. Raises InputError for a file that is none, or is damaged."""
+    try:
+        arrays = _read_arrays(path)
+        meta = json.loads(bytes(arrays["meta"]))
+        if meta["format_version"] != FORMAT_VERSION:
+            raise InputError(
+                f"calibration record {str(path)!r} has format version {meta['format_version']}, "
+                f"this edge-edet reads {FORMAT_VERSION}: calibrate again"
+            )
+        if not all(type(meta[key]) is int and meta[key] > 0 for key in ("image_size", "pictures")):
+            raise ValueError("image_size and pictures must be positive integers")
+        return CalibrationRecord(
+            _statistics(meta, arrays), str(meta["variant"]), meta["image_size"],
+            str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
+            str(meta["source"]),
+        )  # fmt: skip
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, lzma, numpy and json raise a dozen kinds for bad bytes
+        raise InputError(
+            f"{str(path)!r} is no calibration record ({type(error).__name__}: {error}): expected "
+            "a file written by 'edge-edet calibrate'"
+        ) from None
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: _read_array(archive, name) for name in ARRAYS}
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """One array. What its entry and its header say about sizes is not believed."""
+    data = bytearray()
+    with archive.open(f"{name}.npy") as stream:
+        while piece := stream.read(READ_BYTES):
+            data += piece
+            if len(data) > MAX_RECORD_BYTES:
+                raise ValueError(f"{name} unpacks to more than {MAX_RECORD_BYTES} bytes")
+    header = io.BytesIO(data)
+    version = np.lib.format.read_magic(header)
+    if version != (1, 0):
+        raise ValueError(f"{name} has version {version} of numpy's format")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+    if fortran or dtype != np.dtype(ARRAYS[name]):
+        raise ValueError(f"{name} holds {dtype}, expected {ARRAYS[name]}")
+    return np.frombuffer(data, dtype, offset=header.tell()).reshape(shape)
+
+
+def _statistics(meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> dict[str, Statistics]:
+    names, counts, channels = meta["tensors"], arrays["counts"], arrays["channels"]
+    extremes, low, high = arrays["extremes"], arrays["channel_low"], arrays["channel_high"]
+    if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
+        raise ValueError("the tensors must be a list of different names")
+    if counts.shape != (len(names), BINS) or {extremes.shape, channels.shape} != {
+        (len(names), 2), (len(names),)
+    }:  # fmt: skip
+        raise ValueError(f"counts {counts.shape} do not fit {len(names)} tensors")
+    if (channels < 1).any() or {low.shape, high.shape} != {(int(channels.sum()),)}:
+        raise ValueError(f"{low.size} channel extremes do not fit the tensors")
+    if not all(np.isfinite(values).all() for values in (extremes, low, high)):
+        raise ValueError("an extreme is not finite")
+    if (extremes[:, 0] > extremes[:, 1]).any() or (low > high).any():
+        raise ValueError("an upper extreme is below the lower one")
+    if not counts.any(axis=1).all():
+        raise ValueError("a tensor has no counts")
+    ends = np.cumsum(channels)
+    result = {}
+    for i, name in enumerate(names):
+        part = slice(ends[i] - channels[i], ends[i])
+        result[str(name)] = Statistics(
+            counts[i].astype(np.int64), float(extremes[i, 0]), float(extremes[i, 1]),
+            low[part].astype(np.float64), high[part].astype(np.float64), meta["pictures"],
+        )  # fmt: skip
+    return result
+
+
+def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, what: str) -> None:
+    """Raises InputError where the record was taken from other weights or another size."""
+    v = graph.variant
+    if (record.variant, record.image_size) != (v.name, v.image_size):
+        raise InputError(
+            f"{what} is for {record.variant} at {record.image_size} pixels and the model is "
+            f"{v.name} at {v.image_size}: run 'edge-edet calibrate {v.name}' on your pictures"
+        )
+    if record.weights_sha256 != weights_sha256:
+        raise InputError(
+            f"{what} was taken from other weights of {v.name}: run 'edge-edet calibrate {v.name} "
+            "--weights FILE' with these weights"
+        )
+    channels = {node.name: node.shape[-1] for node in graph.nodes}
+    for name in calibrated_tensors(graph):
+        if name not in record.statistics:
+            raise InputError(f"{what} has nothing about tensor {name}: calibrate again")
+        found = record.statistics[name].channel_low.size
+        if found != channels[name]:
+            raise InputError(
+                f"{what} has {found} channels of tensor {name}, the network {channels[name]}: "
+                "calibrate again"
+            )
