@@ -32,6 +32,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.converters.calibrate_command",
         "measure the ranges that INT8 needs, and keep them in a file",
     ),
+    "inspect": (
+        "edge_edet.converters.inspect.command",
+        "show what a model file holds, and where INT8 loses against float",
+    ),
     "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
     "variants": (
         "edge_edet.variants_command",

@@ -29,8 +29,11 @@ class Rewritable:
     def constant(self, index: int) -> npt.NDArray[np.uint8]:
         """The stored bytes of a constant tensor."""
         root = schema.Model.GetRootAs(self._data, 0)
-        buffer = root.Buffers(root.Subgraphs(0).Tensors(index).Buffer())
-        return np.asarray(buffer.DataAsNumpy())
+        return np.asarray(root.Buffers(self.buffer(index)).DataAsNumpy())
+
+    def buffer(self, index: int) -> int:
+        """The number of the buffer that holds a tensor; equal constants may share one."""
+        return int(schema.Model.GetRootAs(self._data, 0).Subgraphs(0).Tensors(index).Buffer())
 
     def exposing(self, tensors: Iterable[int]) -> bytes:
         """The model with these tensors as its outputs."""
@@ -63,7 +66,6 @@ class Rewritable:
 
     def _parsed(self) -> Any:
         parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(self._data, 0))
-        parsed.subgraphs = parsed.subgraphs[:1] if len(parsed.subgraphs) == 1 else parsed.subgraphs
         parsed.signatureDefs = []  # they name the outputs that were
         for number, buffer in enumerate(parsed.buffers):
             if buffer.data is not None and len(buffer.data):

@@ -27,6 +27,7 @@ from edge_edet.tflite_file import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
 MAX_DB = 120.0
+SWISH_CLOSES = -8.0  # swish(-8) is -0.003
 Doubles = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
@@ -37,7 +38,8 @@ class TensorError:
 
     sqnr_db: the total error; behind_db: the same behind the activation; own_db: the own error
     behind the activation. below, above: values of the float twin beyond the grid's ends;
-    grid_used: steps of the grid that occur; shift: part of the total error that is one constant
+    reach_db: what a grid from the smallest to the largest value would leave of the
+    own error; grid_used: steps of the grid that occur; shift: part of the total error that is one constant
     for each channel; dead: the INT8 tensor never changes and the float one does.
     """
 
@@ -53,6 +55,7 @@ class TensorError:
     sqnr_db: float
     behind_db: float
     own_db: float
+    reach_db: float
     harm: float
     cosine: float
     mean_error: float
@@ -114,6 +117,7 @@ class Sums:
         low, high = twin.limits if twin.is_integer else (0, 0)
         self.seen = np.zeros(high - low + 1, np.bool_)
         self.y_low, self.y_high = math.inf, -math.inf
+        self.real_low = self.real_high = 0.0
         self.channel_error: Doubles | float = 0.0
 
     def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
@@ -131,6 +135,8 @@ class Sums:
             ideal = twin.quantize(x)
             self.own = self.own.plus(fx, self.behind(twin.dequantize(ideal)))
             real = x if twin.factors is None else x / twin.factors
+            self.real_low = min(self.real_low, float(real.min()))
+            self.real_high = max(self.real_high, float(real.max()))
             scale, zero = twin.integer.scales[0], twin.integer.zero_points[0]
             low, high = twin.limits
             self.below += int((real < (low - zero - 0.5) * scale).sum())
@@ -150,6 +156,7 @@ class Sums:
             reader=twin.reader, carried=twin.carried or not twin.is_integer,
             sqnr_db=decibels(t.power, t.error), behind_db=decibels(self.after.power, self.after.error),
             own_db=decibels(self.own.power, self.own.error) if twin.is_integer else MAX_DB,
+            reach_db=decibels(self.own.power, self.plain_error()) if twin.is_integer else MAX_DB,
             harm=self.own.harm if twin.is_integer else 0.0,
             cosine=t.cosine, mean_error=t.mean_error,
             below=self.below / n, above=self.above / n,
@@ -157,6 +164,16 @@ class Sums:
             shift=min(1.0, shift / (t.sum_ee or 1.0)),
             dead=self.y_low == self.y_high and varies,
         )  # fmt: skip
+
+
+    def plain_error(self) -> float:
+        """Mean square of the rounding to a grid over all that was seen; a swish closes at -8."""
+        low = max(self.real_low, SWISH_CLOSES) if self.twin.reader == "swish" else self.real_low
+        least, most = self.twin.limits
+        step = (self.real_high - low) / (most - least)
+        factors = self.twin.factors
+        gain = 1.0 if factors is None else float(np.square(factors, dtype=np.float64).mean())
+        return step**2 / 12 * gain
 
 
 @dataclass(frozen=True)

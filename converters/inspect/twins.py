@@ -13,12 +13,11 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.places import block_of
 from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.wiring import Wiring
 from edge_edet.errors import InputError
-from edge_edet.tflite_file import OperatorInfo, TensorInfo, TfliteModel
+from edge_edet.tflite_file import TensorInfo
 
 Floats = npt.NDArray[np.float32]
-# They move integers or scale them by a constant: no error of their own where the grid stays.
-MOVING = ("MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE", "CONCATENATION", "PAD")
 LEAST_MATCHED = 0.5
 INTEGERS = ("int8", "uint8", "int16")
 
@@ -75,7 +74,7 @@ def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
     """
     model, other = integer.model, exact.model
     by_name = {t.name: t for op in other.operators for t in (other.tensors[i] for i in op.outputs)}
-    wiring = _Wiring(integer)
+    wiring = Wiring(integer)
     factors = wiring.factors({t.name for t in other.tensors})
     twins, unequal = [], []
     for op in model.operators:
@@ -99,94 +98,3 @@ def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
             "both from the same weights"
         )
     return twins
-
-
-class _Wiring:
-    """Who reads and writes what in one model."""
-
-    def __init__(self, model: Rewritable):
-        self.rewritable, self.model = model, model.model
-        self.readers: dict[int, list[OperatorInfo]] = {}
-        for op in self.model.operators:
-            for tensor in op.inputs:
-                self.readers.setdefault(tensor, []).append(op)
-
-    def tensor(self, index: int) -> TensorInfo:
-        return self.model.tensors[index]
-
-    def is_input_itself(self, op: OperatorInfo) -> bool:
-        """uint8 to int8 with the scale kept: the mean is in the stem's bias, no value is changed."""
-        return op.name == "QUANTIZE" and op.inputs[0] in self.model.inputs
-
-    def is_carried(self, op: OperatorInfo) -> bool:
-        running = [self.tensor(i) for i in op.inputs if not self.tensor(i).is_constant]
-        output = self.tensor(op.outputs[0])
-        if not running:
-            return False
-        zeros_stay = all(t.zero_points == output.zero_points for t in running)
-        if op.name in MOVING:
-            return zeros_stay and all(t.scales == output.scales for t in running)
-        constants = [self.tensor(i) for i in op.inputs if self.tensor(i).is_constant]
-        single = len(running) == 1 and len(constants) == 1 and constants[0].constant_bytes == 1
-        return op.name == "MUL" and single and zeros_stay
-
-    def reader(self, index: int) -> str:
-        """What the tensor goes through before anything else sees it."""
-        if index in self.model.outputs and self.tensor(index).name == "class_logits":
-            return "sigmoid"
-        readers = self.readers.get(index, [])
-        gates = self._gates(index)
-        if not gates:
-            return ""
-        products = [op for op in readers if op.name == "MUL" and gates & set(op.inputs)]
-        if products:
-            others = [op for op in readers if op not in products and op.outputs[0] not in gates
-                      and not self._is_factor_product(op)]  # fmt: skip
-            return "swish" if not others else ""
-        return "sigmoid" if all(op.name == "LOGISTIC" for op in readers) else ""
-
-    def _gates(self, index: int) -> set[int]:
-        """Outputs of the sigmoids of this tensor, also through the product with its factors."""
-        found = set()
-        for op in self.readers.get(index, []):
-            if op.name == "LOGISTIC":
-                found.add(op.outputs[0])
-            elif self._is_factor_product(op):
-                found |= self._gates(op.outputs[0])
-        return found
-
-    def _is_factor_product(self, op: OperatorInfo) -> bool:
-        return op.name == "MUL" and any(self.tensor(i).name.endswith("/factors") for i in op.inputs)
-
-    def factors(self, known: set[str]) -> dict[int, Floats]:
-        """Tensor -> factors of its channels, where the float twin has none of that name."""
-        found: dict[int, Floats] = {}
-        for op in self.model.operators:
-            if not self._is_factor_product(op):
-                continue
-            constant = next(i for i in op.inputs if self.tensor(i).name.endswith("/factors"))
-            if self.tensor(constant).name in known:
-                continue
-            values = self._values(self.tensor(constant))
-            source = next(i for i in op.inputs if i != constant)
-            found[source] = values
-            gates = self._gates(op.outputs[0])
-            pending = [p.outputs[0] for p in self.readers[source] if gates & set(p.inputs)]
-            while pending:  # what keeps the channels until a convolution takes them in
-                tensor = pending.pop()
-                found[tensor] = values
-                pending += [p.outputs[0] for p in self.readers.get(tensor, [])
-                            if p.name == "MEAN" or (p.name == "MUL" and p.inputs[0] == tensor)]  # fmt: skip
-        return found
-
-    def _values(self, tensor: TensorInfo) -> Floats:
-        raw = self.rewritable.constant(tensor.index)
-        if tensor.dtype == "float32":
-            return raw.view(np.float32)
-        values = raw.view(np.int8).astype(np.float32) * np.float32(tensor.scales[0])
-        return np.asarray(values, np.float32)
-
-
-def writes(model: TfliteModel) -> dict[int, OperatorInfo]:
-    """Tensor -> the operator that writes it."""
-    return {tensor: op for op in model.operators for tensor in op.outputs}

@@ -1,0 +1,94 @@
+"""`edge-edet inspect`: what a model file holds, and where an INT8 one loses against its float twin."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from edge_edet.converters.cli import positive
+from edge_edet.errors import InputError
+from edge_edet.tflite_file import TfliteModel, read_tflite
+
+__all__ = ["add_arguments", "run"]
+
+STATUS_FAULT = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit status 1 where it finds a fault, 0 where the model is healthy."
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the .tflite")
+    parser.add_argument("--against", type=Path, metavar="FLOAT",
+                        help="its float twin, from the same weights; needs --data")  # fmt: skip
+    parser.add_argument("--data", nargs="+", metavar="DIR|PICTURE",
+                        help="pictures to measure the errors on")  # fmt: skip
+    parser.add_argument("--pictures", type=positive, default=8, metavar="N",
+                        help="how many of them (default: 8)")  # fmt: skip
+    parser.add_argument("--tensors", action="store_true", help="list every tensor with its grid")
+    parser.add_argument("--figure", type=Path, metavar="FILE.svg",
+                        help="draw the error along the network")  # fmt: skip
+    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
+                        help="default: all cores, at most 8")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="everything as one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
+    from edge_edet.converters.inspect.pictures import check_same_input, inputs_of, pick
+    from edge_edet.converters.inspect.report import all_tensors, lines
+
+    _check(args)
+    model = read_tflite(args.model)
+    pictures: list[Path] = []
+    if args.against is None:
+        inspection = inspect_file(args.model)
+    else:
+        _check_pair(model, read_tflite(args.against))
+        check_same_input(model, read_tflite(args.against))
+        pictures = pick(args.data, args.pictures)
+        inputs = inputs_of(model, pictures)
+        inspection = inspect_against(args.model, args.against, inputs, args.threads)
+    if args.figure is not None:
+        _write_figure(args.figure, args.model.name, inspection.tensors, inspection.blocks)
+    if args.json:
+        document = inspection.to_dict() | {"pictures": [str(p) for p in pictures]}
+        if args.tensors:
+            from edge_edet.converters.inspect.facts import tensor_dict
+
+            document["all_tensors"] = [tensor_dict(t) for t in model.tensors]
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        print("\n".join(lines(inspection, len(pictures))))
+        if args.tensors:
+            print("\n" + "\n".join(all_tensors(model)))
+    return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if (args.against is None) != (args.data is None):
+        raise InputError("a comparison needs both --against FLOAT.tflite and --data PICTURES")
+    if args.figure is not None and args.against is None:
+        raise InputError("--figure draws errors: give --against FLOAT.tflite and --data PICTURES too")
+    if args.figure is not None and args.figure.suffix.lower() != ".svg":
+        raise InputError(f"--figure {str(args.figure)!r}: expected a name that ends in .svg")
+
+
+def _check_pair(model: TfliteModel, other: TfliteModel) -> None:
+    from edge_edet.converters.inspect.facts import is_integer_model
+
+    if not is_integer_model(model):
+        raise InputError(f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float")
+    if is_integer_model(other):
+        raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float twin")
+
+
+def _write_figure(path: Path, name: str, tensors: list, blocks: list) -> None:  # type: ignore[type-arg]
+    from edge_edet.converters.inspect.error_figure import error_svg
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(error_svg(tensors, blocks, f"{name} against float"), "utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

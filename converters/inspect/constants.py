@@ -1,0 +1,89 @@
+"""Whether the INT8 model's weights and biases are those of its float twin, rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.tensor_error import decibels
+from edge_edet.converters.inspect.twins import Twin
+from edge_edet.converters.inspect.wiring import Wiring
+from edge_edet.tflite_file import OperatorInfo, TensorInfo
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ConstantError:
+    """Of one convolution, named by its output.
+
+    weight_db: the rounding error of its weights, about 40; bias_steps: the largest error of a bias
+    in steps of the output's grid, None for the first one, whose bias takes over the mean colour.
+    """
+
+    name: str
+    weight_db: float
+    bias_steps: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare_constants(integer: Rewritable, exact: Rewritable,
+                      twins: Sequence[Twin]) -> list[ConstantError]:  # fmt: skip
+    """Of every convolution whose weights are int8 in one file and float32 in the other."""
+    wiring = Wiring(integer)
+    written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
+    writers = {t: op for op in integer.model.operators for t in op.outputs}
+    factors = {t.integer.index: t.factors for t in twins if t.factors is not None}
+    found = []
+    for twin in twins:
+        op, other = writers[twin.integer.index], written[twin.name]
+        if op.name not in CONVOLUTIONS or op.name != other.name or len(op.inputs) != 3:
+            continue
+        pairs = [(_values(integer, a), _values(exact, b)) for a, b in _constants(integer, op, exact, other)]
+        (weight, weight_exact), (bias, bias_exact) = pairs
+        if weight is None or weight_exact is None or weight.shape != weight_exact.shape:
+            continue
+        out, into = twin.factors, factors.get(op.inputs[0])
+        if out is not None:
+            depthwise = op.name == "DEPTHWISE_CONV_2D"
+            weight_exact = weight_exact / out.reshape((1, 1, 1, -1) if depthwise else (-1, 1, 1, 1))
+        if into is not None:
+            weight_exact = weight_exact * into
+        error = decibels(float(np.square(weight_exact).sum()),
+                         float(np.square(weight - weight_exact).sum()))  # fmt: skip
+        steps = None
+        reads_picture = any(wiring.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
+        if bias is not None and bias_exact is not None and not reads_picture and twin.is_integer:
+            scaled = bias_exact if out is None else bias_exact / out
+            steps = float(np.abs(bias - scaled).max() / (twin.integer.scales[0] or 1.0))
+        found.append(ConstantError(twin.name, error, steps))
+    return found
+
+
+def _constants(integer: Rewritable, op: OperatorInfo, exact: Rewritable,
+               other: OperatorInfo) -> list[tuple[TensorInfo, TensorInfo]]:  # fmt: skip
+    return [(integer.model.tensors[op.inputs[i]], exact.model.tensors[other.inputs[i]])
+            for i in (1, 2)]  # fmt: skip
+
+
+def _values(model: Rewritable, tensor: TensorInfo) -> Doubles | None:
+    """A constant's real values; None for what is computed or stored in a way not known here."""
+    if not tensor.is_constant or tensor.dtype not in ("float32", "int8", "int32"):
+        return None
+    raw = model.constant(tensor.index).view(tensor.dtype).reshape(tensor.shape).astype(np.float64)
+    if tensor.dtype == "float32":
+        return raw
+    if not tensor.scales:
+        return None
+    shape = [1] * raw.ndim
+    shape[tensor.axis] = -1 if len(tensor.scales) > 1 else 1
+    zeros = np.asarray(tensor.zero_points, np.float64).reshape(shape)
+    return (raw - zeros) * np.asarray(tensor.scales, np.float64).reshape(shape)

@@ -1,0 +1,145 @@
+"""From measured errors to findings: which tensor or block is at fault, and what to do about it.
+
+The thresholds stand between what sound models show and what planted faults do (tests/inspect). A
+grid is at fault where a plain one, from the smallest to the largest value seen, would do much
+better; a convolution is where its constants are not the float twin's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from edge_edet.converters.inspect.block_error import BlockError
+from edge_edet.converters.inspect.constants import ConstantError
+from edge_edet.converters.inspect.findings import Finding, sorted_findings
+from edge_edet.converters.inspect.places import block_of, part_of
+from edge_edet.converters.inspect.suspicion import CALIBRATE
+from edge_edet.converters.inspect.tensor_error import TensorError
+
+BAD_GRID_DB = 18.0  # a tensor's own error: 1.6 % of the signal's power
+AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
+CLIPPING = 0.001  # of the values
+SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2
+BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
+BAD_BIAS_STEPS = 8.0
+BAD_STEM_DB = 15.0  # one convolution after the picture
+WEAK_BLOCK_DB = 16.0
+NOISY_OUTPUT_DB = 6.0
+
+
+def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
+             suspicions: Sequence[Finding] = (),
+             constants: Sequence[ConstantError] = ()) -> list[Finding]:  # fmt: skip
+    """All findings, the cause first. Empty, or notes only: the model is healthy.
+
+    errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
+    suspicion.suspect, what the file alone gave away; constants: constants.compare_constants.
+    """
+    explained = {name for s in suspicions for name in s.place.split(" and ")}
+    bad = [e for e in errors if is_bad_grid(e) and not _within(e.name, explained)]
+    clipped = [e for e in bad if e.below + e.above > CLIPPING]
+    found = list(suspicions)
+    parts = {part_of(e.name) for e in clipped}
+    systemic = len(clipped) >= SYSTEMIC_TENSORS and len(parts) >= SYSTEMIC_PARTS
+    if systemic:
+        found.append(_calibration(clipped, len(errors)))
+    else:
+        found += [_grid(e) for e in bad]
+    wrong = list(_constants(c for c in constants if c.name not in explained))
+    found += wrong
+    explained |= {block_of(f.place) for f in wrong} | {e.block for e in bad}
+    found += _stem(blocks, explained)
+    if not any(f.severity == "fault" for f in found):
+        found += [*_noise(errors, blocks), *_weakest(blocks)]
+    return sorted_findings(found)
+
+
+def is_bad_grid(e: TensorError) -> bool:
+    """Whether this tensor's grid loses much that a plain one would keep."""
+    return not e.carried and e.own_db < BAD_GRID_DB and e.reach_db - e.own_db > AVOIDABLE_DB
+
+
+def _within(name: str, explained: set[str]) -> bool:
+    """The tensors that a finding on an output covers: its rows and what writes them."""
+    heads = {"box_codes": "box_net/", "class_logits": "class_net/"}
+    covered = tuple(heads[place] for place in explained if place in heads)
+    return name in explained or ("/predict/conv_pw" in name and name.startswith(covered or ("\0",)))
+
+
+def _calibration(clipped: Sequence[TensorError], count: int) -> Finding:
+    worst = max(clipped, key=lambda e: e.harm)
+    return Finding(
+        "calibration", f"calibration, worst at {worst.name}",
+        f"{len(clipped)} of {count} grids cut off values that these pictures have: the calibration "
+        "saw other pictures (black, blank, of another kind?)",
+        CALIBRATE, worst.harm,
+    )  # fmt: skip
+
+
+def _grid(e: TensorError) -> Finding:
+    lost = f"{10 ** (-e.own_db / 10):.2g} of the signal's power"
+    if e.dead:
+        return Finding("dead", e.name, "it never changes, and in the float model it does",
+                       f"look at its weights and its range; {CALIBRATE}", e.harm)  # fmt: skip
+    if e.below + e.above > CLIPPING:
+        end = "upper" if e.above >= e.below else "lower"
+        return Finding(
+            "clipped", e.name,
+            f"{e.below + e.above:.1%} of its values lie beyond its grid, most at the {end} end; "
+            f"that costs {lost}",
+            f"widen this tensor's range: {CALIBRATE}, and more of them", e.harm,
+        )  # fmt: skip
+    return Finding(
+        "coarse", e.name,
+        f"its grid is too wide: {e.grid_used:.0%} of the steps occur; that costs {lost}",
+        "narrow this tensor's range: look for one odd calibration picture, or take --recipe "
+        "equalized", e.harm,
+    )  # fmt: skip
+
+
+def _constants(constants: Iterable[ConstantError]) -> Iterator[Finding]:
+    for c in constants:
+        weights_differ = c.weight_db < BAD_WEIGHTS_DB
+        if weights_differ or (c.bias_steps or 0.0) > BAD_BIAS_STEPS:
+            what = (f"its weights are not the float model's ({c.weight_db:.0f} dB)" if weights_differ
+                    else f"its bias is off by {c.bias_steps:.0f} steps of its grid")  # fmt: skip
+            advice = "convert both files again from the same weights"
+            yield Finding("computation", c.name, what, advice, -c.weight_db)
+
+
+def _stem(blocks: Sequence[BlockError], explained: set[str]) -> Iterator[Finding]:
+    for b in blocks:
+        if part_of(b.tensor) == "stem" and b.own_db < BAD_STEM_DB and b.block not in explained:
+            yield Finding(
+                "normalization", b.block,
+                f"the first convolution makes something else of the same picture ({b.own_db:.0f} "
+                "dB), though its weights and its grid are fine: mean or standard deviation differ",
+                "fold the mean into the stem: check mean and std of the variant, then convert both "
+                "files again", 10 ** (-b.own_db / 10),
+            )  # fmt: skip
+
+
+def _noise(errors: Sequence[TensorError], blocks: Sequence[BlockError]) -> Iterator[Finding]:
+    """Outputs that are mostly noise though nothing stands out."""
+    for e in errors:
+        if part_of(e.name) == "outputs" and e.behind_db < NOISY_OUTPUT_DB:
+            begin = min(blocks, key=lambda b: b.own_db).block if blocks else "the first block"
+            yield Finding(
+                "noise", e.name,
+                f"only {e.behind_db:.0f} dB are left of it and no tensor stands out: the error of "
+                "many blocks adds up",
+                f"try --recipe equalized; begin at {begin}, which adds most", e.harm,
+            )  # fmt: skip
+
+
+def _weakest(blocks: Sequence[BlockError]) -> Iterator[Finding]:
+    weak = [b for b in blocks if b.own_db < WEAK_BLOCK_DB and part_of(b.tensor) != "outputs"]
+    if weak:
+        b = min(weak, key=lambda b: b.own_db)
+        yield Finding(
+            "weak block", b.block,
+            f"the weakest block: fed exact values it alone leaves {b.own_db:.0f} dB, as channels of "
+            "very different range do on one grid",
+            "if accuracy falls short, begin here; --recipe equalized is made for it",
+            10 ** (-b.own_db / 10),
+        )  # fmt: skip

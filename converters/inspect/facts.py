@@ -1,0 +1,131 @@
+"""What a model file says about itself: operators, places, sizes, and who made it from what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from edge_edet.converters.inspect.places import PARTS, block_of, part_of
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.manifest import Manifest, manifest_of
+from edge_edet.outputs import SUPPRESSION
+from edge_edet.tflite_file import OperatorInfo, TensorInfo, TfliteModel
+
+
+@dataclass(frozen=True)
+class Facts:
+    """JSON-ready. weights_bytes: constants by part of the network, a shared one counted where it
+    is read first; islands: place -> its operators that compute in float, of an INT8 model."""
+
+    path: str
+    size_bytes: int
+    description: str
+    precision: str
+    operators: dict[str, int]
+    islands: dict[str, list[str]]
+    inputs: list[dict[str, Any]]
+    outputs: list[dict[str, Any]]
+    tensors: int
+    weights_bytes: dict[str, int]
+    metadata: list[str]
+    manifest: dict[str, Any] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def facts_of(opened: Rewritable) -> Facts:
+    """Raises ModelFileError where the manifest contradicts the tensors."""
+    model = opened.model
+    manifest = manifest_of(model)
+    counts = Counter(op.name for op in model.operators)
+    return Facts(
+        path=str(model.path),
+        size_bytes=model.size_bytes,
+        description=model.description,
+        precision=manifest.precision if manifest else _guess(model),
+        operators=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        islands=islands(model),
+        inputs=[tensor_dict(t) for t in model.input_tensors],
+        outputs=[tensor_dict(t) for t in model.output_tensors],
+        tensors=len(model.tensors),
+        weights_bytes=_weights_bytes(opened),
+        metadata=sorted(model.metadata),
+        manifest=_summary(manifest) if manifest else None,
+    )
+
+
+def tensor_dict(t: TensorInfo) -> dict[str, Any]:
+    """One tensor; scale and zero_point are null where it has none or one for each channel."""
+    single = len(t.scales) == 1
+    return {
+        "name": t.name, "shape": list(t.shape), "dtype": t.dtype,
+        "scale": t.scales[0] if single else None,
+        "zero_point": t.zero_points[0] if single else None,
+        "channel_scales": len(t.scales) if len(t.scales) > 1 else 0,
+        "constant_bytes": t.constant_bytes,
+    }  # fmt: skip
+
+
+def is_integer_model(model: TfliteModel) -> bool:
+    """Whether most operators compute in integers."""
+    return len(model.non_integer_operators) < len(model.operators) / 2
+
+
+def islands(model: TfliteModel) -> dict[str, list[str]]:
+    """Block -> its float operators, of a model that is integer else.
+
+    The suppression operator is float by its definition, and so is what hands it its inputs; what
+    brings pictures in or outputs out in float at the border of the graph is none either.
+    """
+    if not is_integer_model(model):
+        return {}
+    readers: dict[int, list[OperatorInfo]] = {}
+    for op in model.operators:
+        for tensor in op.inputs:
+            readers.setdefault(tensor, []).append(op)
+    found: dict[str, list[str]] = {}
+    for op in model.non_integer_operators:
+        to = [reader for tensor in op.outputs for reader in readers.get(tensor, [])]
+        at_border = op.name == "QUANTIZE" and set(op.inputs) <= set(model.inputs)
+        if op.name == "DEQUANTIZE":
+            at_border = all(reader.name == SUPPRESSION for reader in to)
+        if op.name != SUPPRESSION and not at_border:
+            found.setdefault(block_of(model.tensors[op.outputs[0]].name), []).append(op.name)
+    return found
+
+
+def _guess(model: TfliteModel) -> str:
+    if is_integer_model(model):
+        return "int8"
+    stored = Counter(t.dtype for t in model.tensors if (t.constant_bytes or 0) > 1024)
+    return {"int8": "int8-dynamic", "float16": "fp16"}.get(
+        max(stored, key=lambda k: stored[k]) if stored else "", "fp32"
+    )
+
+
+def _weights_bytes(opened: Rewritable) -> dict[str, int]:
+    model, sizes = opened.model, dict.fromkeys(PARTS, 0)
+    counted: set[int] = set()
+    for op in model.operators:
+        part = part_of(model.tensors[op.outputs[0]].name)
+        for index in op.inputs:
+            size = model.tensors[index].constant_bytes if index >= 0 else None
+            buffer = opened.buffer(index) if size else 0
+            if size and buffer not in counted:
+                counted.add(buffer)
+                sizes[part] += size
+    return {part: size for part, size in sizes.items() if size}
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "variant": manifest.variant.name,
+        "image_size": manifest.variant.image_size,
+        "classes": manifest.variant.num_classes,
+        "precision": manifest.precision,
+        "nms": manifest.nms,
+        "generator": manifest.generator,
+        **{key: manifest.provenance.get(key) for key in ("weights", "calibration", "recipe")},
+    }

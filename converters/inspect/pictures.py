@@ -1,0 +1,54 @@
+"""Pictures for a model: found, picked evenly, and made into its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_edet.converters.inspect.tensor_error import Pixels
+from edge_edet.detect_command import find_pictures
+from edge_edet.errors import InputError
+from edge_edet.image import read_image
+from edge_edet.manifest import manifest_of
+from edge_edet.preprocess import letterbox, stretch
+from edge_edet.tflite_file import TfliteModel
+
+
+def pick(given: Sequence[str], count: int) -> list[Path]:
+    """At most `count` of the pictures, spread evenly. Raises InputError where there are none."""
+    found = find_pictures(given)
+    if len(found) <= count:
+        return found
+    return [found[i * len(found) // count] for i in range(count)]
+
+
+def inputs_of(model: TfliteModel, pictures: Sequence[Path]) -> list[Pixels]:
+    """[1, height, width, 3] uint8 for each picture, as the runtime would feed it.
+
+    Raises InputError for a model that takes no uint8 picture, ImageError for a bad picture.
+    """
+    tensor = model.input_tensors[0] if len(model.inputs) == 1 else None
+    if tensor is None or tensor.dtype != "uint8" or len(tensor.shape) != 4 or tensor.shape[3] != 3:
+        found = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.input_tensors)
+        raise InputError(
+            f"{str(model.path)!r} takes {found or 'nothing'}: only one uint8 picture [1, h, w, 3] "
+            "can be fed for a comparison"
+        )
+    manifest = manifest_of(model)
+    if manifest is None:
+        height, width = tensor.shape[1:3]
+        return [stretch(read_image(path), height, width)[0] for path in pictures]
+    v = manifest.variant
+    return [letterbox(read_image(path), v.image_size, v.pad_rgb)[0] for path in pictures]
+
+
+def check_same_input(model: TfliteModel, other: TfliteModel) -> None:
+    """Raises InputError where the twins do not take the same input."""
+    left, right = (
+        [(t.dtype, t.shape) for t in m.input_tensors] for m in (model, other)
+    )  # fmt: skip
+    if left != right:
+        raise InputError(
+            f"{str(other.path)!r} takes {right} and {str(model.path)!r} takes {left}: it is the float "
+            "twin of another network"
+        )

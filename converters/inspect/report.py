@@ -1,0 +1,144 @@
+"""The inspection as text of 80 columns: findings first, then facts, errors and tensors."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from edge_edet.converters.inspect.findings import Finding, is_healthy
+from edge_edet.converters.inspect.inspection import Inspection
+from edge_edet.tflite_file import TensorInfo, TfliteModel
+
+COLUMNS = 80
+SHOWN_TENSORS, SHOWN_BLOCKS, SHOWN_FINDINGS = 12, 8, 6
+NAME = 38
+
+
+def lines(inspection: Inspection, compared_on: int = 0) -> Iterator[str]:
+    """compared_on: number of pictures, 0 where the file was looked at alone."""
+    first = list(verdict(inspection, compared_on))
+    yield from [*first, ""] if first else first
+    yield from _facts(inspection)
+    if inspection.blocks:
+        yield ""
+        yield from _outputs(inspection)
+        yield ""
+        yield from _blocks(inspection)
+        yield ""
+        yield from _tensors(inspection)
+
+
+def verdict(inspection: Inspection, compared_on: int) -> Iterator[str]:
+    """The first lines: the culprit and what to do, or that the model is healthy."""
+    findings = inspection.findings
+    if is_healthy(findings):
+        if compared_on:
+            yield f"healthy: no fault found against its float twin on {_count(compared_on, 'picture')}"
+        elif inspection.facts.precision == "int8":
+            yield "nothing suspicious in the file alone; --against and --data measure its errors"
+    for finding in findings[:SHOWN_FINDINGS]:
+        yield from _finding(finding)
+    if len(findings) > SHOWN_FINDINGS:
+        yield f"... and {len(findings) - SHOWN_FINDINGS} more; --json has all"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    text = f"{finding.severity}: {finding.place}: {finding.text}"
+    yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    yield from textwrap.wrap(finding.advice, COLUMNS, initial_indent="  do: ",
+                             subsequent_indent="      ", break_on_hyphens=False)  # fmt: skip
+
+
+def _facts(inspection: Inspection) -> Iterator[str]:
+    facts = inspection.facts
+    yield _clip(f"{facts.path}  {facts.size_bytes / 1e6:.1f} MB  {facts.precision}  {facts.description}")
+    total = sum(facts.operators.values())
+    counts = ", ".join(f"{name} {count}" for name, count in facts.operators.items())
+    yield from textwrap.wrap(f"{total} operators: {counts}", COLUMNS, subsequent_indent="  ")
+    if facts.precision == "int8":
+        inner = sum(len(ops) for ops in facts.islands.values())
+        yield f"float operators inside: {inner or 'none'}"
+    for what, tensors in (("in ", facts.inputs), ("out", facts.outputs)):
+        for t in tensors:
+            yield _clip(f"{what} {t['name']:<22} {t['dtype']:<8} {_shape(t['shape']):<16} {_grid(t)}")
+    parts = ", ".join(f"{part} {size / 1e3:.0f}" for part, size in facts.weights_bytes.items())
+    yield from textwrap.wrap(f"weights in kB: {parts}", COLUMNS, subsequent_indent="  ")
+    if facts.manifest:
+        yield from _manifest(facts.manifest)
+    else:
+        yield "no manifest of edge-edet in the file"
+
+
+def _manifest(m: Mapping[str, Any]) -> Iterator[str]:
+    weights, calibration, recipe = (m[key] or {} for key in ("weights", "calibration", "recipe"))
+    yield _clip(f"variant {m['variant']} at {m['image_size']} pixels, {m['classes']} classes, "
+                f"suppression {m['nms']}, by {m['generator']}")  # fmt: skip
+    if weights:
+        sha = str(weights.get("sha256") or "")[:12]
+        yield _clip(f"weights {weights.get('name')} {sha}".rstrip())
+    if calibration:
+        yield _clip(f"calibrated on {_count(calibration.get('images', 0), 'picture')} of "
+                    f"{calibration.get('source')}, recipe {recipe.get('name')}")  # fmt: skip
+
+
+def _outputs(inspection: Inspection) -> Iterator[str]:
+    yield "outputs against float              signal/error dB   cosine  mean error"
+    names = {t["name"] for t in inspection.facts.outputs}
+    for e in inspection.tensors:
+        if e.name in names:
+            score = " (as scores)" if e.reader == "sigmoid" else ""
+            yield f"{e.name + score:<34} {e.behind_db:15.1f} {e.cosine:8.4f} {e.mean_error:+11.2g}"
+
+
+def _blocks(inspection: Inspection) -> Iterator[str]:
+    yield "blocks that add most by themselves, fed exact values       dB"
+    for b in sorted(inspection.blocks, key=lambda b: b.own_db)[:SHOWN_BLOCKS]:
+        yield f"{_name(b.tensor, 54):<54} {b.own_db:6.1f}"
+
+
+def _tensors(inspection: Inspection) -> Iterator[str]:
+    yield "most harmful tensors                    own   all  below  above  grid  shift"
+    yield "                                         dB    dB      %      %     %      %"
+    for e in inspection.tensors[:SHOWN_TENSORS]:
+        yield (f"{_name(e.name, NAME):<{NAME}} {e.own_db:5.1f} {e.behind_db:5.1f} {100 * e.below:6.1f} "
+               f"{100 * e.above:6.1f} {100 * e.grid_used:5.0f} {100 * e.shift:6.0f}")  # fmt: skip
+    yield "own: of its grid alone; all: with what came in; behind the activation"
+
+
+def all_tensors(model: TfliteModel) -> Iterator[str]:
+    """Every tensor: two lines where the name is long."""
+    for t in model.tensors:
+        kind = "constant" if t.is_constant else ""
+        rest = f"{t.dtype:<8}{_shape(t.shape):<18}{_info_grid(t):<26}{kind}".rstrip()
+        if len(t.name) <= 24:
+            yield f"{t.name:<24} {rest}"
+        else:
+            yield t.name
+            yield f"{'':<24} {rest}"
+
+
+def _info_grid(t: TensorInfo) -> str:
+    if len(t.scales) > 1:
+        return f"{len(t.scales)} scales"
+    return f"{t.scales[0]:.6g} zero {t.zero_points[0]}" if t.scales else ""
+
+
+def _grid(t: Mapping[str, Any]) -> str:
+    return "" if t["scale"] is None else f"scale {t['scale']:.6g} zero {t['zero_point']}"
+
+
+def _shape(shape: Any) -> str:
+    return "x".join(str(n) for n in shape)
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
+def _name(name: str, width: int) -> str:
+    return name if len(name) <= width else "..." + name[-(width - 3) :]
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= COLUMNS else text[: COLUMNS - 3] + "..."

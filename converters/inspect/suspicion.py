@@ -1,0 +1,134 @@
+"""What an INT8 file gives away by itself, without pictures and without its float twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from edge_edet.converters.inspect.facts import Facts, is_integer_model
+from edge_edet.converters.inspect.findings import Finding, sorted_findings
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.tensor_error import SWISH_CLOSES
+from edge_edet.converters.inspect.wiring import Wiring
+from edge_edet.errors import BackendError
+from edge_edet.tflite_file import TensorInfo
+
+TINY_RANGE = 1e-5  # of a whole grid: what a constant zero was calibrated to
+WASTED_STEPS = 0.2  # of a grid before a swish, spent where swish is closed
+WASTEFUL_TENSORS = 0.15
+REACH = 0.5  # the highest score that can come out must be more than this
+FLOOR = 0.05  # and the lowest less
+COARSE_LOGIT = 1.0  # one step is a factor of e in the odds
+
+CALIBRATE = "calibrate with pictures like those that the model will see"
+
+
+def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:
+    """Findings from the file alone; none for a float model."""
+    model = opened.model
+    if not is_integer_model(model):
+        return []
+    running = [model.tensors[i] for op in model.operators for i in op.outputs]
+    grids = [t for t in running if t.dtype in ("int8", "uint8", "int16")]
+    found = [*_zero_scales(grids), *_islands(facts), *_swish_ranges(opened, grids)]
+    found += [*_outputs(model.output_tensors), *_provenance(facts)]
+    return sorted_findings(found)
+
+
+def refused(error: BackendError) -> Finding:
+    """For a model that does not run here, so that nothing of it can be measured."""
+    return Finding("refused", "the model", f"it does not run, so that nothing was measured: {str(error)[:120]}",
+                   "mend what is named above, or else convert again with 'edge-edet convert'")  # fmt: skip
+
+
+def _zero_scales(grids: list[TensorInfo]) -> Iterator[Finding]:
+    """One finding for all: those behind the first often follow from it."""
+    flat = [t for t in grids if t.scales and t.scales[0] * _steps(t) < TINY_RANGE]
+    if flat:
+        others = f" ({len(flat) - 1} more tensors are like it)" if len(flat) > 1 else ""
+        yield Finding(
+            "zero scale", flat[0].name,
+            f"its scale is {flat[0].scales[0]:.3g}: its values all come out as one number{others}",
+            f"its range was measured where nothing happened, or got lost: {CALIBRATE}",
+        )  # fmt: skip
+
+
+def _steps(t: TensorInfo) -> int:
+    return 65535 if t.dtype == "int16" else 255
+
+
+def _islands(facts: Facts) -> Iterator[Finding]:
+    for place, operators in facts.islands.items():
+        yield Finding(
+            "float island", place,
+            f"{len(operators)} float operators ({', '.join(dict.fromkeys(operators))}) in an INT8 model",
+            "convert again with 'edge-edet convert --int8'; integer-only delegates stop here",
+        )  # fmt: skip
+
+
+def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Finding]:
+    wiring = Wiring(opened)
+    rescaled = wiring.factors(set())
+    before = [t for t in grids if wiring.reader(t.index) == "swish" and t.index not in rescaled]
+    wasted = {t.name: _wasted(t) for t in before if t.scales}
+    worst = sorted((name for name in wasted if wasted[name] > WASTED_STEPS), key=lambda n: -wasted[n])
+    if before and len(worst) >= WASTEFUL_TENSORS * len(before):
+        yield Finding(
+            "min-max ranges", worst[0],
+            f"min-max ranges before swish: {wasted[worst[0]]:.0%} of this grid lies below "
+            f"{SWISH_CLOSES:g}, where swish gives 0, and {len(worst)} of {len(before)} are like it",
+            "convert with a recipe that chooses ranges behind the swish: --recipe equalized",
+        )  # fmt: skip
+
+
+def _wasted(t: TensorInfo) -> float:
+    """Share of the steps that stand for values below SWISH_CLOSES."""
+    low = -128 if t.dtype == "int8" else 0
+    return min(max((SWISH_CLOSES / t.scales[0] + t.zero_points[0] - low) / 255, 0.0), 1.0)
+
+
+def _outputs(outputs: tuple[TensorInfo, ...]) -> Iterator[Finding]:
+    by_name = {t.name: t for t in outputs if t.dtype == "int8" and len(t.scales) == 1}
+    boxes, classes = by_name.get("box_codes"), by_name.get("class_logits")
+    if boxes and classes and (boxes.scales, boxes.zero_points) == (classes.scales, classes.zero_points):
+        yield Finding(
+            "shared grid", "class_logits and box_codes",
+            f"one scale, {classes.scales[0]:.3g}, for boxes and classes: scores come in steps of "
+            f"{_score_step(classes):.2g}",
+            "give each output a grid of its own: convert again with 'edge-edet convert --int8'",
+        )  # fmt: skip
+    elif classes:
+        yield from _score_range(classes)
+
+
+def _score_range(t: TensorInfo) -> Iterator[Finding]:
+    low, high = (_score((q - t.zero_points[0]) * t.scales[0]) for q in (-128, 127))
+    if high <= REACH:
+        what = f"no score above {high:.2f} can come out of its grid"
+    elif low > FLOOR:
+        what = f"no score below {low:.2f} can come out of its grid: all anchors look occupied"
+    elif t.scales[0] > COARSE_LOGIT:
+        what = f"its scale is {t.scales[0]:.3g}: scores come in steps of {_score_step(t):.2g}"
+    else:
+        return
+    yield Finding("score range", t.name, what,
+                  "the calibration pictures held no objects, or none of these: " + CALIBRATE)  # fmt: skip
+
+
+def _score(logit: float) -> float:
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, logit))))
+
+
+def _score_step(t: TensorInfo) -> float:
+    """Difference of two neighbouring scores around 0.5."""
+    return _score(t.scales[0]) - 0.5
+
+
+def _provenance(facts: Facts) -> Iterator[Finding]:
+    manifest = facts.manifest or {}
+    calibration, weights = manifest.get("calibration"), manifest.get("weights")
+    if not isinstance(calibration, dict) or not isinstance(weights, dict):
+        return
+    if calibration.get("source") == "noise" and not weights.get("random"):
+        yield Finding("provenance", "calibration", "trained weights were calibrated on noise",
+                      CALIBRATE)  # fmt: skip

@@ -1,0 +1,188 @@
+"""Broken INT8 models, each with one known fault, made with the converter's own parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_edet.converters.calibration import collect
+from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.network import build_network
+from edge_edet.converters.quantized import Affine, Quantized
+from edge_edet.converters.ranges import choose_grids
+from edge_edet.converters.recipes import RECIPES, quantize
+from edge_edet.converters.tflite_writer import schema
+from edge_edet.converters.to_tflite import Op, TfliteLowering, write_tflite
+from edge_edet.image import read_image
+from edge_edet.preprocess import letterbox
+from edge_edet.variants import get_variant
+
+SIZE = 256  # a quarter of the work; the weights know cells of this size too
+CLIPPED = "backbone/blocks.3.1/add"
+DEAD = "fpn/cell.1/fnode.4/conv_pw"
+ISLAND = "fpn/cell.0/fnode.2/swish"
+
+
+@dataclasses.dataclass
+class Bench:
+    """Float graph, statistics and pictures of one network, and the folder for its files."""
+
+    graph: Graph
+    statistics: dict[str, Any]
+    pictures: list[Path]
+    folder: Path
+
+    def float_twin(self) -> Path:
+        return self.write("fp32", write_tflite(self.graph, "fp32"))
+
+    def write(self, name: str, data: bytes) -> Path:
+        path = self.folder / f"{name}.tflite"
+        path.write_bytes(data)
+        return path
+
+    def pixels(self, path: Path) -> Any:
+        v = self.graph.variant
+        return letterbox(read_image(path), v.image_size, v.pad_rgb)[0]
+
+    def quantized(self, recipe: str = "mse") -> tuple[Graph, Quantized]:
+        return quantize(self.graph, self.statistics, RECIPES[recipe])
+
+
+def cells(shared: Path, folder: Path, size: int = SIZE) -> Bench:
+    """The trained blood-cell D0, calibrated on a few pictures."""
+    variant = get_variant("d0").replace(image_size=size, pad_rgb=(0, 0, 0))
+    checkpoint = read_checkpoint(shared / "weights/d0-bccd.pth", variant)
+    adapted = checkpoint.variant.replace(image_size=size, pad_rgb=(0, 0, 0))
+    return _bench(build_network(adapted, checkpoint.weights), shared, folder)
+
+
+def lite(shared: Path, folder: Path) -> Bench:
+    """Lite0 with random weights."""
+    variant = get_variant("lite0").replace(image_size=128, num_classes=3)
+    return _bench(build_network(variant, random_weights(variant, 0)), shared, folder)
+
+
+def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
+    pictures = sorted((shared / "data/bccd/JPEGImages").glob("*.jpg"))[:12]
+    folder.mkdir(exist_ok=True)
+    bench = Bench(graph, {}, pictures, folder)
+    bench.statistics = collect(graph, pictures[4:], bench.pixels, 2)
+    return bench
+
+
+# --- faults: bench -> bytes of the INT8 model ------------------------------------------------
+
+
+def healthy(bench: Bench, recipe: str = "equalized") -> bytes:
+    graph, quantized = bench.quantized(recipe)
+    return write_tflite(graph, "int8", quantized)
+
+
+def minmax(bench: Bench) -> bytes:
+    return healthy(bench, "minmax")
+
+
+def shared_scale(bench: Bench) -> bytes:
+    """Boxes and classes on one grid, wide enough for box corners in pixels."""
+    graph, quantized = bench.quantized()
+    wide = Affine.from_range(-8.0, float(bench.graph.variant.image_size))
+    for output in graph.outputs.values():
+        rows = graph.node(output).inputs
+        for name in (output, *rows, *(graph.node(row).inputs[0] for row in rows)):
+            quantized.activations[name] = wide
+    return write_tflite(graph, "int8", quantized)
+
+
+def clipped(bench: Bench) -> bytes:
+    graph, quantized = bench.quantized()
+    grid = quantized.activations[CLIPPED]
+    quantized.activations[CLIPPED] = Affine.from_range(grid.low / 3, grid.high / 3)
+    return write_tflite(graph, "int8", quantized)
+
+
+def black_calibration(bench: Bench) -> bytes:
+    black = collect(bench.graph, bench.graph.input_shape[:1], _black(bench), 2)
+    graph, quantized = quantize(bench.graph, black, RECIPES["mse"])
+    return write_tflite(graph, "int8", quantized)
+
+
+def _black(bench: Bench) -> Callable[[int], Any]:
+    return lambda _: np.zeros(bench.graph.input_shape, np.uint8)
+
+
+def mean_not_folded(bench: Bench) -> bytes:
+    graph, quantized = bench.quantized()
+    wrong = dataclasses.replace(graph, variant=graph.variant.replace(mean=(0.0, 0.0, 0.0)))
+    return write_tflite(wrong, "int8", quantized)
+
+
+def dead(bench: Bench) -> bytes:
+    """A tensor whose statistics were taken where nothing happened: its range is nothing."""
+    grids = choose_grids(bench.graph, bench.statistics, given={DEAD: (0.0, 0.0)})
+    graph, quantized = bench.quantized()
+    return write_tflite(graph, "int8", Quantized(grids, quantized.weights))
+
+
+def zero_scale(bench: Bench) -> bytes:
+    graph, quantized = bench.quantized()
+    quantized.activations[DEAD] = Affine(0.0, 0)
+    return write_tflite(graph, "int8", quantized)
+
+
+def empty_weights(bench: Bench) -> bytes:
+    """A convolution that lost its weights and bias."""
+    graph, quantized = bench.quantized()
+    weight = quantized.weights[DEAD]
+    quantized.weights[DEAD] = dataclasses.replace(weight, values=weight.values * np.int8(0))
+    quantized.biases[DEAD] = np.zeros(weight.scale.size, np.float32)
+    return write_tflite(graph, "int8", quantized)
+
+
+def wrong_bias(bench: Bench) -> bytes:
+    graph, quantized = bench.quantized()
+    quantized.biases[DEAD] = np.ones(quantized.weights[DEAD].scale.size, np.float32)
+    return write_tflite(graph, "int8", quantized)
+
+
+def low_scores(bench: Bench) -> bytes:
+    """Class logits as they would be calibrated where there is no object."""
+    graph, quantized = bench.quantized()
+    rows = graph.node("class_logits").inputs
+    for name in ("class_logits", *rows, *(graph.node(row).inputs[0] for row in rows)):
+        quantized.activations[name] = Affine.from_range(-8.0, -0.0)
+    return write_tflite(graph, "int8", quantized)
+
+
+class _Island(TfliteLowering):
+    """One swish stays in float, between a DEQUANTIZE and a QUANTIZE."""
+
+    def op_swish(self, node: Node) -> None:
+        if node.name != ISLAND:
+            super().op_swish(node)
+            return
+        x = self.writer.tensor(f"{node.name}/dequantized", node.shape, "float32")
+        gate = self.writer.tensor(f"{node.name}/sigmoid", node.shape, "float32")
+        product = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
+        source = self.index[node.inputs[0]]
+        self.writer.operator(Op.DEQUANTIZE, 2, [source], [x], schema.DequantizeOptionsT())
+        self.writer.operator(Op.LOGISTIC, 1, [x], [gate])
+        self.writer.operator(Op.MUL, 1, [x, gate], [product], schema.MulOptionsT())
+        output = self.activation(node.name, node.shape)
+        self.writer.operator(Op.QUANTIZE, 1, [product], [output], schema.QuantizeOptionsT())
+
+
+def island(bench: Bench) -> bytes:
+    graph, quantized = bench.quantized()
+    return _Island(graph, "int8", quantized).lower().to_bytes()
+
+
+FAULTS: dict[str, Callable[[Bench], bytes]] = {
+    f.__name__: f
+    for f in (minmax, shared_scale, clipped, black_calibration, mean_not_folded, dead, zero_scale,
+              empty_weights, wrong_bias, low_scores, island)
+}

@@ -1,0 +1,97 @@
+"""Each planted fault is named in the first lines; sound models are called healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
+from edge_edet.converters.inspect.report import COLUMNS, lines
+
+PICTURES = 2
+
+
+def inspected(path: Path, twin: Path, bench: Any) -> Inspection:
+    inputs = [bench.pixels(p) for p in bench.pictures[:PICTURES]]
+    return inspect_against(path, twin, inputs)
+
+
+def head(inspection: Inspection, count: int = 4) -> str:
+    """The first lines, joined."""
+    text = list(lines(inspection, PICTURES))
+    assert max(map(len, text)) <= COLUMNS
+    return " ".join(" ".join(text[:count]).split())
+
+
+@pytest.mark.parametrize(
+    ("fault", "place", "words", "advice"),
+    [
+        ("minmax", "backbone/blocks.", "min-max ranges before swish", "--recipe equalized"),
+        ("shared_scale", "class_logits and box_codes", "one scale", "a grid of its own"),
+        ("clipped", "backbone/blocks.3.1/add", "lie beyond its grid", "widen this tensor's range"),
+        ("black_calibration", "calibration", "saw other pictures", "calibrate with pictures like"),
+        ("mean_not_folded", "backbone/conv_stem", "mean or standard deviation", "fold the mean"),
+        ("dead", "fpn/cell.1/fnode.4/conv_pw", "all come out as one number", "calibrate with"),
+        ("zero_scale", "fpn/cell.1/fnode.4/conv_pw", "its scale is 0", "calibrate with"),
+        ("empty_weights", "fpn/cell.1/fnode.4/conv_pw", "its weights are not the float", "convert"),
+        ("wrong_bias", "fpn/cell.1/fnode.4/conv_pw", "its bias is off", "convert both"),
+        ("island", "fpn/cell.0/fnode.2", "float operators", "convert again"),
+    ],
+)
+def test_first_lines_name_the_culprit_and_what_to_do(
+    fault: str, place: str, words: str, advice: str, model: Callable[[str], Path], twin: Path, bench: Any
+) -> None:
+    found = inspected(model(fault), twin, bench)
+    text = head(found)
+    assert text.startswith(f"fault: {place}")
+    assert words in text
+    assert f"do: {advice}" in text or advice in text.partition("do: ")[2]
+    assert not found.healthy
+    assert len([f for f in found.findings if f.severity == "fault"]) <= 2  # no cascade
+
+
+@pytest.mark.parametrize("recipe", ["equalized", "mse"])
+def test_sound_recipes_are_healthy(recipe: str, model: Callable[[str], Path], twin: Path, bench: Any) -> None:
+    found = inspected(model(recipe), twin, bench)
+    assert head(found).startswith("healthy: no fault found against its float twin on 2 pictures")
+    assert all(f.severity == "note" for f in found.findings)
+
+
+def test_weakest_block_of_the_plain_recipe_is_noted(
+    model: Callable[[str], Path], twin: Path, bench: Any
+) -> None:
+    notes = inspected(model("mse"), twin, bench).findings
+    assert [f.kind for f in notes] == ["weak block"]
+    assert notes[0].place == "backbone/blocks.0.0"  # what equalization is for
+
+
+def test_random_lite_is_healthy(shared: Path, planted: Any, tmp_path: Path) -> None:
+    bench = planted.lite(shared, tmp_path / "lite")
+    path = bench.write("int8", planted.healthy(bench))
+    assert inspected(path, bench.float_twin(), bench).healthy
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("shared_scale", "one scale"),
+        ("minmax", "min-max ranges before swish"),
+        ("zero_scale", "its scale is 0"),
+        ("island", "4 float operators"),
+        ("low_scores", "no score above 0."),
+    ],
+)
+def test_file_alone_raises_suspicion(fault: str, words: str, model: Callable[[str], Path]) -> None:
+    found = inspect_file(model(fault))
+    assert words in " ".join(lines(found)).partition(".tflite")[0]
+    assert not found.healthy
+
+
+@pytest.mark.parametrize("name", ["equalized", "mse"])
+def test_sound_files_raise_none(name: str, model: Callable[[str], Path], twin: Path) -> None:
+    assert inspect_file(model(name)).findings == []
+    assert next(lines(inspect_file(model(name)))).startswith("nothing suspicious in the file alone")
+    assert inspect_file(twin).findings == []
