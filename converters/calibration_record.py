@@ -30,6 +30,7 @@ FORMAT_VERSION = 1
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20  # of one array
 READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
 ARRAYS = {
     "meta": "u1",
     "counts": "<u4",
@@ -154,8 +155,11 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     """One array. What its entry and its header say about sizes is not believed."""
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in METHODS:  # a kilobyte of bzip2 may unpack to a gigabyte at once
+        raise ValueError(f"{name} is packed by method {entry.compress_type}, expected LZMA")
     data = bytearray()
-    with archive.open(f"{name}.npy") as stream:
+    with archive.open(entry) as stream:
         while piece := stream.read(READ_BYTES):
             data += piece
             if len(data) > MAX_RECORD_BYTES:
