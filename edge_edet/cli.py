@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "show what a model file holds, and where INT8 loses against float",
     ),
     "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
+    "eval": ("edge_edet.benchmarks.eval_command", "measure AP on labelled pictures"),
     "variants": (
         "edge_edet.variants_command",
         "list the networks, with parameters and multiply-adds",

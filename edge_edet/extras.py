@@ -13,9 +13,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "convert": ("ai_edge_litert", "flatbuffers", "tqdm"),
     "keras": ("h5py",),
     "tensorflow": ("tensorflow",),
+    "bench": ("hotcoco", "tqdm"),
+    "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
 }
-NEEDED_BY = {"convert": "convert", "calibrate": "convert"}  # command -> its extra
+NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench"}  # command -> its extra
 
 
 def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:

@@ -1,0 +1,203 @@
+"""How good a model is on labelled pictures: run it, keep what it finds, score that.
+
+dataset = load_dataset("data/bccd", split="test")
+result = evaluate("build/d0-int8.tflite", dataset)
+result.ap, result.intervals["ap"], compare(float_result, result).numbers["ap"]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.benchmarks.bootstrap import draws, resampled_ap
+from edge_edet.benchmarks.class_map import class_map
+from edge_edet.benchmarks.coco_metrics import counted_objects, evaluate_boxes
+from edge_edet.benchmarks.datasets import Dataset, Picture, load_dataset
+from edge_edet.benchmarks.eval_result import Difference, Result, compare, intervals_of
+from edge_edet.benchmarks.eval_rows import STEPS, EvalRow, look
+from edge_edet.benchmarks.eval_state import FOLDER, StateFile, open_state, run_key
+from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
+from edge_edet.errors import InputError
+from edge_edet.progress import Progress
+
+if TYPE_CHECKING:
+    from edge_edet.detector import Detector
+
+__all__ = [
+    "DEFAULT_PROTOCOL",
+    "Difference",
+    "Protocol",
+    "Result",
+    "compare",
+    "evaluate",
+    "load_dataset",
+]
+
+RESAMPLES = 1000
+IN_MEMORY = Path()  # state: keep nothing
+
+
+def evaluate(
+    model: Detector | str | Path,
+    dataset: Dataset,
+    protocol: Protocol = DEFAULT_PROTOCOL,
+    *,
+    limit: int | None = None,
+    state: Path | None = IN_MEMORY,
+    given_map: Mapping[str, str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    scheduler: str | None = None,
+    **load_options: Any,
+) -> Result:
+    """AP of a model file or a loaded detector on the dataset.
+
+    limit: the first so many pictures. state: the file that makes it resumable, IN_MEMORY for none,
+    None for one in build/eval/ named after the run's key. given_map: see `class_map`. resamples: of
+    the bootstrap, 0 for no intervals. scheduler: a Dask scheduler's address; then model must be a
+    path. load_options: threads, runtime, delegate, delegate_options, for a path.
+
+    Raises InputError for data that cannot be used or does not fit the model.
+    """
+    digest = dataset.digest()  # of all pictures: a larger limit goes on from a smaller one
+    dataset = dataset.first(limit)
+    dataset.check_files()
+    objects, small = counted_objects(dataset, protocol.min_side_px)
+    if resamples < 0:
+        raise InputError(f"the resamples must be at least 0, but got {resamples}")
+    with _opened(model, protocol, load_options) as detector:
+        needed = {c for inside in objects for c in inside.categories[~inside.crowd].tolist()}
+        mapping = class_map(detector.labels, dataset.categories, needed, given_map)
+        ran_on = _ran_on(detector)
+        sha256 = hashlib.sha256(Path(detector.model.path).read_bytes()).hexdigest()
+        described = {
+            "model": sha256,
+            "data": digest,
+            "protocol": protocol.to_dict(),
+            "ran_on": {name: value for name, value in ran_on.items() if name != "threads"},
+        }
+        key = run_key(described)
+        path = FOLDER / f"{key}.jsonl" if state is None else state
+        with open_state(None if path == IN_MEMORY else path, key) as rows:
+            resumed = _look_at_all(rows, detector, dataset, protocol, scheduler, load_options)
+            found = [rows.rows[picture.id] for picture in dataset.pictures]
+        labels = detector.labels
+        info = detector.info
+    scored = evaluate_boxes(
+        dataset.pictures, objects, dataset.categories, found, mapping, matches=resamples > 0
+    )
+    table = None
+    intervals: tuple[Any, Any] = ({}, {})
+    if resamples:
+        table = resampled_ap(scored.matches, draws(len(found), resamples, seed))
+        intervals = intervals_of(table, [one.name for one in scored.per_class])
+    names = {category.id: category.name for category in dataset.categories}
+    return Result(
+        model=info.model_path,
+        model_sha256=sha256,
+        precision=info.precision,
+        ran_on=ran_on,
+        data=dataset.source,
+        data_digest=digest,
+        pictures=len(found),
+        objects=sum(one.objects for one in scored.per_class),
+        protocol=protocol.to_dict(),
+        class_map={_label(labels, n): names[c] for n, c in mapping.items()},
+        numbers=scored.numbers,
+        per_class=scored.per_class,
+        detections=tuple(len(row.scores) for row in found),
+        step_ms={
+            step: statistics.median(row.step_ms[i] for row in found) for i, step in enumerate(STEPS)
+        },
+        notes=_notes(dataset, small, found, mapping),
+        resumed=resumed,
+        resamples=resamples,
+        seed=seed,
+        intervals=intervals[0],
+        class_intervals=intervals[1],
+        resampled=table,
+    )
+
+
+def _opened(
+    model: Detector | str | Path, protocol: Protocol, options: dict[str, Any]
+) -> contextlib.AbstractContextManager[Detector]:
+    """A detector of ours is closed after, the caller's is not."""
+    if not isinstance(model, (str, Path)):
+        if options:
+            raise InputError(f"a loaded detector takes no {', '.join(options)}")
+        return contextlib.nullcontext(model)
+    from edge_edet.detector import load
+
+    return load(model, config=protocol.postprocess(), **options)
+
+
+def _ran_on(detector: Detector) -> dict[str, Any]:
+    info = detector.info
+    return {
+        "runtime": info.runtime,
+        "runtime_version": info.runtime_version,
+        "delegate": info.delegate,
+        "threads": info.threads,
+        "suppression": "here" if info.nms == "none" else "in the model, whatever the protocol",
+        "input": list(info.image_size),
+    }
+
+
+def _look_at_all(
+    rows: StateFile,
+    detector: Detector,
+    dataset: Dataset,
+    protocol: Protocol,
+    scheduler: str | None,
+    options: dict[str, Any],
+) -> int:
+    """Adds the rows that are not there yet; returns the number of those that were."""
+    left = [picture for picture in dataset.pictures if picture.id not in rows.rows]
+    done = len(dataset.pictures) - len(left)
+    name = Path(detector.model.path).name
+    with Progress(name, len(dataset.pictures), "pictures", done) as progress:
+        for row in _looked_at(detector, left, protocol, scheduler, options):
+            rows.add(row)
+            progress.advance()
+    return done
+
+
+def _looked_at(
+    detector: Detector,
+    pictures: list[Picture],
+    protocol: Protocol,
+    scheduler: str | None,
+    options: dict[str, Any],
+) -> Iterator[EvalRow]:
+    config = protocol.postprocess()
+    if scheduler is None:
+        for picture in pictures:
+            yield look(detector, picture, config)
+        return
+    from edge_edet.benchmarks.cluster import look_on_cluster
+
+    yield from look_on_cluster(scheduler, detector, pictures, config, options)
+
+
+def _label(labels: tuple[str | None, ...], number: int) -> str:
+    label = labels[number] if number < len(labels) else None
+    return label if label is not None else str(number)
+
+
+def _notes(
+    dataset: Dataset, small: int, rows: Iterable[EvalRow], mapping: Mapping[int, int]
+) -> dict[str, int]:
+    foreign = sum(n not in mapping for row in rows for n in row.classes.tolist())
+    notes = {
+        **dataset.notes,
+        "objects too small to count": small,
+        "pictures without objects": sum(not len(p.objects) for p in dataset.pictures),
+        "detections of classes that the data does not have": foreign,
+    }
+    return {name: count for name, count in notes.items() if count}

@@ -1,0 +1,92 @@
+"""Which class of the model is which category of the data: by name, or as a file says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edge_edet.benchmarks.datasets.dataset import Category
+from edge_edet.errors import InputError
+
+__all__ = ["class_map", "read_class_map"]
+
+# What VOC calls the classes that it shares with COCO.
+SAME = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "sofa": "couch",
+    "tvmonitor": "tv",
+}
+
+
+def class_map(
+    labels: Sequence[str | None],
+    categories: Sequence[Category],
+    needed: set[int],
+    given: Mapping[str, str] | None = None,
+) -> dict[int, int]:
+    """Class id of the model -> category id of the data. Unused classes (None) have no entry.
+
+    needed: the categories that have objects; each must be found. given: label, or class id as
+    text, -> category name; it comes before the names. Raises InputError where they don't fit.
+    """
+    by_name = {_plain(category.name): category.id for category in categories}
+    given = given or {}
+    exact = {category.name: category.id for category in categories}
+    for label, name in given.items():
+        if name not in exact:
+            raise InputError(f"class map: the data has no category {name!r} (for {label!r})")
+        if label not in labels and not (label.isdecimal() and int(label) < 100_000):
+            raise InputError(f"class map: the model has no class {label!r}")
+    found: dict[int, int] = {}
+    for number, label in enumerate(labels):
+        if label is not None and label in given:
+            found[number] = exact[given[label]]
+        elif label is not None and _plain(label) in by_name:
+            found[number] = by_name[_plain(label)]
+    found.update({int(n): exact[name] for n, name in given.items() if n not in labels})
+    _check(found, labels, categories, needed)
+    return found
+
+
+def _check(
+    found: dict[int, int],
+    labels: Sequence[str | None],
+    categories: Sequence[Category],
+    needed: set[int],
+) -> None:
+    names = {category.id: category.name for category in categories}
+    if twice := [i for i in found.values() if list(found.values()).count(i) > 1]:
+        raise InputError(f"two classes of the model are the category {names[twice[0]]!r}")
+    missing = sorted(needed - set(found.values()))
+    if not missing:
+        return
+    known = [label for label in labels if label is not None]
+    text = ", ".join(repr(names[number]) for number in missing[:5])
+    more = ", ..." if len(missing) > 5 else ""
+    have = ", ".join(map(repr, known[:5])) + (", ..." if len(known) > 5 else "")
+    raise InputError(
+        f"the model has no class for {len(missing)} of {len(needed)} categories of the data: "
+        f"{text}{more}; it has {have or 'no labels'}: give --class-map FILE"
+    )
+
+
+def read_class_map(file: Path) -> dict[str, str]:
+    """{label of the model: category of the data} from a .json."""
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"no class map {str(file)!r}") from None
+    except ValueError as error:
+        raise InputError(f"class map {str(file)!r} is no JSON: {error}") from None
+    if not isinstance(document, dict) or not all(isinstance(v, str) for v in document.values()):
+        raise InputError(f"class map {str(file)!r} must be an object, label -> category name")
+    return document
+
+
+def _plain(name: str) -> str:
+    words = " ".join(name.replace("_", " ").replace("-", " ").casefold().split())
+    return SAME.get(words, words)

@@ -1,0 +1,103 @@
+"""Pictures spread over the workers of a Dask cluster.
+
+Models and pictures go by path: workers see the same files (a shared file system, or the same
+machine), and a model whose bytes differ from the caller's is refused. Workers need edge-edet and the
+runtime in the caller's versions. The task of a worker that is lost goes to another one; rows come
+back as they are done, and nothing but the times in them depends on who did them.
+
+A Dask scheduler runs whatever its clients send: use one that only you can reach.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edge_edet.benchmarks.datasets.dataset import Picture
+from edge_edet.benchmarks.eval_rows import EvalRow, look
+from edge_edet.errors import BackendError, InputError
+
+if TYPE_CHECKING:
+    from edge_edet.detector import Detector
+    from edge_edet.postprocess import PostprocessConfig
+
+__all__ = ["look_on_cluster"]
+
+CHUNK = 4  # pictures of a task: what is done again when a worker is lost
+CONNECT_S = 10
+_loading = threading.Lock()
+
+
+class Job(NamedTuple):
+    """What a worker needs to load the same detector."""
+
+    model: str
+    sha256: str
+    runtime_version: str
+    options: tuple[tuple[str, Any], ...]
+    config: PostprocessConfig
+
+
+def look_on_cluster(
+    scheduler: str,
+    detector: Detector,
+    pictures: list[Picture],
+    config: PostprocessConfig,
+    options: dict[str, Any],
+) -> Iterator[EvalRow]:
+    """The rows of the pictures, in the order in which they are done."""
+    from distributed import Client, as_completed
+
+    path = Path(detector.model.path).resolve()
+    info = detector.info
+    chosen = {**options, "threads": info.threads, "runtime": info.runtime}
+    if given := chosen.pop("delegate_options", None):
+        chosen["delegate_options"] = tuple(sorted(given.items()))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    job = Job(str(path), sha256, info.runtime_version, tuple(sorted(chosen.items())), config)
+    here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]
+    chunks = [here[start : start + CHUNK] for start in range(0, len(here), CHUNK)]
+    try:
+        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(f"no Dask scheduler at {scheduler!r}: {error}") from None
+    with client:
+        if not client.scheduler_info(n_workers=-1)["workers"]:
+            raise BackendError(f"the scheduler at {scheduler!r} has no workers: start some")
+        futures = client.map(_look_at_chunk, [job] * len(chunks), chunks, pure=False)
+        for future in as_completed(futures):
+            yield from future.result()
+            future.release()
+
+
+def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow]:
+    """Runs on a worker."""
+    with _loading:  # a worker's threads share one detector
+        detector = _detector(job)
+    return [look(detector, picture, job.config) for picture in pictures]
+
+
+@functools.lru_cache(maxsize=1)
+def _detector(job: Job) -> Detector:
+    from edge_edet.detector import load
+
+    path = Path(job.model)
+    if not path.is_file():
+        raise InputError(f"a worker does not see {job.model!r}: it needs the same file system")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != job.sha256:
+        raise InputError(f"a worker has another {job.model!r}: give all the same file")
+    options = dict(job.options)
+    if "delegate_options" in options:
+        options["delegate_options"] = dict(options["delegate_options"])
+    detector = load(path, config=job.config, **options)
+    version = detector.info.runtime_version
+    if version != job.runtime_version:
+        raise BackendError(
+            f"a worker has {detector.info.runtime} {version}, and {job.runtime_version} is here: "
+            "install the same"
+        )
+    return detector

@@ -1,0 +1,8 @@
+"""Labelled pictures from COCO, Pascal VOC and YOLO files, in one form."""
+
+from __future__ import annotations
+
+from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Picture
+from edge_edet.benchmarks.datasets.load import load_dataset
+
+__all__ = ["Category", "Dataset", "Picture", "load_dataset"]

@@ -1,0 +1,121 @@
+"""`edge-edet eval`: COCO AP of model files on labelled pictures, with intervals."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
+from edge_edet.detect_command import parse_options
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "models", nargs="+", type=Path, metavar="MODEL",
+        help=".tflite; of several, the differences from the first are shown",
+    )  # fmt: skip
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data", type=Path, required=True, metavar="PATH",
+        help="COCO .json, or a folder: Pascal VOC, YOLO, or COCO",
+    )  # fmt: skip
+    data.add_argument("--images", type=Path, metavar="DIR", help="default: as the format has it")
+    data.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
+    data.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    data.add_argument(
+        "--class-map", type=Path, metavar="FILE",
+        help=".json, model's label -> category of the data; default: equal names",
+    )  # fmt: skip
+    _add_protocol(parser.add_argument_group("protocol"))
+    ran = parser.add_argument_group("how it runs")
+    ran.add_argument("--threads", type=int, metavar="N", help="default: physical cores, at most 4")
+    ran.add_argument("--runtime", metavar="R", help="as for 'edge-edet detect'")
+    ran.add_argument("--delegate", metavar="D", help="as for 'edge-edet detect'")
+    ran.add_argument("--delegate-option", action="append", default=[], metavar="KEY=VALUE")
+    ran.add_argument(
+        "--scheduler", metavar="URL",
+        help="spread the pictures over this Dask cluster (tcp://...), which sees the same files",
+    )  # fmt: skip
+    ran.add_argument(
+        "--state", type=Path, metavar="FILE",
+        help="what a killed run goes on from; default: build/eval/, by model, data and protocol",
+    )  # fmt: skip
+    ran.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N",
+        help="resamples for the 95%% intervals, 0 for none; default: 1000",
+    )  # fmt: skip
+    ran.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the resamples; default: 0"
+    )
+    ran.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _add_protocol(group: argparse._ArgumentGroup) -> None:
+    default = DEFAULT_PROTOCOL
+    group.add_argument(
+        "--suppression", default=default.suppression, metavar="KIND",
+        help=f"hard or soft-gaussian; default: {default.suppression}",
+    )  # fmt: skip
+    for option, name, kind, text in (
+        ("--score-threshold", "score_threshold", float, "scores above it count"),
+        ("--iou-threshold", "iou_threshold", float, "of hard suppression"),
+        ("--sigma", "sigma", float, "of soft-gaussian suppression"),
+        ("--candidates", "candidates", int, "that go on to suppression"),
+        ("--per-class", "detections_per_class", int, "detections kept of each class"),
+        ("--detections", "detections", int, "detections kept of a picture"),
+        ("--min-side", "min_side_px", float, "objects longer than this on both sides count"),
+    ):
+        value = getattr(default, name)
+        shown = "no limit" if value is None else f"{value:g}"
+        group.add_argument(
+            option, dest=name, type=kind, default=value, metavar="X",
+            help=f"{text}; default: {shown}",
+        )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when all models are evaluated."""
+    from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
+    from edge_edet.benchmarks.class_map import read_class_map
+    from edge_edet.benchmarks.eval_report import difference_table, document, report, summary_table
+
+    protocol = _protocol(args)
+    protocol.to_dict()  # without the evaluator there is no point in running the model
+    given = read_class_map(args.class_map) if args.class_map else None
+    dataset = load_dataset(args.data, images=args.images, split=args.split)
+    results = [
+        evaluate(
+            model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,
+            resamples=args.bootstrap, seed=args.seed, scheduler=args.scheduler,
+            threads=args.threads, runtime=args.runtime, delegate=args.delegate,
+            delegate_options=parse_options(args.delegate_option),
+        )
+        for model in args.models
+    ]  # fmt: skip
+    differences = [compare(results[0], other) for other in results[1:]]
+    if args.json:
+        json.dump(document(results, differences), sys.stdout, indent=1, ensure_ascii=False)
+        print()
+        return 0
+    print("\n".join(protocol.lines()))
+    for result in results:
+        print("\n" + "\n".join(report(result)))
+    if differences:
+        print("\n" + "\n".join(summary_table(results)))
+        print("\n" + "\n".join(difference_table(differences)))
+    return 0
+
+
+def _protocol(args: argparse.Namespace) -> Protocol:
+    names = (
+        "suppression", "score_threshold", "iou_threshold", "sigma", "candidates",
+        "detections_per_class", "detections", "min_side_px",
+    )  # fmt: skip
+    return DEFAULT_PROTOCOL.replace(
+        **{name: getattr(args, name) for name in names},
+        class_map=f"by name, then {args.class_map}" if args.class_map else "by name",
+    )

@@ -1,0 +1,99 @@
+"""Evaluations as text and as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from edge_edet.benchmarks.bootstrap import Interval
+from edge_edet.benchmarks.coco_metrics import NAMES
+from edge_edet.benchmarks.eval_result import PARTS, Difference, Result
+
+__all__ = ["difference_table", "document", "report", "summary_table"]
+
+FORMAT_VERSION = 1
+LABELS = dict(
+    zip(
+        NAMES,
+        (
+            "AP", "AP50", "AP75", "AP small", "AP medium", "AP large",
+            "AR1", "AR10", "AR100", "AR small", "AR medium", "AR large",
+        ),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+def document(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:
+    """What --json prints."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "results": [result.to_dict() for result in results],
+        "differences": [difference.to_dict() for difference in differences],
+    }
+
+
+def report(result: Result) -> Iterator[str]:
+    """One model: what ran, the twelve numbers, the classes, what to know."""
+    ran = result.ran_on
+    threads = "" if ran["threads"] is None else f", {ran['threads']} threads"
+    yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
+    yield f"ran on: {ran['runtime']} {ran['runtime_version']}, delegate {ran['delegate']}{threads}"
+    yield f"suppressed: {ran['suppression']}"
+    resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
+    yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"
+    steps = ", ".join(f"{step} {ms:.1f}" for step, ms in result.step_ms.items())
+    found = statistics.fmean(result.detections)
+    yield f"median ms of a picture: {steps}; {found:.1f} detections of a picture"
+    for text, count in result.notes.items():
+        yield f"note: {count} {text}"
+    yield ""
+    for name in NAMES:
+        around = _around(result.intervals.get(name))
+        yield f"{LABELS[name]:<10} {_number(result.numbers[name])}{around}"
+    yield ""
+    width = max([5, *(len(one.name) for one in result.per_class)])
+    yield f"{'class':<{width}}     AP   AP50  objects  detections"
+    for one in result.per_class:
+        around = _around(result.class_intervals.get(one.name))
+        yield (
+            f"{one.name:<{width}} {_number(one.ap)} {_number(one.ap50)} {one.objects:8} "
+            f"{one.detections:11}{around}"
+        )
+    if result.resamples:
+        yield f"95 % intervals over pictures, {result.resamples} resamples, seed {result.seed}"
+
+
+def summary_table(results: Sequence[Result]) -> Iterator[str]:
+    width = max(len(result.model) for result in results)
+    yield f"{'model':<{width}}     AP   AP50   AP75  infer ms"
+    for one in results:
+        numbers = " ".join(_number(one.numbers[name]) for name in PARTS)
+        yield f"{one.model:<{width}} {numbers} {one.step_ms['infer']:9.1f}"
+
+
+def difference_table(differences: Sequence[Difference]) -> Iterator[str]:
+    """Paired over pictures; * where the interval does not hold 0."""
+    yield f"against {differences[0].first}, paired over pictures"
+    for one in differences:
+        yield one.second
+        for name in PARTS:
+            around = one.intervals.get(name)
+            yield f"  {LABELS[name]:<10} {one.numbers[name]:+.4f}{_around(around, '+')}"
+        for name, value in one.per_class.items():
+            if value is not None:
+                around = one.class_intervals.get(name)
+                yield f"  {name:<10} {value:+.4f}{_around(around, '+')}"
+
+
+def _number(value: float | None) -> str:
+    return "     -" if value is None else f"{value:.4f}"
+
+
+def _around(interval: Interval | None, sign: str = "") -> str:
+    if interval is None:
+        return ""
+    low, high = format(interval.low, f"{sign}.4f"), format(interval.high, f"{sign}.4f")
+    sure = " *" if sign and (interval.low > 0 or interval.high < 0) else ""
+    return f"  [{low}, {high}]{sure}"

@@ -1,0 +1,138 @@
+"""What an evaluation says: the numbers, and all that they depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.benchmarks.bootstrap import Interval, interval, mean_ap
+from edge_edet.benchmarks.coco_metrics import NAMES, ClassAP
+from edge_edet.errors import InputError
+
+__all__ = ["PARTS", "Difference", "Result", "compare", "intervals_of"]
+
+# what has an interval -> its IoU thresholds, of 0.50, 0.55 ... 0.95
+PARTS: dict[str, slice] = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One model on one set of pictures under one protocol. AP is from 0 to 1.
+
+    intervals and class_intervals: 95 %, over the pictures, None where there is nothing to measure;
+    empty without resampling. detections: of each picture, as the pictures come. step_ms: the
+    median time of each step. notes: counted things that a reader of the AP should know.
+    """
+
+    model: str
+    model_sha256: str
+    precision: str
+    ran_on: dict[str, Any]  # runtime, version, delegate, threads, suppression
+    data: str
+    data_digest: str
+    pictures: int
+    objects: int
+    protocol: dict[str, Any]
+    class_map: dict[str, str]
+    numbers: dict[str, float | None]
+    per_class: tuple[ClassAP, ...]
+    detections: tuple[int, ...]
+    step_ms: dict[str, float]
+    notes: dict[str, int]
+    resumed: int  # pictures that an earlier run had done
+    resamples: int
+    seed: int
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
+    class_intervals: dict[str, Interval | None] = field(default_factory=dict)
+    resampled: npt.NDArray[np.float64] | None = None  # [resamples, classes, 10]
+
+    @property
+    def ap(self) -> float:
+        """AP at IoU 0.50 to 0.95, in steps of 0.05."""
+        return self.numbers["ap"] or 0.0
+
+    @property
+    def ap50(self) -> float:
+        return self.numbers["ap50"] or 0.0
+
+    @property
+    def ap75(self) -> float:
+        return self.numbers["ap75"] or 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, keys as the fields; the resamples stay out."""
+        plain = {k: v for k, v in vars(self).items() if k != "resampled"}
+        plain["numbers"] = {name: self.numbers[name] for name in NAMES}
+        plain["per_class"] = [
+            {**vars(one), "interval": _listed(self.class_intervals.get(one.name))}
+            for one in self.per_class
+        ]
+        del plain["class_intervals"]
+        plain["intervals"] = {name: _listed(value) for name, value in self.intervals.items()}
+        plain["detections"] = list(self.detections)
+        return plain
+
+
+@dataclass(frozen=True)
+class Difference:
+    """second - first, with paired intervals; positive: the second is better."""
+
+    first: str
+    second: str
+    numbers: dict[str, float]
+    intervals: dict[str, Interval | None]
+    per_class: dict[str, float | None]
+    class_intervals: dict[str, Interval | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        per_class = {
+            name: {"ap": value, "interval": _listed(self.class_intervals.get(name))}
+            for name, value in self.per_class.items()
+        }
+        intervals = {name: _listed(value) for name, value in self.intervals.items()}
+        return {**vars(self), "intervals": intervals, "per_class": per_class} | {
+            "class_intervals": None
+        }
+
+
+def intervals_of(
+    table: npt.NDArray[np.float64], names: list[str]
+) -> tuple[dict[str, Interval | None], dict[str, Interval | None]]:
+    """The intervals of PARTS and of each class, from resamples [resamples, classes, 10]."""
+    whole = {name: interval(mean_ap(table, part)) for name, part in PARTS.items()}
+    classes = table.mean(axis=2)
+    return whole, {name: interval(classes[:, k]) for k, name in enumerate(names)}
+
+
+def compare(first: Result, second: Result) -> Difference:
+    """Paired over pictures. Raises InputError where the two are not of the same pictures,
+    protocol and draws: then the difference means nothing."""
+    for name in ("data_digest", "pictures", "protocol", "resamples", "seed"):
+        if getattr(first, name) != getattr(second, name):
+            raise InputError(
+                f"cannot compare {first.model!r} with {second.model!r}: they differ in {name}"
+            )
+    pairs = list(zip(first.per_class, second.per_class, strict=True))
+    intervals: dict[str, Interval | None] = {}
+    class_intervals: dict[str, Interval | None] = {}
+    if first.resampled is not None and second.resampled is not None:
+        for name, part in PARTS.items():
+            change = mean_ap(second.resampled, part) - mean_ap(first.resampled, part)
+            intervals[name] = interval(change)
+        change = second.resampled.mean(axis=2) - first.resampled.mean(axis=2)
+        class_intervals = {a.name: interval(change[:, k]) for k, (a, _) in enumerate(pairs)}
+    return Difference(
+        first=first.model,
+        second=second.model,
+        numbers={n: (second.numbers[n] or 0.0) - (first.numbers[n] or 0.0) for n in PARTS},
+        intervals=intervals,
+        per_class={a.name: None if a.ap is None or b.ap is None else b.ap - a.ap for a, b in pairs},
+        class_intervals=class_intervals,
+    )
+
+
+def _listed(value: Interval | None) -> list[float] | None:
+    return None if value is None else value.to_list()
