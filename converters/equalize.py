@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.quantized import Affine
 from edge_edet.converters.statistics import Statistics
 
 GATE_LIMIT = 6.6  # sigmoid(-6.6) * 256 rounds to 0: a clipped gate is closed, not ajar
@@ -33,13 +34,14 @@ class Equalized:
     swishes: tuple[str, ...]
 
 
-def equalize(graph: Graph, statistics: Mapping[str, Statistics], min_gain: float,
-             lower: float, scope: str = "") -> Equalized:  # fmt: skip
-    """Rescales the channels before each swish where it gains at least `min_gain`.
+def equalize(graph: Graph, statistics: Mapping[str, Statistics], grids: Mapping[str, Affine],
+             max_step: float, lower: float, scope: str = "") -> Equalized:  # fmt: skip
+    """Rescales the channels before each swish whose grid in `grids` has a step above `max_step`.
 
-    The gain is the largest channel's range over the geometric mean of all. `lower` is how far a
-    rescaled tensor's grid reaches below zero, as a part of how far it reaches above; `scope` limits
-    it to nodes whose name starts so.
+    A swish bends between -6 and 2: with steps of 0.3, as one grid for all channels of a stem has,
+    nothing of the bend is left for the channels that stay in it. `lower` is how far a rescaled
+    tensor's grid reaches below zero, as a part of how far it reaches above; `scope` limits it to
+    nodes whose name starts so.
     """
     nodes = {node.name: dataclasses.replace(node, attrs=dict(node.attrs)) for node in graph.nodes}
     result = dataclasses.replace(graph, nodes=list(nodes.values()))
@@ -53,12 +55,12 @@ def equalize(graph: Graph, statistics: Mapping[str, Statistics], min_gain: float
         readers = _linear_readers(swish.name, consumers)
         if readers is None or source.weight is None or len(consumers[source.name]) != 1:
             continue
+        if grids[source.name].scale <= max_step:
+            continue
         stats = statistics[source.name]
         needed = np.maximum(stats.channel_high, np.minimum(GATE_LIMIT, -stats.channel_low) / lower)
         largest = float(max(needed.max(), 1e-6))
         relative = np.maximum(needed / largest, 1 / FACTOR_STEPS)
-        if 1 / np.exp(np.log(relative).mean()) < min_gain:
-            continue
         factors = (np.ceil(relative * FACTOR_STEPS) / FACTOR_STEPS).astype(np.float32)
         _divide_output(source, factors)
         for name in readers.convolutions:

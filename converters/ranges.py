@@ -49,25 +49,20 @@ def calibrated_tensors(graph: Graph) -> list[str]:
     return [node.name for node in graph.nodes if node.op in CALIBRATED]
 
 
-def choose_grids(graph: Graph, statistics: Mapping[str, Statistics], method: str = "mse",
-                 given: Mapping[str, tuple[float, float]] | None = None) -> dict[str, Affine]:  # fmt: skip
-    """Tensor -> int8 grid for every tensor of the graph; `given` ranges are taken as they are.
-
-    Raises InputError where the statistics lack a tensor.
-    """
+def choose_grids(graph: Graph, statistics: Mapping[str, Statistics],
+                 method: str = "mse") -> dict[str, Affine]:  # fmt: skip
+    """Tensor -> int8 grid for every tensor. Raises InputError where the statistics lack one."""
     missing = [name for name in calibrated_tensors(graph) if name not in statistics]
     if missing:
         raise InputError(
             f"the calibration has no statistics for {len(missing)} tensors of this network "
             f"({', '.join(missing[:3])}, ...): it was taken from another variant; calibrate again"
         )
-    consumers, given = graph.consumers(), given or {}
+    consumers = graph.consumers()
     grouped = {name for members in _output_groups(graph).values() for name in members}
     grids: dict[str, Affine] = {}
     for node in graph.nodes:
-        if node.name in given:
-            grids[node.name] = Affine.from_range(*given[node.name])
-        elif node.op in CALIBRATED and node.name not in grouped:
+        if node.op in CALIBRATED and node.name not in grouped:
             readers = {reader.op for reader in consumers.get(node.name, [])}
             through = readers.pop() if len(readers) == 1 else ""
             grids[node.name] = _grid(statistics[node.name], through, method)

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_edet.converters.equalize import equalize
 from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Quantized, least_scale, quantize_weight
+from edge_edet.converters.quantized import Affine, Quantized, least_scale, quantize_weight
 from edge_edet.converters.ranges import choose_grids
 from edge_edet.converters.statistics import Statistics
 from edge_edet.converters.to_tflite import input_affine
@@ -18,13 +18,16 @@ from edge_edet.errors import InputError
 
 @dataclass(frozen=True)
 class Recipe:
-    """ranges: how grids are chosen; equalize_*: see equalize.equalize, no equalization if None."""
+    """ranges: how grids are chosen; equalize_*: see equalize.equalize, no equalization if None.
+
+    Source of the values: docs/decisions/0002-channel-equalization.md.
+    """
 
     name: str
     ranges: str = "mse"
-    equalize_min_gain: float | None = None
-    equalize_lower: float = 0.5
-    equalize_scope: str = "backbone"
+    equalize_step: float | None = None
+    equalize_lower: float = 0.3
+    equalize_scope: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -33,7 +36,7 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("equalized", equalize_min_gain=6.0),
+        Recipe("equalized", equalize_step=0.2),
         Recipe("mse"),
         Recipe("minmax", ranges="minmax"),
     )
@@ -51,12 +54,12 @@ def get_recipe(name: str) -> Recipe:
 def quantize(graph: Graph, statistics: Mapping[str, Statistics],
              recipe: Recipe) -> tuple[Graph, Quantized]:  # fmt: skip
     """The graph to write, the same function as `graph`, and its integers."""
-    given: dict[str, tuple[float, float]] = {}
-    if recipe.equalize_min_gain is not None:
-        result = equalize(graph, statistics, recipe.equalize_min_gain, recipe.equalize_lower,
+    grids = choose_grids(graph, statistics, recipe.ranges)
+    if recipe.equalize_step is not None:
+        result = equalize(graph, statistics, grids, recipe.equalize_step, recipe.equalize_lower,
                           recipe.equalize_scope)  # fmt: skip
-        graph, given = result.graph, result.ranges
-    grids = choose_grids(graph, statistics, recipe.ranges, given)
+        graph = result.graph
+        grids |= {name: Affine.from_range(*ends) for name, ends in result.ranges.items()}
     weights = {}
     for node in graph.nodes:
         if node.weight is not None and node.bias is not None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT, equalize
+from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT, Equalized, equalize
 from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.network import build_network
+from edge_edet.converters.quantized import Affine
+from edge_edet.converters.ranges import choose_grids
 from edge_edet.converters.recipes import RECIPES, quantize
 from edge_edet.converters.smear import draw_smear
 from edge_edet.converters.to_tflite import write_tflite
@@ -21,21 +23,24 @@ from edge_edet.variants import VARIANTS
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)
 
 
+def equalized_above(
+    max_step: float, graph: Graph, statistics: Any, lower: float = 0.5, scope: str = ""
+) -> Equalized:
+    return equalize(graph, statistics, choose_grids(graph, statistics), max_step, lower, scope)
+
+
 @pytest.fixture(scope="module")
 def pixels() -> Any:
     return letterbox(read_image(draw_smear(3)[0]), 512, (0, 0, 0))[0]
 
 
-@pytest.mark.parametrize(
-    ("min_gain", "lower", "scope"), [(6.0, 0.5, "backbone"), (1.0, 0.25, "")], ids=["ours", "all"]
-)
+@pytest.mark.parametrize(("max_step", "lower"), [(0.2, 0.3), (0.0, 0.5)], ids=["ours", "all"])
 def test_float_network_stays_the_same_function(
-    min_gain: float, lower: float, scope: str, bundled: Any, pixels: Any,
-    helpers: Any,
-) -> None:  # fmt: skip
+    max_step: float, lower: float, bundled: Any, pixels: Any, helpers: Any
+) -> None:
     graph, statistics, _ = bundled
-    equalized = equalize(graph, statistics, min_gain, lower, scope)
-    assert len(equalized.swishes) > (30 if scope == "" else 3)
+    equalized = equalized_above(max_step, graph, statistics, lower)
+    assert len(equalized.swishes) >= (30 if max_step == 0 else 3)
     plain = helpers.run_model(write_tflite(graph, "fp32"), pixels)
     other = helpers.run_model(write_tflite(equalized.graph, "fp32"), pixels)
     for name, values in plain.items():
@@ -46,7 +51,7 @@ def test_given_graph_is_left_as_it_was(bundled: Any) -> None:
     graph, statistics, _ = bundled
     before = {node.name: (node.weight, node.bias, dict(node.attrs)) for node in graph.nodes}
     copies = {name: None if w is None else w.copy() for name, (w, _, _) in before.items()}
-    assert equalize(graph, statistics, 6.0, 0.5, "backbone").swishes
+    assert equalized_above(0.2, graph, statistics).swishes
     for node in graph.nodes:
         weight, bias, attrs = before[node.name]
         assert node.weight is weight
@@ -58,7 +63,7 @@ def test_given_graph_is_left_as_it_was(bundled: Any) -> None:
 
 def test_factors_are_int8_constants_with_the_largest_at_one(bundled: Any) -> None:
     graph, statistics, _ = bundled
-    equalized = equalize(graph, statistics, 1.0, 0.5)
+    equalized = equalized_above(0.0, graph, statistics)
     for name in equalized.swishes:
         factors = equalized.graph.node(name).attrs["factors"]
         steps = factors.astype(np.float64) * FACTOR_STEPS
@@ -72,7 +77,7 @@ def test_factors_are_int8_constants_with_the_largest_at_one(bundled: Any) -> Non
 def test_rescaled_channels_reach_equally_far(bundled: Any) -> None:
     """What it is for: after it no channel is left with a few steps of the tensor's grid."""
     graph, statistics, _ = bundled
-    equalized = equalize(graph, statistics, 6.0, 0.5, "backbone")
+    equalized = equalized_above(0.2, graph, statistics)
     for name in equalized.swishes:
         source = graph.node(name).inputs[0]
         factors = equalized.graph.node(name).attrs["factors"].astype(np.float64)
@@ -97,21 +102,20 @@ def tiny(helpers: Any) -> tuple[Graph, Any]:
 @pytest.mark.parametrize("scope", ["backbone", "backbone/blocks.3", "fpn", "class_net", "none"])
 def test_scope_limits_where(scope: str, helpers: Any) -> None:
     graph, statistics = tiny(helpers)
-    everywhere = equalize(graph, statistics, 1.0, 0.5).swishes
-    found = equalize(graph, statistics, 1.0, 0.5, scope).swishes
+    everywhere = equalized_above(0.0, graph, statistics).swishes
+    found = equalized_above(0.0, graph, statistics, scope=scope).swishes
     assert found == tuple(name for name in everywhere if name.startswith(scope))
     assert bool(found) == (scope not in ("fpn", "none"))  # in the fpn a swish follows an add
 
 
-def test_min_gain_limits_how_much_it_must_help(helpers: Any) -> None:
-    """The gain: the largest channel's reach over the geometric mean of all."""
+def test_max_step_limits_it_to_coarse_grids(helpers: Any) -> None:
     graph, statistics = tiny(helpers)
     source = "backbone/conv_stem"
     channels = statistics[source].channel_low.size
-    reach = [16.0] * (channels // 2) + [1.0] * (channels // 2)  # geometric mean 4: a gain of 4
-    statistics[source] = spread(reach, helpers)
-    for min_gain, rescaled in ((3.9, True), (4.2, False)):
-        found = equalize(graph, statistics, min_gain, 0.5, source).swishes
+    statistics[source] = spread([16.0] * (channels // 2) + [1.0] * (channels // 2), helpers)
+    step = choose_grids(graph, statistics)[source].scale
+    for max_step, rescaled in ((step * 0.99, True), (step, False)):
+        found = equalized_above(max_step, graph, statistics, scope=source).swishes
         assert found == ((f"{source}/swish",) if rescaled else ())
 
 
@@ -126,7 +130,9 @@ def test_gate_needs_the_channel_down_to_its_limit(helpers: Any) -> None:
     high[0] = 100.0
     statistics[source] = helpers.statistics_of(np.stack([low, high]))
     factors = (
-        equalize(graph, statistics, 1.0, 0.5, source).graph.node(f"{source}/swish").attrs["factors"]
+        equalized_above(0.0, graph, statistics, scope=source)
+        .graph.node(f"{source}/swish")
+        .attrs["factors"]
     )
     assert factors[3] == pytest.approx(GATE_LIMIT / 0.5 / 100, abs=1 / FACTOR_STEPS)
     assert factors[1] == pytest.approx(1 / FACTOR_STEPS)  # the smallest there is
@@ -192,7 +198,7 @@ def test_only_readers_that_can_undo_it_allow_it(name: str, helpers: Any) -> None
     graph, _ = chain(*{**ABSORBED, **PREVENTED}[name])
     uneven = spread([100.0, 1.0, 1.0, 1.0], helpers)
     statistics = {node.name: uneven for node in graph.nodes}
-    equalized = equalize(graph, statistics, 1.0, 0.5)
+    equalized = equalized_above(0.0, graph, statistics)
     assert bool(equalized.swishes) == (name in ABSORBED)
     assert bool(equalized.ranges) == (name in ABSORBED)
 
@@ -200,7 +206,8 @@ def test_only_readers_that_can_undo_it_allow_it(name: str, helpers: Any) -> None
 def test_squeeze_and_excitation_keeps_the_function_and_shares_the_range(helpers: Any) -> None:
     graph, _ = chain(*ABSORBED["squeeze and excitation"])
     uneven = spread([100.0, 1.0, 1.0, 1.0], helpers)
-    equalized = equalize(graph, {node.name: uneven for node in graph.nodes}, 1.0, 0.5)
+    coarse = {node.name: Affine(1.0, 0) for node in graph.nodes}
+    equalized = equalize(graph, {node.name: uneven for node in graph.nodes}, coarse, 0.0, 0.5)
     assert set(equalized.ranges) == {"a", "a/swish", "m", "x"}
     factors = equalized.graph.node("a/swish").attrs["factors"]
     for reader in ("b", "gate"):
@@ -214,7 +221,7 @@ def test_squeeze_and_excitation_keeps_the_function_and_shares_the_range(helpers:
 def test_lite_has_nothing_to_equalize(helpers: Any) -> None:
     variant = VARIANTS["lite0"].replace(image_size=64)
     graph = build_network(variant, helpers.cheap_weights(variant))
-    assert equalize(graph, {}, 1.0, 0.5).swishes == ()
+    assert equalize(graph, {}, {}, 0.0, 0.5).swishes == ()
 
 
 # --- in integers ---------------------------------------------------------------------------------

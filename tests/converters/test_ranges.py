@@ -193,14 +193,6 @@ def test_levels_of_an_output_share_a_grid_over_all_of_them(helpers: Any) -> None
     assert all(grids[name] == boxes for name in members)
 
 
-def test_given_range_is_taken_as_it_is(helpers: Any) -> None:
-    graph = build_network(TINY)
-    grids = choose_grids(
-        graph, helpers.cheap_statistics(graph), given={"backbone/conv_stem": (-1.5, 3.0)}
-    )
-    assert grids["backbone/conv_stem"] == Affine.from_range(-1.5, 3.0)
-
-
 def test_missing_statistics_name_the_tensors(helpers: Any) -> None:
     graph = build_network(TINY)
     statistics = helpers.cheap_statistics(graph)
