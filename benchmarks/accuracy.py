@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_edet import __version__
 from edge_edet.benchmarks.bootstrap import draws, resampled_ap
 from edge_edet.benchmarks.class_map import class_map
 from edge_edet.benchmarks.coco_metrics import counted_objects, evaluate_boxes
@@ -79,6 +80,8 @@ def evaluate(
             "model": sha256,
             "data": digest,
             "protocol": protocol.to_dict(),
+            "postprocess": protocol.postprocess().to_dict(),
+            "edge_edet": __version__,
             "ran_on": {name: value for name, value in ran_on.items() if name != "threads"},
         }
         key = run_key(described)

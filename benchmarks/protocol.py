@@ -21,7 +21,8 @@ RESIZING = "as the model file says: longer side kept in proportion, or stretched
 class Protocol:
     """Frozen, printed with every AP and recorded beside it.
 
-    candidates: pairs of anchor and class with the highest scores that go on to suppression;
+    candidates: anchors with the highest class scores that go on to suppression, each with all of
+    its classes above the threshold;
     detections_per_class: kept by suppression; detections: kept of the picture, None for no limit;
     evaluator_detections: the best of a picture and class that the evaluator looks at.
     min_side_px: an object counts as ground truth where both sides are longer than this.
@@ -63,6 +64,7 @@ class Protocol:
             per_class=self.detections_per_class,
             max_detections=self.detections,
             multi_label=True,
+            whole_anchors=True,
         )
 
     def replace(self, **changes: Any) -> Protocol:
@@ -80,8 +82,9 @@ class Protocol:
         )
         limit = "" if self.detections is None else f", {self.detections} per picture"
         yield (
-            f"protocol: score > {self.score_threshold:g}, best {self.candidates:,} pairs of anchor "
-            f"and class, {kind}, {shape}, {self.detections_per_class} kept per class{limit}, clipped"
+            f"protocol: score > {self.score_threshold:g}, the best {self.candidates:,} anchors with "
+            f"all their classes, {kind}, {shape}, {self.detections_per_class} kept per class{limit}, "
+            "clipped"
         )
         yield f"resizing: {self.resizing}; classes {self.class_map}"
         yield (

@@ -34,9 +34,10 @@ LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
 class PostprocessConfig:
     """The protocol: what is kept of the raw outputs. It moves AP by up to 2.4 on equal weights.
 
-    candidates: the anchors (multi_label: pairs of anchor and class) with the highest scores that
-    go on to suppression; per_class: boxes kept of each class; max_detections: of the picture,
-    None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
+    candidates: the anchors with the highest scores that go on to suppression, each with its best
+    class; with multi_label, the pairs of anchor and class; with whole_anchors too, the anchors,
+    each with all of its classes. per_class: boxes kept of each class; max_detections: of the
+    picture, None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
     """
 
     kind: str = "hard"
@@ -47,12 +48,15 @@ class PostprocessConfig:
     per_class: int = 100
     max_detections: int | None = 100
     multi_label: bool = False
+    whole_anchors: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(
                 f"suppression must be one of {', '.join(KINDS)}, but got {self.kind!r}"
             )
+        if self.whole_anchors and not self.multi_label:
+            raise InputError("whole_anchors needs multi_label: without it an anchor has one class")
         for name in ("score_threshold", "iou_threshold"):
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= 1):
@@ -130,14 +134,37 @@ def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
         np.not_equal(hit[1:], hit[:-1], out=first[1:])
         anchors = hit[first]
         flat = anchors * num_classes + values[anchors].argmax(axis=1)
+    limit: int | None = config.candidates
+    if config.whole_anchors:
+        flat, limit = flat[_of_best_anchors(flat // num_classes, values, config.candidates)], None
     raw = values.reshape(-1)[flat]
-    # Descending with ties in order; a stable sort of int16 is a radix sort.
-    keys = -raw if logits.scale is None else -raw.astype(np.int16)
-    order = np.argsort(keys, kind="stable")[: config.candidates]
+    order = _descending(raw)[:limit]
     scores = _scores(logits, raw[order])
     above = scores > np.float32(config.score_threshold)
     flat = flat[order][above]
     return Candidates(flat // num_classes, flat % num_classes, scores[above])
+
+
+def _of_best_anchors(
+    hit: Ints, values: npt.NDArray[Any], candidates: int
+) -> npt.NDArray[np.bool_] | slice:
+    """Which hits (anchor of each, ascending) are of the anchors with the highest class logits."""
+    first = np.flatnonzero(np.diff(hit, prepend=-1))
+    if len(first) <= candidates:
+        return slice(None)
+    anchors = hit[first]
+    best = np.zeros(len(values), bool)
+    best[anchors[_descending(values[anchors].max(axis=1))[:candidates]]] = True
+    return best[hit]
+
+
+def _descending(raw: npt.NDArray[Any]) -> Ints:
+    """The order from the highest logit down, ties as they come.
+
+    A stable sort of int16 is a radix sort.
+    """
+    floats = np.issubdtype(raw.dtype, np.floating)
+    return np.argsort(-raw if floats else -raw.astype(np.int16), kind="stable")
 
 
 def _least_above(logits: Quantized, score_threshold: float) -> Any:
