@@ -164,5 +164,8 @@ def write_checked(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         read_manifest(temporary)
         temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it was
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -23,7 +23,9 @@ from edge_edet.converters.quantized import (
     QuantizedWeight,
     quantize_weight,
 )
+from edge_edet.converters.statistics import FLOAT16_MAX
 from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
+from edge_edet.errors import InputError
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 Op = schema.BuiltinOperator
@@ -168,6 +170,11 @@ class TfliteLowering:
         if self.precision == "int8-dynamic":
             q = quantize_weight(node.weight, node.op)
             return self.constant(name, q.values, _per_channel(q)), bias
+        if not np.abs(node.weight).max() <= FLOAT16_MAX:
+            raise InputError(
+                f"the weights of {node.name} (batch norm folded in) are beyond float16's largest "
+                f"number, {FLOAT16_MAX:g}: convert with --fp32 or --int8"
+            )
         half = self.constant(name, node.weight.astype(np.float16))
         widened = self.writer.tensor(f"{name}/float", node.weight.shape, "float32")
         self.writer.operator(Op.DEQUANTIZE, 3, [half], [widened], schema.DequantizeOptionsT())
