@@ -69,7 +69,9 @@ def _check(args: argparse.Namespace) -> None:
     if (args.against is None) != (args.data is None):
         raise InputError("a comparison needs both --against FLOAT.tflite and --data PICTURES")
     if args.figure is not None and args.against is None:
-        raise InputError("--figure draws errors: give --against FLOAT.tflite and --data PICTURES too")
+        raise InputError(
+            "--figure draws errors: give --against FLOAT.tflite and --data PICTURES too"
+        )
     if args.figure is not None and args.figure.suffix.lower() != ".svg":
         raise InputError(f"--figure {str(args.figure)!r}: expected a name that ends in .svg")
 
@@ -78,7 +80,9 @@ def _check_pair(model: TfliteModel, other: TfliteModel) -> None:
     from edge_edet.converters.inspect.facts import is_integer_model
 
     if not is_integer_model(model):
-        raise InputError(f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float")
+        raise InputError(
+            f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float"
+        )
     if is_integer_model(other):
         raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float twin")
 

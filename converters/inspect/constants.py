@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.converters.inspect.moments import decibels
 from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.tensor_error import decibels
 from edge_edet.converters.inspect.twins import Twin
 from edge_edet.converters.inspect.wiring import Wiring
 from edge_edet.tflite_file import OperatorInfo, TensorInfo
@@ -47,7 +47,10 @@ def compare_constants(integer: Rewritable, exact: Rewritable,
         op, other = writers[twin.integer.index], written[twin.name]
         if op.name not in CONVOLUTIONS or op.name != other.name or len(op.inputs) != 3:
             continue
-        pairs = [(_values(integer, a), _values(exact, b)) for a, b in _constants(integer, op, exact, other)]
+        pairs = [
+            (_values(integer, a), _values(exact, b))
+            for a, b in _constants(integer, op, exact, other)
+        ]
         (weight, weight_exact), (bias, bias_exact) = pairs
         if weight is None or weight_exact is None or weight.shape != weight_exact.shape:
             continue

@@ -35,6 +35,7 @@ def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
     errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
     suspicion.suspect, what the file alone gave away; constants: constants.compare_constants.
     """
+    suspicions = [s for s in suspicions if not _refuted(s, errors)]
     explained = {name for s in suspicions for name in s.place.split(" and ")}
     bad = [e for e in errors if is_bad_grid(e) and not _within(e.name, explained)]
     clipped = [e for e in bad if e.below + e.above > CLIPPING]
@@ -52,6 +53,13 @@ def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
     if not any(f.severity == "fault" for f in found):
         found += [*_noise(errors, blocks), *_weakest(blocks)]
     return sorted_findings(found)
+
+
+def _refuted(suspicion: Finding, errors: Sequence[TensorError]) -> bool:
+    """Whether the float model's scores stay in the range that looked too small."""
+    return suspicion.kind == "score range" and any(
+        e.name == suspicion.place and not e.above and e.own_db > BAD_GRID_DB for e in errors
+    )
 
 
 def is_bad_grid(e: TensorError) -> bool:

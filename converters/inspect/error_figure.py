@@ -42,7 +42,9 @@ def error_svg(errors: Sequence[TensorError], blocks: Sequence[BlockError], title
     for b in blocks:
         x, y = _x(order[b.tensor], last), _y(b.own_db)
         tip = f"<title>{escape(b.tensor)}: block alone {b.own_db:.1f} dB</title>"
-        parts.append(f'<rect class="block" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{tip}</rect>')
+        parts.append(
+            f'<rect class="block" x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8">{tip}</rect>'
+        )
     return "\n".join([*parts, *_legend(), "</svg>\n"])
 
 
@@ -72,10 +74,14 @@ def _places(errors: Sequence[TensorError], last: int) -> list[str]:
         if not orders:
             continue
         low, high = _x(min(orders), last), _x(max(orders), last)
-        rows.append(f'<line class="g" x1="{low:.1f}" x2="{low:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM + 8}"/>')
+        rows.append(
+            f'<line class="g" x1="{low:.1f}" x2="{low:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM + 8}"/>'
+        )
         if high - low > 40:
             middle = (low + high) / 2
-            rows.append(f'<text x="{middle:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{part}</text>')
+            rows.append(
+                f'<text x="{middle:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{part}</text>'
+            )
     return rows
 
 

@@ -38,7 +38,7 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """"fault", "suspicion" (of the file alone, not measured) or "note"."""
+        """ "fault", "suspicion" (of the file alone, not measured) or "note"."""
         return KINDS[self.kind][0]
 
     def to_dict(self) -> dict[str, Any]:

@@ -52,7 +52,9 @@ def _finding(finding: Finding) -> Iterator[str]:
 
 def _facts(inspection: Inspection) -> Iterator[str]:
     facts = inspection.facts
-    yield _clip(f"{facts.path}  {facts.size_bytes / 1e6:.1f} MB  {facts.precision}  {facts.description}")
+    yield _clip(
+        f"{facts.path}  {facts.size_bytes / 1e6:.1f} MB  {facts.precision}  {facts.description}"
+    )
     total = sum(facts.operators.values())
     counts = ", ".join(f"{name} {count}" for name, count in facts.operators.items())
     yield from textwrap.wrap(f"{total} operators: {counts}", COLUMNS, subsequent_indent="  ")
@@ -61,7 +63,9 @@ def _facts(inspection: Inspection) -> Iterator[str]:
         yield f"float operators inside: {inner or 'none'}"
     for what, tensors in (("in ", facts.inputs), ("out", facts.outputs)):
         for t in tensors:
-            yield _clip(f"{what} {t['name']:<22} {t['dtype']:<8} {_shape(t['shape']):<16} {_grid(t)}")
+            yield _clip(
+                f"{what} {t['name']:<22} {t['dtype']:<8} {_shape(t['shape']):<16} {_grid(t)}"
+            )
     parts = ", ".join(f"{part} {size / 1e3:.0f}" for part, size in facts.weights_bytes.items())
     yield from textwrap.wrap(f"weights in kB: {parts}", COLUMNS, subsequent_indent="  ")
     if facts.manifest:
@@ -110,7 +114,7 @@ def all_tensors(model: TfliteModel) -> Iterator[str]:
     """Every tensor: two lines where the name is long."""
     for t in model.tensors:
         kind = "constant" if t.is_constant else ""
-        rest = f"{t.dtype:<8}{_shape(t.shape):<18}{_info_grid(t):<26}{kind}".rstrip()
+        rest = f"{t.dtype:<8}{_shape(t.shape):<16} {_info_grid(t):<21} {kind}".rstrip()
         if len(t.name) <= 24:
             yield f"{t.name:<24} {rest}"
         else:

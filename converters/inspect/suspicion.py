@@ -31,14 +31,15 @@ def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:
     running = [model.tensors[i] for op in model.operators for i in op.outputs]
     grids = [t for t in running if t.dtype in ("int8", "uint8", "int16")]
     found = [*_zero_scales(grids), *_islands(facts), *_swish_ranges(opened, grids)]
-    found += [*_outputs(model.output_tensors), *_provenance(facts)]
+    found += [*_outputs(model.output_tensors, _random(facts)), *_provenance(facts)]
     return sorted_findings(found)
 
 
 def refused(error: BackendError) -> Finding:
     """For a model that does not run here, so that nothing of it can be measured."""
-    return Finding("refused", "the model", f"it does not run, so that nothing was measured: {str(error)[:120]}",
-                   "mend what is named above, or else convert again with 'edge-edet convert'")  # fmt: skip
+    what = f"it does not run, so that nothing was measured: {str(error)[:120]}"
+    advice = "mend what is named above, or else convert again with 'edge-edet convert'"
+    return Finding("refused", "the model", what, advice)
 
 
 def _zero_scales(grids: list[TensorInfo]) -> Iterator[Finding]:
@@ -71,7 +72,9 @@ def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Findi
     rescaled = wiring.factors(set())
     before = [t for t in grids if wiring.reader(t.index) == "swish" and t.index not in rescaled]
     wasted = {t.name: _wasted(t) for t in before if t.scales}
-    worst = sorted((name for name in wasted if wasted[name] > WASTED_STEPS), key=lambda n: -wasted[n])
+    worst = sorted(
+        (name for name in wasted if wasted[name] > WASTED_STEPS), key=lambda n: -wasted[n]
+    )
     if before and len(worst) >= WASTEFUL_TENSORS * len(before):
         yield Finding(
             "min-max ranges", worst[0],
@@ -87,17 +90,21 @@ def _wasted(t: TensorInfo) -> float:
     return min(max((SWISH_CLOSES / t.scales[0] + t.zero_points[0] - low) / 255, 0.0), 1.0)
 
 
-def _outputs(outputs: tuple[TensorInfo, ...]) -> Iterator[Finding]:
+def _outputs(outputs: tuple[TensorInfo, ...], random: bool) -> Iterator[Finding]:
     by_name = {t.name: t for t in outputs if t.dtype == "int8" and len(t.scales) == 1}
     boxes, classes = by_name.get("box_codes"), by_name.get("class_logits")
-    if boxes and classes and (boxes.scales, boxes.zero_points) == (classes.scales, classes.zero_points):
+    if (
+        boxes
+        and classes
+        and (boxes.scales, boxes.zero_points) == (classes.scales, classes.zero_points)
+    ):
         yield Finding(
             "shared grid", "class_logits and box_codes",
             f"one scale, {classes.scales[0]:.3g}, for boxes and classes: scores come in steps of "
             f"{_score_step(classes):.2g}",
             "give each output a grid of its own: convert again with 'edge-edet convert --int8'",
         )  # fmt: skip
-    elif classes:
+    elif classes and not random:  # random weights have no scores to speak of
         yield from _score_range(classes)
 
 
@@ -124,11 +131,14 @@ def _score_step(t: TensorInfo) -> float:
     return _score(t.scales[0]) - 0.5
 
 
+def _random(facts: Facts) -> bool:
+    weights = (facts.manifest or {}).get("weights")
+    return isinstance(weights, dict) and bool(weights.get("random"))
+
+
 def _provenance(facts: Facts) -> Iterator[Finding]:
-    manifest = facts.manifest or {}
-    calibration, weights = manifest.get("calibration"), manifest.get("weights")
-    if not isinstance(calibration, dict) or not isinstance(weights, dict):
-        return
-    if calibration.get("source") == "noise" and not weights.get("random"):
+    calibration = (facts.manifest or {}).get("calibration")
+    source = calibration.get("source") if isinstance(calibration, dict) else None
+    if source == "noise" and not _random(facts):
         yield Finding("provenance", "calibration", "trained weights were calibrated on noise",
                       CALIBRATE)  # fmt: skip

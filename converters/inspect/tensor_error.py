@@ -11,7 +11,7 @@ spoilt.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.converters.inspect.moments import ACTIVATIONS, MAX_DB, Doubles, Moments, decibels
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.converters.inspect.tensor_values import exposing, passes
 from edge_edet.converters.inspect.twins import Twin, match
-from edge_edet.converters.ranges import MEAN_ERROR_WEIGHT
 from edge_edet.tflite_file import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
-MAX_DB = 120.0
 SWISH_CLOSES = -8.0  # swish(-8) is -0.003
-Doubles = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -146,7 +144,9 @@ class Sums:
         twin, t = self.twin, self.total
         n = max(self.n, 1)
         channels = np.atleast_1d(np.asarray(self.channel_error))
-        shift = float(np.square(channels).sum() * channels.size / n)  # each channel has n / C values
+        shift = float(
+            np.square(channels).sum() * channels.size / n
+        )  # each channel has n / C values
         varies = t.variance > 1e-12 * (1 + t.power)
         return TensorError(
             name=twin.name, block=twin.block, order=order, operator=twin.operator,
@@ -165,7 +165,6 @@ class Sums:
             dead=self.y_low == self.y_high and varies,
         )  # fmt: skip
 
-
     def plain_error(self) -> float:
         """Mean square of the rounding to a grid over all that was seen; a swish closes at -8."""
         low = max(self.real_low, SWISH_CLOSES) if self.twin.reader == "swish" else self.real_low
@@ -174,75 +173,6 @@ class Sums:
         factors = self.twin.factors
         gain = 1.0 if factors is None else float(np.square(factors, dtype=np.float64).mean())
         return step**2 / 12 * gain
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over pairs of an exact value x and what came of it, y; e = y - x."""
-
-    n: int = 0
-    sum_x: float = 0.0
-    sum_xx: float = 0.0
-    sum_yy: float = 0.0
-    sum_xy: float = 0.0
-    sum_e: float = 0.0
-    sum_ee: float = 0.0
-
-    def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Moments:
-        a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
-        e = b - a
-        return Moments(self.n + a.size, self.sum_x + float(a.sum()), self.sum_xx + _dot(a, a),
-                       self.sum_yy + _dot(b, b), self.sum_xy + _dot(a, b),
-                       self.sum_e + float(e.sum()), self.sum_ee + _dot(e, e))  # fmt: skip
-
-    @property
-    def power(self) -> float:
-        return float(self.sum_xx / max(self.n, 1))
-
-    @property
-    def variance(self) -> float:
-        return float(max(self.power - (self.sum_x / max(self.n, 1)) ** 2, 0.0))
-
-    @property
-    def error(self) -> float:
-        return float(self.sum_ee / max(self.n, 1))
-
-    @property
-    def mean_error(self) -> float:
-        return float(self.sum_e / max(self.n, 1))
-
-    @property
-    def cosine(self) -> float:
-        norm = math.sqrt(self.sum_xx * self.sum_yy)
-        return float(self.sum_xy / norm) if norm > 0 else float(self.sum_xx == self.sum_yy)
-
-    @property
-    def harm(self) -> float:
-        """Power of the error, its mean counted extra, as a part of the signal's."""
-        error = self.error + MEAN_ERROR_WEIGHT * self.mean_error**2
-        return float(error / self.power) if self.power > 0 else 0.0
-
-
-def _dot(a: Doubles, b: Doubles) -> float:
-    return float(np.einsum("i,i->", a, b))  # BLAS threads wait for each other on busy cores
-
-
-def decibels(signal: float, error: float) -> float:
-    """10 log10 of the ratio, within MAX_DB either way."""
-    if error <= 0:
-        return MAX_DB
-    return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))
-
-
-def _sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))))
-
-
-ACTIVATIONS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
-    "": lambda x: x,
-    "sigmoid": _sigmoid,
-    "swish": lambda x: x * _sigmoid(x),
-}
 
 
 def _sampled(values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:

@@ -26,7 +26,9 @@ class Runner:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise BackendError(f"the runtime refuses the model: {' '.join(str(error).split())}") from None
+            raise BackendError(
+                f"the runtime refuses the model: {' '.join(str(error).split())}"
+            ) from None
         self.inputs = [int(d["index"]) for d in self._interpreter.get_input_details()]
 
     def run(self, inputs: Mapping[int, Values]) -> None:

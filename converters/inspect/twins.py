@@ -55,7 +55,8 @@ class Twin:
         """Float values [..., channels] to the integers that stand for them."""
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
         divided = values if self.factors is None else values / self.factors
-        return np.clip(np.rint(divided / np.float32(scale or 1)) + zero, *self.limits).astype(np.int64)
+        q = np.rint(divided / np.float32(scale or 1)) + zero
+        return np.asarray(np.clip(q, *self.limits), np.int64)
 
     def dequantize(self, integers: npt.NDArray[np.integer]) -> Floats:
         """Integers to the float twin's units."""

@@ -42,7 +42,13 @@ def head(inspection: Inspection, count: int = 4) -> str:
     ],
 )
 def test_first_lines_name_the_culprit_and_what_to_do(
-    fault: str, place: str, words: str, advice: str, model: Callable[[str], Path], twin: Path, bench: Any
+    fault: str,
+    place: str,
+    words: str,
+    advice: str,
+    model: Callable[[str], Path],
+    twin: Path,
+    bench: Any,
 ) -> None:
     found = inspected(model(fault), twin, bench)
     text = head(found)
@@ -54,7 +60,9 @@ def test_first_lines_name_the_culprit_and_what_to_do(
 
 
 @pytest.mark.parametrize("recipe", ["equalized", "mse"])
-def test_sound_recipes_are_healthy(recipe: str, model: Callable[[str], Path], twin: Path, bench: Any) -> None:
+def test_sound_recipes_are_healthy(
+    recipe: str, model: Callable[[str], Path], twin: Path, bench: Any
+) -> None:
     found = inspected(model(recipe), twin, bench)
     assert head(found).startswith("healthy: no fault found against its float twin on 2 pictures")
     assert all(f.severity == "note" for f in found.findings)

@@ -1,0 +1,85 @@
+"""Sums over pairs of an exact and a quantized value, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.ranges import MEAN_ERROR_WEIGHT
+
+MAX_DB = 120.0
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over pairs of an exact value x and what came of it, y; e = y - x."""
+
+    n: int = 0
+    sum_x: float = 0.0
+    sum_xx: float = 0.0
+    sum_yy: float = 0.0
+    sum_xy: float = 0.0
+    sum_e: float = 0.0
+    sum_ee: float = 0.0
+
+    def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Moments:
+        a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
+        e = b - a
+        return Moments(self.n + a.size, self.sum_x + float(a.sum()), self.sum_xx + _dot(a, a),
+                       self.sum_yy + _dot(b, b), self.sum_xy + _dot(a, b),
+                       self.sum_e + float(e.sum()), self.sum_ee + _dot(e, e))  # fmt: skip
+
+    @property
+    def power(self) -> float:
+        return float(self.sum_xx / max(self.n, 1))
+
+    @property
+    def variance(self) -> float:
+        return float(max(self.power - (self.sum_x / max(self.n, 1)) ** 2, 0.0))
+
+    @property
+    def error(self) -> float:
+        return float(self.sum_ee / max(self.n, 1))
+
+    @property
+    def mean_error(self) -> float:
+        return float(self.sum_e / max(self.n, 1))
+
+    @property
+    def cosine(self) -> float:
+        norm = math.sqrt(self.sum_xx * self.sum_yy)
+        return float(self.sum_xy / norm) if norm > 0 else float(self.sum_xx == self.sum_yy)
+
+    @property
+    def harm(self) -> float:
+        """Power of the error, its mean counted extra, as a part of the signal's."""
+        error = self.error + MEAN_ERROR_WEIGHT * self.mean_error**2
+        return float(error / self.power) if self.power > 0 else 0.0
+
+
+def _dot(a: Doubles, b: Doubles) -> float:
+    return float(np.einsum("i,i->", a, b))  # BLAS threads wait for each other on busy cores
+
+
+def decibels(signal: float, error: float) -> float:
+    """10 log10 of the ratio, within MAX_DB either way."""
+    if error <= 0:
+        return MAX_DB
+    return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))
+
+
+def _sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))))
+
+
+ACTIVATIONS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
+    "": lambda x: x,
+    "sigmoid": _sigmoid,
+    "swish": lambda x: x * _sigmoid(x),
+}
