@@ -63,11 +63,15 @@ class QuantizedWeight:
 
 @dataclass
 class Quantized:
-    """activations: tensor -> grid; weights: node -> integers; biases: node -> float32 bias."""
+    """activations: tensor -> grid; weights: node -> integers; biases: node -> float32 bias.
+
+    float_nodes: what stays in float, for a budget that integers alone cannot meet.
+    """
 
     activations: dict[str, Affine]
     weights: dict[str, QuantizedWeight]
     biases: dict[str, Array] = field(default_factory=dict)
+    float_nodes: frozenset[str] = frozenset()
 
 
 def channel_axis(op: str) -> int:

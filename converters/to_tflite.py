@@ -63,14 +63,16 @@ class TfliteLowering:
         self.graph, self.precision, self.quantized = graph, precision, quantized
         self.extra_outputs, self.float_input = tuple(extra_outputs), float_input
         self.writer = TfliteWriter(f"EfficientDet {graph.variant.name} {precision}, edge-edet")
-        self.index: dict[str, int] = {}
-        self.float_weights: dict[int, int] = {}
+        self.sides: dict[bool, dict[str, int]] = {False: {}, True: {}}  # True: float islands
+        self.index = self.sides[False]
+        self.shapes = {node.name: node.shape for node in graph.nodes}
 
     def lower(self) -> TfliteWriter:
         """All operators and the interface with box codes and class logits."""
         inputs = self.body()
         names = (*self.graph.outputs.values(), *self.extra_outputs)
-        outputs = {name: self.index[name] for name in names}
+        found = self.sides[True] | self.sides[False]
+        outputs = {name: found[name] for name in names}
         self.writer.interface(inputs, outputs)
         return self.writer
 
@@ -78,14 +80,45 @@ class TfliteLowering:
         """All operators but no interface; returns the inputs."""
         image = self.input_tensor()
         for node in self.graph.nodes:
+            self.choose_side(node)
             getattr(self, f"op_{node.op}")(node)
         return {self.graph.input_name: image}
+
+    # --- float islands in an integer graph ----------------------------------------------------
+
+    def choose_side(self, node: Node) -> None:
+        """Integer or float for this node; its inputs cross over where they come from the other."""
+        if self.quantized is None or not self.quantized.float_nodes:
+            return
+        floating = node.name in self.quantized.float_nodes
+        self.precision, self.index = "fp32" if floating else "int8", self.sides[floating]
+        for name in node.inputs:
+            if name not in self.index:
+                self.cross(name, self.sides[not floating][name], floating)
+
+    def cross(self, name: str, source: int, to_float: bool) -> None:
+        """A QUANTIZE or DEQUANTIZE between the two sides of a tensor."""
+        if name == self.graph.input_name:
+            self.index[name] = source
+            return
+        shape = self.shapes[name]
+        if to_float:
+            output = self.writer.tensor(f"{name}/float", shape, "float32")
+            code, version, options = Op.DEQUANTIZE, 2, schema.DequantizeOptionsT()
+        else:
+            grid = self.affine(name)
+            affine = Quantization((grid.scale,), (grid.zero_point,))
+            output = self.writer.tensor(f"{name}/int8", shape, "int8", affine)
+            code, version, options = Op.QUANTIZE, 1, schema.QuantizeOptionsT()
+        self.writer.operator(code, version, [source], [output], options)
+        self.index[name] = output
 
     # --- tensors ----------------------------------------------------------------------------
 
     @property
     def integer(self) -> bool:
-        return self.quantized is not None
+        """Whether the operator at hand is an integer one."""
+        return self.precision == "int8"
 
     def affine(self, name: str) -> Affine:
         assert self.quantized is not None
@@ -162,7 +195,8 @@ class TfliteLowering:
         assert node.weight is not None
         assert node.bias is not None
         name = f"{node.name}/weight"
-        if self.quantized is not None:
+        if self.integer:
+            assert self.quantized is not None
             return self.integer_weights(node, self.quantized)
         bias = self.constant(f"{node.name}/bias", node.bias)
         if self.precision == "fp32":
