@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.calibration_record import CalibrationRecord, as_stored
 from edge_edet.converters.graph import Array, Graph
+from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.ranges import calibrated_tensors
 from edge_edet.converters.statistics import Statistics
 from edge_edet.converters.to_tflite import write_tflite
@@ -22,6 +23,7 @@ from edge_edet.errors import InputError
 from edge_edet.image import read_image
 from edge_edet.preprocess import letterbox
 from edge_edet.progress import Progress
+from edge_edet.variants import Variant
 
 T = TypeVar("T")
 Pixels = npt.NDArray[np.uint8]
@@ -45,6 +47,11 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
     return [found[i] for i in sorted(chosen)]
 
 
+def picture_input(path: Path, variant: Variant) -> Pixels:
+    """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
+    return letterbox(read_image(path), variant.image_size, variant.pad_rgb)[0]
+
+
 def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path],
               threads: int) -> CalibrationRecord:  # fmt: skip
     """Statistics of every calibrated tensor over the pictures. Raises ImageError for a bad one."""
@@ -52,7 +59,7 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path],
     digests = dict.fromkeys(pictures, "")
 
     def load(path: Path) -> Pixels:
-        pixels, _ = letterbox(read_image(path), v.image_size, v.pad_rgb)
+        pixels = picture_input(path, v)
         digests[path] = hashlib.sha256(pixels.tobytes()).hexdigest()
         return pixels
 
@@ -93,7 +100,7 @@ def collect(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
     what = f"calibrating {graph.variant.name}"
     with Progress(what, len(passes) * len(inputs), "pictures") as progress:
         for tensors in passes:
-            run = _Pass(graph, tensors, threads)
+            run = Pass(graph, tensors, threads)
             for item in inputs:
                 for name, values in run(load(item)):
                     statistics[name].add(values)
@@ -115,15 +122,20 @@ def _passes(names: list[str], shapes: dict[str, tuple[int, ...]]) -> list[list[s
     return groups
 
 
-class _Pass:
-    """One interpreter that exposes some of the tensors and ends with the last of them."""
+class Pass:
+    """One interpreter that exposes some of the tensors and ends with the last of them.
 
-    def __init__(self, graph: Graph, names: list[str], threads: int):
+    Called with a picture it yields each tensor by name: float32, or int8 where `quantized` is given.
+    """
+
+    def __init__(self, graph: Graph, names: list[str], threads: int,
+                 quantized: Quantized | None = None):  # fmt: skip
         from ai_edge_litert.interpreter import Interpreter
 
         last = max(i for i, node in enumerate(graph.nodes) if node.name in names)
         part = Graph(graph.variant, graph.input_name, graph.nodes[: last + 1], {})
-        model = write_tflite(part, "fp32", extra_outputs=names)
+        precision = "fp32" if quantized is None else "int8"
+        model = write_tflite(part, precision, quantized, extra_outputs=names)
         self.interpreter = Interpreter(model_content=model, num_threads=threads)
         self.interpreter.allocate_tensors()
         self.image = self.interpreter.get_input_details()[0]["index"]

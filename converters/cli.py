@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "Library (default: none)")  # fmt: skip
     parser.add_argument("--recipe", choices=tuple(RECIPES), default=DEFAULT_RECIPE,
                         help=f"how INT8 ranges are chosen (default: {DEFAULT_RECIPE})")  # fmt: skip
+    parser.add_argument("--max-drop", type=points, metavar="POINTS",
+                        help="with --int8: the fastest model that loses at most so many AP points "
+                        "(0.5 is 0.005 AP) on --data")  # fmt: skip
+    parser.add_argument("--data", type=Path, metavar="DIR|JSON",
+                        help="for --max-drop: labelled pictures (COCO, VOC, YOLO), or a folder of "
+                        "pictures, where agreement with the float model counts")  # fmt: skip
+    parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
@@ -55,6 +62,13 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
                         help="side of the input, a multiple of 32 (default: the variant's)")  # fmt: skip
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
                         help="for calibration (default: all cores, at most 8)")  # fmt: skip
+
+
+def points(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
+    return value
 
 
 def positive(text: str) -> int:
@@ -76,6 +90,10 @@ def run(args: argparse.Namespace) -> int:
     if not precisions:
         flags = ", ".join(f"--{name}" for name in PRECISION_FLAGS)
         raise InputError(f"say which precision to write: {flags}")
+    if (args.max_drop is None) != (args.data is None):
+        raise InputError("--max-drop and --data belong together: give both or neither")
+    if args.max_drop is not None and "int8" not in precisions:
+        raise InputError("--max-drop is about --int8: give it too")
     request = Request(
         variants=tuple(dict.fromkeys(args.variants)),
         precisions=precisions,
@@ -90,6 +108,9 @@ def run(args: argparse.Namespace) -> int:
         image_size=args.image_size,
         threads=args.threads,
         recipe=args.recipe,
+        max_drop=args.max_drop,
+        data=args.data,
+        split=args.split,
         command=("edge-edet", *sys.argv[1:]),
     )
     for step in convert(request):

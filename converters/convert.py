@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shlex
+import dataclasses
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from edge_edet import __version__
-from edge_edet.converters.calibration_record import CalibrationRecord
 from edge_edet.converters.graph import Graph
-from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
-from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS, build_network
+from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
+from edge_edet.converters.network import build_network
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipes import DEFAULT_RECIPE, get_recipe, quantize
-from edge_edet.converters.sources import Source, find_calibration, find_weights, read_labels
-from edge_edet.converters.tflite_metadata import append_files, standard_metadata
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.search.budget import Found, Task, search
+from edge_edet.converters.sources import find_calibration, find_weights, read_labels
 from edge_edet.errors import InputError
-from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
 from edge_edet.tflite_file import read_tflite
 from edge_edet.variants import get_variant
-
-TOOLS = ("ai-edge-litert", "flatbuffers", "numpy")
 
 
 @dataclass(frozen=True)
@@ -47,6 +39,9 @@ class Request:
     image_size: int | None = None
     threads: int = 2
     recipe: str = DEFAULT_RECIPE
+    max_drop: float | None = None  # AP points, 100 = 1.0
+    data: Path | None = None
+    split: str | None = None
     command: Sequence[str] = ()
 
 
@@ -66,7 +61,7 @@ class Written:
         return {**vars(self), "path": str(self.path)}
 
 
-def convert(request: Request) -> Iterator[Written | str]:
+def convert(request: Request) -> Generator[Written | str, None, None]:
     """Writes each variant in each precision, one after the other; yields notes and what it wrote."""
     for name in request.variants:
         get_variant(name)  # a misspelt last one must not cost the first ones' time
@@ -82,14 +77,22 @@ def convert(request: Request) -> Iterator[Written | str]:
             labels = read_labels(request.labels, source.variant.num_classes)
         graph = build_network(source.variant, source.weights)
         for precision in request.precisions:
-            record = None
+            path = request.output / _file_name(request, name, precision)
+            described = ModelFile(source, labels, precision, request.nms, tuple(request.command))
             if precision == "int8":
                 record = find_calibration(
                     source, graph, request.calibration, request.calibration_images, request.seed,
                     request.threads,
                 )  # fmt: skip
-            data = _model_bytes(request, source, graph, precision, labels, record)
-            path = request.output / _file_name(request, name, precision)
+                described = dataclasses.replace(described, calibration=record)
+                if request.max_drop is None:
+                    recipe = get_recipe(request.recipe)
+                    built, quantized = quantize(graph, record.statistics, recipe)
+                    data = described.to_bytes(built, quantized, recipe.to_dict())
+                else:
+                    data = yield from _within_budget(request, described, graph, path)
+            else:
+                data = described.to_bytes(graph, None, None)
             write_checked(path, data)
             model = read_tflite(path)
             seconds = time.monotonic() - started
@@ -98,74 +101,65 @@ def convert(request: Request) -> Iterator[Written | str]:
             started = time.monotonic()
 
 
-def _model_bytes(request: Request, source: Source, graph: Graph, precision: str,
-                 labels: tuple[str | None, ...], record: CalibrationRecord | None) -> bytes:  # fmt: skip
-    quantized: Quantized | None = None
-    recipe = get_recipe(request.recipe)
-    if record is not None:
-        graph, quantized = quantize(graph, record.statistics, recipe)
-    suppression = Suppression()
-    in_graph = request.nms == "in-graph"
-    manifest = Manifest(
-        generator=f"edge-edet {__version__}",
-        precision=precision,
-        variant=source.variant,
-        outputs=OUTPUTS if in_graph else {"boxes": BOX_CODES, "classes": CLASS_LOGITS},
-        labels=labels,
-        nms=request.nms,
-        score_threshold=suppression.score_threshold if in_graph else None,
-        iou_threshold=suppression.iou_threshold if in_graph else None,
-        max_detections=suppression.max_detections if in_graph else None,
-        provenance={
-            "weights": source.provenance | {"tensors_sha256": source.digest},
-            "calibration": record and {
-                "digest": record.digest, "images": record.pictures, "source": record.source,
-            },
-            "recipe": recipe.to_dict() if record else None,
-            "tools": _tool_versions(),
-            "command": shlex.join(request.command),
-        },
-    )  # fmt: skip
-    standard, files = standard_metadata(manifest)
-    metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}
-    if in_graph:
-        data = write_tflite_with_nms(
-            graph, precision, quantized, score_threshold=suppression.score_threshold,
-            iou_threshold=suppression.iou_threshold, max_detections=suppression.max_detections,
-            metadata=metadata,
-        )  # fmt: skip
-    else:
-        data = write_tflite(graph, precision, quantized, metadata)
-    return append_files(data, files)
+def _within_budget(request: Request, described: ModelFile, graph: Graph,
+                   path: Path) -> Generator[Written | str, None, bytes]:  # fmt: skip
+    """Searches, tells what it tries, writes the table of all candidates beside the model."""
+    if described.source.random:
+        raise InputError("--max-drop needs trained weights: random ones have no accuracy to lose")
+    if request.data is None:
+        raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
+    assert request.max_drop is not None
+    assert described.calibration is not None
+    # Candidates are scored without in-graph suppression, whose threshold would cut the AP.
+    plain = dataclasses.replace(described, nms="none", command=())
+
+    def write(graph: Graph, quantized: Quantized | None) -> bytes:
+        precision = "fp32" if quantized is None else "int8"
+        return dataclasses.replace(plain, precision=precision).to_bytes(graph, quantized, None)
+
+    steps = search(Task(
+        graph=graph,
+        statistics=described.calibration.statistics,
+        write=write,
+        data=request.data,
+        split=request.split,
+        max_drop=request.max_drop,
+        threads=request.threads,
+        log=path.with_suffix(".search.jsonl"),
+        identity={"weights": described.source.digest, "calibration": described.calibration.digest},
+    ))  # fmt: skip
+    found: Found | None = None
+    for step in steps:
+        if isinstance(step, Found):
+            found = step
+        else:
+            yield step
+    assert found is not None
+    yield (
+        f"chosen: {found.chosen.name}, drop {found.chosen.drop:.2f} of {request.max_drop:g} points, "
+        f"{found.float_ms / found.chosen.ms:.2f}x faster than float"
+    )
+    budget = {
+        "max_drop": request.max_drop,
+        "measured_drop": found.chosen.drop,
+        "against": "labels" if found.labelled else "the float model's detections",
+        "float_ap": found.float_ap,
+        "ap": found.chosen.ap,
+    }
+    data = described.to_bytes(found.graph, found.quantized, found.chosen.candidate | budget)
+    rows = [vars(row) for row in sorted(found.rows, key=lambda row: row.ms)]
+    document = {
+        **budget,
+        "float_ms": found.float_ms,
+        "chosen": found.chosen.name,
+        "candidates": rows,
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    write_atomically(path.with_suffix(".pareto.json"), text.encode())
+    return data
 
 
 def _file_name(request: Request, variant: str, precision: str) -> str:
     size = f"-{request.image_size}" if request.image_size else ""
     nms = "-nms" if request.nms == "in-graph" else ""
     return f"{variant}{size}-{precision}{nms}.tflite"
-
-
-def _tool_versions() -> dict[str, str]:
-    found = {}
-    for name in TOOLS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def write_checked(path: Path, data: bytes) -> None:
-    """Writes beside, reads back, then renames: a kill or a full disk leaves the old file or none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"cannot write into {str(path.parent)!r}: it is a file") from None
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        read_manifest(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say which file it was
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)

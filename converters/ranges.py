@@ -2,9 +2,10 @@
 
 The error that counts is the one behind the activation function that reads the tensor: before a
 swish everything below about -6 becomes 0 anyway, so a grid that spends its steps down to -200
-detects nothing. `method` is "minmax" (the plain range, for comparison) or "mse" (the grid with the
-smallest squared error after the activation, its mean counted extra: later layers add up over
-thousands of positions, where what has no sign averages out and what has one does not).
+detects nothing. `method` is "mse" (the grid with the smallest squared error after the activation, its
+mean counted extra: later layers add up over thousands of positions, where what has no sign averages
+out and what has one does not), or what other tools do: "octav" (arXiv 2206.06501), "percentile",
+"minmax".
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from edge_edet.errors import InputError
 
 Values = npt.NDArray[np.float64]
 Function = Callable[[Values], Values]
-METHODS = ("mse", "minmax")
+METHODS = ("mse", "octav", "percentile", "minmax")
+PERCENTILE = 0.9999  # of the values on each side stay inside
 CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean"})
 LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
 MEAN_ERROR_WEIGHT = 30.0
@@ -106,8 +108,31 @@ def _grid(stats: Statistics, reader: str, method: str, floor: float | None = Non
     values, weights = np.clip(CENTERS[used], stats.low, stats.high), stats.counts[used]
     if floor is not None:
         values = np.maximum(values, floor)
+    if method == "percentile":
+        return _percentile(values, weights)
+    if method == "octav":
+        clip = _octav(np.abs(values), weights / weights.sum())
+        return Affine.from_range(max(low, -clip), min(high, clip))
     exact, integer = _THROUGH.get(reader, _THROUGH[""])
     return _search(values, weights / weights.sum(), exact, integer, low, high)
+
+
+def _percentile(values: Values, weights: npt.NDArray[np.int64]) -> Affine:
+    order = np.argsort(values)
+    share = np.cumsum(weights[order]) / weights.sum()
+    first = int(np.searchsorted(share, 1 - PERCENTILE))
+    last = min(int(np.searchsorted(share, PERCENTILE)), len(share) - 1)
+    return Affine.from_range(float(values[order[first]]), float(values[order[last]]))
+
+
+def _octav(magnitudes: Values, weights: Values) -> float:
+    """Where clipping and rounding cost the same: the paper's fixed-point iteration, for 8 bits."""
+    clip = float(weights @ magnitudes)
+    for _ in range(30):
+        outside = magnitudes > clip
+        rounding = 4.0**-8 / 3 * weights[~outside].sum()
+        clip = float(weights[outside] @ magnitudes[outside] / (rounding + weights[outside].sum()))
+    return clip
 
 
 def _search(values: Values, weights: Values, exact: Function, integer: Function,

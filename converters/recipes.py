@@ -28,6 +28,7 @@ class Recipe:
     equalize_step: float | None = None
     equalize_lower: float = 0.3
     equalize_scope: str = ""
+    bias_correction: bool = False  # needs pictures, so only in a search
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -6,12 +6,16 @@ import argparse
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_edet.converters.cli import positive
 from edge_edet.errors import InputError
 from edge_edet.tflite_file import TfliteModel, read_tflite
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from edge_edet.converters.inspect.inspection import Inspection
+
+__all__ = ["add_arguments", "check_pair", "run"]
 
 STATUS_FAULT = 1
 
@@ -35,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
-    from edge_edet.converters.inspect.pictures import check_same_input, inputs_of, pick
+    from edge_edet.converters.inspect.pictures import inputs_of, pick
     from edge_edet.converters.inspect.report import all_tensors, lines
 
     _check(args)
@@ -44,13 +48,12 @@ def run(args: argparse.Namespace) -> int:
     if args.against is None:
         inspection = inspect_file(args.model)
     else:
-        _check_pair(model, read_tflite(args.against))
-        check_same_input(model, read_tflite(args.against))
+        check_pair(model, read_tflite(args.against))
         pictures = pick(args.data, args.pictures)
         inputs = inputs_of(model, pictures)
         inspection = inspect_against(args.model, args.against, inputs, args.threads)
     if args.figure is not None:
-        _write_figure(args.figure, args.model.name, inspection.tensors, inspection.blocks)
+        _write_figure(args.figure, args.model.name, inspection)
     if args.json:
         document = inspection.to_dict() | {"pictures": [str(p) for p in pictures]}
         if args.tensors:
@@ -76,8 +79,10 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"--figure {str(args.figure)!r}: expected a name that ends in .svg")
 
 
-def _check_pair(model: TfliteModel, other: TfliteModel) -> None:
+def check_pair(model: TfliteModel, other: TfliteModel) -> None:
+    """Raises InputError where they cannot be an INT8 model and its float twin."""
     from edge_edet.converters.inspect.facts import is_integer_model
+    from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
 
     if not is_integer_model(model):
         raise InputError(
@@ -85,14 +90,13 @@ def _check_pair(model: TfliteModel, other: TfliteModel) -> None:
         )
     if is_integer_model(other):
         raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float twin")
+    check_same_input(model, other)
+    check_same_weights(model, other)
 
 
-def _write_figure(path: Path, name: str, tensors: list, blocks: list) -> None:  # type: ignore[type-arg]
+def _write_figure(path: Path, name: str, inspection: Inspection) -> None:
+    from edge_edet.converters.inspect.certificate import write_text
     from edge_edet.converters.inspect.error_figure import error_svg
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(error_svg(tensors, blocks, f"{name} against float"), "utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    figure = error_svg(inspection.tensors, inspection.blocks, f"{name} against float")
+    write_text(path, figure)

@@ -22,7 +22,8 @@ KINDS: dict[str, tuple[str, int]] = {
     "noise": ("fault", 11),
     "score range": ("suspicion", 12),
     "provenance": ("suspicion", 13),
-    "weak block": ("note", 14),
+    "score shift": ("note", 14),
+    "weak block": ("note", 15),
 }
 
 

@@ -34,6 +34,11 @@ class Inspection:
     def healthy(self) -> bool:
         return is_healthy(self.findings)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the runtime does not run it."""
+        return any(finding.kind == "refused" for finding in self.findings)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "healthy": self.healthy,

@@ -16,9 +16,13 @@ from edge_edet.tflite_file import TfliteModel
 
 def pick(given: Sequence[str], count: int) -> list[Path]:
     """At most `count` of the pictures, spread evenly. Raises InputError where there are none."""
-    found = find_pictures(given)
+    return spread(find_pictures(given), count)
+
+
+def spread(found: Sequence[Path], count: int) -> list[Path]:
+    """`count` of them at even distances, all where there are fewer."""
     if len(found) <= count:
-        return found
+        return list(found)
     return [found[i * len(found) // count] for i in range(count)]
 
 
@@ -51,4 +55,18 @@ def check_same_input(model: TfliteModel, other: TfliteModel) -> None:
         raise InputError(
             f"{str(other.path)!r} takes {right} and {str(model.path)!r} takes {left}: it is the float "
             "twin of another network"
+        )
+
+
+def check_same_weights(model: TfliteModel, other: TfliteModel) -> None:
+    """Raises InputError where both manifests tell their weights' digest and it is not the same."""
+    digests = []
+    for each in (model, other):
+        manifest = manifest_of(each)
+        weights = manifest.provenance.get("weights") if manifest else None
+        digests.append(weights.get("tensors_sha256") if isinstance(weights, dict) else None)
+    if all(digests) and digests[0] != digests[1]:
+        raise InputError(
+            f"{str(other.path)!r} and {str(model.path)!r} were converted from different weights: "
+            "convert both from the same ones"
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_edet.converters import tflite_writer
-from edge_edet.converters.convert import write_checked
+from edge_edet.converters.model_file import write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.recipes import RECIPES, quantize
 from edge_edet.converters.tflite_writer import TfliteWriter, schema

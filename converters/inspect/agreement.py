@@ -1,0 +1,129 @@
+"""How far the detections of an INT8 model agree with those of its float twin, box by box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.inspect.findings import Finding
+from edge_edet.detections import Detections
+from edge_edet.detector import load
+from edge_edet.errors import InputError
+from edge_edet.progress import track
+
+SAME_IOU, MOVED_IOU = 0.9, 0.5
+SCORE_THRESHOLD = 0.3
+NOTED_SHIFT = 0.02
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass
+class Agreement:
+    """Counts of boxes over all pictures, at one score threshold and within each class.
+
+    same: a box of each at IoU 0.9 or more; moved: at 0.5 to 0.9; lost: only the float model has it;
+    invented: only INT8 has it. score_differences (INT8 - float) and ious are of same and moved.
+    near: of lost and invented, those whose score is within 0.05 of the threshold.
+    """
+
+    score_threshold: float = SCORE_THRESHOLD
+    pictures: int = 0
+    same: int = 0
+    moved: int = 0
+    lost: int = 0
+    invented: int = 0
+    near: int = 0
+    score_differences: list[float] = field(default_factory=list)
+    ious: list[float] = field(default_factory=list)
+
+    def add(self, exact: Detections, integer: Detections) -> None:
+        """Takes in one picture."""
+        pairs = matched(exact, integer)
+        self.pictures += 1
+        for i, j, iou in pairs:
+            self.same += iou >= SAME_IOU
+            self.moved += iou < SAME_IOU
+            self.ious.append(iou)
+            self.score_differences.append(float(integer.scores[j]) - float(exact.scores[i]))
+        unmatched = [*np.delete(exact.scores, [i for i, _, _ in pairs]),
+                     *np.delete(integer.scores, [j for _, j, _ in pairs])]  # fmt: skip
+        self.lost += len(exact) - len(pairs)
+        self.invented += len(integer) - len(pairs)
+        self.near += sum(float(score) < self.score_threshold + 0.05 for score in unmatched)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts, and what the samples come to."""
+        scores, ious = np.asarray(self.score_differences), np.asarray(self.ious)
+        plain = asdict(self)
+        del plain["score_differences"], plain["ious"]
+        found = self.same + self.moved + self.lost
+        return plain | {
+            "same_share": self.same / found if found else None,
+            "score_difference": _summary(scores),
+            "score_difference_abs_p95": float(np.quantile(np.abs(scores), 0.95)) if len(scores) else None,
+            "iou_mean": float(ious.mean()) if len(ious) else None,
+        }  # fmt: skip
+
+
+def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
+              threads: int | None = None) -> Agreement:  # fmt: skip
+    """Both models on the pictures. Raises ImageError for one that cannot be read."""
+    total = Agreement()
+    options: dict[str, Any] = {"threads": threads, "score_threshold": SCORE_THRESHOLD}
+    with load(float_path, **options) as exact, load(int8_path, **options) as integer:
+        if exact.labels != integer.labels:
+            raise InputError(f"{str(float_path)!r} and {str(int8_path)!r} have different labels")
+        for picture in track(pictures, "detecting with both", unit="pictures"):
+            total.add(exact.detect(picture), integer.detect(picture))
+    return total
+
+
+def score_shift(found: Agreement) -> list[Finding]:
+    """A note where INT8 scores lie to one side: AP does not see it, a fixed threshold does."""
+    shift = float(np.mean(found.score_differences)) if found.score_differences else 0.0
+    if abs(shift) < NOTED_SHIFT:
+        return []
+    text = (
+        f"on the same boxes INT8 scores are {abs(shift):.3f} {'lower' if shift < 0 else 'higher'} on "
+        f"average: at a threshold of {found.score_threshold:g}, {found.lost} boxes are lost and "
+        f"{found.invented} invented"
+    )
+    advice = "set the score threshold of the INT8 model by its own scores, not by the float model's"
+    return [Finding("score shift", "class_logits", text, advice)]
+
+
+def matched(exact: Detections, integer: Detections) -> list[tuple[int, int, float]]:
+    """(float box, INT8 box, IoU) of one class and at least MOVED_IOU, the largest IoU first."""
+    iou = _iou(exact.boxes.astype(np.float64), integer.boxes.astype(np.float64))
+    iou[exact.classes[:, None] != integer.classes[None]] = 0.0
+    pairs: list[tuple[int, int, float]] = []
+    for flat in np.argsort(-iou, axis=None, kind="stable"):
+        i, j = divmod(int(flat), iou.shape[1])
+        if iou[i, j] < MOVED_IOU:
+            break
+        if all(i != a and j != b for a, b, _ in pairs):
+            pairs.append((i, j, float(iou[i, j])))
+    return pairs
+
+
+def _iou(a: Doubles, b: Doubles) -> Doubles:
+    """[n, m] of boxes [n, 4] and [m, 4], xmin ymin xmax ymax; 0 where there is no union."""
+    low, high = (
+        np.maximum(a[:, None, :2], b[None, :, :2]),
+        np.minimum(a[:, None, 2:], b[None, :, 2:]),
+    )
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    areas = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
+    union = np.add.outer(*areas) - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+
+
+def _summary(values: Doubles) -> dict[str, float] | None:
+    if not len(values):
+        return None
+    return {"mean": float(values.mean()), "least": float(values.min()), "most": float(values.max())}

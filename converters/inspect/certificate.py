@@ -1,0 +1,140 @@
+"""The parity certificate: all that is known of an INT8 model against its float twin, in one record.
+
+report.json, format version 1, and beside it one page of HTML that needs nothing else. No date and no
+machine path but what the command has: the same files and pictures give the same certificate.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge_edet import __version__
+from edge_edet.converters.inspect.agreement import (
+    MOVED_IOU,
+    SAME_IOU,
+    Agreement,
+    agreement,
+    score_shift,
+)
+from edge_edet.converters.inspect.certificate_page import page
+from edge_edet.converters.inspect.error_figure import error_svg
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against
+from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
+from edge_edet.errors import InputError
+from edge_edet.manifest import manifest_of
+from edge_edet.tflite_file import TfliteModel, read_tflite
+
+FORMAT_VERSION = 1
+TOOLS = ("ai-edge-litert", "numpy", "pillow")
+WORST_TENSORS = 40
+
+
+def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path],
+                      dataset_result: Mapping[str, Any] | None = None, *,
+                      output: Path = Path("build/certificate"), compared: Sequence[Path] = (),
+                      command: str = "", threads: int = 2) -> dict[str, Any]:  # fmt: skip
+    """Measures, writes report.json and index.html into `output`, and returns the record.
+
+    pictures: for the detections; compared: those of them on which tensors are compared, by default
+    the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
+    dicts, as `edge-edet eval --json` prints. Raises InputError where the files are not twins.
+    """
+    integer, exact = read_tflite(int8_path), read_tflite(float_path)
+    check_same_input(integer, exact)
+    check_same_weights(integer, exact)
+    inner = list(compared or pictures[:8])
+    if not inner:
+        raise InputError("a certificate needs pictures: none were given")
+    inspection = inspect_against(int8_path, float_path, inputs_of(integer, inner), threads)
+    found = None if inspection.refused else agreement(int8_path, float_path, pictures, threads)
+    record = _record(integer, exact, inspection, found, pictures, inner)
+    record["accuracy"] = dict(dataset_result) if dataset_result else None
+    record["command"] = command
+    figure = error_svg(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"cannot write into {str(output)!r}: it is a file") from None
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(output / "report.json", text + "\n")
+    write_text(output / "index.html", page(record, figure))
+    return record
+
+
+def _record(integer: TfliteModel, exact: TfliteModel, inspection: Inspection,
+            found: Agreement | None, pictures: Sequence[Path],
+            inner: Sequence[Path]) -> dict[str, Any]:  # fmt: skip
+    outputs = {t.name for t in integer.output_tensors}
+    manifest = manifest_of(integer)
+    findings = [*inspection.findings, *(score_shift(found) if found else [])]
+    return {
+        "format_version": FORMAT_VERSION,
+        "generator": f"edge-edet {__version__}",
+        "tools": _versions(),
+        "healthy": inspection.healthy,
+        "findings": [f.to_dict() for f in findings],
+        "int8": _file(integer),
+        "float": _file(exact),
+        "provenance": dict(manifest.provenance) if manifest else None,
+        "variant": manifest.variant.name if manifest else None,
+        "image_size": manifest.variant.image_size if manifest else None,
+        "operators": inspection.facts.operators,
+        "float_operators_inside": inspection.facts.islands,
+        "protocol": {
+            "tensors": {"pictures": len(inner), "sha256": pictures_digest(inner)},
+            "detections": {
+                "pictures": len(pictures), "sha256": pictures_digest(pictures),
+                "score_threshold": Agreement.score_threshold, "same_iou": SAME_IOU,
+                "moved_iou": MOVED_IOU, "suppression": "hard, IoU 0.5, per class",
+            },
+        },
+        "outputs": [e.to_dict() for e in inspection.tensors if e.name in outputs],
+        "blocks": [b.to_dict() for b in inspection.blocks],
+        "worst_tensors": [e.to_dict() for e in inspection.tensors[:WORST_TENSORS]],
+        "weights_error": [c.to_dict() for c in inspection.constants],
+        "agreement": found.to_dict() if found else None,
+    }  # fmt: skip
+
+
+def _file(model: TfliteModel) -> dict[str, Any]:
+    manifest = manifest_of(model)
+    return {
+        "file": model.path.name,
+        "sha256": hashlib.sha256(model.path.read_bytes()).hexdigest(),
+        "size_bytes": model.size_bytes,
+        "precision": manifest.precision if manifest else None,
+    }
+
+
+def pictures_digest(pictures: Sequence[Path]) -> str:
+    """sha256 over the files' names and bytes, in order."""
+    total = hashlib.sha256()
+    for path in pictures:
+        total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Through a temporary name: a kill leaves the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""The certificate as one page of HTML: no script, no request, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+STYLE = """
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;
+padding:0 1rem}
+h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #8884;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;overflow-wrap:anywhere}
+.good{color:#1a7f37}.bad{color:#c0392b}svg{width:100%;height:auto}
+@media (prefers-color-scheme:dark){.good{color:#5fd07a}.bad{color:#ff8370}}
+"""
+SHOWN = 12
+Row = Sequence[object]
+
+
+def page(record: Mapping[str, Any], figure: str) -> str:
+    """figure: an SVG, put in as it is."""
+    name = record["int8"]["file"]
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width">',
+        f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
+        f"<h1>Parity of {escape(name)} with its float twin</h1>",
+        *_verdict(record), *_accuracy(record["accuracy"]), *_agreement(record["agreement"]),
+        *_outputs(record["outputs"]), "<h2>Error along the network</h2>", figure,
+        *_blocks(record["blocks"]), *_origin(record),
+        "</html>\n",
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _verdict(record: Mapping[str, Any]) -> Iterable[str]:
+    if record["healthy"]:
+        yield '<p class="good"><strong>Healthy: no fault found.</strong></p>'
+    for f in record["findings"]:
+        mark = "" if f["severity"] == "note" else ' class="bad"'
+        yield (f"<p><strong{mark}>{escape(f['severity'])}: {escape(f['place'])}</strong>: "
+               f"{escape(f['text'])}<br>{escape(f['advice'])}</p>")  # fmt: skip
+
+
+def _accuracy(accuracy: Mapping[str, Any] | None) -> Iterable[str]:
+    yield "<h2>Accuracy</h2>"
+    if accuracy is None:
+        yield "<p>Not measured: the pictures have no labels, or none were asked for.</p>"
+        return
+    rows: list[Row] = []
+    for result in accuracy["results"]:
+        numbers, intervals = result["numbers"], result["intervals"]
+        rows.append([result["precision"], *(_with_interval(numbers[k], intervals.get(k))
+                                            for k in ("ap", "ap50", "ap75"))])  # fmt: skip
+    for difference in accuracy["differences"]:
+        numbers, intervals = difference["numbers"], difference["intervals"]
+        rows.append(["difference", *(_with_interval(numbers.get(k), intervals.get(k), "+")
+                                     for k in ("ap", "ap50", "ap75"))])  # fmt: skip
+    yield from _table(["model", "AP", "AP50", "AP75"], rows)
+    first = accuracy["results"][0]
+    yield (f"<p>{first['pictures']} pictures, {first['objects']} objects; 95 % intervals over the "
+           "pictures, of the difference paired.</p>")  # fmt: skip
+
+
+def _with_interval(value: float | None, interval: Sequence[float] | None, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    text = f"{value:{sign}.4f}"
+    return (
+        text if interval is None else f"{text} ({interval[0]:{sign}.4f} to {interval[1]:{sign}.4f})"
+    )
+
+
+def _agreement(a: Mapping[str, Any] | None) -> Iterable[str]:
+    yield "<h2>Detections, box by box</h2>"
+    if a is None:
+        yield "<p>Not measured: the model does not run.</p>"
+        return
+    rows: list[Row] = [
+        ["the same (IoU 0.9 or more)", a["same"]], ["moved (IoU 0.5 to 0.9)", a["moved"]],
+        ["lost: only in float", a["lost"]], ["invented: only in INT8", a["invented"]],
+        ["of these within 0.05 of the threshold", a["near"]],
+    ]  # fmt: skip
+    if a["score_difference"]:
+        s = a["score_difference"]
+        rows += [
+            ["score, INT8 minus float, mean", f"{s['mean']:+.4f}"],
+            ["95 % of the scores differ by less than", f"{a['score_difference_abs_p95']:.4f}"],
+            ["mean IoU", f"{a['iou_mean']:.4f}"],
+        ]
+    yield from _table(["boxes", "count"], rows)
+    yield f"<p>{a['pictures']} pictures, scores above {a['score_threshold']:g}, within each class.</p>"
+
+
+def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    yield "<h2>Outputs</h2>"
+    rows = [[e["name"] + (" (as scores)" if e["reader"] == "sigmoid" else ""), f"{e['behind_db']:.1f}",
+             f"{e['cosine']:.5f}", f"{e['mean_error']:+.2g}"] for e in outputs]  # fmt: skip
+    yield from _table(["output", "signal over error, dB", "cosine", "mean error"], rows)
+
+
+def _blocks(blocks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    yield "<h2>Blocks that add most by themselves</h2>"
+    weakest = sorted(blocks, key=lambda b: float(b["own_db"]))[:SHOWN]
+    yield from _table(["block's output", "dB, fed exact values"],
+                      [[b["tensor"], f"{b['own_db']:.1f}"] for b in weakest])  # fmt: skip
+
+
+def _origin(record: Mapping[str, Any]) -> Iterable[str]:
+    yield "<h2>Origin</h2>"
+    provenance = record["provenance"] or {}
+    rows: list[Row] = [[f"{kind} model", f"{record[kind]['file']}, sha256 {record[kind]['sha256']}"]
+                       for kind in ("int8", "float")]  # fmt: skip
+    for key in ("weights", "calibration", "recipe"):
+        entry = provenance.get(key)
+        if isinstance(entry, Mapping):
+            rows.append([key, ", ".join(f"{k} {v}" for k, v in entry.items() if v is not None)])
+    rows += [[f"pictures for {what}", f"{p['pictures']}, sha256 {p['sha256']}"]
+             for what, p in record["protocol"].items()]  # fmt: skip
+    rows += [["made by", record["generator"]],
+             ["tools", ", ".join(f"{k} {v}" for k, v in record["tools"].items())],
+             ["command", record["command"] or "-"]]  # fmt: skip
+    cells = "".join(
+        f"<tr><td>{escape(str(k))}</td><td><code>{escape(str(v))}</code></td></tr>" for k, v in rows
+    )
+    yield f"<table>{cells}</table>"
+
+
+def _table(head: Sequence[str], rows: Iterable[Row]) -> Iterable[str]:
+    yield "<table><tr>" + "".join(_cell("th", i, text) for i, text in enumerate(head)) + "</tr>"
+    for row in rows:
+        yield "<tr>" + "".join(_cell("td", i, text) for i, text in enumerate(row)) + "</tr>"
+    yield "</table>"
+
+
+def _cell(tag: str, column: int, text: object) -> str:
+    number = ' class="n"' if column else ""
+    return f"<{tag}{number}>{escape(str(text))}</{tag}>"

@@ -1,0 +1,88 @@
+"""`edge-edet certify`: writes down how far an INT8 model is its float twin."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.cli import positive
+from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
+from edge_edet.tflite_file import read_tflite
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "Exit status 1 where the certificate names a fault, 0 where it names none."
+    parser.add_argument("model", type=Path, metavar="INT8", help="the .tflite")
+    parser.add_argument("--against", type=Path, required=True, metavar="FLOAT",
+                        help="its float twin, from the same weights")  # fmt: skip
+    parser.add_argument("--data", required=True, metavar="DIR|FILE",
+                        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP too")  # fmt: skip
+    parser.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
+    parser.add_argument("--pictures", type=positive, default=8, metavar="N",
+                        help="on how many of them tensors are compared (default: 8)")  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/certificate"), metavar="DIR",
+                        help="folder of the two files (default: build/certificate)")  # fmt: skip
+    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N",
+                        help="default: all cores, at most 4")  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_edet.converters.inspect.certificate import write_certificate
+    from edge_edet.converters.inspect.pictures import spread
+    from edge_edet.detect_command import find_pictures
+
+    check_pair(read_tflite(args.model), read_tflite(args.against))
+    accuracy: dict[str, Any] | None = None
+    if is_labelled(Path(args.data)):
+        pictures, accuracy = _evaluated(args)
+    else:
+        pictures = find_pictures([args.data])[: args.limit]
+    record = write_certificate(
+        args.model, args.against, pictures, accuracy, output=args.output,
+        compared=spread(pictures, args.pictures), threads=args.threads,
+        command=shlex.join(["edge-edet", *sys.argv[1:]]),
+    )  # fmt: skip
+    print("\n".join(summary(record, args.output)))
+    return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0
+
+
+def is_labelled(path: Path) -> bool:
+    """Whether the pictures come with labels, by what lies there."""
+    if not path.is_dir():
+        return path.suffix.lower() == ".json"
+    folders = any((path / name).is_dir() for name in ("Annotations", "labels", "annotations"))
+    return folders or any(path.glob("*.json"))
+
+
+def _evaluated(args: argparse.Namespace) -> tuple[list[Path], dict[str, Any]]:
+    from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
+    from edge_edet.benchmarks.eval_report import document
+
+    dataset = load_dataset(args.data, split=args.split).first(args.limit)
+    results = [evaluate(m, dataset, threads=args.threads) for m in (args.against, args.model)]
+    pictures = [picture.path for picture in dataset.pictures]
+    return pictures, document(results, [compare(*results)])
+
+
+def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
+    """What is printed: the verdict, agreement, AP, and where the files are."""
+    for f in record["findings"]:
+        yield f"{f['severity']}: {f['place']}: {f['text']}"
+    if record["healthy"]:
+        yield "healthy: no fault found"
+    a = record["agreement"]
+    if a:
+        yield (f"boxes: {a['same']} the same, {a['moved']} moved, {a['lost']} lost, {a['invented']} "
+               f"invented, on {a['pictures']} pictures")  # fmt: skip
+    if record["accuracy"]:
+        exact, integer = (r["numbers"]["ap"] or 0.0 for r in record["accuracy"]["results"])
+        yield f"AP {integer:.4f}, float {exact:.4f}: {integer - exact:+.4f}"
+    yield f"{output / 'index.html'}  {output / 'report.json'}"

@@ -1,0 +1,110 @@
+"""A graph to the bytes of a self-describing model file: manifest, standard metadata, labels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge_edet import __version__
+from edge_edet.converters.calibration_record import CalibrationRecord
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
+from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS
+from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.sources import Source
+from edge_edet.converters.tflite_metadata import append_files, standard_metadata
+from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.errors import InputError
+from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
+
+TOOLS = ("ai-edge-litert", "flatbuffers", "numpy")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Everything about a model file but its graph."""
+
+    source: Source
+    labels: tuple[str | None, ...]
+    precision: str
+    nms: str
+    command: tuple[str, ...]
+    calibration: CalibrationRecord | None = None
+
+    def to_bytes(self, graph: Graph, quantized: Quantized | None,
+                 recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
+        """The file. recipe: how the integers were chosen, for the manifest."""
+        manifest = self._manifest(recipe)
+        standard, files = standard_metadata(manifest)
+        metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}
+        if self.nms == "in-graph":
+            limits = Suppression()
+            data = write_tflite_with_nms(
+                graph, self.precision, quantized, score_threshold=limits.score_threshold,
+                iou_threshold=limits.iou_threshold, max_detections=limits.max_detections,
+                metadata=metadata,
+            )  # fmt: skip
+        else:
+            data = write_tflite(graph, self.precision, quantized, metadata)
+        return append_files(data, files)
+
+    def _manifest(self, recipe: Mapping[str, Any] | None) -> Manifest:
+        in_graph, limits, record = self.nms == "in-graph", Suppression(), self.calibration
+        return Manifest(
+            generator=f"edge-edet {__version__}",
+            precision=self.precision,
+            variant=self.source.variant,
+            outputs=OUTPUTS if in_graph else {"boxes": BOX_CODES, "classes": CLASS_LOGITS},
+            labels=self.labels,
+            nms=self.nms,
+            score_threshold=limits.score_threshold if in_graph else None,
+            iou_threshold=limits.iou_threshold if in_graph else None,
+            max_detections=limits.max_detections if in_graph else None,
+            provenance={
+                "weights": self.source.provenance | {"tensors_sha256": self.source.digest},
+                "calibration": record and {
+                    "digest": record.digest, "images": record.pictures, "source": record.source,
+                },
+                "recipe": recipe and dict(recipe),
+                "tools": _tool_versions(),
+                "command": shlex.join(self.command),
+            },
+        )  # fmt: skip
+
+
+def _tool_versions() -> dict[str, str]:
+    found = {}
+    for name in TOOLS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def write_checked(path: Path, data: bytes) -> None:
+    """Writes a model, reads it back, and only then gives it its name."""
+    write_atomically(path, data, read_manifest)
+
+
+def write_atomically(path: Path, data: bytes, check: Callable[[Path], Any] | None = None) -> None:
+    """Writes beside, then renames: a kill or a full disk leaves the old file or none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"cannot write into {str(path.parent)!r}: it is a file") from None
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        if check is not None:
+            check(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say which file it was
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,200 @@
+"""The story of `--max-drop`: integers first, then the parts that cost the most accuracy in float.
+
+1. Every integer recipe is written, timed and scored.
+2. Where none stays within the budget, each part of the network is put into float on its own, on top of the
+   best recipe: how much nearer do the outputs come, for how many milliseconds?
+3. Parts are added in the order of that quotient until the budget holds or nothing is gained over float.
+
+The fastest candidate within the budget is the answer; none: an error, and no file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_edet import __version__
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, parts
+from edge_edet.converters.search.log import Measured, SearchLog, table
+from edge_edet.converters.search.yardstick import Yardstick, make_yardstick, output_error
+from edge_edet.converters.statistics import Statistics
+from edge_edet.errors import EdgeEdetError
+from edge_edet.progress import track
+from edge_edet.tflite_file import read_tflite
+
+SENSITIVITY_PICTURES = 6
+MAX_FLOAT_STEPS = 12
+Writer = Callable[[Graph, Quantized | None], bytes]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to search for. write: a graph and its integers (None: float) to the bytes of a model."""
+
+    graph: Graph
+    statistics: Mapping[str, Statistics]
+    write: Writer
+    data: Path
+    split: str | None
+    max_drop: float
+    threads: int
+    log: Path
+    identity: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer: the graph and integers to write, and what was measured of every candidate."""
+
+    graph: Graph
+    quantized: Quantized
+    chosen: Measured
+    rows: tuple[Measured, ...]
+    labelled: bool
+    float_ap: float
+    float_ms: float
+
+
+def search(task: Task) -> Iterator[str | Found]:
+    """Says what it tries, one line each, and ends with the Found.
+
+    Raises EdgeEdetError where no candidate stays within the budget.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-edet-") as folder:
+        run = _Run(task, Path(folder))
+        yield from run.introduction()
+        rows = []
+        for recipe in INTEGER_RECIPES:
+            row = run.measure(Candidate(recipe))
+            rows.append(row)
+            yield run.line(row)
+        within = [row for row in rows if row.drop <= task.max_drop]
+        if not within:
+            yield from run.add_float_parts(rows)
+            within = [row for row in rows if row.drop <= task.max_drop and row.ms < run.float_ms]
+        chosen = min(within, key=lambda row: row.ms) if within else None
+        yield from table(rows, chosen.name if chosen else None)
+        if chosen is None:
+            best = min(rows, key=lambda row: row.drop)
+            raise EdgeEdetError(
+                f"no INT8 model of {task.graph.variant.name} stays within {task.max_drop:g} points "
+                f"and is faster than float ({run.float_ms:.1f} ms): the best, {best.name}, loses "
+                f"{best.drop:.2f}; allow more with --max-drop, or give more calibration pictures"
+            )
+        graph, quantized = run.built(run.candidates[chosen.name])
+        yield Found(graph, quantized, chosen, tuple(rows), run.yardstick.labelled,
+                    run.yardstick.float_ap, run.float_ms)  # fmt: skip
+
+
+class _Run:
+    """What stays the same during one search: the float twin, the yardstick, the log."""
+
+    def __init__(self, task: Task, folder: Path):
+        self.task, self.folder = task, folder
+        self.float_model = folder / "float.tflite"
+        self.float_model.write_bytes(task.write(task.graph, None))
+        self.yardstick: Yardstick = make_yardstick(
+            task.data, task.split, self.float_model, task.threads
+        )
+        self.pictures = [picture.path for picture in self.yardstick.dataset.pictures]
+        described = {
+            **task.identity,
+            "data": self.yardstick.dataset.digest(),
+            "float": hashlib.sha256(self.float_model.read_bytes()).hexdigest(),
+            "version": __version__,
+        }
+        text = json.dumps(described, sort_keys=True)
+        self.log = SearchLog(task.log, hashlib.sha256(text.encode()).hexdigest()[:16])
+        self.candidates: dict[str, Candidate] = {}
+        stored = self.log.get("float ms")
+        if stored is None:
+            [stored] = self.yardstick.milliseconds([self.float_model])
+            self.log.put("float ms", stored)
+        self.float_ms = float(stored)
+
+    def introduction(self) -> Iterator[str]:
+        against = "labels" if self.yardstick.labelled else (
+            "no labels: agreement with the float model's detections (score from 0.3) instead"
+        )  # fmt: skip
+        yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
+        if self.log.resumed:
+            yield f"going on from {self.log.path}: {self.log.resumed} results are known"
+        yield f"float: AP {self.yardstick.float_ap:.4f}, {self.float_ms:.1f} ms"
+
+    def built(self, candidate: Candidate) -> tuple[Graph, Quantized]:
+        task = self.task
+        return build(candidate, task.graph, task.statistics, self.pictures, task.threads)
+
+    def written(self, candidate: Candidate, name: str) -> Path:
+        path = self.folder / f"{name}.tflite"
+        path.write_bytes(self.task.write(*self.built(candidate)))
+        return path
+
+    def measure(self, candidate: Candidate) -> Measured:
+        """Writes, times and scores a candidate, or takes it from the log."""
+        self.candidates[candidate.name] = candidate
+        what = json.dumps(candidate.to_dict(), sort_keys=True)
+        if (known := self.log.get(what)) is not None:
+            return Measured(**known)
+        path = self.written(candidate, "candidate")
+        # beside the float model, so that a busy machine slows both
+        ms, beside = self.yardstick.milliseconds([path, self.float_model])
+        ap = self.yardstick.ap(path)
+        model = read_tflite(path)
+        row = Measured(
+            candidate.name, candidate.to_dict(), ap, 100 * (self.yardstick.float_ap - ap),
+            ms / beside * self.float_ms, model.size_bytes, len(model.operators),
+            len(model.non_integer_operators),
+        )  # fmt: skip
+        self.log.put(what, dataclasses.asdict(row))
+        return row
+
+    def line(self, row: Measured) -> str:
+        verdict = "within" if row.drop <= self.task.max_drop else "over"
+        return f"{row.name}: AP {row.ap:.4f}, drop {row.drop:.2f} ({verdict}), {row.ms:.1f} ms"
+
+    def add_float_parts(self, rows: list[Measured]) -> Iterator[str]:
+        """Appends mixed candidates to rows, the most useful part first, until one is within."""
+        base = self.candidates[min(rows, key=lambda row: row.drop).name]
+        yield f"no integer model is within the budget: which parts of {base.name} cost the most?"
+        ranked = self.rank(base)
+        for part, gain, cost in ranked[:5]:
+            yield f"  {part} in float: output error -{gain:.4f} for {cost:+.2f} ms"
+        chosen: list[str] = []
+        for part, _, _ in ranked[:MAX_FLOAT_STEPS]:
+            chosen.append(part)
+            row = self.measure(Candidate(base.recipe, tuple(chosen)))
+            rows.append(row)
+            yield self.line(row)
+            if row.drop <= self.task.max_drop or row.ms >= self.float_ms:
+                return
+
+    def rank(self, base: Candidate) -> list[tuple[str, float, float]]:
+        """(part, error saved, milliseconds) of each part in float alone, best quotient first."""
+        pictures = self._spread(SENSITIVITY_PICTURES)
+        plain = self.written(base, "base")
+        [error] = output_error([plain], self.float_model, pictures)
+        ranked = []
+        for part in track(parts(self.task.graph), "sensitivity", unit="parts"):
+            what = f"sensitivity of {part} on {json.dumps(base.to_dict(), sort_keys=True)}"
+            known = self.log.get(what)
+            if known is None:
+                path = self.written(Candidate(base.recipe, (part,)), "part")
+                [other] = output_error([path], self.float_model, pictures)
+                ms, beside = self.yardstick.milliseconds([path, plain])
+                known = [error - other, ms - beside]
+                self.log.put(what, known)
+            ranked.append((part, float(known[0]), float(known[1])))
+        useful = [row for row in ranked if row[1] > 0]
+        return sorted(useful, key=lambda row: row[1] / max(row[2], 0.05), reverse=True)
+
+    def _spread(self, count: int) -> Sequence[Path]:
+        return self.pictures[:: max(len(self.pictures) // count, 1)][:count]

@@ -1,0 +1,75 @@
+"""What the search tries: recipes, from the fastest to the most careful, and parts kept in float."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.bias_correction import correct_biases
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.recipes import RECIPES, Recipe, quantize
+from edge_edet.converters.statistics import Statistics
+
+# In the order tried. int16 activations are not among them: LiteRT has only reference kernels for
+# them, 60 times slower than int8.
+INTEGER_RECIPES = (
+    RECIPES["minmax"],
+    Recipe("percentile", ranges="percentile"),
+    Recipe("octav", ranges="octav"),
+    RECIPES["mse"],
+    RECIPES["equalized"],
+    Recipe("equalized-0.12", equalize_step=0.12),
+    Recipe("equalized-0.05", equalize_step=0.05),
+    Recipe("equalized-low", equalize_step=0.2, equalize_lower=0.5),
+    Recipe("equalized-bias", equalize_step=0.2, bias_correction=True),
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe and the parts of the network that it leaves in float."""
+
+    recipe: Recipe
+    float_parts: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        parts = f" + float {len(self.float_parts)}" if self.float_parts else ""
+        return f"{self.recipe.name}{parts}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.recipe.to_dict(), "float_parts": list(self.float_parts)}
+
+
+def build(candidate: Candidate, graph: Graph, statistics: Mapping[str, Statistics],
+          pictures: Sequence[Path], threads: int) -> tuple[Graph, Quantized]:  # fmt: skip
+    """The graph and its integers; pictures are for bias correction."""
+    built, quantized = quantize(graph, statistics, candidate.recipe)
+    if candidate.recipe.bias_correction:
+        correct_biases(built, quantized, pictures, threads)
+    if candidate.float_parts:
+        inside = {n.name for n in built.nodes if part_of(n.name) in candidate.float_parts}
+        if part_of("backbone/conv_stem") in candidate.float_parts:
+            inside.add("normalized")
+        quantized = dataclasses.replace(quantized, float_nodes=frozenset(inside))
+    return built, quantized
+
+
+def part_of(name: str) -> str:
+    """The part of the network that a node belongs to: a block, a fusion node, a level of a head."""
+    pieces = name.split("/")
+    if pieces[0] in ("backbone", "class_net", "box_net"):
+        return "/".join(pieces[:2])
+    if pieces[0] == "fpn":
+        return "/".join(pieces[:3]) if pieces[1].startswith("cell") else "fpn/inputs"
+    return name
+
+
+def parts(graph: Graph) -> tuple[str, ...]:
+    """All parts that hold weights, in execution order."""
+    found = (part_of(node.name) for node in graph.nodes if node.weight is not None)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,72 @@
+"""The search's memory: one JSON line a result, so that a killed search goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One candidate: AP from 0 to 1, drop in AP points (100 = 1.0), milliseconds of an inference."""
+
+    name: str
+    candidate: dict[str, Any]
+    ap: float
+    drop: float
+    ms: float
+    size_bytes: int
+    operators: int
+    non_integer_operators: int
+
+
+class SearchLog:
+    """Results of one search, known by its key: what was measured under another key is not used."""
+
+    def __init__(self, path: Path, key: str):
+        self.path, self.key = path, key
+        self._known: dict[str, Any] = {}
+        for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue  # the line that a kill cut off
+            if isinstance(row, dict) and row.get("key") == key:
+                self._known[str(row.get("what"))] = row.get("result")
+        self.resumed = len(self._known)
+
+    def get(self, what: str) -> Any:
+        """The result stored under that name, None where there is none."""
+        return self._known.get(what)
+
+    def put(self, what: str, result: Any) -> None:
+        self._known[what] = result
+        row = {"format_version": FORMAT_VERSION, "key": self.key, "what": what, "result": result}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n")
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(("\n" if torn else "") + json.dumps(row) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def table(rows: Iterable[Measured], chosen: str | None) -> list[str]:
+    """Every candidate, fastest first; `*`: none is both faster and better, `>`: chosen."""
+    ordered = sorted(rows, key=lambda row: row.ms)
+    lines = [f"{'':2}{'candidate':<34}{'AP':>8}{'drop':>8}{'ms':>8}{'MB':>7}{'float ops':>11}"]
+    best = float("-inf")
+    for row in ordered:
+        mark = "*" if row.ap > best else " "
+        best = max(best, row.ap)
+        mark = ">" if row.name == chosen else mark
+        lines.append(
+            f"{mark} {row.name:<34}{row.ap:>8.4f}{row.drop:>8.2f}{row.ms:>8.1f}"
+            f"{row.size_bytes / 1e6:>7.1f}{row.non_integer_operators:>11}"
+        )
+    return lines

@@ -1,0 +1,146 @@
+"""What a candidate is worth: its drop against the float model on the data, its time and its size."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import edge_edet
+from edge_edet.converters.calibration import find_pictures, picture_input
+from edge_edet.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.datasets.dataset import Dataset
+
+ROUNDS = 12
+AGREEMENT_SCORE = 0.3  # float detections above it are what an unlabelled search agrees with
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """labelled: whether `dataset` holds people's labels or the float model's detections."""
+
+    dataset: Dataset
+    labelled: bool
+    float_model: Path
+    float_ap: float
+    threads: int
+
+    def ap(self, model: Path) -> float:
+        """AP, 0 to 1, on the dataset: against its labels, or against the float detections."""
+        return _evaluate(model, self.dataset, self.threads)
+
+    def milliseconds(self, models: Sequence[Path]) -> list[float]:
+        """Median time of an inference of each, on one thread, taken in turns."""
+        detectors = [edge_edet.load(model, threads=1) for model in models]
+        try:
+            picture = self.dataset.pictures[0].path
+            inputs = [detector.prepare(picture)[0] for detector in detectors]
+            samples: list[list[float]] = [[] for _ in models]
+            for _ in range(ROUNDS + 1):
+                for detector, pixels, times in zip(detectors, inputs, samples, strict=True):
+                    started = time.perf_counter()
+                    detector.infer(pixels)
+                    times.append((time.perf_counter() - started) * 1e3)
+            return [statistics.median(times[1:]) for times in samples]  # the first warms up
+        finally:
+            for detector in detectors:
+                detector.close()
+
+
+def make_yardstick(data: Path, split: str | None, float_model: Path, threads: int) -> Yardstick:
+    """From labelled data, else from a folder of pictures and what the float model finds in them."""
+    try:
+        from edge_edet.benchmarks.datasets.load import load_dataset
+    except ImportError as error:
+        raise MissingExtraError(
+            f"--max-drop needs the package {error.name}: pip install 'edge-edet[bench]'"
+        ) from None
+    try:
+        dataset, labelled = load_dataset(data, split=split), True
+    except InputError:
+        if not data.is_dir() or _has_labels(data):
+            raise
+        dataset, labelled = _float_detections(data, float_model, threads), False
+    return Yardstick(
+        dataset, labelled, float_model, _evaluate(float_model, dataset, threads), threads
+    )
+
+
+def _has_labels(data: Path) -> bool:
+    inside = ("Annotations", "labels", "annotations")
+    return any((data / name).is_dir() for name in inside) or any(data.glob("*.json"))
+
+
+def _evaluate(model: Path, dataset: Dataset, threads: int) -> float:
+    from edge_edet.benchmarks.accuracy import evaluate
+
+    return float(evaluate(model, dataset, resamples=0, threads=threads).ap)
+
+
+def _float_detections(folder: Path, float_model: Path, threads: int) -> Dataset:
+    from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture
+
+    pictures, names = [], set()
+    with edge_edet.load(float_model, threads=threads, score_threshold=AGREEMENT_SCORE) as detector:
+        labels = detector.labels
+        for index, path in enumerate(find_pictures(folder, None, 0)):
+            found = detector.detect(path)
+            rows: list[Any] = []
+            for (x0, y0, x1, y1), number in zip(found.boxes.tolist(), found.classes, strict=True):
+                box = (x0, y0, x1 - x0, y1 - y0)
+                rows.append((box, int(number) + 1, box[2] * box[3], False))
+                names.add(int(number))
+            pictures.append(Picture(index + 1, path, None, Objects.of(rows)))
+    if not names:
+        raise InputError(
+            f"the float model finds nothing in {str(folder)!r}, so nothing can agree with it: give "
+            "pictures of what it was trained for"
+        )
+    categories = tuple(Category(n + 1, str(labels[n])) for n in sorted(names))
+    return Dataset(str(folder), "float detections", categories, tuple(pictures))
+
+
+def output_error(
+    models: Sequence[Path], float_model: Path, pictures: Sequence[Path]
+) -> list[float]:
+    """Squared error of each model's logits and box codes where the float model sees something.
+
+    Over the 600 anchors with the highest float score; logits below -6 count as -6. Finer than AP,
+    which a few pictures cannot tell apart.
+    """
+    with edge_edet.load(float_model, threads=2) as reference:
+        assert reference.manifest is not None
+        inputs = [picture_input(path, reference.manifest.variant) for path in pictures]
+        wanted = [_real_outputs(reference, pixels) for pixels in inputs]
+    tops = [np.argsort(-logits.max(axis=1))[:600] for _, logits in wanted]
+    errors = []
+    for model in models:
+        with edge_edet.load(model, threads=2) as detector:
+            total = 0.0
+            for pixels, (boxes, logits), top in zip(inputs, wanted, tops, strict=True):
+                other_boxes, other_logits = _real_outputs(detector, pixels)
+                difference = np.maximum(other_logits[top], -6) - np.maximum(logits[top], -6)
+                total += float(np.square(difference).mean())
+                total += 30 * float(np.square(other_boxes[top] - boxes[top]).mean())
+        errors.append(total / len(inputs))
+    return errors
+
+
+def _real_outputs(detector: Any, pixels: Any) -> tuple[Any, Any]:
+    found = detector.infer(pixels)
+    real = []
+    for role in ("boxes", "classes"):
+        name = detector.manifest.outputs[role]
+        values = found[name][0]
+        if values.dtype == np.int8:
+            tensor = next(t for t in detector.model.output_tensors if t.name == name)
+            values = (values.astype(np.float32) - tensor.zero_points[0]) * tensor.scales[0]
+        real.append(values)
+    return real[0], real[1]
