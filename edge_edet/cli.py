@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.converters.inspect.command",
         "show what a model file holds, and where INT8 loses against float",
     ),
+    "certify": (
+        "edge_edet.converters.inspect.certify_command",
+        "write down how far an INT8 model is its float twin",
+    ),
     "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
     "eval": ("edge_edet.benchmarks.eval_command", "measure AP on labelled pictures"),
     "variants": (

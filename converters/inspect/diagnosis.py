@@ -16,7 +16,7 @@ from edge_edet.converters.inspect.places import block_of, part_of
 from edge_edet.converters.inspect.suspicion import CALIBRATE
 from edge_edet.converters.inspect.tensor_error import TensorError
 
-BAD_GRID_DB = 18.0  # a tensor's own error: 1.6 % of the signal's power
+BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
 AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
 CLIPPING = 0.001  # of the values
 SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2

@@ -19,6 +19,7 @@ from edge_edet.converters.recipes import RECIPES, quantize
 from edge_edet.converters.tflite_writer import schema
 from edge_edet.converters.to_tflite import Op, TfliteLowering, write_tflite
 from edge_edet.image import read_image
+from edge_edet.manifest import MANIFEST_KEY, Manifest
 from edge_edet.preprocess import letterbox
 from edge_edet.variants import get_variant
 
@@ -77,6 +78,25 @@ def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
     bench = Bench(graph, {}, pictures, folder)
     bench.statistics = collect(graph, pictures[4:], bench.pixels, 2)
     return bench
+
+
+def with_manifest(bench: Bench, precision: str, weights: str = "test") -> Path:
+    """The float twin ("fp32") or the INT8 model of a recipe, as `convert` describes them."""
+    is_float = precision == "fp32"
+    provenance = {
+        "weights": {"name": "test", "tensors_sha256": weights, "random": False},
+        "calibration": None if is_float else {"digest": "test", "images": 8, "source": "test"},
+        "recipe": None if is_float else RECIPES[precision].to_dict(),
+        "tools": {}, "command": "test",
+    }  # fmt: skip
+    manifest = Manifest(
+        "edge-edet test", "fp32" if is_float else "int8", bench.graph.variant,
+        {"boxes": "box_codes", "classes": "class_logits"}, ("RBC", "WBC", "Platelets"), provenance,
+    )  # fmt: skip
+    graph, quantized = (bench.graph, None) if is_float else bench.quantized(precision)
+    metadata = {MANIFEST_KEY: manifest.to_json().encode()}
+    data = write_tflite(graph, manifest.precision, quantized, metadata)
+    return bench.write(f"{precision}-{weights}", data)
 
 
 # --- faults: bench -> bytes of the INT8 model ------------------------------------------------

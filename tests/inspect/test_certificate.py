@@ -1,0 +1,143 @@
+"""The parity certificate: agreement of boxes, what is recorded, and that it is reproducible."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_edet.cli import main
+from edge_edet.converters.inspect.agreement import Agreement, score_shift
+from edge_edet.converters.inspect.certificate import write_certificate
+from edge_edet.detections import Detections
+
+
+def found(*rows: tuple[tuple[float, float, float, float], float, int]) -> Detections:
+    boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+    scores = np.array([row[1] for row in rows], np.float32)
+    classes = np.array([row[2] for row in rows], np.int64)
+    return Detections(boxes, scores, classes, tuple(str(c) for c in classes))
+
+
+BOX, NUDGED, MOVED, FAR = (0, 0, 100, 100), (0, 0, 100, 96), (0, 0, 100, 70), (200, 0, 300, 100)
+
+
+@pytest.mark.parametrize(
+    ("exact", "integer", "same", "moved", "lost", "invented"),
+    [
+        ([], [], 0, 0, 0, 0),
+        ([(BOX, 0.9, 0)], [(NUDGED, 0.8, 0)], 1, 0, 0, 0),
+        ([(BOX, 0.9, 0)], [(MOVED, 0.8, 0)], 0, 1, 0, 0),
+        ([(BOX, 0.9, 0)], [(FAR, 0.8, 0)], 0, 0, 1, 1),
+        ([(BOX, 0.9, 0)], [(BOX, 0.8, 1)], 0, 0, 1, 1),  # another class is another object
+        ([(BOX, 0.9, 0)], [(MOVED, 0.8, 0), (BOX, 0.4, 0)], 1, 0, 0, 1),  # the best overlap wins
+        ([(BOX, 0.9, 0), (FAR, 0.5, 0)], [], 0, 0, 2, 0),
+        ([], [((5, 5, 5, 5), 0.5, 0)], 0, 0, 0, 1),  # no area, no union
+        ([((5, 5, 5, 5), 0.5, 0)], [((5, 5, 5, 5), 0.5, 0)], 0, 0, 1, 1),
+    ],
+)
+def test_boxes_are_matched(
+    exact: list[Any], integer: list[Any], same: int, moved: int, lost: int, invented: int
+) -> None:
+    total = Agreement()
+    total.add(found(*exact), found(*integer))
+    assert (total.same, total.moved, total.lost, total.invented) == (same, moved, lost, invented)
+    json.dumps(total.to_dict(), allow_nan=False)
+
+
+def test_scores_to_one_side_are_noted() -> None:
+    total = Agreement()
+    total.add(found((BOX, 0.9, 0), (FAR, 0.31, 0)), found((NUDGED, 0.8, 0)))
+    assert total.to_dict()["score_difference"]["mean"] == pytest.approx(-0.1)
+    assert total.near == 1
+    (note,) = score_shift(total)
+    assert "0.100 lower" in note.text
+    assert note.severity == "note"
+    assert score_shift(Agreement()) == []
+
+
+class Page(html.parser.HTMLParser):
+    """Collects tags and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+
+
+@pytest.fixture(scope="module")
+def pair(planted: Any, bench: Any) -> tuple[Path, Path]:
+    return planted.with_manifest(bench, "equalized"), planted.with_manifest(bench, "fp32")
+
+
+def test_certificate_is_complete_and_reproducible(
+    pair: tuple[Path, Path], bench: Any, tmp_path: Path
+) -> None:
+    pictures = bench.pictures[:2]
+    accuracy = {
+        "results": [
+            {"precision": p, "numbers": {"ap": ap, "ap50": ap, "ap75": None},
+             "intervals": {"ap": [ap - 0.1, ap + 0.1]}, "pictures": 2, "objects": 30}
+            for p, ap in (("fp32", 0.5), ("int8", 0.4))
+        ],
+        "differences": [{"numbers": {"ap": -0.1}, "intervals": {"ap": [-0.2, 0.0]}}],
+    }  # fmt: skip
+    for name in ("a", "b"):
+        write_certificate(*pair, pictures, accuracy, output=tmp_path / name, compared=pictures[:1],
+                          command="edge-edet certify <x>")  # fmt: skip
+    report, text = ((tmp_path / "a" / n).read_text("utf-8") for n in ("report.json", "index.html"))
+    assert report == (tmp_path / "b/report.json").read_text("utf-8")
+    record = json.loads(report)
+    assert record["healthy"]
+    assert record["agreement"]["same"] > 5
+    assert len(record["int8"]["sha256"]) == len(record["protocol"]["tensors"]["sha256"]) == 64
+    assert record["provenance"]["calibration"] == {"digest": "test", "images": 8, "source": "test"}
+    assert {b["block"] for b in record["blocks"]} >= {"backbone/blocks.0.0", "class_net/p3"}
+    seen = Page()
+    seen.feed(text)
+    assert seen.addresses == []  # nothing is fetched
+    assert "script" not in seen.tags
+    for part in ("-0.1000 (-0.2000 to +0.0000)", "edge-edet certify &lt;x&gt;", "<svg",
+                 record["int8"]["sha256"]):  # fmt: skip
+        assert part in text
+
+
+def test_command_on_labelled_pictures_measures_ap(
+    pair: tuple[Path, Path], shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["certify", str(pair[0]), "--against", str(pair[1]), "--data",
+                   str(shared / "data/bccd"), "--split", "test", "--limit", "2", "--pictures", "1",
+                   "-o", str(tmp_path)])  # fmt: skip
+    text = capsys.readouterr().out
+    assert status == 0
+    assert "AP 0." in text
+    assert text.startswith(("healthy", "note"))
+    record = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert record["command"].startswith("edge-edet ")
+    assert len(record["accuracy"]["results"]) == 2
+
+
+def test_model_that_does_not_run_gets_its_certificate_too(
+    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path
+) -> None:
+    record = write_certificate(model("zero_scale"), twin, bench.pictures[:1], output=tmp_path)
+    assert record["agreement"] is None
+    assert record["findings"][0]["kind"] == "zero scale"
+    assert "Not measured: the model does not run" in (tmp_path / "index.html").read_text("utf-8")
+
+
+def test_other_weights_are_refused(
+    pair: tuple[Path, Path], planted: Any, bench: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = planted.with_manifest(bench, "fp32", weights="other")
+    assert main(["certify", str(pair[0]), "--against", str(other), "--data", "x"]) == 2
+    assert "converted from different weights" in capsys.readouterr().err
