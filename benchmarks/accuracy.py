@@ -98,7 +98,7 @@ def evaluate(
     intervals: tuple[Any, Any] = ({}, {})
     if resamples:
         table = resampled_ap(scored.matches, draws(len(found), resamples, seed))
-        intervals = intervals_of(table, [one.name for one in scored.per_class])
+        intervals = intervals_of(table, scored)
     names = {category.id: category.name for category in dataset.categories}
     return Result(
         model=info.model_path,
@@ -180,8 +180,7 @@ def _looked_at(
 ) -> Iterator[EvalRow]:
     config = protocol.postprocess()
     if scheduler is None:
-        for picture in pictures:
-            yield look(detector, picture, config)
+        yield from look(detector, pictures, config)
         return
     from edge_edet.benchmarks.cluster import look_on_cluster
 

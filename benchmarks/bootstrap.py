@@ -2,8 +2,13 @@
 
 Pictures are drawn with replacement, as many as there are; the detections of a picture go with it,
 matched as they were, and count as often as it was drawn. Every AP is accumulated anew from the
-matches: nothing is run or matched twice. The interval is the 2.5 to 97.5 percentile. It holds what
-the choice of pictures does to the AP, not what another training or other labels would do.
+matches: nothing is run or matched twice. The interval holds what the choice of pictures does to the
+AP, not what another training or other labels would do.
+
+It is the basic one, 2 * AP - (97.5 and 2.5 percentile). The AP of few pictures is too high, and that
+of a resample, where pictures repeat, higher still: the plain percentiles lie to the wrong side. On
+random data they held the AP of 3,000 pictures in 55 to 76 of 100 samples of 60 or 200 pictures, the
+basic interval in 98 or 99.
 
 Models are compared on the same draws (paired): most of what makes one draw harder than another
 makes it harder for both, and cancels.
@@ -89,13 +94,19 @@ def _class_ap(
     return result
 
 
-def interval(values: Floats) -> Interval | None:
-    """Of one number's resamples; resamples without it are left out, None where none has it."""
+def interval(
+    values: Floats, estimate: float | None, limits: tuple[float, float] = (0.0, 1.0)
+) -> Interval | None:
+    """Of one number, from its resamples; None where there is nothing to measure.
+
+    Resamples without the number (no object of the class was drawn) are left out.
+    """
     measured = values[np.isfinite(values)]
-    if not len(measured):
+    if estimate is None or not len(measured):
         return None
     low, high = np.quantile(measured, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high))
+    ends = np.clip([2 * estimate - high, 2 * estimate - low], *limits)
+    return Interval(float(ends[0]), float(ends[1]))
 
 
 def mean_ap(table: Floats, thresholds: slice = slice(None)) -> Floats:

@@ -11,6 +11,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["class_map", "read_class_map"]
 
+MAX_CLASSES = 100_000
 # What VOC calls the classes that it shares with COCO.
 SAME = {
     "aeroplane": "airplane",
@@ -36,11 +37,11 @@ def class_map(
     by_name = {_plain(category.name): category.id for category in categories}
     given = given or {}
     exact = {category.name: category.id for category in categories}
-    for label, name in given.items():
+    for text, name in given.items():
         if name not in exact:
-            raise InputError(f"class map: the data has no category {name!r} (for {label!r})")
-        if label not in labels and not (label.isdecimal() and int(label) < 100_000):
-            raise InputError(f"class map: the model has no class {label!r}")
+            raise InputError(f"class map: the data has no category {name!r} (for {text!r})")
+        if text not in labels and not (text.isdecimal() and int(text) < MAX_CLASSES):
+            raise InputError(f"class map: the model has no class {text!r}")
     found: dict[int, int] = {}
     for number, label in enumerate(labels):
         if label is not None and label in given:

@@ -69,7 +69,9 @@ def look_on_cluster(
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise BackendError(f"the scheduler at {scheduler!r} has no workers: start some")
         futures = client.map(_look_at_chunk, [job] * len(chunks), chunks, pure=False)
-        for future in as_completed(futures):
+        with client.as_current():
+            done = as_completed(futures)
+        for future in done:
             yield from future.result()
             future.release()
 
@@ -78,7 +80,7 @@ def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow]:
     """Runs on a worker."""
     with _loading:  # a worker's threads share one detector
         detector = _detector(job)
-    return [look(detector, picture, job.config) for picture in pictures]
+    return list(look(detector, pictures, job.config))
 
 
 @functools.lru_cache(maxsize=1)

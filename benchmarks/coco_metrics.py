@@ -65,7 +65,7 @@ def counted_objects(dataset: Dataset, min_side_px: float) -> tuple[list[Objects]
     """The objects that count, picture by picture, and the number of those too small to."""
     kept, dropped = [], 0
     for picture in dataset.pictures:
-        large = (picture.objects.boxes[:, 2:] > min_side_px).all(axis=1)
+        large = np.min(picture.objects.boxes[:, 2:], axis=1, initial=np.inf) > min_side_px
         dropped += int((~large).sum())
         kept.append(picture.objects[large])
     if not any((~objects.crowd).any() for objects in kept):
@@ -137,7 +137,7 @@ def _truth(
 ) -> Any:
     from hotcoco import COCO
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for picture, inside in zip(pictures, objects, strict=True):
         columns = (inside.boxes, inside.categories, inside.areas, inside.crowd)
         for box, category, area, crowd in zip(*(c.tolist() for c in columns), strict=True):

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.benchmarks.bootstrap import Interval, interval, mean_ap
-from edge_edet.benchmarks.coco_metrics import NAMES, ClassAP
+from edge_edet.benchmarks.coco_metrics import NAMES, ClassAP, Evaluation
 from edge_edet.errors import InputError
 
 __all__ = ["PARTS", "Difference", "Result", "compare", "intervals_of"]
 
 # what has an interval -> its IoU thresholds, of 0.50, 0.55 ... 0.95
 PARTS: dict[str, slice] = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}
+LIMITS = (-1.0, 1.0)  # of a difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,18 +94,19 @@ class Difference:
             for name, value in self.per_class.items()
         }
         intervals = {name: _listed(value) for name, value in self.intervals.items()}
-        return {**vars(self), "intervals": intervals, "per_class": per_class} | {
-            "class_intervals": None
-        }
+        plain = {**vars(self), "intervals": intervals, "per_class": per_class}
+        del plain["class_intervals"]
+        return plain
 
 
 def intervals_of(
-    table: npt.NDArray[np.float64], names: list[str]
+    table: npt.NDArray[np.float64], scored: Evaluation
 ) -> tuple[dict[str, Interval | None], dict[str, Interval | None]]:
     """The intervals of PARTS and of each class, from resamples [resamples, classes, 10]."""
-    whole = {name: interval(mean_ap(table, part)) for name, part in PARTS.items()}
+    whole = {n: interval(mean_ap(table, part), scored.numbers[n]) for n, part in PARTS.items()}
     classes = table.mean(axis=2)
-    return whole, {name: interval(classes[:, k]) for k, name in enumerate(names)}
+    each = {one.name: interval(classes[:, k], one.ap) for k, one in enumerate(scored.per_class)}
+    return whole, each
 
 
 def compare(first: Result, second: Result) -> Difference:
@@ -115,23 +117,19 @@ def compare(first: Result, second: Result) -> Difference:
             raise InputError(
                 f"cannot compare {first.model!r} with {second.model!r}: they differ in {name}"
             )
-    pairs = list(zip(first.per_class, second.per_class, strict=True))
+    numbers = {n: (second.numbers[n] or 0.0) - (first.numbers[n] or 0.0) for n in PARTS}
+    pairs = zip(first.per_class, second.per_class, strict=True)
+    per_class = {a.name: None if a.ap is None or b.ap is None else b.ap - a.ap for a, b in pairs}
     intervals: dict[str, Interval | None] = {}
     class_intervals: dict[str, Interval | None] = {}
     if first.resampled is not None and second.resampled is not None:
         for name, part in PARTS.items():
             change = mean_ap(second.resampled, part) - mean_ap(first.resampled, part)
-            intervals[name] = interval(change)
+            intervals[name] = interval(change, numbers[name], LIMITS)
         change = second.resampled.mean(axis=2) - first.resampled.mean(axis=2)
-        class_intervals = {a.name: interval(change[:, k]) for k, (a, _) in enumerate(pairs)}
-    return Difference(
-        first=first.model,
-        second=second.model,
-        numbers={n: (second.numbers[n] or 0.0) - (first.numbers[n] or 0.0) for n in PARTS},
-        intervals=intervals,
-        per_class={a.name: None if a.ap is None or b.ap is None else b.ap - a.ap for a, b in pairs},
-        class_intervals=class_intervals,
-    )
+        for k, (name, value) in enumerate(per_class.items()):
+            class_intervals[name] = interval(change[:, k], value, LIMITS)
+    return Difference(first.model, second.model, numbers, intervals, per_class, class_intervals)
 
 
 def _listed(value: Interval | None) -> list[float] | None:

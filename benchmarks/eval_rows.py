@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edge_edet.benchmarks.datasets.dataset import Picture
     from edge_edet.detector import Detector
     from edge_edet.postprocess import PostprocessConfig
+    from edge_edet.preprocess import Placement
 
 __all__ = ["STEPS", "EvalRow", "look"]
 
@@ -57,23 +59,69 @@ class EvalRow:
         return cls(row["picture"], boxes, scores, classes, steps)
 
 
-def look(detector: Detector, picture: Picture, config: PostprocessConfig) -> EvalRow:
-    """Runs the detector on the picture. Raises InputError where its size is not the labels'."""
+class Prepared(NamedTuple):
+    tensor: npt.NDArray[Any]
+    placement: Placement
+    step_ms: tuple[float, float]  # read, prepare
+
+
+def look(
+    detector: Detector, pictures: Sequence[Picture], config: PostprocessConfig
+) -> Iterator[EvalRow]:
+    """Runs the detector on the pictures, in their order.
+
+    While the runtime computes, a thread selects from the picture before and prepares the next one:
+    the runtime holds no interpreter lock. Raises InputError where a picture's size is not its
+    labels'.
+    """
+    if not pictures:
+        return
+    with ThreadPoolExecutor(1, "edge-edet-eval") as pool:
+        coming = pool.submit(_prepare, detector, pictures[0])
+        pending: Future[EvalRow] | None = None
+        for number, picture in enumerate(pictures, 1):
+            ready = coming.result()
+            if number < len(pictures):
+                coming = pool.submit(_prepare, detector, pictures[number])
+            start = time.perf_counter()
+            outputs = detector.infer(ready.tensor)
+            infer_ms = _ms_since(start)
+            if pending is not None:
+                yield pending.result()
+            pending = pool.submit(_select, detector, picture, ready, outputs, infer_ms, config)
+        assert pending is not None
+        yield pending.result()
+
+
+def _prepare(detector: Detector, picture: Picture) -> Prepared:
     from edge_edet.image import read_image
 
-    clock = [time.perf_counter()]
+    start = time.perf_counter()
     image = read_image(picture.path)
+    read_ms = _ms_since(start)
     if picture.size is not None and image.size != picture.size:
         raise InputError(
             f"{str(picture.path)!r} is {image.size[0]} x {image.size[1]}, but its labels are for "
             f"{picture.size[0]} x {picture.size[1]}"
         )
-    clock.append(time.perf_counter())
+    start = time.perf_counter()
     tensor, placement = detector.prepare(image)
-    clock.append(time.perf_counter())
-    outputs = detector.infer(tensor)
-    clock.append(time.perf_counter())
-    found = detector.select(outputs, placement, config=config)
-    clock.append(time.perf_counter())
-    steps = tuple((end - start) * 1e3 for start, end in itertools.pairwise(clock))
+    return Prepared(tensor, placement, (read_ms, _ms_since(start)))
+
+
+def _select(
+    detector: Detector,
+    picture: Picture,
+    ready: Prepared,
+    outputs: dict[str, npt.NDArray[Any]],
+    infer_ms: float,
+    config: PostprocessConfig,
+) -> EvalRow:
+    start = time.perf_counter()
+    found = detector.select(outputs, ready.placement, config=config)
+    steps = (*ready.step_ms, infer_ms, _ms_since(start))
     return EvalRow(picture.id, found.boxes, found.scores, found.classes, steps)
+
+
+def _ms_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1e3
