@@ -91,7 +91,7 @@ def search(task: Task) -> Iterator[str | Found]:
             )
         graph, quantized = run.built(run.candidates[chosen.name])
         yield Found(graph, quantized, chosen, tuple(rows), run.yardstick.labelled,
-                    run.yardstick.float_ap, run.float_ms)  # fmt: skip
+                    run.float_ap, run.float_ms)  # fmt: skip
 
 
 class _Run:
@@ -114,11 +114,12 @@ class _Run:
         text = json.dumps(described, sort_keys=True)
         self.log = SearchLog(task.log, hashlib.sha256(text.encode()).hexdigest()[:16])
         self.candidates: dict[str, Candidate] = {}
-        stored = self.log.get("float ms")
+        stored = self.log.get("float")
         if stored is None:
-            [stored] = self.yardstick.milliseconds([self.float_model])
-            self.log.put("float ms", stored)
-        self.float_ms = float(stored)
+            [ms] = self.yardstick.milliseconds([self.float_model])
+            stored = [self.yardstick.ap(self.float_model), ms]
+            self.log.put("float", stored)
+        self.float_ap, self.float_ms = float(stored[0]), float(stored[1])
 
     def introduction(self) -> Iterator[str]:
         against = "labels" if self.yardstick.labelled else (
@@ -127,7 +128,7 @@ class _Run:
         yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
         if self.log.resumed:
             yield f"going on from {self.log.path}: {self.log.resumed} results are known"
-        yield f"float: AP {self.yardstick.float_ap:.4f}, {self.float_ms:.1f} ms"
+        yield f"float: AP {self.float_ap:.4f}, {self.float_ms:.1f} ms"
 
     def built(self, candidate: Candidate) -> tuple[Graph, Quantized]:
         task = self.task
@@ -150,7 +151,7 @@ class _Run:
         ap = self.yardstick.ap(path)
         model = read_tflite(path)
         row = Measured(
-            candidate.name, candidate.to_dict(), ap, 100 * (self.yardstick.float_ap - ap),
+            candidate.name, candidate.to_dict(), ap, 100 * (self.float_ap - ap),
             ms / beside * self.float_ms, model.size_bytes, len(model.operators),
             len(model.non_integer_operators),
         )  # fmt: skip

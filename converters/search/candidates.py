@@ -71,5 +71,5 @@ def part_of(name: str) -> str:
 
 def parts(graph: Graph) -> tuple[str, ...]:
     """All parts that hold weights, in execution order."""
-    found = (part_of(node.name) for node in graph.nodes if node.weight is not None)
+    found = (part_of(node.name) for node in graph.nodes if node.weight_shape is not None)
     return tuple(dict.fromkeys(found))

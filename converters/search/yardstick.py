@@ -28,8 +28,6 @@ class Yardstick:
 
     dataset: Dataset
     labelled: bool
-    float_model: Path
-    float_ap: float
     threads: int
 
     def ap(self, model: Path) -> float:
@@ -68,9 +66,7 @@ def make_yardstick(data: Path, split: str | None, float_model: Path, threads: in
         if not data.is_dir() or _has_labels(data):
             raise
         dataset, labelled = _float_detections(data, float_model, threads), False
-    return Yardstick(
-        dataset, labelled, float_model, _evaluate(float_model, dataset, threads), threads
-    )
+    return Yardstick(dataset, labelled, threads)
 
 
 def _has_labels(data: Path) -> bool:

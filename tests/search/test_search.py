@@ -1,0 +1,220 @@
+"""`convert --max-drop`: the fastest model within the budget, or none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import edge_edet
+from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.network import build_network
+from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.recipes import RECIPES, quantize
+from edge_edet.converters.search import budget, candidates, yardstick
+from edge_edet.converters.search.log import Measured, SearchLog, table
+from edge_edet.converters.smear import draw_smear
+from edge_edet.converters.sources import find_calibration, find_weights
+from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.tflite_file import read_tflite
+
+PICTURES = 3
+NAMES = ("RBC", "WBC", "Platelets")
+
+
+@pytest.fixture(scope="module")
+def smears(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn smears with their true boxes, as COCO json."""
+    folder = tmp_path_factory.mktemp("smears")
+    images, annotations = [], []
+    for number in range(PICTURES):
+        pixels, boxes = draw_smear(number)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        height, width = pixels.shape[:2]
+        images.append(
+            {"id": number, "file_name": f"{number}.png", "width": width, "height": height}
+        )
+        for x0, y0, x1, y1, kind in boxes:
+            box = [float(x0), float(y0), float(x1 - x0), float(y1 - y0)]
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": number, "category_id": int(kind) + 1,
+                "bbox": box, "area": box[2] * box[3], "iscrowd": 0,
+            })  # fmt: skip
+    categories = [{"id": i + 1, "name": name} for i, name in enumerate(NAMES)]
+    document = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "instances.json").write_text(json.dumps(document))
+    return folder
+
+
+def request(data: Path, output: Path, max_drop: float, **changes: Any) -> Request:
+    return Request(("d0",), ("int8",), output, weights="bundled", max_drop=max_drop, data=data,
+                   threads=2, **changes)  # fmt: skip
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Fewer recipes than the real search tries, for time's sake."""
+    few = tuple(r for r in candidates.INTEGER_RECIPES if r.name in names)
+    assert len(few) == len(names)
+    monkeypatch.setattr(budget, "INTEGER_RECIPES", few)
+
+
+def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "minmax", "mse", "equalized")
+    steps = list(convert(request(smears / "instances.json", tmp_path, 100)))
+    written = steps[-1]
+    assert isinstance(written, Written)
+    document = json.loads((tmp_path / "d0-int8.pareto.json").read_text())
+    rows = document["candidates"]
+    assert {row["name"] for row in rows} == {"minmax", "mse", "equalized"}
+    assert document["chosen"] == rows[0]["name"]  # all are within: the fastest
+    assert [row["ms"] for row in rows] == sorted(row["ms"] for row in rows)
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["equalized"]["ap"] > by_name["minmax"]["ap"] + 0.02
+    recipe = edge_edet.read_manifest(written.path).provenance["recipe"]
+    assert recipe["name"] == document["chosen"]
+    assert recipe["against"] == "labels"
+    before = written.path.read_bytes()
+
+    evaluated = []
+    real = yardstick._evaluate
+    monkeypatch.setattr(yardstick, "_evaluate", lambda *a: evaluated.append(a[0]) or real(*a))
+    again = list(convert(request(smears / "instances.json", tmp_path, 100)))
+    assert any(str(step).startswith("going on from") for step in again)
+    assert not evaluated
+    assert written.path.read_bytes() == before
+
+
+def test_budget_that_integers_cannot_meet_keeps_parts_in_float(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "minmax")
+    few = ("box_net/p7", "backbone/blocks.0.0", "backbone/blocks.1.0", "backbone/conv_stem")
+    monkeypatch.setattr(budget, "parts", lambda graph: few)
+    steps = list(convert(request(smears, tmp_path, 0)))
+    ranked = [str(step).split()[0] for step in steps if "in float: output error" in str(step)]
+    assert ranked
+    assert ranked[0] != "box_net/p7"  # the stem's side is where it goes wrong, not the last level
+    rows = json.loads((tmp_path / "d0-int8.pareto.json").read_text())["candidates"]
+    chosen = steps[-1]
+    assert isinstance(chosen, Written)
+    assert 0 < chosen.non_integer_operators < chosen.operators / 2
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["minmax"]["drop"] > 0 >= by_name["minmax + float 1"]["drop"] or len(rows) > 2
+
+
+def test_budget_that_nothing_meets_writes_nothing(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "minmax")
+    monkeypatch.setattr(budget, "parts", lambda graph: ())
+    (tmp_path / "d0-int8.tflite").write_bytes(b"an earlier model")
+    steps = convert(request(smears, tmp_path, 0))
+    with pytest.raises(EdgeEdetError, match=r"no INT8 model of d0 stays within 0 points .*minmax"):
+        list(steps)
+    assert (tmp_path / "d0-int8.tflite").read_bytes() == b"an earlier model"
+    assert not (tmp_path / "d0-int8.pareto.json").exists()
+
+
+def test_without_labels_agreement_with_the_float_model_counts(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "equalized")
+    bare = tmp_path / "pictures"
+    bare.mkdir()
+    for picture in smears.glob("*.png"):
+        (bare / picture.name).write_bytes(picture.read_bytes())
+    steps = list(convert(request(bare, tmp_path, 50)))
+    assert "no labels: agreement with the float model's detections" in str(steps[0])
+    document = json.loads((tmp_path / "d0-int8.pareto.json").read_text())
+    assert document["against"] == "the float model's detections"
+    assert document["float_ap"] > 0.99  # the float model agrees with itself
+    assert document["ap"] > 0.6
+
+
+def test_random_weights_have_no_budget(smears: Path, tmp_path: Path) -> None:
+    wanted = Request(("d0",), ("int8",), tmp_path, weights="random", max_drop=1, data=smears,
+                     image_size=128)  # fmt: skip
+    with pytest.raises(InputError, match="random ones have no accuracy to lose"):
+        list(convert(wanted))
+
+
+def test_log_forgets_a_torn_line_and_other_searches(tmp_path: Path) -> None:
+    path = tmp_path / "x.search.jsonl"
+    log = SearchLog(path, "one")
+    log.put("a", [1, 2])
+    with path.open("a") as file:
+        file.write('{"key": "one", "what": "b", "res')
+    again = SearchLog(path, "one")
+    assert (again.get("a"), again.get("b")) == ([1, 2], None)
+    again.put("b", 3)
+    assert SearchLog(path, "one").get("b") == 3
+    assert SearchLog(path, "two").resumed == 0
+
+
+def test_table_marks_the_front_and_the_choice() -> None:
+    def row(name: str, ap: float, ms: float) -> Measured:
+        return Measured(name, {}, ap, 100 * (0.6 - ap), ms, 5_000_000, 600, 0)
+
+    lines = table([row("slow", 0.5, 40), row("good", 0.59, 30), row("fast", 0.4, 20)], "good")
+    assert [line[0] for line in lines[1:]] == ["*", ">", " "]
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.fixture(scope="module")
+def quantized() -> Any:
+    source = find_weights("d0", "bundled", 0, None, None)
+    graph = build_network(source.variant, source.weights)
+    record = find_calibration(source, graph, None, None, 0, 2)
+    return graph, *quantize(graph, record.statistics, RECIPES["equalized"])
+
+
+def run(model: bytes, pixels: Any) -> dict[str, Any]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
+    interpreter.invoke()
+    return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()}
+
+
+def test_graph_with_every_part_in_float_is_the_float_graph(quantized: Any) -> None:
+    graph, built, integers = quantized
+    every = frozenset(node.name for node in built.nodes)
+    mixed = Quantized(integers.activations, integers.weights, integers.biases, every)
+    pixels = np.random.default_rng(0).integers(0, 256, graph.input_shape, np.uint8)
+    wanted = run(write_tflite(graph, "fp32"), pixels)
+    for name, values in run(write_tflite(built, "int8", mixed), pixels).items():
+        assert np.abs(values - wanted[name]).max() <= 1e-3 * np.ptp(wanted[name])
+
+
+@pytest.mark.parametrize("part", ["backbone/conv_stem", "fpn/cell.1/fnode.3", "class_net/p3"])
+def test_float_island_has_one_crossing_a_tensor(quantized: Any, part: str, tmp_path: Path) -> None:
+    graph, _, integers = quantized
+    chosen = candidates.Candidate(RECIPES["equalized"], (part,))
+    source = find_weights("d0", "bundled", 0, None, None)
+    record = find_calibration(source, graph, None, None, 0, 2)
+    built, mixed = candidates.build(chosen, graph, record.statistics, [], 2)
+    path = tmp_path / "mixed.tflite"
+    path.write_bytes(write_tflite(built, "int8", mixed))
+    model = read_tflite(path)
+    inside = sum(1 for n in built.nodes if n.name in mixed.float_nodes)
+    assert 0 < len(model.non_integer_operators) <= 3 * inside + 4
+    crossed = [op.outputs for op in model.operators if op.name == "DEQUANTIZE"]
+    assert len(crossed) == len(set(crossed)) <= 3
+    assert integers.float_nodes == frozenset()
+
+
+def test_parts_cover_every_layer_with_weights() -> None:
+    graph = build_network(find_weights("d0", "bundled", 0, None, None).variant)
+    found = candidates.parts(graph)
+    assert found[0] == "backbone/conv_stem"
+    assert {"backbone/blocks.2.1", "fpn/cell.1/fnode.4", "class_net/p3", "box_net/p7"} <= set(found)
+    assert len(found) == 1 + 16 + 1 + 24 + 10
