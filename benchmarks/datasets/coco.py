@@ -29,9 +29,9 @@ def load_coco(file: Path, images: Path | None = None) -> Dataset:
     for number, row in enumerate(document["annotations"]):
         where = f"{what}: annotation {row.get('id', number)}"
         image, category = row.get("image_id"), row.get("category_id")
-        if image not in objects:
+        if type(image) is not int or image not in objects:
             raise InputError(f"{where} is of image {image!r}, which the file does not list")
-        if category not in names:
+        if type(category) is not int or category not in names:
             raise InputError(f"{where} has category {category!r}, which the file does not list")
         box = _box(row.get("bbox"), where)
         area = row.get("area", box[2] * box[3])

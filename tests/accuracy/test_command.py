@@ -16,6 +16,7 @@ from edge_edet.benchmarks.eval_report import difference_table, report
 from edge_edet.cli import main
 from edge_edet.errors import InputError, MissingExtraError
 
+MISSING = [{"id": 3, "file_name": "3.png"}, {"id": 8, "file_name": "no.png"}]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -63,7 +64,7 @@ def test_json(write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, ca
     [
         ({"categories": [{"id": 1, "name": "x"}, {"id": 18, "name": "dog"}]}, [], "no class for 1"),
         ({"annotations": []}, [], "no object to find in 2 pictures: 0 too small, 0 crowds"),
-        ({"images": [{"id": 3, "file_name": "no.png"}], "annotations": []}, [], "no object"),
+        ({"images": MISSING}, [], "1 of 2 pictures are missing, first"),
         ({}, ["--limit", "0"], "--limit must be at least 1"),
         ({}, ["--images", "tests"], "--images: no folder"),
         ({}, ["--suppression", "soft"], "suppression must be one of hard, soft-gaussian"),

@@ -101,7 +101,7 @@ IMAGE = {"id": 3, "file_name": "3.png"}
     [
         ({"images": [IMAGE, IMAGE]}, "image id 3 is there twice"),
         ({"images": [{"id": "3"}]}, "image ids must be integers, but one is '3'"),
-        ({"images": [{"id": 3}]}, "file_name must be a text, but is None"),
+        ({"images": [{"id": 3}], "annotations": []}, "file_name must be a text, but is None"),
         ({"images": {}}, "images must be a list of objects"),
         ({"images": [], "annotations": []}, "lists no pictures"),
         ({"annotations": [ANNOTATION, ANNOTATION]}, "annotation id 1 is there twice"),
