@@ -51,7 +51,7 @@ def error_svg(errors: Sequence[TensorError], blocks: Sequence[BlockError], title
         worst = min(shown, key=lambda e: e.own_db)
         left = worst.order < last / 2
         x, anchor = _x(worst.order, last) + (6 if left else -6), "start" if left else "end"
-        parts.append(_text(x, _y(worst.own_db) + 4, escape(worst.name), anchor))
+        parts.append(_text(x, _y(worst.own_db) - 8, escape(worst.name), anchor))
     return "\n".join([*parts, *_legend(), "</svg>\n"])
 
 

@@ -24,6 +24,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "provenance": ("suspicion", 13),
     "score shift": ("note", 14),
     "weak block": ("note", 15),
+    "random weights": ("note", 16),
 }
 
 

@@ -13,7 +13,12 @@ from edge_edet.converters.inspect.diagnosis import diagnose
 from edge_edet.converters.inspect.facts import Facts, facts_of
 from edge_edet.converters.inspect.findings import Finding, is_healthy
 from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.suspicion import refused, suspect
+from edge_edet.converters.inspect.suspicion import (
+    has_random_weights,
+    refused,
+    suspect,
+    without_ranges,
+)
 from edge_edet.converters.inspect.tensor_error import Pixels, TensorError, by_harm, compare
 from edge_edet.converters.inspect.twins import match
 from edge_edet.errors import BackendError
@@ -76,4 +81,6 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
         findings = diagnose([], [], [*suspicions, refused(error)], constants)
         return Inspection(facts, findings, [], [], constants)
     findings = diagnose(errors, blocks, suspicions, constants)
+    if has_random_weights(facts):
+        findings = without_ranges(findings)
     return Inspection(facts, findings, by_harm(errors), blocks, constants)

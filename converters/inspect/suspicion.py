@@ -31,7 +31,7 @@ def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:
     running = [model.tensors[i] for op in model.operators for i in op.outputs]
     grids = [t for t in running if t.dtype in ("int8", "uint8", "int16")]
     found = [*_zero_scales(grids), *_islands(facts), *_swish_ranges(opened, grids)]
-    found += [*_outputs(model.output_tensors, _random(facts)), *_provenance(facts)]
+    found += [*_outputs(model.output_tensors, has_random_weights(facts)), *_provenance(facts)]
     return sorted_findings(found)
 
 
@@ -40,6 +40,18 @@ def refused(error: BackendError) -> Finding:
     what = f"it does not run, so that nothing was measured: {str(error)[:120]}"
     advice = "mend what is named above, or else convert again with 'edge-edet convert'"
     return Finding("refused", "the model", what, advice)
+
+
+RANGE_KINDS = ("calibration", "clipped", "coarse", "noise", "score range")
+
+
+def without_ranges(findings: list[Finding]) -> list[Finding]:
+    """For random weights, calibrated on noise: how its ranges fit pictures says nothing."""
+    note = Finding(
+        "random weights", "the model", "random weights: its ranges were not judged",
+        "take it for latency only; for accuracy convert with trained weights",
+    )  # fmt: skip
+    return [*(f for f in findings if f.kind not in RANGE_KINDS), note]
 
 
 def _zero_scales(grids: list[TensorInfo]) -> Iterator[Finding]:
@@ -131,7 +143,7 @@ def _score_step(t: TensorInfo) -> float:
     return _score(t.scales[0]) - 0.5
 
 
-def _random(facts: Facts) -> bool:
+def has_random_weights(facts: Facts) -> bool:
     weights = (facts.manifest or {}).get("weights")
     return isinstance(weights, dict) and bool(weights.get("random"))
 
@@ -139,6 +151,6 @@ def _random(facts: Facts) -> bool:
 def _provenance(facts: Facts) -> Iterator[Finding]:
     calibration = (facts.manifest or {}).get("calibration")
     source = calibration.get("source") if isinstance(calibration, dict) else None
-    if source == "noise" and not _random(facts):
+    if source == "noise" and not has_random_weights(facts):
         yield Finding("provenance", "calibration", "trained weights were calibrated on noise",
                       CALIBRATE)  # fmt: skip

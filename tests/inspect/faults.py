@@ -80,23 +80,30 @@ def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
     return bench
 
 
-def with_manifest(bench: Bench, precision: str, weights: str = "test") -> Path:
+def with_manifest(
+    bench: Bench, precision: str, weights: str = "test", random: bool = False
+) -> Path:
     """The float twin ("fp32") or the INT8 model of a recipe, as `convert` describes them."""
     is_float = precision == "fp32"
+    recipe = RECIPES.get(precision, RECIPES["mse"])
     provenance = {
-        "weights": {"name": "test", "tensors_sha256": weights, "random": False},
+        "weights": {"name": "test", "tensors_sha256": weights, "random": random},
         "calibration": None if is_float else {"digest": "test", "images": 8, "source": "test"},
-        "recipe": None if is_float else RECIPES[precision].to_dict(),
+        "recipe": None if is_float else recipe.to_dict(),
         "tools": {}, "command": "test",
     }  # fmt: skip
     manifest = Manifest(
         "edge-edet test", "fp32" if is_float else "int8", bench.graph.variant,
         {"boxes": "box_codes", "classes": "class_logits"}, ("RBC", "WBC", "Platelets"), provenance,
     )  # fmt: skip
-    graph, quantized = (bench.graph, None) if is_float else bench.quantized(precision)
+    graph, quantized = bench.graph, None
+    if precision == "black_calibration":
+        graph, quantized = quantize(graph, _on_black(bench), recipe)
+    elif not is_float:
+        graph, quantized = bench.quantized(precision)
     metadata = {MANIFEST_KEY: manifest.to_json().encode()}
     data = write_tflite(graph, manifest.precision, quantized, metadata)
-    return bench.write(f"{precision}-{weights}", data)
+    return bench.write(f"{precision}-{weights}-{random}", data)
 
 
 # --- faults: bench -> bytes of the INT8 model ------------------------------------------------
@@ -130,13 +137,14 @@ def clipped(bench: Bench) -> bytes:
 
 
 def black_calibration(bench: Bench) -> bytes:
-    black = collect(bench.graph, bench.graph.input_shape[:1], _black(bench), 2)
-    graph, quantized = quantize(bench.graph, black, RECIPES["mse"])
+    graph, quantized = quantize(bench.graph, _on_black(bench), RECIPES["mse"])
     return write_tflite(graph, "int8", quantized)
 
 
-def _black(bench: Bench) -> Callable[[int], Any]:
-    return lambda _: np.zeros(bench.graph.input_shape, np.uint8)
+def _on_black(bench: Bench) -> dict[str, Any]:
+    """Statistics of one black picture."""
+    black = np.zeros(bench.graph.input_shape, np.uint8)
+    return collect(bench.graph, [black], lambda pixels: pixels, 2)
 
 
 def mean_not_folded(bench: Bench) -> bytes:

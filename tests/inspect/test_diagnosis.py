@@ -103,3 +103,13 @@ def test_sound_files_raise_none(name: str, model: Callable[[str], Path], twin: P
     assert inspect_file(model(name)).findings == []
     assert next(lines(inspect_file(model(name)))).startswith("nothing suspicious in the file alone")
     assert inspect_file(twin).findings == []
+
+
+@pytest.mark.parametrize(("random", "healthy"), [(True, True), (False, False)])
+def test_ranges_of_random_weights_are_not_judged(
+    random: bool, healthy: bool, planted: Any, twin: Path, bench: Any
+) -> None:
+    path = planted.with_manifest(bench, "black_calibration", random=random)
+    found = inspected(path, twin, bench)
+    assert found.healthy == healthy
+    assert ("random weights" in [f.kind for f in found.findings]) == random
