@@ -24,7 +24,7 @@ from edge_edet.tflite_file import read_tflite
 from edge_edet.variants import VARIANTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-SMALL = ("--image-size", "64", "--weights", "random", "--threads", "1")
+SMALL = ("--image-size", "64", "--weights", "random", "--threads", "1", "--recipe", "minmax")
 RANDOM_NOTE = "random weights, good for latency only; it detects nothing"
 
 
@@ -199,6 +199,7 @@ def test_checkpoint_of_automl_calibrated_on_a_folder(
     result = command(
         "convert", "--int8", "d0", "--weights", shared / "reference/checkpoints/automl_d0.h5",
         "--calibration", smears, "--calibration-images", "2", "--image-size", "128",
+        "--recipe", "minmax",
     )  # fmt: skip
     done(result)
     manifest = edge_edet.read_manifest(tmp_path / "build/d0-128-int8.tflite")
@@ -210,12 +211,12 @@ def test_checkpoint_of_automl_calibrated_on_a_folder(
 
 def test_calibrate_then_convert_with_the_record(smears: Path, command: Run, tmp_path: Path) -> None:
     common = ("--weights", "bundled", "--image-size", "128", "--threads", "1")
-    (line,) = done(
-        command("calibrate", "d0", "--calibration", smears, "--calibration-images", "2", *common)
-    )
+    pictures = ("--calibration", smears, "--calibration-images", "2")
+    (line,) = done(command("calibrate", "d0", *pictures, *common))
     assert line.startswith("build/d0.calibration  ")
     assert "  2 pictures  digest " in line
-    done(command("convert", "d0", "--int8", "--calibration", "build/d0.calibration", *common))
+    done(command("convert", "d0", "--int8", "--calibration", "build/d0.calibration", *common,
+                 "--recipe", "minmax"))  # fmt: skip
     manifest = edge_edet.read_manifest(tmp_path / "build/d0-128-int8.tflite")
     assert manifest.provenance["calibration"]["digest"].startswith(line.rsplit(" ", 1)[1])
     refusal = command("convert", "d0", "--int8", "--calibration", "build/d0.calibration")

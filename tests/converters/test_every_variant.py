@@ -50,7 +50,7 @@ def built(
     folder = tmp_path_factory.mktemp(variant.name)
     graph = build_network(variant, helpers.cheap_weights(variant))
     # minmax: searching 2,000 grids of numbers that nobody measured would show nothing.
-    recipe = dataclasses.replace(RECIPES["equalized"], ranges="minmax")
+    recipe = dataclasses.replace(RECIPES["equalized"], ranges="minmax", equalize_step=0.05)
     integer_graph, quantized = quantize(graph, helpers.cheap_statistics(graph), recipe)
     paths = {precision: folder / f"{precision}.tflite" for precision in SIZE_BYTES}
     for precision, path in paths.items():

@@ -71,8 +71,9 @@ def test_tensorflow_gives_the_same(data: bytes, helpers: Any) -> None:
         scale, zero = detail["quantization"]
         if scale:
             values = (values - zero) * np.float32(scale)
-        spread = np.ptp(ours[detail["name"]])
-        assert np.abs(values - ours[detail["name"]]).max() <= 0.05 * spread
+        # kernels differ by one step here and there, and so do the steps that follow from it
+        tolerance = max(0.01 * np.ptp(ours[detail["name"]]), 3.5 * scale)
+        assert np.abs(values - ours[detail["name"]]).max() <= tolerance
 
 
 def test_constants_are_aligned(data: bytes) -> None:

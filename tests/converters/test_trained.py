@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -13,73 +10,24 @@ import pytest
 from PIL import Image
 
 import edge_edet
+from edge_edet.benchmarks.accuracy import evaluate, load_dataset
 from edge_edet.converters.smear import PLATELET, draw_smear
 from edge_edet.preprocess import letterbox
 
 CLASSES = ("RBC", "WBC", "Platelets")
-REFERENCE_AP = 0.5817  # of the float weights, by other implementations and this same protocol
-# The protocol behind it: the 2,000 anchors with the best class, every class of theirs above 0.02.
-PROTOCOL = edge_edet.PostprocessConfig(score_threshold=0.02, max_detections=None)
-
-
-def ground_truth(folder: Path, names: list[str]) -> Any:
-    from pycocotools.coco import COCO
-
-    images: list[Any] = []
-    annotations: list[Any] = []
-    for index, name in enumerate(names):
-        images.append({"id": index, "width": 640, "height": 480})
-        for found in ET.parse(folder / f"Annotations/{name}.xml").getroot().iter("object"):
-            corners = [float(found.findtext(f"bndbox/{k}") or 0) for k in ("xmin", "ymin")]
-            ends = [float(found.findtext(f"bndbox/{k}") or 0) for k in ("xmax", "ymax")]
-            width, height = ends[0] - corners[0], ends[1] - corners[1]
-            if min(width, height) > 1:
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": index,
-                        "category_id": CLASSES.index(found.findtext("name") or "") + 1,
-                        "bbox": [*corners, width, height],
-                        "area": width * height,
-                        "iscrowd": 0,
-                    }
-                )
-    truth = COCO()
-    categories = [{"id": i + 1, "name": name} for i, name in enumerate(CLASSES)]
-    truth.dataset = {"images": images, "annotations": annotations, "categories": categories}
-    truth.createIndex()
-    return truth
-
-
-def average_precision(model: Path, folder: Path, names: list[str]) -> float:
-    from pycocotools.cocoeval import COCOeval
-
-    detector = edge_edet.load(model, threads=2, config=PROTOCOL)
-    rows = []
-    for index, name in enumerate(names):
-        found = detector.detect(folder / f"JPEGImages/{name}.jpg")
-        for box, score, kind in zip(found.boxes, found.scores, found.classes, strict=True):
-            xmin, ymin, xmax, ymax = box.tolist()
-            rows.append([index, xmin, ymin, xmax - xmin, ymax - ymin, float(score), int(kind) + 1])
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = ground_truth(folder, names)
-        evaluation = COCOeval(truth, truth.loadRes(np.asarray(rows)), "bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    return float(evaluation.stats[0])
+REFERENCE_AP = 0.5817  # of the float weights, by other implementations and the default protocol
 
 
 @pytest.fixture(scope="module")
 def precision_of(shared: Path, bundled_models: dict[str, Path]) -> dict[str, float]:
     """Precision -> AP on the test pictures."""
-    folder = shared / "data/bccd"
-    names = (folder / "ImageSets/Main/test.txt").read_text().split()
-    assert len(names) == 72
-    return {
-        precision: average_precision(bundled_models[precision], folder, names)
+    pictures = load_dataset(shared / "data/bccd", split="test")
+    results = {
+        precision: evaluate(bundled_models[precision], pictures, resamples=0, threads=2)
         for precision in ("fp32", "int8")
     }
+    assert {result.pictures for result in results.values()} == {72}
+    return {precision: result.ap for precision, result in results.items()}
 
 
 def test_float_model_has_the_reference_ap(precision_of: dict[str, float]) -> None:
@@ -104,16 +52,19 @@ def outputs(bundled_models: dict[str, Path], helpers: Any) -> dict[str, dict[str
 # The bundled weights are float16 already; with batch norm folded in they no longer are.
 @pytest.mark.parametrize(
     ("precision", "worst", "typical"),
-    [("fp16", 0.005, 0.001), ("int8-dynamic", 0.3, 0.03), ("int8", 0.3, 0.03)],
+    [("fp16", 0.005, 0.001), ("int8-dynamic", 0.2, 0.03), ("int8", 0.2, 0.03)],
 )
-def test_precision_is_near_float(
+def test_precision_is_near_float_where_cells_are(
     precision: str, worst: float, typical: float, outputs: dict[str, dict[str, Any]]
 ) -> None:
+    """Relative to what the outputs span; elsewhere box codes mean nothing."""
+    cells = outputs["fp32"]["class_logits"][0].max(axis=1) > -1
+    assert cells.sum() > 100
     for name, exact in outputs["fp32"].items():
         # int8 leaves out logits below -8, which are no detections at any threshold
-        error = np.abs(np.maximum(outputs[precision][name], -8) - np.maximum(exact, -8))
-        assert error.max() <= worst * np.ptp(exact), name
-        assert np.sqrt(np.mean(error**2)) <= typical * np.ptp(exact), name
+        error = np.maximum(outputs[precision][name], -8) - np.maximum(exact, -8)
+        assert np.abs(error[0, cells]).max() <= worst * np.ptp(exact), name
+        assert np.sqrt(np.mean(error[0, cells] ** 2)) <= typical * np.ptp(exact), name
 
 
 def matched(found: Any, boxes: list[Any], least_iou: float) -> int:
