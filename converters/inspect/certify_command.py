@@ -12,6 +12,7 @@ from typing import Any
 
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
+from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.tflite_file import read_tflite
 
 __all__ = ["add_arguments", "run"]
@@ -37,14 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect.certificate import write_certificate
     from edge_edet.converters.inspect.pictures import spread
-    from edge_edet.detect_command import find_pictures
 
     check_pair(read_tflite(args.model), read_tflite(args.against))
-    accuracy: dict[str, Any] | None = None
-    if is_labelled(Path(args.data)):
-        pictures, accuracy = _evaluated(args)
-    else:
-        pictures = find_pictures([args.data])[: args.limit]
+    pictures, accuracy = pictures_and_accuracy(
+        args.model, args.against, Path(args.data), args.split, args.threads, args.limit
+    )
     record = write_certificate(
         args.model, args.against, pictures, accuracy, output=args.output,
         compared=spread(pictures, args.pictures), threads=args.threads,
@@ -52,24 +50,6 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     print("\n".join(summary(record, args.output)))
     return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0
-
-
-def is_labelled(path: Path) -> bool:
-    """Whether the pictures come with labels, by what lies there."""
-    if not path.is_dir():
-        return path.suffix.lower() == ".json"
-    folders = any((path / name).is_dir() for name in ("Annotations", "labels", "annotations"))
-    return folders or any(path.glob("*.json"))
-
-
-def _evaluated(args: argparse.Namespace) -> tuple[list[Path], dict[str, Any]]:
-    from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
-    from edge_edet.benchmarks.eval_report import document
-
-    dataset = load_dataset(args.data, split=args.split).first(args.limit)
-    results = [evaluate(m, dataset, threads=args.threads) for m in (args.against, args.model)]
-    pictures = [picture.path for picture in dataset.pictures]
-    return pictures, document(results, [compare(*results)])
 
 
 def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 from edge_edet.converters.inspect.places import PARTS, block_of, part_of
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.manifest import Manifest, manifest_of
-from edge_edet.outputs import SUPPRESSION
-from edge_edet.tflite_file import OperatorInfo, TensorInfo, TfliteModel
+from edge_edet.tflite_file import TensorInfo, TfliteModel
+
+LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Facts:
     description: str
     precision: str
     operators: dict[str, int]
+    float_operators: int
     islands: dict[str, list[str]]
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
@@ -46,6 +48,7 @@ def facts_of(opened: Rewritable) -> Facts:
         description=model.description,
         precision=manifest.precision if manifest else _guess(model),
         operators=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        float_operators=len(model.non_integer_operators),
         islands=islands(model),
         inputs=[tensor_dict(t) for t in model.input_tensors],
         outputs=[tensor_dict(t) for t in model.output_tensors],
@@ -76,23 +79,29 @@ def is_integer_model(model: TfliteModel) -> bool:
 def islands(model: TfliteModel) -> dict[str, list[str]]:
     """Block -> its float operators, of a model that is integer else.
 
-    The suppression operator is float by its definition, and so is what hands it its inputs; what
-    brings pictures in or outputs out in float at the border of the graph is none either.
+    An island lies between integer operators, or holds layers of the network. What brings a picture
+    in, and a float end without layers (suppression, decoding), are none.
     """
     if not is_integer_model(model):
         return {}
-    readers: dict[int, list[OperatorInfo]] = {}
-    for op in model.operators:
-        for tensor in op.inputs:
-            readers.setdefault(tensor, []).append(op)
+    returning = _returning(model)
     found: dict[str, list[str]] = {}
     for op in model.non_integer_operators:
-        to = [reader for tensor in op.outputs for reader in readers.get(tensor, [])]
-        at_border = op.name == "QUANTIZE" and set(op.inputs) <= set(model.inputs)
-        if op.name == "DEQUANTIZE":
-            at_border = all(reader.name == SUPPRESSION for reader in to)
-        if op.name != SUPPRESSION and not at_border:
+        brings_in = op.name == "QUANTIZE" and set(op.inputs) <= set(model.inputs)
+        if (op.index in returning or op.name in LAYERS) and not brings_in:
             found.setdefault(block_of(model.tensors[op.outputs[0]].name), []).append(op.name)
+    return found
+
+
+def _returning(model: TfliteModel) -> set[int]:
+    """The float operators after which some QUANTIZE follows."""
+    floats = {op.index for op in model.non_integer_operators}
+    leads: set[int] = set()  # tensors that a QUANTIZE reads, at once or through float operators
+    found: set[int] = set()
+    for op in reversed(model.operators):
+        if op.index in floats and (op.name == "QUANTIZE" or leads & set(op.outputs)):
+            found.add(op.index)
+            leads |= set(op.inputs)
     return found
 
 

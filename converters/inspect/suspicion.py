@@ -71,10 +71,14 @@ def _steps(t: TensorInfo) -> int:
 
 
 def _islands(facts: Facts) -> Iterator[Finding]:
-    for place, operators in facts.islands.items():
+    """One finding for all: the first names the place."""
+    if facts.islands:
+        place, operators = next(iter(facts.islands.items()))
+        names, more = ", ".join(dict.fromkeys(operators)), len(facts.islands) - 1
+        others = f"; {more} more blocks have some" if more else ""
         yield Finding(
             "float island", place,
-            f"{len(operators)} float operators ({', '.join(dict.fromkeys(operators))}) in an INT8 model",
+            f"{len(operators)} float operators ({names}) in an INT8 model{others}",
             "convert again with 'edge-edet convert --int8'; integer-only delegates stop here",
         )  # fmt: skip
 

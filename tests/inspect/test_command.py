@@ -42,7 +42,7 @@ def test_lists_every_tensor_in_80_columns(
     assert run(model("equalized"), "--tensors") == 0
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
-    assert "float operators inside: none" in text
+    assert "float operators: none inside, 0 at the ends" in text
     assert "class_logits" in text
     assert "32 scales" in text
 

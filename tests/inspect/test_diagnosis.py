@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from edge_edet.converters.in_graph_nms import write_tflite_with_nms
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
 from edge_edet.converters.inspect.report import COLUMNS, lines
 
-PICTURES = 2
+PICTURES = 1
 
 
 def inspected(path: Path, twin: Path, bench: Any) -> Inspection:
-    inputs = [bench.pixels(p) for p in bench.pictures[:PICTURES]]
+    inputs = [bench.pixels(p) for p in bench.pictures[1 : 1 + PICTURES]]
     return inspect_against(path, twin, inputs)
 
 
@@ -64,7 +65,7 @@ def test_sound_recipes_are_healthy(
     recipe: str, model: Callable[[str], Path], twin: Path, bench: Any
 ) -> None:
     found = inspected(model(recipe), twin, bench)
-    assert head(found).startswith("healthy: no fault found against its float twin on 2 pictures")
+    assert head(found).startswith("healthy: no fault found against its float twin on 1 picture")
     assert all(f.severity == "note" for f in found.findings)
 
 
@@ -113,3 +114,12 @@ def test_ranges_of_random_weights_are_not_judged(
     found = inspected(path, twin, bench)
     assert found.healthy == healthy
     assert ("random weights" in [f.kind for f in found.findings]) == random
+
+
+def test_suppression_in_the_graph_is_no_island(bench: Any) -> None:
+    graph, quantized = bench.quantized()
+    path = bench.write("nms", write_tflite_with_nms(graph, "int8", quantized))
+    found = inspect_file(path)
+    assert found.findings == []
+    assert found.facts.float_operators > 0
+    assert found.facts.islands == {}
