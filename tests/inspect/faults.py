@@ -76,7 +76,7 @@ def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
     pictures = sorted((shared / "data/bccd/JPEGImages").glob("*.jpg"))[:12]
     folder.mkdir(exist_ok=True)
     bench = Bench(graph, {}, pictures, folder)
-    bench.statistics = collect(graph, pictures[4:], bench.pixels, 2)
+    bench.statistics = collect(graph, pictures[4:], bench.pixels, 1)
     return bench
 
 
@@ -144,7 +144,7 @@ def black_calibration(bench: Bench) -> bytes:
 def _on_black(bench: Bench) -> dict[str, Any]:
     """Statistics of one black picture."""
     black = np.zeros(bench.graph.input_shape, np.uint8)
-    return collect(bench.graph, [black], lambda pixels: pixels, 2)
+    return collect(bench.graph, [black], lambda pixels: pixels, 1)
 
 
 def mean_not_folded(bench: Bench) -> bytes:

@@ -23,7 +23,7 @@ def test_compares_draws_and_prints_json(
 ) -> None:  # fmt: skip
     figure = tmp_path / "error.svg"
     status = run(model("clipped"), "--against", twin, "--data", bench.pictures[0].parent,
-                 "--pictures", 1, "--figure", figure, "--json")  # fmt: skip
+                 "--pictures", 1, "--threads", 1, "--figure", figure, "--json")  # fmt: skip
     document = json.loads(capsys.readouterr().out)
     assert status == 1
     assert document["findings"][0]["place"] == "backbone/blocks.3.1/add"

@@ -17,7 +17,7 @@ PICTURES = 1
 
 def inspected(path: Path, twin: Path, bench: Any) -> Inspection:
     inputs = [bench.pixels(p) for p in bench.pictures[1 : 1 + PICTURES]]
-    return inspect_against(path, twin, inputs)
+    return inspect_against(path, twin, inputs, threads=1)
 
 
 def head(inspection: Inspection, count: int = 4) -> str:

@@ -31,7 +31,7 @@ def inputs(bench: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def clipped(model: Callable[[str], Path], twin: Path, inputs: list[Any]) -> list[TensorError]:
-    return compare_tensors(model("clipped"), twin, inputs)
+    return compare_tensors(model("clipped"), twin, inputs, 1)
 
 
 def test_most_harmful_is_the_cause_not_what_it_spoilt(clipped: list[TensorError]) -> None:
@@ -60,7 +60,7 @@ def test_rescaled_channels_are_undone(
     assert {"backbone/blocks.0.0/conv_dw", "backbone/blocks.0.0/conv_dw/swish"} <= rescaled
     assert {"backbone/blocks.0.0/se/mean", "backbone/blocks.0.0/se/mul"} <= rescaled
     assert "backbone/blocks.0.0/conv_pw" not in rescaled
-    errors = {e.name: e for e in compare_tensors(model("equalized"), twin, inputs)}
+    errors = {e.name: e for e in compare_tensors(model("equalized"), twin, inputs, 1)}
     assert all(errors[name].cosine > 0.9 for name in rescaled)
 
 
@@ -82,7 +82,7 @@ def test_exposed_tensors_do_not_change_what_runs(
 def test_a_block_is_blamed_for_its_own_error_only(
     model: Callable[[str], Path], twin: Path, inputs: list[Any]
 ) -> None:
-    blocks = {b.tensor: b for b in block_errors(model("empty_weights"), twin, inputs)}
+    blocks = {b.tensor: b for b in block_errors(model("empty_weights"), twin, inputs, 1)}
     assert blocks["fpn/cell.1/fnode.4/conv_pw"].own_db < 1
     behind = [b for b in blocks.values() if b.block.startswith("fpn/cell.2")]
     assert len(behind) == 8
@@ -92,8 +92,8 @@ def test_a_block_is_blamed_for_its_own_error_only(
 def test_first_block_alone_is_the_running_model(
     model: Callable[[str], Path], twin: Path, inputs: list[Any]
 ) -> None:
-    blocks = block_errors(model("mse"), twin, inputs)
-    errors = {e.name: e for e in compare_tensors(model("mse"), twin, inputs)}
+    blocks = block_errors(model("mse"), twin, inputs, 1)
+    errors = {e.name: e for e in compare_tensors(model("mse"), twin, inputs, 1)}
     assert blocks[0].tensor == "backbone/conv_stem/swish"
     assert blocks[0].own_db == pytest.approx(errors["backbone/conv_stem/swish"].behind_db, abs=0.01)
 
@@ -102,7 +102,7 @@ def test_another_network_is_refused(shared: Path, planted: Any, model: Callable[
                                     tmp_path: Path, inputs: list[Any]) -> None:  # fmt: skip
     other = planted.lite(shared, tmp_path / "lite").float_twin()
     with pytest.raises(InputError, match="is not the float twin of"):
-        compare_tensors(model("mse"), other, inputs)
+        compare_tensors(model("mse"), other, inputs, 1)
 
 
 @pytest.mark.parametrize(
