@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="for --max-drop: labelled pictures (COCO, VOC, YOLO), or a folder of "
                         "pictures, where agreement with the float model counts")  # fmt: skip
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
+    parser.add_argument("--no-certificate", dest="certificate", action="store_false",
+                        help="with --int8: don't compare with the float model on the pictures of "
+                        "--data or --calibration")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
@@ -111,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
         max_drop=args.max_drop,
         data=args.data,
         split=args.split,
+        certificate=args.certificate,
         command=("edge-edet", *sys.argv[1:]),
     )
     for step in convert(request):

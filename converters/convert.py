@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+import tempfile
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.graph import Graph
+from edge_edet.converters.inspect.certificate import write_certificate
+from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.quantized import Quantized
@@ -42,6 +46,7 @@ class Request:
     max_drop: float | None = None  # AP points, 100 = 1.0
     data: Path | None = None
     split: str | None = None
+    certificate: bool = True
     command: Sequence[str] = ()
 
 
@@ -94,11 +99,43 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             else:
                 data = described.to_bytes(graph, None, None)
             write_checked(path, data)
+            if precision == "int8":
+                yield from _certify(request, described, graph, path)
             model = read_tflite(path)
             seconds = time.monotonic() - started
             yield Written(path, name, precision, len(data), len(model.operators),
                           len(model.non_integer_operators), round(seconds, 3))  # fmt: skip
             started = time.monotonic()
+
+
+def _certify(request: Request, described: ModelFile, graph: Graph,
+             path: Path) -> Generator[Written | str, None, None]:  # fmt: skip
+    """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
+    if not request.certificate or described.source.random or described.nms == "in-graph":
+        return
+    calibration = request.calibration
+    folder = calibration if calibration is not None and calibration.is_dir() else None
+    if request.data is None and folder is None:
+        yield (
+            f"{path.name}: no pictures were given, so no certificate; later: edge-edet certify "
+            f"{path} --against FLOAT.tflite --data DIR"
+        )
+        return
+    plain = dataclasses.replace(described, precision="fp32", calibration=None)
+    with tempfile.TemporaryDirectory(prefix="edge-edet-") as temporary:
+        twin = Path(temporary) / "float.tflite"
+        twin.write_bytes(plain.to_bytes(graph, None, None))
+        data = request.data or folder
+        assert data is not None
+        pictures, accuracy = pictures_and_accuracy(path, twin, data, request.split, request.threads)
+        output = path.with_name(f"{path.stem}-certificate")
+        record = write_certificate(
+            path, twin, pictures, accuracy, output=output, threads=request.threads,
+            command=shlex.join(request.command),
+        )  # fmt: skip
+    findings = record["findings"]
+    verdict = "healthy" if record["healthy"] or not findings else str(findings[0]["text"])
+    yield f"certificate: {output / 'index.html'}: {verdict}"
 
 
 def _within_budget(request: Request, described: ModelFile, graph: Graph,

@@ -29,19 +29,19 @@ LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
 MEAN_ERROR_WEIGHT = 30.0
 
 
-def _sigmoid(x: Values) -> Values:
+def sigmoid(x: Values) -> Values:
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
-def _integer_sigmoid(x: Values) -> Values:
+def integer_sigmoid(x: Values) -> Values:
     """What an int8 LOGISTIC gives: steps of 1/256, never 1."""
-    return np.clip(np.rint(256 * _sigmoid(x)), 0, 255) / 256
+    return np.clip(np.rint(256 * sigmoid(x)), 0, 255) / 256
 
 
 # What reads the tensor -> (what it should give, what the integer kernel gives)
 _THROUGH: dict[str, tuple[Function, Function]] = {
-    "swish": (lambda x: x * _sigmoid(x), lambda x: x * _integer_sigmoid(x)),
-    "sigmoid": (_sigmoid, _integer_sigmoid),
+    "swish": (lambda x: x * sigmoid(x), lambda x: x * integer_sigmoid(x)),
+    "sigmoid": (sigmoid, integer_sigmoid),
     "": (lambda x: x, lambda x: x),
 }
 
