@@ -72,6 +72,7 @@ def evaluate(
     if resamples < 0:
         raise InputError(f"the resamples must be at least 0, but got {resamples}")
     with _opened(model, protocol, load_options) as detector:
+        _refuse_random_weights(detector)
         needed = {c for inside in objects for c in inside.categories[~inside.crowd].tolist()}
         mapping = class_map(detector.labels, dataset.categories, needed, given_map)
         ran_on = _ran_on(detector)
@@ -138,6 +139,15 @@ def _opened(
     from edge_edet.detector import load
 
     return load(model, config=protocol.postprocess(), **options)
+
+
+def _refuse_random_weights(detector: Detector) -> None:
+    weights = detector.manifest.provenance.get("weights") if detector.manifest else None
+    if isinstance(weights, dict) and weights.get("random") is True:
+        raise InputError(
+            f"{detector.info.model_path!r} has random weights, good for latency only: it has no "
+            "accuracy to measure; convert trained ones"
+        )
 
 
 def _ran_on(detector: Detector) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 ERRORS = [
     ([], 2, "the following arguments are required: COMMAND; see 'edge-edet --help'"),
-    (["convrt"], 2, "unknown command 'convrt': known are convert, calibrate, detect, variants, "),
+    (["convrt"], 2, "unknown command 'convrt': known are convert, calibrate, "),
     (["--versio"], 2, "the following arguments are required: COMMAND"),
     (["variants", "--jsn"], 2, "unknown arguments '--jsn'; see 'edge-edet variants --help'"),
     (["variants", "extra"], 2, "unknown arguments 'extra'"),

@@ -16,7 +16,11 @@ from edge_edet.cli import COMMANDS, parser_for
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-NOT_RUN = ("edge-edet weights pull", "edge-edet eval")  # need the network, labelled pictures
+NOT_RUN = (  # need the network, labelled pictures, minutes
+    "edge-edet weights pull",
+    "edge-edet eval",
+    "edge-edet convert --int8 d0 --max-drop",
+)
 COLUMNS = 110  # of a line of text; tables and links may be longer
 
 
