@@ -27,6 +27,7 @@ PERCENTILE = 0.9999  # of the values on each side stay inside
 CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean"})
 LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
 MEAN_ERROR_WEIGHT = 30.0
+MOST_IMPORTANCE = 8.0  # an outlier beyond 8 times the power counts no more than that
 LEAST_IMPORTANCE = 0.1  # of a value near zero, where a value of the tensor's own power has 1.1
 
 
@@ -143,7 +144,8 @@ def _search(values: Values, weights: Values, exact: Function, integer: Function,
     # Large values are few and carry the detections: unweighted, clipping them looks cheap, and the
     # scores sink.
     power = np.sqrt(weights @ np.square(target))
-    weights = weights * (np.abs(target) / max(power, 1e-9) + LEAST_IMPORTANCE)
+    importance = np.minimum(np.abs(target) / max(power, 1e-9), MOST_IMPORTANCE)
+    weights = weights * (importance + LEAST_IMPORTANCE)
     weights = weights / weights.sum()
 
     def error(a: float, b: float) -> float:

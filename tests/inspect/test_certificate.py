@@ -122,7 +122,7 @@ def test_command_on_labelled_pictures_measures_ap(
     assert "AP 0." in text
     assert text.startswith(("healthy", "note"))
     record = json.loads((tmp_path / "report.json").read_text("utf-8"))
-    assert record["command"].startswith("edge-edet ")
+    assert record["command"].startswith("edge-edet")
     assert len(record["accuracy"]["results"]) == 2
 
 
