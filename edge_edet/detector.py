@@ -52,6 +52,7 @@ class DetectorInfo:
     total_operators: int
     partitions: int | None
     threads: int | None
+    device: str | None  # the GPU's name and kind; None: the processor, or not told
     postprocess: PostprocessConfig
 
     def to_dict(self) -> dict[str, Any]:
@@ -243,7 +244,8 @@ def load(
     "ai-edge-litert", "tflite-runtime" or "tensorflow"; None takes the first installed one.
     delegate: None leaves the runtime's default (`info` says what it was), "none" turns delegates
     off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
-    delegate_options. score_threshold: None is 0.3, or what the model's own suppression was built
+    delegate_options. "gpu" computes in float32, an INT8 model too; an fp16 model in float16 where
+    the GPU can. score_threshold: None is 0.3, or what the model's own suppression was built
     with where that is higher. config: the whole protocol instead.
 
     Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
@@ -262,7 +264,10 @@ def load(
     if delegate == "gpu":
         from edge_edet.backends.litert_gpu import LiteRtGpuBackend
 
-        backend = LiteRtGpuBackend(model, runtime=runtime, delegate_options=delegate_options)
+        half = layout.precision == "fp16"
+        backend = LiteRtGpuBackend(
+            model, half=half, runtime=runtime, delegate_options=delegate_options
+        )
     else:
         from edge_edet.backends.litert import LiteRtBackend
 

@@ -36,6 +36,7 @@ class BackendInfo:
     total_operators: int
     partitions: int | None  # pieces of the graph that the delegate took
     threads: int | None  # None: the delegate decides
+    device: str | None = None  # the GPU's name and kind; None: the processor
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_edet.backends import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.litert import RUNTIMES, find_runtime, runtime_version
+from edge_edet.backends.native_output import captured_output
 from edge_edet.errors import BackendError, InputError, MissingExtraError
 from edge_edet.tflite_file import TensorInfo, TfliteModel
 
@@ -29,6 +26,10 @@ OPTIONS = (
     "allow_src_quantized_fc_conv_ops",
 )
 SIGNATURE = 0
+ADAPTER = re.compile(r"Selected adapter: ([^,\n]+).*?(?:adapterType=([^,\n]+))?$", re.MULTILINE)
+UNSUPPORTED = re.compile(
+    r"not supported by GPU delegate:\n(.*?)\n\d+ operations will run", re.DOTALL
+)
 
 
 class LiteRtGpuBackend:
@@ -36,33 +37,41 @@ class LiteRtGpuBackend:
 
     CompiledModel says whether everything is accelerated, not how much of it is, so a part on the
     CPU could not be reported. `run` returns when the outputs are read, which waits for the GPU.
+
+    Left alone, the GPU computes every model in float16 if it can. Here only with `half`: float32
+    is not taken from a model that has it.
     """
 
     def __init__(
         self,
         model: TfliteModel,
         *,
+        half: bool = False,
         runtime: str | None = None,
         delegate_options: Mapping[str, str] | None = None,
     ):
         if runtime not in (None, RUNTIME):
             raise BackendError(f"the GPU is reached through {RUNTIME}, not through {runtime!r}")
         self.name = find_runtime(RUNTIME)
-        options = _options(delegate_options or {})
+        options = _options(delegate_options or {}, half)
         module, _ = _import()
-        with _captured_stderr() as log:
+        with captured_output() as told:
             try:
                 self._compiled = module.CompiledModel.from_file(str(model.path), options=options)
                 whole = bool(self._compiled.is_fully_accelerated())
+                self._in = self._compiled.create_input_buffers(SIGNATURE)
+                self._out = self._compiled.create_output_buffers(SIGNATURE)
+                key = self._compiled.get_signature_by_index(SIGNATURE)["key"]
+                self.inputs = _specs(model, self._compiled.get_input_tensor_details(key))
+                self.outputs = _specs(model, self._compiled.get_output_tensor_details(key))
+                self._write({s.name: np.zeros(s.shape, s.dtype) for s in self.inputs})
             except (RuntimeError, ValueError, OSError) as error:
-                raise BackendError(
-                    f"the GPU did not take {str(model.path)!r}: {_reason(log, error)}; "
-                    "a GPU driver (on Linux: Vulkan) is needed, delegate='none' runs on the CPU"
-                ) from None
+                raise _refused(model, told(), error) from None
+            device = _device(told())
         if not whole:
             raise BackendError(
                 f"the GPU took only a part of {str(model.path)!r}, and the runtime does not say "
-                "how much: use an fp32 model, or run on the CPU with delegate='none'"
+                "how much: delegate='none' runs on the CPU"
             )
         count = len(model.operators)
         self.info = BackendInfo(
@@ -73,38 +82,39 @@ class LiteRtGpuBackend:
             total_operators=count,
             partitions=1,
             threads=None,
+            device=device,
         )
-        key = self._compiled.get_signature_by_index(SIGNATURE)["key"]
-        self.inputs = _specs(model, self._compiled.get_input_tensor_details(key))
-        self.outputs = _specs(model, self._compiled.get_output_tensor_details(key))
-        self._in = self._compiled.create_input_buffers(SIGNATURE)
-        self._out = self._compiled.create_output_buffers(SIGNATURE)
 
     def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
         """Outputs by name, read back from the GPU: always copies."""
         if self._compiled is None:
             raise BackendError("the detector is closed: load the model again")
         try:
-            for spec, buffer in zip(self.inputs, self._in, strict=True):
-                buffer.write(np.ascontiguousarray(tensors[spec.name]))
+            self._write(tensors)
             self._compiled.run_by_index(SIGNATURE, self._in, self._out)
             outputs = {}
             for spec, buffer in zip(self.outputs, self._out, strict=True):
                 flat = buffer.read(int(np.prod(spec.shape)), np.dtype(spec.dtype).type)
                 outputs[spec.name] = np.asarray(flat).reshape(spec.shape)
         except (RuntimeError, ValueError) as error:
-            raise BackendError(f"the GPU failed to run the model: {error}") from None
+            reason = " ".join(str(error).split())
+            raise BackendError(f"the GPU failed to run the model: {reason}") from None
         return outputs
 
+    def _write(self, tensors: Tensors) -> None:
+        for spec, buffer in zip(self.inputs, self._in, strict=True):
+            buffer.write(np.ascontiguousarray(tensors[spec.name]))
+
     def close(self) -> None:
-        self._in = self._out = []
-        if self._compiled is not None:
-            self._compiled.close()
-        self._compiled = None
+        with captured_output():  # it tells of every accelerator that it lets go
+            self._in = self._out = []
+            if self._compiled is not None:
+                self._compiled.close()
+            self._compiled = None
 
 
-def _options(given: Mapping[str, str]) -> Any:
-    values = {}
+def _options(given: Mapping[str, str], half: bool) -> Any:
+    values = {"enforce_f32": not half}
     for key, value in given.items():
         if key not in OPTIONS or str(value).lower() not in ("true", "false", "0", "1"):
             raise InputError(
@@ -141,23 +151,26 @@ def _spec(tensor: TensorInfo, entry: Mapping[str, Any]) -> TensorSpec:
     return TensorSpec(tensor.name, tuple(entry["shape"]), str(entry["dtype"]), scale, zero)
 
 
-@contextmanager
-def _captured_stderr() -> Iterator[IO[bytes]]:
-    """The runtime writes its reasons to file descriptor 2 only; they are wanted in the error."""
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as log:
-        saved = os.dup(2)
-        try:
-            os.dup2(log.fileno(), 2)
-            yield log
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+def _device(told: str) -> str | None:
+    """Name and kind of the device, which may be a software one; None where it was not told."""
+    found = ADAPTER.search(told)
+    return f"{found[1].strip()} ({(found[2] or 'unknown kind').strip()})" if found else None
 
 
-def _reason(log: IO[bytes], error: Exception) -> str:
-    log.seek(0)
-    lines = log.read().decode("utf-8", "replace").splitlines()
-    told = [re.sub(r"^\w+: (\[[^]]*\] )?", "", s).strip() for s in lines if s.startswith("ERROR")]
-    told += [line.strip() for line in lines if "ouldn't load Vulkan" in line]
-    return "; ".join(dict.fromkeys(told)) or " ".join(str(error).split())
+def _refused(model: TfliteModel, told: str, error: Exception) -> BackendError:
+    named = f"the GPU did not take {str(model.path)!r}"
+    if unsupported := UNSUPPORTED.search(told):
+        operators = "; ".join(line.strip() for line in unsupported[1].splitlines())
+        return BackendError(
+            f"{named}: it does not support {operators}; delegate='none' runs on the CPU"
+        )
+    lines = told.splitlines()
+    reasons = [
+        re.sub(r"^\w+: (\[[^]]*\] )?", "", s).strip() for s in lines if s.startswith("ERROR")
+    ]
+    reasons += [line.strip() for line in lines if "ouldn't load Vulkan" in line]
+    reason = "; ".join(dict.fromkeys(reasons)) or " ".join(str(error).split())
+    return BackendError(
+        f"{named}: {reason}; "
+        "a GPU driver (on Linux: Vulkan) is needed, delegate='none' runs on the CPU"
+    )
