@@ -27,7 +27,7 @@ PERCENTILE = 0.9999  # of the values on each side stay inside
 CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean"})
 LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
 MEAN_ERROR_WEIGHT = 30.0
-MOST_IMPORTANCE = 8.0  # an outlier beyond 8 times the power counts no more than that
+MOST_IMPORTANCE = 32.0  # an outlier beyond 32 times the power counts no more than that
 LEAST_IMPORTANCE = 0.1  # of a value near zero, where a value of the tensor's own power has 1.1
 
 

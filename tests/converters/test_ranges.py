@@ -100,8 +100,8 @@ def test_grid_before_a_swish_does_not_spend_steps_where_swish_is_zero(helpers: A
 def test_outlier_does_not_take_all_steps(helpers: Any) -> None:
     stats = helpers.statistics_of(TENSORS["one outlier"])
     stats.counts[:] = stats.counts * 1000 * (np.abs(CENTERS) < 100) + stats.counts
-    # Large values count up to 8 times: one in four million still does not keep a third of the steps.
-    assert _grid(stats, "", "mse").scale < _grid(stats, "", "minmax").scale * 2 / 3
+    # Large values count up to 32 times, so that one in four million keeps most of its range, not all.
+    assert _grid(stats, "", "mse").scale < _grid(stats, "", "minmax").scale * 0.9
 
 
 # --- histograms ----------------------------------------------------------------------------------
