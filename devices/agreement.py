@@ -1,0 +1,154 @@
+"""How far runtimes and processors agree on one model: raw INT8 outputs and detections.
+
+`python -m edge_edet.devices.agreement MODEL PICTURE` prints the table of docs/agreement.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import edge_edet
+from edge_edet.devices import emulated
+from edge_edet.devices.probing import Probe, probe_emulated, probe_here
+from edge_edet.errors import InputError
+
+__all__ = ["Agreement", "Difference", "compare", "table"]
+
+RAW = ("raw_boxes", "raw_classes")
+NEAR_LSB = 3  # "near" counts differences up to this
+SAME_BOX_IOU = 0.9
+HEAD = (
+    "| runtime | processor | kernels | box codes: max LSB, equal, within 3 "
+    "| class logits: max LSB, equal, within 3 | detections | lowest IoU | score difference |\n"
+    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one raw output, in steps of its int8 values."""
+
+    max_lsb: int
+    equal: float  # share of the elements, 0 to 1
+    near: float  # share that differs by NEAR_LSB at most
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of another probe with the reference."""
+
+    same_input: bool
+    boxes: Difference
+    classes: Difference
+    matched: int  # detections of one class with IoU >= SAME_BOX_IOU, each once
+    lost: int
+    invented: int
+    lowest_iou: float  # of the matched; 1 where there are none
+    score_difference: float  # largest of the matched
+
+
+def compare(reference: Probe, other: Probe) -> Agreement:
+    """Raises InputError for a model whose raw outputs are not int8."""
+    kinds = {str(side.arrays[name].dtype) for side in (reference, other) for name in RAW}
+    if kinds != {"int8"}:
+        raise InputError(f"agreement is counted in steps of int8, but the outputs are {kinds}")
+    ours, theirs = reference.arrays, other.arrays
+    overlaps = _iou(ours["boxes"], theirs["boxes"])
+    overlaps *= ours["classes"][:, None] == theirs["classes"][None]
+    pairs: list[tuple[int, int]] = []
+    # The closest first: in which order equal scores come does not matter.
+    for at in np.argsort(-overlaps, axis=None, kind="stable"):
+        i, j = (int(k) for k in np.unravel_index(at, overlaps.shape))
+        if overlaps[i, j] < SAME_BOX_IOU:
+            break
+        if all(i != a and j != b for a, b in pairs):
+            pairs.append((i, j))
+    scores = [abs(float(ours["scores"][i]) - float(theirs["scores"][j])) for i, j in pairs]
+    return Agreement(
+        same_input=np.array_equal(ours["input"], theirs["input"]),
+        boxes=_difference(ours["raw_boxes"], theirs["raw_boxes"]),
+        classes=_difference(ours["raw_classes"], theirs["raw_classes"]),
+        matched=len(pairs),
+        lost=len(ours["boxes"]) - len(pairs),
+        invented=len(theirs["boxes"]) - len(pairs),
+        lowest_iou=min((float(overlaps[pair]) for pair in pairs), default=1.0),
+        score_difference=max(scores, default=0.0),
+    )
+
+
+def _difference(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Difference:
+    lsb = np.abs(a.astype(np.int16) - b)
+    return Difference(int(lsb.max()), float((lsb == 0).mean()), float((lsb <= NEAR_LSB).mean()))
+
+
+def _iou(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """[n, m] of boxes [n, 4] and [m, 4], xmin ymin xmax ymax."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = (side[:, 2:] - side[:, :2] for side in (a, b))
+    area_a, area_b = (sides.prod(axis=1) for sides in areas)
+    overlaps: npt.NDArray[Any] = shared / np.maximum(area_a[:, None] + area_b - shared, 1e-9)
+    return overlaps
+
+
+def table(probes: Sequence[Probe]) -> str:
+    """Markdown; the first probe is what the others are compared with."""
+    lines = [HEAD]
+    for one in probes:
+        found = compare(probes[0], one)
+        raw = (
+            f"{part.max_lsb}, {part.equal:.1%}, {part.near:.1%}"
+            for part in (found.boxes, found.classes)
+        )
+        kernels = "XNNPACK" if one.about["delegate"] == "xnnpack" else "the runtime's own"
+        lines.append(
+            f"| {one.about['runtime']} {one.about['runtime_version']} | {one.processor} "
+            f"| {kernels} | {' | '.join(raw)} "
+            f"| {found.matched} matched, {found.lost} lost, {found.invented} invented "
+            f"| {found.lowest_iou:.3f} | {found.score_difference:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_edet.devices.agreement",
+        description="compare what runtimes and processors, this one and emulated ARM cores, make "
+        "of one INT8 model; the first run fetches Debian's Python for ARM and the wheels",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="without loss, such as .png")
+    parser.add_argument(
+        "--python", type=Path, action="append", default=[], help="another Python with a runtime"
+    )
+    parser.add_argument("--cpu", choices=emulated.CPUS, action="append", help="to emulate")
+    parser.add_argument("--root", type=Path, default=emulated.DEFAULT_ROOT, metavar="DIR")
+    args = parser.parse_args(argv)
+    probes = []
+    try:
+        for delegate in (None, "none"):
+            probes.append(probe_here(args.model, args.picture, delegate=delegate))
+        for python in args.python:
+            probes.append(probe_here(args.model, args.picture, python=python))
+        for cpu in args.cpu or emulated.CPUS[:1]:
+            for runtime in emulated.SITES:
+                where = {"runtime": runtime, "cpu": cpu, "root": args.root}
+                probes.append(probe_emulated(args.model, args.picture, **where))
+        print(table(probes))
+    except edge_edet.EdgeEdetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

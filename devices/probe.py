@@ -1,0 +1,57 @@
+"""What one runtime makes of one picture: its raw outputs and detections, into a file.
+
+A script that runs where the runtime is, so it imports what a board has: the core of edge_edet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edge_edet
+
+
+def probe(model: Path, picture: Path, output: Path, delegate: str | None, score: float) -> None:
+    """Writes an .npz: the input, raw outputs and their LSBs, detections, about (JSON)."""
+    with edge_edet.load(model, threads=1, delegate=delegate, score_threshold=score) as detector:
+        names = detector.layout.outputs
+        tensor, placement = detector.prepare(picture)
+        raw = detector.infer(tensor)
+        found = detector.select(raw, placement)
+        about = {**detector.info.to_dict(), "arch": platform.machine()}
+        arrays: dict[str, Any] = {
+            "input": tensor,
+            "raw_boxes": raw[names["boxes"]],
+            "raw_classes": raw[names["classes"]],
+            "boxes": found.boxes,
+            "scores": found.scores,
+            "classes": found.classes,
+        }
+    np.savez(output, about=np.array(json.dumps(about)), **arrays)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="probe.py", description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("picture", type=Path, help="without loss, such as .png")
+    parser.add_argument("output", type=Path, help=".npz to write")
+    parser.add_argument("--delegate", help="none: the runtime's own kernels")
+    parser.add_argument("--score", type=float, default=0.5, help="threshold (default: 0.5)")
+    args = parser.parse_args(argv)
+    try:
+        probe(args.model, args.picture, args.output, args.delegate, args.score)
+    except edge_edet.EdgeEdetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
