@@ -54,7 +54,7 @@ class Detections:
                 "boxes, scores, classes and labels must be [n, 4], [n], [n] and n names, "
                 f"but got {', '.join(str(s) for s in shapes)}"
             )
-        if not np.issubdtype(self.classes.dtype, np.integer):
+        if self.classes.dtype.kind not in "iu":
             raise InputError(f"classes must be integers, but got {self.classes.dtype}")
         if n and not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
             raise InputError("boxes and scores must be finite, but one is NaN or infinite")

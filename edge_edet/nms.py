@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["hard_nms", "soft_nms"]
+__all__ = ["PAIRWISE_BOXES", "hard_nms", "pairwise_nms", "soft_nms"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -51,19 +51,11 @@ def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:
     A box goes when its overlap with a better one that stays is above the threshold.
     """
     n = len(boxes)
+    if n <= PAIRWISE_BOXES:
+        return pairwise_nms(boxes, np.zeros(n, np.int64), iou_threshold, keep)
     columns = Columns.of(boxes)
     threshold = np.float32(iou_threshold)
     kept: list[int] = []
-    if n <= PAIRWISE_BOXES:
-        over = overlaps(columns.pick(np.s_[:, None]), columns) > threshold  # [n, n]
-        gone = np.zeros(n, bool)
-        for i in range(n):
-            if not gone[i]:
-                kept.append(i)
-                if len(kept) == keep:
-                    break
-                gone |= over[i]
-        return np.array(kept, np.int64)
     left = np.arange(n)
     while len(left) and len(kept) < keep:
         best, left = left[0], left[1:]
@@ -71,6 +63,23 @@ def hard_nms(boxes: Floats, iou_threshold: float, keep: int) -> Ints:
         columns, rest = columns.pick(0), columns.pick(np.s_[1:])
         stay = ~(overlaps(columns, rest) > threshold)
         left, columns = left[stay], rest.pick(stay)
+    return np.array(kept, np.int64)
+
+
+def pairwise_nms(boxes: Floats, classes: Ints, iou_threshold: float, per_class: int) -> Ints:
+    """The same for few boxes, all classes [n] at once: at most `per_class` of each stay."""
+    columns = Columns.of(boxes)
+    over = overlaps(columns.pick(np.s_[:, None]), columns) > np.float32(iou_threshold)  # [n, n]
+    over &= classes[:, None] == classes
+    gone = np.zeros(len(boxes), bool)
+    kept: list[int] = []
+    counts: dict[int, int] = {}
+    for i, class_id in enumerate(classes.tolist()):
+        count = counts.get(class_id, 0)
+        if count < per_class and not gone[i]:
+            kept.append(i)
+            counts[class_id] = count + 1
+            gone |= over[i]
     return np.array(kept, np.int64)
 
 

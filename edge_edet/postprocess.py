@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_edet.anchors import decode
 from edge_edet.errors import InputError
-from edge_edet.nms import hard_nms, soft_nms
+from edge_edet.nms import PAIRWISE_BOXES, hard_nms, pairwise_nms, soft_nms
 from edge_edet.preprocess import Placement
 
 __all__ = ["Candidates", "Found", "PostprocessConfig", "Quantized", "postprocess", "select"]
@@ -170,9 +170,8 @@ def _descending(raw: npt.NDArray[Any]) -> Ints:
 def _least_above(logits: Quantized, score_threshold: float) -> Any:
     """A raw logit that every score above the threshold reaches; None: no score is above."""
     if logits.scale is not None:
-        lowest, table = _score_table(logits.values.dtype.name, logits.scale, logits.zero_point)
-        above = np.flatnonzero(table > np.float32(score_threshold))
-        return lowest + int(above[0]) if len(above) else None
+        quantization = logits.values.dtype, logits.scale, logits.zero_point
+        return _least_quantized(*quantization, score_threshold)
     if score_threshold >= 1:
         return None
     if score_threshold <= 0:
@@ -184,12 +183,21 @@ def _least_above(logits: Quantized, score_threshold: float) -> Any:
 def _scores(logits: Quantized, raw: npt.NDArray[Any]) -> Floats:
     if logits.scale is None:
         return _sigmoid(raw.astype(np.float32))
-    lowest, table = _score_table(raw.dtype.name, logits.scale, logits.zero_point)
+    lowest, table = _score_table(raw.dtype, logits.scale, logits.zero_point)
     return table[raw.astype(np.int64) - lowest]
 
 
 @functools.lru_cache(maxsize=8)
-def _score_table(dtype: str, scale: float, zero_point: int) -> tuple[int, Floats]:
+def _least_quantized(
+    dtype: np.dtype[Any], scale: float, zero_point: int, score_threshold: float
+) -> int | None:
+    lowest, table = _score_table(dtype, scale, zero_point)
+    above = np.flatnonzero(table > np.float32(score_threshold))
+    return lowest + int(above[0]) if len(above) else None
+
+
+@functools.lru_cache(maxsize=8)
+def _score_table(dtype: np.dtype[Any], scale: float, zero_point: int) -> tuple[int, Floats]:
     """The smallest value of the type, and the scores of it and of every value above."""
     info = np.iinfo(dtype)
     every = np.arange(info.min, info.max + 1)
@@ -218,6 +226,10 @@ def _sigmoid(x: Floats) -> Floats:
 
 def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
     """Non-maximum suppression class by class; the arrays come best first, and leave so."""
+    if config.kind == "hard" and len(boxes) <= PAIRWISE_BOXES:
+        stay = pairwise_nms(boxes, classes, config.iou_threshold, config.per_class)
+        stay = stay[: config.max_detections]
+        return Found(boxes[stay], scores[stay], classes[stay])
     kept, values = [], []
     for class_id in sorted(set(classes.tolist())):
         members = np.flatnonzero(classes == class_id)

@@ -13,7 +13,7 @@ from PIL import Image
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["Placement", "letterbox", "stretch"]
+__all__ = ["Placement", "letterbox", "place", "scale_to_fit", "stretch"]
 
 Floats = npt.NDArray[np.float32]
 BILINEAR = Image.Resampling.BILINEAR
@@ -35,31 +35,46 @@ class Placement:
 
     def to_picture(self, boxes: Floats) -> Floats:
         """[n, 4] xmin ymin xmax ymax, from input pixels to picture pixels, clipped to it."""
-        x, y = self.scale_x, self.scale_y
-        picture = boxes / np.array([x, y, x, y], np.float32)
-        edge = np.array([self.width, self.height, self.width, self.height], np.float32)
-        return np.clip(picture, np.float32(0), edge)
+        size = np.array([[self.scale_x, self.scale_y], [self.width, self.height]], np.float32)
+        corners: Floats = boxes.reshape(-1, 2, 2) / size[0]
+        np.minimum(corners, size[1], out=corners)
+        np.maximum(corners, np.float32(0), out=corners)
+        return corners.reshape(-1, 4)
 
 
 def letterbox(
     image: PilImage, size: int, pad_rgb: tuple[int, int, int]
 ) -> tuple[Pixels, Placement]:
-    """[1, size, size, 3] uint8, and what undoes it.
+    """[1, size, size, 3] uint8: scaled to fit, top left, on pad_rgb; and what undoes it."""
+    scaled, placement = scale_to_fit(image, size)
+    pixels = np.empty((1, size, size, 3), np.uint8)
+    place(scaled, pad_rgb, pixels)
+    return pixels, placement
 
-    PIL bilinear so that the longer side is `size`, both sides rounded to nearest (halves up) and
-    at least 1; top left, on pad_rgb. The scale is size / longer side, not the rounded sides'.
+
+def scale_to_fit(image: PilImage, size: int) -> tuple[Pixels, Placement]:
+    """[h, w, 3] uint8, PIL bilinear so that the longer side is `size`; and what undoes it.
+
+    Both sides are rounded to nearest (halves up) and at least 1. The scale is size / longer side,
+    not the rounded sides'.
     """
     width, height = image.size
     scale = size / max(width, height)
     new_w = max(1, int(width * scale + 0.5))
     new_h = max(1, int(height * scale + 0.5))
-    pixels = np.empty((1, size, size, 3), np.uint8)
+    scaled = np.asarray(image.resize((new_w, new_h), BILINEAR))
+    return scaled, Placement(width, height, scale, scale)
+
+
+def place(scaled: Pixels, pad_rgb: tuple[int, int, int], pixels: Pixels) -> None:
+    """Fills all of pixels [1, size, size, 3]: scaled [h, w, 3] top left, the rest pad_rgb."""
+    height, width, _ = scaled.shape
+    size = pixels.shape[1]
     padding = _padding_row(size, pad_rgb)
     rows = pixels.reshape(size, size * 3)
-    pixels[0, :new_h, :new_w] = np.asarray(image.resize((new_w, new_h), BILINEAR))
-    rows[new_h:] = padding
-    rows[:new_h, 3 * new_w :] = padding[3 * new_w :]
-    return pixels, Placement(width, height, scale, scale)
+    pixels[0, :height, :width] = scaled
+    rows[height:] = padding
+    rows[:height, 3 * width :] = padding[3 * width :]
 
 
 @functools.lru_cache(maxsize=8)

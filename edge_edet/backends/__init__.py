@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["Backend", "BackendInfo", "TensorSpec"]
+__all__ = ["Backend", "BackendInfo", "Input", "TensorSpec", "Tensors"]
 
-Tensors = Mapping[str, npt.NDArray[Any]]
+# An input's values, or what writes all of them: into the runtime's own memory where there is a
+# way to it, which saves a copy. It must not keep the array.
+Input: TypeAlias = npt.NDArray[Any] | Callable[[npt.NDArray[Any]], None]
+Tensors: TypeAlias = Mapping[str, Input]
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,11 @@ class LiteRtBackend:
             raise BackendError("the detector is closed: load the model again")
         try:
             for name, index in self._input_index.items():
-                interpreter.set_tensor(index, tensors[name])
+                given = tensors[name]
+                if callable(given):
+                    given(interpreter.tensor(index)())
+                else:
+                    interpreter.set_tensor(index, given)
             interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.name} failed to run the model: {_one_line(error)}") from None

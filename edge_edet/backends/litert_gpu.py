@@ -103,7 +103,12 @@ class LiteRtGpuBackend:
 
     def _write(self, tensors: Tensors) -> None:
         for spec, buffer in zip(self.inputs, self._in, strict=True):
-            buffer.write(np.ascontiguousarray(tensors[spec.name]))
+            given = tensors[spec.name]
+            if callable(given):
+                values = np.empty(spec.shape, spec.dtype)
+                given(values)
+                given = values
+            buffer.write(np.ascontiguousarray(given))
 
     def close(self) -> None:
         with captured_output():  # it tells of every accelerator that it lets go

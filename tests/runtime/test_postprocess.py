@@ -9,7 +9,7 @@ import pytest
 
 from edge_edet.anchors import anchors, decode
 from edge_edet.errors import InputError
-from edge_edet.nms import PAIRWISE_BOXES, hard_nms, soft_nms
+from edge_edet.nms import PAIRWISE_BOXES, hard_nms, pairwise_nms, soft_nms
 from edge_edet.postprocess import PostprocessConfig, Quantized, postprocess, select
 from edge_edet.preprocess import Placement
 from edge_edet.variants import VARIANTS
@@ -79,6 +79,17 @@ def random_boxes(seed: int, n: int) -> np.ndarray:
 def test_hard_nms_equals_the_slow_one(n: int, threshold: float) -> None:
     boxes = random_boxes(n, n)
     assert hard_nms(boxes, threshold, 100).tolist() == slow_hard(boxes, threshold, 100)
+
+
+@pytest.mark.parametrize("n", [0, 1, 60, PAIRWISE_BOXES])
+@pytest.mark.parametrize("per_class", [1, 3, 100])
+def test_all_classes_at_once_equal_class_by_class(n: int, per_class: int) -> None:
+    boxes, classes = random_boxes(n, n), np.random.default_rng(n).integers(0, 4, n)
+    slow: list[int] = []
+    for class_id in range(4):
+        members = np.flatnonzero(classes == class_id)
+        slow += members[slow_hard(boxes[members], 0.3, per_class)].tolist()
+    assert pairwise_nms(boxes, classes, 0.3, per_class).tolist() == sorted(slow)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 60, 200])

@@ -18,7 +18,7 @@ import pytest
 import edge_edet
 from edge_edet import BackendError, InputError, MissingExtraError
 from edge_edet.backends import BackendInfo, TensorSpec
-from edge_edet.backends.litert import RUNTIMES, find_runtime
+from edge_edet.backends.litert import RUNTIMES, LiteRtBackend, find_runtime
 from edge_edet.backends.threads import physical_cores, resolve_threads
 from edge_edet.detector import Detector
 from edge_edet.outputs import layout_of
@@ -70,6 +70,40 @@ def test_any_object_with_five_names_is_a_backend(tiny_float: Path) -> None:
 def test_a_runtime_that_gives_other_shapes_is_refused(tiny_float: Path) -> None:
     with pytest.raises(edge_edet.ModelFileError, match=r"gives other shapes.*boxes \[1, 7, 4\]"):
         fake_detector(tiny_float, box_codes=np.zeros((1, 7, 4), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (30, 40, 3), (90, 7, 3)])
+def test_detect_writes_the_whole_input_that_prepare_gives(
+    shape: tuple[int, ...], tiny_float: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    detector, written = fake_detector(tiny_float), np.full((1, 64, 64, 3), 77, np.uint8)
+    run = detector.backend.run
+
+    def catch(tensors: Any, *, copy: bool = True) -> Any:
+        tensors["image"](written)
+        return run(tensors)
+
+    monkeypatch.setattr(detector.backend, "run", catch)
+    detector.detect(picture)
+    np.testing.assert_array_equal(written, detector.prepare(picture)[0])
+
+
+def test_an_input_is_written_into_the_memory_of_the_interpreter(tiny_float: Path) -> None:
+    backend = edge_edet.load(tiny_float).backend
+    assert isinstance(backend, LiteRtBackend)
+    seen = []
+
+    def write(pixels: Any) -> None:
+        seen.append((pixels.ctypes.data, pixels.shape, pixels.dtype))
+        pixels[:] = 3
+
+    filled = backend.run({"image": write})
+    given = backend.run({"image": np.full((1, 64, 64, 3), 3, np.uint8)})
+    view = backend._interpreter.tensor(backend._input_index["image"])()
+    assert seen == [(view.ctypes.data, view.shape, np.uint8)]
+    for name in given:
+        np.testing.assert_array_equal(filled[name], given[name])
 
 
 def test_unknown_and_missing_runtimes(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,12 +223,22 @@ def test_boxes_are_the_same_with_and_without_a_delegate(tiny_float: Path, tiny_i
         np.testing.assert_allclose(default.scores, plain.scores, atol=1e-3)
 
 
-def test_tensorflow_runs_the_same_file(tiny_int8: Path) -> None:
+@pytest.mark.parametrize("delegate", [None, "none", "xnnpack"])
+def test_tensorflow_runs_the_same_file(
+    delegate: str | None, tiny_int8: Path, tiny_float: Path
+) -> None:
     if importlib.util.find_spec("tensorflow") is None:
         skip_or_fail("tensorflow is not installed")
-    detector = edge_edet.load(tiny_int8, runtime="tensorflow")
-    assert detector.info.runtime == "tensorflow"
-    assert detector.detect(BLACK).labels == ("dog", "cat")
+    for path in (tiny_int8, tiny_float):
+        detector = edge_edet.load(path, runtime="tensorflow", threads=1, delegate=delegate)
+        reference = edge_edet.load(path, threads=1, delegate=delegate)
+        assert detector.info.runtime == "tensorflow"
+        assert detector.info.delegate == (delegate or "xnnpack")
+        assert detector.info.delegated_operators == reference.info.delegated_operators
+        found, expected = detector.detect(BLACK), reference.detect(BLACK)
+        assert found.labels == expected.labels == ("dog", "cat")
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
 
 
 def tflite_runtime_python() -> Path:
