@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 KINDS = ("hard", "soft-gaussian")
-BLOCK = 4096
+BLOCK = 2048
 LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
 
 
@@ -214,7 +214,7 @@ def _at_least(values: npt.NDArray[Any], least: Any) -> Ints:
     near = np.flatnonzero(~(blocks.max(axis=1) < least))  # a NaN hides the block's maximum
     if len(near) > len(blocks) // 4:
         return np.flatnonzero(values >= least)
-    row, column = np.nonzero(blocks[near] >= least)
+    row, column = np.divmod(np.flatnonzero(blocks[near] >= least), BLOCK)
     rest = whole + np.flatnonzero(values[whole:] >= least)
     return np.concatenate([near[row] * BLOCK + column, rest])
 
