@@ -12,7 +12,8 @@ from typing import Any
 
 from edge_edet.errors import ModelFileError
 from edge_edet.json_fields import Fields
-from edge_edet.tflite_file import TensorInfo, TfliteModel, read_tflite
+from edge_edet.model_file import ModelFile, TensorInfo
+from edge_edet.read_model import read_model
 from edge_edet.variants import Variant
 
 __all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_manifest"]
@@ -144,7 +145,7 @@ class Manifest:
             entry.fail("shape", f"be {list(manifest.input_shape)}", list(shape))
         return manifest
 
-    def check_tensors(self, model: TfliteModel) -> None:
+    def check_tensors(self, model: ModelFile) -> None:
         """Raises ModelFileError where the file's own tensors contradict the manifest."""
         inputs = {tensor.name: tensor for tensor in model.input_tensors}
         if set(inputs) != {self.input_name}:
@@ -177,7 +178,7 @@ class Manifest:
 
 
 def _check(
-    model: TfliteModel, tensor: TensorInfo, shape: tuple[int, ...], dtypes: tuple[str, ...]
+    model: ModelFile, tensor: TensorInfo, shape: tuple[int, ...], dtypes: tuple[str, ...]
 ) -> None:
     if tensor.shape != shape or tensor.dtype not in dtypes:
         raise ModelFileError(
@@ -192,7 +193,7 @@ def _check(
         )
 
 
-def manifest_of(model: TfliteModel) -> Manifest | None:
+def manifest_of(model: ModelFile) -> Manifest | None:
     """The manifest of a model that was read, checked against its tensors; None: it has none."""
     data = model.metadata.get(MANIFEST_KEY)
     if data is None:
@@ -203,8 +204,8 @@ def manifest_of(model: TfliteModel) -> Manifest | None:
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """The manifest of a .tflite file. Raises ModelFileError where there is none, or a wrong one."""
-    manifest = manifest_of(read_tflite(path))
+    """The manifest of a model file. Raises ModelFileError where there is none, or a wrong one."""
+    manifest = manifest_of(read_model(path))
     if manifest is None:
         raise ModelFileError(
             f"{str(path)!r} has no {MANIFEST_KEY}: it was not made by 'edge-edet convert'"

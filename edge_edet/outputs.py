@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from edge_edet.errors import ModelFileError
 from edge_edet.labels import parse_labels
 from edge_edet.manifest import Manifest, manifest_of
-from edge_edet.tflite_file import TensorInfo, TfliteModel
+from edge_edet.model_file import ModelFile, described
+from edge_edet.tflite_file import TfliteModel
 from edge_edet.tflite_metadata import StandardMetadata, read_metadata
 from edge_edet.variants import Variant
 
@@ -51,11 +52,16 @@ class ModelLayout:
     std: tuple[float, ...] = ()
 
 
-def layout_of(model: TfliteModel) -> ModelLayout:
+def layout_of(model: ModelFile) -> ModelLayout:
     """Raises ModelFileError for a model that is not a detector known here, saying what it is."""
     manifest = manifest_of(model)
     if manifest is None:
-        return _foreign(model)
+        if isinstance(model, TfliteModel):
+            return _foreign(model)
+        raise ModelFileError(
+            f"{str(model.path)!r} is no detector that edge-edet can run: {described(model)}; "
+            f"expected a manifest from 'edge-edet convert'"
+        )
     size = manifest.variant.image_size
     return ModelLayout(
         precision=manifest.precision,
@@ -74,7 +80,7 @@ def _foreign(model: TfliteModel) -> ModelLayout:
     last = [op for op in model.operators if op.name == SUPPRESSION and len(op.outputs) >= 4]
     if len(last) != 1 or len(model.inputs) != 1:
         raise ModelFileError(
-            f"{str(model.path)!r} is no detector that edge-edet can run: {_found(model)}; expected "
+            f"{str(model.path)!r} is no detector that edge-edet can run: {described(model)}; expected "
             f"a manifest from 'edge-edet convert', or one image input and operator {SUPPRESSION}"
         )
     produced = {t: role for role, t in zip(ROLES, last[0].outputs, strict=False)}
@@ -86,7 +92,7 @@ def _foreign(model: TfliteModel) -> ModelLayout:
     if set(outputs) != set(ROLES):
         raise ModelFileError(
             f"{str(model.path)!r}: its outputs do not come from {SUPPRESSION} and its metadata "
-            f"does not name them; {_found(model)}"
+            f"does not name them; {described(model)}"
         )
     (image,) = model.input_tensors
     if len(image.shape) != 4 or image.shape[0] != 1 or image.shape[3] != 3:
@@ -137,16 +143,6 @@ def _precision(model: TfliteModel) -> str:
     if widest in ("uint8", "int8"):
         return "int8-dynamic" if len(computed) > len(model.operators) // 2 else widest
     return {"float32": "fp32", "float16": "fp16"}.get(widest, widest)
-
-
-def _found(model: TfliteModel) -> str:
-    def listed(tensors: tuple[TensorInfo, ...]) -> str:
-        return ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in tensors[:6]) or "none"
-
-    return (
-        f"found {len(model.operators)} operators, inputs {listed(model.input_tensors)}, "
-        f"outputs {listed(model.output_tensors)}, no usable manifest"
-    )
 
 
 def labels_override(layout: ModelLayout, text: str, what: str) -> tuple[str | None, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
+from edge_edet.model_file import TensorInfo, read_failed
 from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
 __all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
@@ -32,24 +33,6 @@ _OPTION_VECTORS = {
     111: ((0, 1), (1, 1)),  # VarHandleOptions
     115: ((0, 4),),  # BucketizeOptions.boundaries
 }
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """One tensor of the main graph. real = scale * (q - zero_point); no scales: not quantized."""
-
-    index: int
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scales: tuple[float, ...]  # one, or one for each slice along `axis`
-    zero_points: tuple[int, ...]
-    axis: int
-    constant_bytes: int | None  # size of the stored values; None: computed at run time
-
-    @property
-    def is_constant(self) -> bool:
-        return self.constant_bytes is not None
 
 
 @dataclass(frozen=True)
@@ -78,6 +61,11 @@ class TfliteModel:
     metadata: Mapping[str, bytes]
     subgraph_count: int
     buffer_bytes: int  # all stored values together
+    format: str = ".tflite"
+
+    @property
+    def operator_names(self) -> tuple[str, ...]:
+        return tuple(op.name for op in self.operators)
 
     @property
     def input_tensors(self) -> tuple[TensorInfo, ...]:
@@ -115,13 +103,8 @@ def read_tflite(path: str | Path) -> TfliteModel:
             # Not closed here: an error on its way up still refers to parts of the mapping.
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             return _read(path, Buffer(memoryview(data), f"model file {str(path)!r}"))
-    except FileNotFoundError:
-        raise ModelFileError(
-            f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
-        ) from None
     except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelFileError(f"cannot read model file {str(path)!r}: {reason}") from None
+        raise read_failed(path, error) from None
 
 
 def _not_tflite(path: Path, size: int, head: bytes) -> str:

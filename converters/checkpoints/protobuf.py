@@ -1,49 +1,22 @@
-"""The wire format of protocol buffers: varints and tagged fields, no schema."""
+"""Protocol buffers in a checkpoint: edge_edet.protobuf, whose errors are the checkpoint's here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge_edet import protobuf
 from edge_edet.errors import CheckpointError
+from edge_edet.protobuf import signed
 
 __all__ = ["fields", "signed", "varint"]
 
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
     """The base-128 number at position and the position after it."""
-    value = shift = 0
-    while shift < 64:
-        if position >= len(data):
-            raise CheckpointError("is truncated or damaged: a number ends early")
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value & (2**64 - 1), position
-        shift += 7
-    raise CheckpointError("is damaged: a number has more than 64 bits")
-
-
-def signed(value: int) -> int:
-    """A varint as an int64."""
-    return value - 2**64 if value >= 2**63 else value
+    return protobuf.varint(data, position, CheckpointError)
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     """(field number, number or bytes) of each field of one message."""
-    position = 0
-    while position < len(data):
-        tag, position = varint(data, position)
-        kind = tag & 7
-        if kind == 0:
-            value, position = varint(data, position)
-            yield tag >> 3, value
-            continue
-        size = {1: 8, 5: 4}.get(kind)
-        if kind == 2:
-            size, position = varint(data, position)
-        if size is None or size > len(data) - position:
-            raise CheckpointError("is damaged: a message has a field of unknown kind or size")
-        part = data[position : position + size]
-        yield tag >> 3, part if kind == 2 else int.from_bytes(part, "little")
-        position += size
+    for number, value in protobuf.fields(memoryview(data), CheckpointError):
+        yield number, value if isinstance(value, int) else bytes(value)

@@ -1,0 +1,113 @@
+"""Reads what an OpenVINO IR says about itself: layers, inputs, outputs, rt_info, its weights' size.
+
+An IR is two files: `.xml` with the graph, `.bin` beside it with the values of the Const layers.
+Read here before the runtime sees it, and without the runtime.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.errors import ModelFileError
+from edge_edet.ir_xml import IR_VERSION, IrReader, LayerInfo
+from edge_edet.model_file import TensorInfo, files_of, read_failed
+
+__all__ = ["BIN_SHA256_KEY", "IrModel", "read_ir"]
+
+MAX_XML_BYTES = 2**26
+BIN_SHA256_KEY = "edge_edet_bin_sha256"  # in rt_info: the weights that belong to this graph
+
+
+@dataclass(frozen=True)
+class IrModel:
+    """Summary of an IR's main graph.
+
+    A tensor with several names is listed once for each. metadata: the text of each rt_info entry
+    that has a value, by its path such as `edge_edet_manifest` or `model_info/labels`.
+    """
+
+    path: Path
+    size_bytes: int  # of both files
+    bin_bytes: int
+    name: str
+    version: int
+    layers: tuple[LayerInfo, ...]
+    input_tensors: tuple[TensorInfo, ...]
+    output_tensors: tuple[TensorInfo, ...]
+    metadata: Mapping[str, bytes]
+    format: str = ".xml"
+
+    @property
+    def operator_names(self) -> tuple[str, ...]:
+        return tuple(
+            layer.type for layer in self.layers if layer.type not in ("Parameter", "Result")
+        )
+
+
+def read_ir(path: str | Path) -> IrModel:
+    """The summary of the `.xml` and its `.bin`. Raises ModelFileError, one line, where not intact."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise ModelFileError(f"{str(path)!r} is a folder: give the .xml file")
+        size = path.stat().st_size
+        if not size:
+            raise ModelFileError(
+                f"model file {str(path)!r} is empty: copy it again from where it was converted"
+            )
+        if size > MAX_XML_BYTES:
+            raise ModelFileError(
+                f"{str(path)!r} has {size} bytes, an IR's .xml of at most {MAX_XML_BYTES} is read"
+            )
+        reader = IrReader(path)
+        reader.read(path.read_bytes())
+        bin_bytes = _check_weights(reader)
+    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
+        raise read_failed(path, error) from None
+    return IrModel(
+        path=path,
+        size_bytes=size + bin_bytes,
+        bin_bytes=bin_bytes,
+        name=reader.name,
+        version=IR_VERSION,
+        layers=tuple(layer.info for layer in reader.layers.values() if layer.info.type != "Const"),
+        input_tensors=tuple(reader.tensors("Parameter")),
+        output_tensors=tuple(reader.tensors("Result")),
+        metadata=reader.metadata,
+    )
+
+
+def _check_weights(reader: IrReader) -> int:
+    """The size of the .bin. An IR without Const layers may come without one."""
+    path = files_of(reader.path)[1]
+    needed = reader.weights_end
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        if not needed:
+            return 0
+        raise ModelFileError(
+            f"no {path.name!r} beside {str(reader.path)!r}: an OpenVINO model is both files, "
+            f"copy the .bin of {needed} bytes too"
+        ) from None
+    if size != needed:
+        raise ModelFileError(
+            f"{str(path)!r} has {size} bytes, its .xml needs {needed}: it is truncated or belongs "
+            "to another model, copy both files again"
+        )
+    stated = reader.metadata.get(BIN_SHA256_KEY)
+    if stated is not None:
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while part := file.read(2**20):
+                digest.update(part)
+        if digest.hexdigest().encode() != stated.lower():
+            raise ModelFileError(
+                f"{str(path)!r} is not what its .xml was written with: by {BIN_SHA256_KEY} its "
+                f"sha256 begins with {stated[:12].decode('utf-8', 'replace')!r}, it is "
+                f"{digest.hexdigest()[:12]!r}: copy both files again"
+            )
+    return size

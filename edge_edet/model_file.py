@@ -1,0 +1,113 @@
+"""What a model file of any format says of itself, as far as the detector and the manifest need it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from edge_edet.errors import ModelFileError
+
+__all__ = [
+    "FORMATS",
+    "ModelFile",
+    "TensorInfo",
+    "described",
+    "files_of",
+    "read_failed",
+    "sha256_of",
+]
+
+FORMATS = {".tflite": "TensorFlow Lite", ".xml": "OpenVINO IR", ".onnx": "ONNX"}
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One tensor of the main graph. real = scale * (q - zero_point); no scales: not quantized.
+
+    A dimension of -1 is known at run time only.
+    """
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scales: tuple[float, ...] = ()  # one, or one for each slice along `axis`
+    zero_points: tuple[int, ...] = ()
+    axis: int = 0
+    constant_bytes: int | None = None  # size of the stored values; None: computed at run time
+
+    @property
+    def is_constant(self) -> bool:
+        return self.constant_bytes is not None
+
+
+class ModelFile(Protocol):
+    """A model file that was read: TfliteModel, IrModel or OnnxModel."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def format(self) -> str:
+        """A suffix of FORMATS."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files that belong to it."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, bytes]: ...
+
+    @property
+    def input_tensors(self) -> tuple[TensorInfo, ...]: ...
+
+    @property
+    def output_tensors(self) -> tuple[TensorInfo, ...]: ...
+
+    @property
+    def operator_names(self) -> tuple[str, ...]:
+        """One for each operator of the main graph, constants left out."""
+        ...
+
+
+def described(model: ModelFile) -> str:
+    """What was found in a file that is not one of ours."""
+
+    def listed(tensors: tuple[TensorInfo, ...]) -> str:
+        return ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in tensors[:6]) or "none"
+
+    return (
+        f"found {len(model.operator_names)} operators, inputs {listed(model.input_tensors)}, "
+        f"outputs {listed(model.output_tensors)}, no usable manifest"
+    )
+
+
+def files_of(path: str | Path) -> tuple[Path, ...]:
+    """The files that belong to a model: an IR's weights lie beside its .xml."""
+    path = Path(path)
+    return (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
+
+
+def sha256_of(path: str | Path) -> str:
+    """As `sha256sum MODEL` says it; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
+    digest = hashlib.sha256()
+    for each in files_of(path):
+        with each.open("rb") as file:
+            while part := file.read(2**20):
+                digest.update(part)
+    return digest.hexdigest()
+
+
+def read_failed(path: Path, error: Exception) -> ModelFileError:
+    """The one line for a model file that could not be opened or read."""
+    if isinstance(error, FileNotFoundError):
+        return ModelFileError(
+            f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return ModelFileError(f"cannot read model file {str(path)!r}: {reason}")
