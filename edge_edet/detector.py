@@ -16,15 +16,17 @@ import numpy.typing as npt
 
 from edge_edet.anchors import anchors
 from edge_edet.backends import Backend, BackendInfo, Input
+from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.threads import resolve_threads
 from edge_edet.detections import Detections
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.image import ImageLike, read_image
 from edge_edet.labels import class_names
+from edge_edet.model_file import ModelFile
 from edge_edet.outputs import ModelLayout, layout_of
 from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
 from edge_edet.preprocess import Placement, letterbox, place, scale_to_fit, stretch
-from edge_edet.tflite_file import TfliteModel, read_tflite
+from edge_edet.read_model import read_model
 
 if TYPE_CHECKING:
     from edge_edet.manifest import Manifest
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Detector", "DetectorInfo", "load"]
 
 DEFAULT_SCORE_THRESHOLD = 0.3
-DELEGATES = ("none", "xnnpack", "gpu", "edgetpu")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class DetectorInfo:
     """What is loaded and what it really runs on."""
 
     model_path: str
-    model_bytes: int
+    model_bytes: int  # of all its files
     variant: str | None  # None: a foreign detector
     precision: str
     image_size: tuple[int, int]  # height, width of the input
@@ -53,7 +54,11 @@ class DetectorInfo:
     total_operators: int
     partitions: int | None
     threads: int | None
-    device: str | None  # the GPU's name and kind; None: the processor, or not told
+    device: str | None  # its own name; None: the processor, or not told
+    execution_devices: tuple[str, ...]  # as the runtime calls them
+    inference_precision: str | None  # "f32", "bf16", "f16": of what is not integer
+    streams: int | None
+    layers: Mapping[str, int] | None  # precision -> layers that ran in it, as OpenVINO tells
     postprocess: PostprocessConfig
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,7 +73,7 @@ class Detector:
     """
 
     def __init__(
-        self, model: TfliteModel, layout: ModelLayout, backend: Backend, config: PostprocessConfig
+        self, model: ModelFile, layout: ModelLayout, backend: Backend, config: PostprocessConfig
     ):
         self.model = model
         self.layout = layout
@@ -242,51 +247,46 @@ def load(
     *,
     threads: int | None = None,
     runtime: str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    cache_dir: str | Path | None = None,
     delegate: str | None = None,
     delegate_options: Mapping[str, str] | None = None,
     score_threshold: float | None = None,
     config: PostprocessConfig | None = None,
 ) -> Detector:
-    """A detector from a model file.
+    """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
-    threads: None takes the physical cores that the process may use, at most 4. runtime:
-    "ai-edge-litert", "tflite-runtime" or "tensorflow"; None takes the first installed one.
-    delegate: None leaves the runtime's default (`info` says what it was), "none" turns delegates
-    off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
+    threads: None takes the physical cores that the process may use, at most 4. runtime: for a
+    .tflite "ai-edge-litert", "tflite-runtime" or "tensorflow", None takes the first installed one;
+    an .onnx also runs in "openvino". score_threshold: None is 0.3, or what the model's own
+    suppression was built with where that is higher. config: the whole protocol instead.
+
+    device, of OpenVINO: "CPU" (as None), "GPU", "NPU", one of several as "GPU.1", or "AUTO", and
+    `info` says what was taken; of onnxruntime: "CPU", "GPU" (CUDA), or a provider's own name.
+    precision, of OpenVINO: what computes that is not integer. "f32" (as None), "bf16", "f16", or
+    "default", which is the device's choice. cache_dir, of OpenVINO: compiled models are kept there.
+
+    delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), "none" turns
+    delegates off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
     delegate_options. "gpu" computes in float32, an INT8 model too; an fp16 model in float16 where
-    the GPU can. score_threshold: None is 0.3, or what the model's own suppression was built
-    with where that is higher. config: the whole protocol instead.
+    the GPU can.
 
     Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
-    BackendError where the delegate does not load: the CPU never steps in for it.
+    InputError for an option that its runtime does not have, BackendError where a delegate does not
+    load, a device is not there or computes in another precision: nothing steps in for it.
     """
     if config is not None and score_threshold is not None:
         raise InputError("give score_threshold or config, not both: config has one")
     count = resolve_threads(threads)
-    model = read_tflite(path)
+    model = read_model(path)
+    options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
+    check_options(model, options)
     layout = layout_of(model)
     chosen = config or _config(layout, score_threshold)
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
-    _check_delegate(delegate)
-    backend: Backend
-    if delegate == "gpu":
-        from edge_edet.backends.litert_gpu import LiteRtGpuBackend
-
-        half = layout.precision == "fp16"
-        backend = LiteRtGpuBackend(
-            model, half=half, runtime=runtime, delegate_options=delegate_options
-        )
-    else:
-        from edge_edet.backends.litert import LiteRtBackend
-
-        backend = LiteRtBackend(
-            model,
-            threads=count,
-            runtime=runtime,
-            delegate=delegate,
-            delegate_options=delegate_options,
-        )
+    backend = open_backend(model, options, threads=count, half=layout.precision == "fp16")
     return Detector(model, layout, backend, chosen)
 
 
@@ -305,16 +305,6 @@ def _check_in_graph(config: PostprocessConfig, manifest: Manifest | None) -> Non
         raise InputError(
             f"score_threshold {config.score_threshold:g} is below {built:g}, which this model's "
             "own suppression was built with: use a model converted with --nms none"
-        )
-
-
-def _check_delegate(delegate: str | None) -> None:
-    if delegate is None or delegate in DELEGATES:
-        return
-    if "/" not in delegate and "\\" not in delegate and not Path(delegate).suffix:
-        raise InputError(
-            f"unknown delegate {delegate!r}: known are {', '.join(DELEGATES)}, "
-            "or the path of a delegate library (.so)"
         )
 
 

@@ -10,12 +10,14 @@ __all__ = ["EXTRAS", "missing_extra"]
 EXTRAS: dict[str, tuple[str, ...]] = {
     "litert": ("ai_edge_litert",),
     "tflite-runtime": ("tflite_runtime",),
+    "openvino": ("openvino",),
+    "onnx": ("onnxruntime",),
     "convert": ("ai_edge_litert", "flatbuffers", "tqdm"),
     "keras": ("h5py",),
     "tensorflow": ("tensorflow",),
     "bench": ("hotcoco", "tqdm"),
     "cluster": ("distributed",),
-    "dev": ("mediapipe", "pycocotools"),
+    "dev": ("mediapipe", "onnx", "pycocotools"),
 }
 NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench"}  # command -> its extra
 

@@ -38,8 +38,12 @@ class BackendInfo:
     delegated_operators: int | None
     total_operators: int
     partitions: int | None  # pieces of the graph that the delegate took
-    threads: int | None  # None: the delegate decides
-    device: str | None = None  # the GPU's name and kind; None: the processor
+    threads: int | None  # None: the delegate or the device decides
+    device: str | None = None  # its own name; None: the processor, or not told
+    execution_devices: tuple[str, ...] = ("CPU",)  # as the runtime calls them
+    inference_precision: str | None = None  # "f32", "bf16", "f16": of what is not integer
+    streams: int | None = None  # inferences that may run at a time
+    layers: Mapping[str, int] | None = None  # precision -> layers that ran in it
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

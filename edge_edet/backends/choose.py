@@ -1,0 +1,115 @@
+"""The backend for a model file and the options of `load`; an option that does not apply is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.backends import Backend
+from edge_edet.errors import InputError
+from edge_edet.model_file import FORMATS, ModelFile
+from edge_edet.tflite_file import TfliteModel
+
+__all__ = ["DELEGATES", "RUNTIMES", "RunOptions", "check_options", "open_backend"]
+
+DELEGATES = ("none", "xnnpack", "gpu", "edgetpu")
+# format -> the runtimes that take it; of LiteRT's the first installed one is the default
+RUNTIMES = {
+    ".tflite": ("ai-edge-litert", "tflite-runtime", "tensorflow"),
+    ".xml": ("openvino",),
+    ".onnx": ("onnxruntime", "openvino"),
+}
+# runtime -> its options beside threads and runtime
+OPTIONS = {
+    **dict.fromkeys(RUNTIMES[".tflite"], ("delegate", "delegate_options")),
+    "openvino": ("device", "precision", "cache_dir"),
+    "onnxruntime": ("device",),
+}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What `load` was given about how to run; None: not given."""
+
+    runtime: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    cache_dir: str | Path | None = None
+    delegate: str | None = None
+    delegate_options: Mapping[str, str] | None = None
+
+
+def check_options(model: ModelFile, options: RunOptions) -> None:
+    """Raises InputError for a runtime that does not take the file, or an option that is not its."""
+    known = RUNTIMES[model.format]
+    runtime = options.runtime or known[0]
+    if runtime not in OPTIONS:
+        raise InputError(f"unknown runtime {runtime!r}: known are {', '.join(OPTIONS)}")
+    if runtime not in known:
+        raise InputError(
+            f"runtime {runtime!r} does not take {str(model.path)!r}: "
+            f"{FORMATS[model.format]} runs in {', '.join(known)}"
+        )
+    for name in ("device", "precision", "cache_dir", "delegate", "delegate_options"):
+        value = getattr(options, name)
+        if value and name not in OPTIONS[runtime]:
+            raise InputError(
+                f"{name}={value!r} is not for {str(model.path)!r}: {FORMATS[model.format]} runs in "
+                f"{runtime}, which takes threads, {', '.join(OPTIONS[runtime])}"
+            )
+    _check_delegate(options.delegate)
+
+
+def open_backend(
+    model: ModelFile, options: RunOptions, *, threads: int, half: bool = False
+) -> Backend:
+    """The model in its runtime. half: it is a float16 model, which a GPU may compute as such.
+
+    Only the module of the runtime that is used is imported. Raises as `edge_edet.load` does.
+    """
+    if isinstance(model, TfliteModel):
+        return _litert(model, options, threads, half)
+    device = options.device or "CPU"
+    runtime = options.runtime or RUNTIMES[model.format][0]
+    if runtime == "onnxruntime":
+        from edge_edet.backends.onnxruntime import OnnxRuntimeBackend
+
+        return OnnxRuntimeBackend(model, threads=threads, device=device)
+    from edge_edet.backends.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(
+        model,
+        threads=threads,
+        device=device,
+        precision=options.precision or "f32",
+        cache_dir=options.cache_dir,
+    )
+
+
+def _litert(model: TfliteModel, options: RunOptions, threads: int, half: bool) -> Backend:
+    if options.delegate == "gpu":
+        from edge_edet.backends.litert_gpu import LiteRtGpuBackend
+
+        return LiteRtGpuBackend(
+            model, half=half, runtime=options.runtime, delegate_options=options.delegate_options
+        )
+    from edge_edet.backends.litert import LiteRtBackend
+
+    return LiteRtBackend(
+        model,
+        threads=threads,
+        runtime=options.runtime,
+        delegate=options.delegate,
+        delegate_options=options.delegate_options,
+    )
+
+
+def _check_delegate(delegate: str | None) -> None:
+    if delegate is None or delegate in DELEGATES:
+        return
+    if "/" not in delegate and "\\" not in delegate and not Path(delegate).suffix:
+        raise InputError(
+            f"unknown delegate {delegate!r}: known are {', '.join(DELEGATES)}, "
+            "or the path of a delegate library (.so)"
+        )

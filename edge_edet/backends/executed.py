@@ -1,0 +1,51 @@
+"""Which layers OpenVINO really runs, and in which precision: counted from its executed graph.
+
+A plugin tells a layer's precision by what it reads. That is what it computes in for a convolution;
+an elementwise layer that reads 8-bit values still computes in float. Such layers count as "mixed".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+__all__ = ["executed_layers", "precision_of"]
+
+# Layers that compute nothing of the model: values, borders, copies into another memory layout,
+# and shapes that are only renamed. CPU and GPU plugins have different names.
+NOT_COUNTED = {
+    "input", "output", "const", "constant", "parameter", "result", "data", "input_layout",
+    "reorder", "reshape", "squeeze", "unsqueeze", "shapeof", "shape_of",
+}  # fmt: skip
+# Layers whose arithmetic is integer on 8-bit values ...
+INTEGER = {
+    "convolution", "groupconvolution", "deconvolution", "fullyconnected", "fully_connected",
+    "matmul", "gemm", "pooling",
+}  # fmt: skip
+# ... and those that move values without computing.
+MOVING = {
+    "concatenation", "concat", "split", "stridedslice", "strided_slice", "crop", "transpose",
+    "permute", "gather", "tile", "pad", "border", "broadcast",
+}  # fmt: skip
+EIGHT_BIT = ("i8", "u8")
+ORDER = ("int8", "mixed", "bf16", "f16", "f32")
+
+
+def executed_layers(compiled: Any) -> dict[str, int] | None:
+    """Precision -> layers, the keys of ORDER always; None where the device does not tell."""
+    try:
+        rows = [
+            (str(info["layerType"]), str(info["runtimePrecision"]))
+            for info in (op.get_rt_info() for op in compiled.get_runtime_model().get_ordered_ops())
+        ]
+    except (RuntimeError, KeyError):
+        return None
+    counts = Counter(precision_of(*row) for row in rows if row[0].lower() not in NOT_COUNTED)
+    return {key: counts.pop(key, 0) for key in ORDER} | dict(sorted(counts.items()))
+
+
+def precision_of(layer: str, precision: str) -> str:
+    """What a layer counts as, of the type and the precision that the plugin tells."""
+    if precision.lower() not in EIGHT_BIT:
+        return precision.lower()
+    return "int8" if layer.lower() in INTEGER | MOVING else "mixed"

@@ -1,0 +1,225 @@
+"""OpenVINO: an IR, or an ONNX model, on the CPU, a GPU, an NPU, or what AUTO takes."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.backends import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.executed import executed_layers
+from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.model_file import ModelFile
+
+__all__ = ["DEVICES", "PRECISIONS", "OpenVinoBackend", "openvino_devices", "openvino_version"]
+
+DEVICES = ("CPU", "GPU", "NPU", "AUTO")
+PRECISIONS = ("f32", "bf16", "f16", "default")
+EXTRA = "openvino"
+_PLACE = re.compile(r"Exception from \S+:\d+:|")
+
+
+class OpenVinoBackend:
+    """A compiled model with one stream: one picture at a time, as soon as possible.
+
+    precision: what is computed that is not integer. Left alone, the plugins take bf16 or f16 for
+    a float32 model wherever the device has it; here only where "bf16", "f16" or "default" asks.
+    A device that answers with another precision than was asked for is an error.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self,
+        model: ModelFile,
+        *,
+        threads: int,
+        device: str = "CPU",
+        precision: str = "f32",
+        cache_dir: str | Path | None = None,
+    ):
+        if precision not in PRECISIONS:
+            raise InputError(f"unknown precision {precision!r}: known are {', '.join(PRECISIONS)}")
+        ov = _import()
+        core = ov.Core()
+        candidates = _candidates(core, device)
+        settings = {one: _settings(one, threads, precision) for one in candidates}
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if device.startswith("AUTO"):
+            # AUTO would start on the CPU and move later, or move back when a device fails.
+            options |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
+            options["DEVICE_PROPERTIES"] = settings
+            device = f"AUTO:{','.join(candidates)}"
+        else:
+            options |= settings[device]
+        if cache_dir is not None:
+            options["CACHE_DIR"] = str(cache_dir)
+        try:
+            read = core.read_model(str(model.path))
+        except Exception as error:  # the binding raises what it likes
+            raise ModelFileError(
+                f"openvino refuses {str(model.path)!r}: {one_reason(error)}"
+            ) from None
+        try:
+            self._compiled = core.compile_model(read, device, options)
+            self._request = self._compiled.create_infer_request()
+            self.inputs = _specs(self._compiled.inputs)
+            self.outputs = _specs(self._compiled.outputs)
+        except Exception as error:  # as above
+            raise BackendError(
+                f"openvino cannot run {str(model.path)!r} on {device}: {one_reason(error)}"
+            ) from None
+        self.info = _info(core, self._compiled, model, device, precision)
+
+    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """Outputs by name. copy=False: views into the request, overwritten by the next run."""
+        request = self._request
+        if request is None:
+            raise BackendError("the detector is closed: load the model again")
+        try:
+            for spec in self.inputs:
+                given, memory = tensors[spec.name], request.get_tensor(spec.name).data
+                if callable(given):
+                    given(memory)
+                else:
+                    _fill(memory, given, spec)
+            request.infer(share_outputs=True)
+            views = {spec.name: request.get_tensor(spec.name).data for spec in self.outputs}
+        except RuntimeError as error:
+            raise BackendError(f"openvino failed to run the model: {one_reason(error)}") from None
+        return {name: np.array(view) if copy else view for name, view in views.items()}
+
+    def close(self) -> None:
+        self._request = self._compiled = None
+
+
+def _fill(memory: npt.NDArray[Any], given: npt.NDArray[Any], spec: TensorSpec) -> None:
+    if given.shape != memory.shape or given.dtype != memory.dtype:
+        raise InputError(
+            f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
+            f"{given.dtype} {list(given.shape)}"
+        )
+    memory[...] = given
+
+
+def openvino_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return metadata.version("openvino")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def openvino_devices() -> dict[str, str]:
+    """The devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
+    core = _import().Core()
+    return {name: _full_name(core, name) for name in core.available_devices}
+
+
+def _full_name(core: Any, device: str) -> str:
+    try:
+        return str(core.get_property(device, "FULL_DEVICE_NAME")).strip()
+    except RuntimeError:
+        return "unknown"
+
+
+def _import() -> Any:
+    try:
+        return importlib.import_module("openvino")
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            f"runtime 'openvino' is not installed: pip install 'edge-edet[{EXTRA}]'"
+        ) from None
+    except (ImportError, OSError) as error:
+        raise MissingExtraError(
+            f"runtime 'openvino' {openvino_version()} is installed but cannot be imported "
+            f"({one_reason(error)}): pip install --force-reinstall 'edge-edet[{EXTRA}]'"
+        ) from None
+
+
+def _candidates(core: Any, device: str) -> list[str]:
+    """The devices that may run the model. Raises BackendError for one that is not there."""
+    here = list(core.available_devices)
+    kind, _, listed = device.partition(":")
+    if kind.partition(".")[0] not in DEVICES or (listed and kind != "AUTO"):
+        raise InputError(
+            f"unknown device {device!r}: known are {', '.join(DEVICES)}, also GPU.1 or "
+            f"AUTO:GPU,CPU; here are {', '.join(here)}"
+        )
+    wanted = listed.split(",") if listed else here if kind == "AUTO" else [device]
+    for one in wanted:
+        if one not in here and f"{one}.0" not in here:
+            raise BackendError(
+                f"device {one!r} is not there: openvino finds {', '.join(here)}; "
+                "'edge-edet doctor' shows what is missing"
+            )
+    return wanted
+
+
+def _settings(device: str, threads: int, precision: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {"NUM_STREAMS": 1}
+    if device == "CPU":
+        settings["INFERENCE_NUM_THREADS"] = threads
+    if precision != "default":
+        settings["INFERENCE_PRECISION_HINT"] = precision
+    return settings
+
+
+def _info(core: Any, compiled: Any, model: ModelFile, device: str, precision: str) -> BackendInfo:
+    """What was made of the settings, read back."""
+    ran = tuple(str(one).strip("()") for one in compiled.get_property("EXECUTION_DEVICES"))
+    # AUTO keeps the properties of what it chose one level deeper.
+    chosen = compiled.get_property("DEVICE_PROPERTIES") if device.startswith("AUTO") else {}
+
+    def read(key: str) -> Any:
+        try:
+            return chosen[ran[0]][key] if chosen else compiled.get_property(key)
+        except (RuntimeError, KeyError):
+            return None
+
+    hint = read("INFERENCE_PRECISION_HINT")
+    used = hint.get_type_name() if hint is not None else None
+    if precision != "default" and used is not None and used != precision:
+        raise BackendError(
+            f"{', '.join(ran)} computes in {used}, not in {precision}: choose "
+            f"precision={used!r}, or another device"
+        )
+    streams, threads = read("NUM_STREAMS"), read("INFERENCE_NUM_THREADS")
+    return BackendInfo(
+        runtime="openvino",
+        runtime_version=openvino_version(),
+        delegate="none",
+        delegated_operators=0,
+        total_operators=len(model.operator_names),
+        partitions=0,
+        threads=int(threads) if threads is not None else None,
+        device=", ".join(_full_name(core, one) for one in ran),
+        execution_devices=ran,
+        inference_precision=used,
+        streams=int(streams) if streams is not None else None,
+        layers=executed_layers(compiled),
+    )
+
+
+def _specs(ports: Any) -> tuple[TensorSpec, ...]:
+    """One for each name of each input or output."""
+    return tuple(
+        TensorSpec(
+            name, tuple(int(n) for n in port.shape), np.dtype(port.element_type.to_dtype()).name
+        )
+        for port in ports
+        for name in sorted(port.names)
+    )
+
+
+def one_reason(error: Exception) -> str:
+    """What went wrong, without the places in OpenVINO's sources that it begins with."""
+    lines = str(error).splitlines()
+    told = [line for line in lines if not _PLACE.fullmatch(line.strip())]
+    text = " ".join(" ".join(told or lines).split())
+    return re.sub(r"Check '.*?' failed at \S+?:\d+: ?", "", text) or type(error).__name__
