@@ -8,7 +8,6 @@ result.ap, result.intervals["ap"], compare(float_result, result).numbers["ap"]
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import statistics
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from edge_edet.benchmarks.eval_rows import STEPS, EvalRow, look
 from edge_edet.benchmarks.eval_state import FOLDER, StateFile, open_state, run_key
 from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
 from edge_edet.errors import InputError
+from edge_edet.model_file import sha256_of
 from edge_edet.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def evaluate(
     limit: the first so many pictures. state: the file that makes it resumable, IN_MEMORY for none,
     None for one in build/eval/ named after the run's key. given_map: see `class_map`. resamples: of
     the bootstrap, 0 for no intervals. scheduler: a Dask scheduler's address; then model must be a
-    path. load_options: threads, runtime, delegate, delegate_options, for a path.
+    path. load_options: threads and others of `edge_edet.load`, for a path.
 
     Raises InputError for data that cannot be used or does not fit the model.
     """
@@ -76,7 +76,7 @@ def evaluate(
         needed = {c for inside in objects for c in inside.categories[~inside.crowd].tolist()}
         mapping = class_map(detector.labels, dataset.categories, needed, given_map)
         ran_on = _ran_on(detector)
-        sha256 = hashlib.sha256(Path(detector.model.path).read_bytes()).hexdigest()
+        sha256 = sha256_of(detector.model.path)
         described = {
             "model": sha256,
             "data": digest,
@@ -156,6 +156,8 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
         "runtime": info.runtime,
         "runtime_version": info.runtime_version,
         "delegate": info.delegate,
+        "devices": list(info.execution_devices),
+        "inference_precision": info.inference_precision,
         "threads": info.threads,
         "suppression": "here" if info.nms == "none" else "in the model, whatever the protocol",
         "input": list(info.image_size),

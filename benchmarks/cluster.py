@@ -11,7 +11,6 @@ A Dask scheduler runs whatever its clients send: use one that only you can reach
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_edet.benchmarks.datasets.dataset import Picture
 from edge_edet.benchmarks.eval_rows import EvalRow, look
 from edge_edet.errors import BackendError, InputError
+from edge_edet.model_file import files_of, sha256_of
 
 if TYPE_CHECKING:
     from edge_edet.detector import Detector
@@ -55,9 +55,11 @@ def look_on_cluster(
     path = Path(detector.model.path).resolve()
     info = detector.info
     chosen = {**options, "threads": info.threads, "runtime": info.runtime}
+    if chosen.get("device"):
+        chosen["device"] = info.execution_devices[0]  # what AUTO took here
     if given := chosen.pop("delegate_options", None):
         chosen["delegate_options"] = tuple(sorted(given.items()))
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = sha256_of(path)
     job = Job(str(path), sha256, info.runtime_version, tuple(sorted(chosen.items())), config)
     here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]
     chunks = [here[start : start + CHUNK] for start in range(0, len(here), CHUNK)]
@@ -88,9 +90,9 @@ def _detector(job: Job) -> Detector:
     from edge_edet.detector import load
 
     path = Path(job.model)
-    if not path.is_file():
+    if not all(each.is_file() for each in files_of(path)):
         raise InputError(f"a worker does not see {job.model!r}: it needs the same file system")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != job.sha256:
+    if sha256_of(path) != job.sha256:
         raise InputError(f"a worker has another {job.model!r}: give all the same file")
     options = dict(job.options)
     if "delegate_options" in options:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
-from edge_edet.detect_command import parse_options
+from edge_edet.detect_command import add_run_arguments, run_options
 
 __all__ = ["add_arguments", "run"]
 
@@ -16,7 +16,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="+", type=Path, metavar="MODEL",
-        help=".tflite; of several, the differences from the first are shown",
+        help=".tflite, .xml or .onnx; of several, the differences from the first are shown",
     )  # fmt: skip
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -32,10 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
-    ran.add_argument("--threads", type=int, metavar="N", help="default: physical cores, at most 4")
-    ran.add_argument("--runtime", metavar="R", help="as for 'edge-edet detect'")
-    ran.add_argument("--delegate", metavar="D", help="as for 'edge-edet detect'")
-    ran.add_argument("--delegate-option", action="append", default=[], metavar="KEY=VALUE")
+    add_run_arguments(ran)
     ran.add_argument(
         "--scheduler", metavar="URL",
         help="spread the pictures over this Dask cluster (tcp://...), which sees the same files",
@@ -91,8 +88,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate(
             model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,
             resamples=args.bootstrap, seed=args.seed, scheduler=args.scheduler,
-            threads=args.threads, runtime=args.runtime, delegate=args.delegate,
-            delegate_options=parse_options(args.delegate_option),
+            **run_options(args),
         )
         for model in args.models
     ]  # fmt: skip

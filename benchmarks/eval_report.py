@@ -34,12 +34,19 @@ def document(results: Sequence[Result], differences: Sequence[Difference]) -> di
     }
 
 
+def _where(ran: dict[str, Any]) -> str:
+    """The delegate, or the devices and what they compute in where the runtime tells."""
+    if ran["inference_precision"] is None:
+        return f"delegate {ran['delegate']}"
+    return f"{', '.join(ran['devices'])} in {ran['inference_precision']}"
+
+
 def report(result: Result) -> Iterator[str]:
     """One model: what ran, the twelve numbers, the classes, what to know."""
     ran = result.ran_on
     threads = "" if ran["threads"] is None else f", {ran['threads']} threads"
     yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
-    yield f"ran on: {ran['runtime']} {ran['runtime_version']}, delegate {ran['delegate']}{threads}"
+    yield f"ran on: {ran['runtime']} {ran['runtime_version']}, {_where(ran)}{threads}"
     yield f"suppressed: {ran['suppression']}"
     resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
     yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"

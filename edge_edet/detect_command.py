@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from edge_edet.detections import Detections
     from edge_edet.detector import Detector
 
-__all__ = ["add_arguments", "default_model", "find_pictures", "run"]
+__all__ = [
+    "add_arguments",
+    "add_run_arguments",
+    "default_model",
+    "find_pictures",
+    "run",
+    "run_options",
+]
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 BUILD_FOLDER = Path("build")
@@ -30,23 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", nargs="+", metavar="IMAGE", help="picture, folder of pictures, or glob pattern"
     )
     parser.add_argument(
-        "-m", "--model", type=Path, help="the .tflite; default: the newest in build/"
-    )
-    parser.add_argument(
-        "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
-    )
-    parser.add_argument(
-        "--runtime", metavar="R",
-        help="ai-edge-litert, tflite-runtime or tensorflow; default: the first installed",
+        "-m", "--model", type=Path,
+        help="a .tflite, .xml (OpenVINO) or .onnx; default: the newest .tflite in build/",
     )  # fmt: skip
-    parser.add_argument(
-        "--delegate", metavar="D",
-        help="none, xnnpack, gpu, edgetpu or a delegate library; default: the runtime's own",
-    )  # fmt: skip
-    parser.add_argument(
-        "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
-        help="passed to the delegate; may be repeated",
-    )  # fmt: skip
+    add_run_arguments(parser)
     parser.add_argument(
         "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
     )
@@ -54,6 +48,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
     )
+
+
+def add_run_arguments(parser: argparse._ActionsContainer) -> None:
+    """The options of how a model runs, which `run_options` takes to `edge_edet.load`."""
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
+    )
+    parser.add_argument(
+        "--runtime", metavar="R",
+        help="for a .tflite ai-edge-litert, tflite-runtime or tensorflow, default: the first "
+        "installed; for an .onnx onnxruntime (default) or openvino",
+    )  # fmt: skip
+    parser.add_argument(
+        "--device", metavar="D",
+        help="of an .xml or .onnx: CPU (default), GPU, NPU, AUTO, as 'edge-edet doctor' lists them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--precision", metavar="P",
+        help="of an .xml, what computes that is not integer: f32 (default), bf16, f16, or default, "
+        "the device's choice",
+    )  # fmt: skip
+    parser.add_argument(
+        "--delegate", metavar="D",
+        help="of a .tflite: none, xnnpack, gpu, edgetpu or a delegate library; "
+        "default: the runtime's own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
+        help="passed to the delegate; may be repeated",
+    )  # fmt: skip
+
+
+def run_options(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "threads": args.threads,
+        "runtime": args.runtime,
+        "device": args.device,
+        "precision": args.precision,
+        "delegate": args.delegate,
+        "delegate_options": parse_options(args.delegate_option),
+    }
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,10 +99,7 @@ def run(args: argparse.Namespace) -> int:
 
     detector = load(
         args.model or default_model(),
-        threads=args.threads,
-        runtime=args.runtime,
-        delegate=args.delegate,
-        delegate_options=parse_options(args.delegate_option),
+        **run_options(args),
         score_threshold=args.score_threshold,
     )
     bad = 0
@@ -110,6 +142,8 @@ def document(
         "precision": info.precision,
         "runtime": f"{info.runtime} {info.runtime_version}",
         "delegate": info.delegate,
+        "execution_devices": list(info.execution_devices),
+        "inference_precision": info.inference_precision,
         "score_threshold": info.postprocess.score_threshold,
         "detections": found.to_dicts(),
     }

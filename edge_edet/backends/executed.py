@@ -1,7 +1,9 @@
 """Which layers OpenVINO really runs, and in which precision: counted from its executed graph.
 
-A plugin tells a layer's precision by what it reads. That is what it computes in for a convolution;
-an elementwise layer that reads 8-bit values still computes in float. Such layers count as "mixed".
+A kernel's name ends in the type of what it reads, such as brgconv_avx512_f32. That is what it
+computes in for a convolution; an elementwise layer that reads 8-bit values still computes in float.
+Such layers count as "mixed". The graph's `runtimePrecision` says f16 of a convolution that has
+float16 weights and computes in float32: it counts only where the kernel's name has no type.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ MOVING = {
     "permute", "gather", "tile", "pad", "border", "broadcast",
 }  # fmt: skip
 EIGHT_BIT = ("i8", "u8")
+TYPES = (*EIGHT_BIT, "bf16", "f16", "f32", "i32")
 ORDER = ("int8", "mixed", "bf16", "f16", "f32")
 
 
@@ -35,7 +38,9 @@ def executed_layers(compiled: Any) -> dict[str, int] | None:
     """Precision -> layers, the keys of ORDER always; None where the device does not tell."""
     try:
         rows = [
-            (str(info["layerType"]), str(info["runtimePrecision"]))
+            tuple(
+                info[key].astype(str) for key in ("layerType", "primitiveType", "runtimePrecision")
+            )
             for info in (op.get_rt_info() for op in compiled.get_runtime_model().get_ordered_ops())
         ]
     except (RuntimeError, KeyError):
@@ -44,8 +49,10 @@ def executed_layers(compiled: Any) -> dict[str, int] | None:
     return {key: counts.pop(key, 0) for key in ORDER} | dict(sorted(counts.items()))
 
 
-def precision_of(layer: str, precision: str) -> str:
-    """What a layer counts as, of the type and the precision that the plugin tells."""
-    if precision.lower() not in EIGHT_BIT:
-        return precision.lower()
+def precision_of(layer: str, kernel: str, told: str) -> str:
+    """What a layer counts as, of its type, its kernel and the precision that the plugin tells."""
+    ending = kernel.lower().rpartition("_")[2]
+    read = ending if ending in TYPES else told.lower()
+    if read not in EIGHT_BIT:
+        return read
     return "int8" if layer.lower() in INTEGER | MOVING else "mixed"

@@ -48,17 +48,7 @@ class OpenVinoBackend:
         ov = _import()
         core = ov.Core()
         candidates = _candidates(core, device)
-        settings = {one: _settings(one, threads, precision) for one in candidates}
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        if device.startswith("AUTO"):
-            # AUTO would start on the CPU and move later, or move back when a device fails.
-            options |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
-            options["DEVICE_PROPERTIES"] = settings
-            device = f"AUTO:{','.join(candidates)}"
-        else:
-            options |= settings[device]
-        if cache_dir is not None:
-            options["CACHE_DIR"] = str(cache_dir)
+        settings = {one: _settings(one, threads, precision, cache_dir) for one in candidates}
         try:
             read = core.read_model(str(model.path))
         except Exception as error:  # the binding raises what it likes
@@ -66,7 +56,8 @@ class OpenVinoBackend:
                 f"openvino refuses {str(model.path)!r}: {one_reason(error)}"
             ) from None
         try:
-            self._compiled = core.compile_model(read, device, options)
+            chosen = candidates[0] if len(candidates) == 1 else _auto(core, read, settings)
+            self._compiled = core.compile_model(read, chosen, settings[chosen])
             self._request = self._compiled.create_infer_request()
             self.inputs = _specs(self._compiled.inputs)
             self.outputs = _specs(self._compiled.outputs)
@@ -74,7 +65,7 @@ class OpenVinoBackend:
             raise BackendError(
                 f"openvino cannot run {str(model.path)!r} on {device}: {one_reason(error)}"
             ) from None
-        self.info = _info(core, self._compiled, model, device, precision)
+        self.info = _info(core, self._compiled, model, precision)
 
     def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
         """Outputs by name. copy=False: views into the request, overwritten by the next run."""
@@ -161,25 +152,38 @@ def _candidates(core: Any, device: str) -> list[str]:
     return wanted
 
 
-def _settings(device: str, threads: int, precision: str) -> dict[str, Any]:
-    settings: dict[str, Any] = {"NUM_STREAMS": 1}
+def _settings(
+    device: str, threads: int, precision: str, cache_dir: str | Path | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
     if device == "CPU":
         settings["INFERENCE_NUM_THREADS"] = threads
     if precision != "default":
         settings["INFERENCE_PRECISION_HINT"] = precision
+    if cache_dir is not None:
+        settings["CACHE_DIR"] = str(cache_dir)
     return settings
 
 
-def _info(core: Any, compiled: Any, model: ModelFile, device: str, precision: str) -> BackendInfo:
+def _auto(core: Any, model: Any, settings: dict[str, dict[str, Any]]) -> str:
+    """The device that AUTO takes of several.
+
+    The model then runs on that one directly: under AUTO it would start on the CPU, move when
+    another device is ready, move back where that fails, and not tell its precision.
+    """
+    options = {"ENABLE_STARTUP_FALLBACK": False, "DEVICE_PROPERTIES": settings}
+    compiled = core.compile_model(model, f"AUTO:{','.join(settings)}", options)
+    return str(compiled.get_property("EXECUTION_DEVICES")[0]).strip("()")
+
+
+def _info(core: Any, compiled: Any, model: ModelFile, precision: str) -> BackendInfo:
     """What was made of the settings, read back."""
-    ran = tuple(str(one).strip("()") for one in compiled.get_property("EXECUTION_DEVICES"))
-    # AUTO keeps the properties of what it chose one level deeper.
-    chosen = compiled.get_property("DEVICE_PROPERTIES") if device.startswith("AUTO") else {}
+    ran = tuple(str(one) for one in compiled.get_property("EXECUTION_DEVICES"))
 
     def read(key: str) -> Any:
         try:
-            return chosen[ran[0]][key] if chosen else compiled.get_property(key)
-        except (RuntimeError, KeyError):
+            return compiled.get_property(key)
+        except RuntimeError:
             return None
 
     hint = read("INFERENCE_PRECISION_HINT")

@@ -248,3 +248,95 @@ def build_suppressed() -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def make_metadata() -> Callable[..., bytes]:
     return standard_metadata
+
+
+@pytest.fixture(scope="session")
+def build_ir() -> Callable[..., Path]:
+    """build_ir(path, given=..., int8=False, fp16=False) writes an .xml and .bin of ours."""
+
+    def build(
+        path: Path,
+        *,
+        given: Manifest | str | None = "default",
+        int8: bool = False,
+        fp16: bool = False,
+        rt_info: dict[str, str] | None = None,
+    ) -> Path:
+        ov = pytest.importorskip("openvino")
+        op = ov.opset13
+        image = op.parameter((1, TINY.image_size, TINY.image_size, 3), ov.Type.u8, name="image")
+        image.output(0).set_names({"image"})
+        scaled = op.multiply(op.convert(image, "f32"), np.float32(1 / 255))
+        x = op.transpose(scaled, np.asarray([0, 3, 1, 2]))
+        for channels in (3, 16):  # two, so that one of them reads what another one computed
+            weights = np.random.default_rng(channels).normal(0, 0.3, (16, channels, 3, 3))
+            w = op.constant(weights.astype(np.float32))
+            if int8:
+                x = op.fake_quantize(x, *np.float32([-4, 4, -4, 4]), 256)
+                w = op.fake_quantize(w, *np.float32([-1, 1, -1, 1]), 255)
+            x = op.swish(op.convolution(x, w, [2, 2], [1, 1], [1, 1], [1, 1]))
+        # What the convolutions found is added as nothing, so that the outputs are known.
+        zero = op.multiply(op.reduce_sum(x, np.arange(4), keep_dims=False), np.float32(0))
+        results = []
+        for name, values in zip(("box_codes", "class_logits"), planted(), strict=True):
+            real = op.add(op.constant(values), zero)
+            real.output(0).set_names({name})
+            results.append(op.result(real))
+        model = ov.Model(results[::-1], [image], "tiny")
+        if given == "default":
+            given = manifest(precision="int8" if int8 else "fp16" if fp16 else "fp32")
+        if given is not None:
+            text = given.to_json() if isinstance(given, Manifest) else given
+            model.set_rt_info(text, ["edge_edet_manifest"])
+        for key, value in (rt_info or {}).items():
+            model.set_rt_info(value, [key])
+        ov.save_model(model, str(path), compress_to_fp16=fp16)
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def build_onnx() -> Callable[..., Path]:
+    """build_onnx(path, given=..., suppressed=False) writes an .onnx of ours."""
+
+    def build(
+        path: Path, *, given: Manifest | str | None = "default", suppressed: bool = False
+    ) -> Path:
+        onnx = pytest.importorskip("onnx")
+        h, kind = onnx.helper, onnx.TensorProto
+        codes, logits = planted()
+        values = {"box_codes": codes, "class_logits": logits}
+        if suppressed:  # two rows are found, eight are empty
+            values = {
+                "detection_boxes": np.pad(np.float32([[[0.1, 0.2, 0.5, 0.6], [0, 0, 1, 1]]]),
+                                          ((0, 0), (0, 8), (0, 0))),
+                "detection_classes": np.pad(np.float32([[2, 0]]), ((0, 0), (0, 8))),
+                "detection_scores": np.pad(np.float32([[0.9, 0.7]]), ((0, 0), (0, 8))),
+                "num_detections": np.float32([2]),
+            }  # fmt: skip
+        nodes = [
+            h.make_node("Cast", ["image"], ["real"], to=kind.FLOAT),
+            h.make_node("ReduceSum", ["real"], ["total"], keepdims=0),
+            h.make_node("Mul", ["total", "nothing"], ["zero"]),
+            *(h.make_node("Add", [f"{n}/values", "zero"], [n]) for n in values),
+        ]
+        constants = {"nothing": np.zeros((), np.float32)}
+        constants |= {f"{n}/values": v for n, v in values.items()}
+        side = TINY.image_size
+        graph = h.make_graph(
+            nodes, "tiny",
+            [h.make_tensor_value_info("image", kind.UINT8, [1, side, side, 3])],
+            [h.make_tensor_value_info(n, kind.FLOAT, v.shape) for n, v in values.items()],
+            [onnx.numpy_helper.from_array(v, n) for n, v in constants.items()],
+        )  # fmt: skip
+        model = h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=9)
+        if given == "default":
+            given = manifest()
+        if given is not None:
+            text = given.to_json() if isinstance(given, Manifest) else given
+            model.metadata_props.add(key="edge_edet_manifest", value=text)
+        onnx.save(model, str(path))
+        return path
+
+    return build
