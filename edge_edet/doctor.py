@@ -10,7 +10,7 @@ import textwrap
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.installed import Check, check_delegates, check_extras, check_runtimes
+from edge_edet.installed import Check, check_delegates, check_devices, check_extras, check_runtimes
 from edge_edet.machine import CPU_FEATURES, Machine, this_machine
 
 __all__ = ["add_arguments", "run"]
@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     groups = {
         "runtimes": runtimes,
         "delegates": check_delegates(runtimes),
+        "devices": check_devices(runtimes),
         "extras": check_extras(),
     }
     if args.json:
@@ -38,10 +39,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_machine(machine)
         for title, checks in groups.items():
-            print(f"\n{title}")
+            if checks:
+                print(f"\n{title}")
             for check in checks:
                 _print_check(check)
-    return 0 if any(check.works and check.used for check in runtimes) else 1
+    return 0 if any(check.works for check in runtimes) else 1
 
 
 def _as_json(machine: Machine, groups: dict[str, list[Check]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge_edet.extras import EXTRAS
 
-__all__ = ["Check", "check_delegates", "check_extras", "check_runtimes"]
+__all__ = ["Check", "check_delegates", "check_devices", "check_extras", "check_runtimes"]
 
 TIMEOUT_S = 120.0  # TensorFlow takes seconds to import, on a board many
 GPU_LIBRARY = "libLiteRtWebGpuAccelerator.so"
@@ -26,76 +26,107 @@ NUMPY_1 = "numpy<2"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that may be here. note: what it is for, or what to do to get it.
-
-    used: whether this version of edge-edet runs models through it.
-    """
+    """One thing that may be here. note: what it is for, or what to do to get it."""
 
     name: str
     works: bool
     note: str
     version: str | None = None
-    used: bool = True
 
 
-# name: module to import, distributions that bring it, used by edge-edet, pip command
-_RUNTIMES: dict[str, tuple[str, tuple[str, ...], bool, str]] = {
-    "ai-edge-litert": (
+@dataclass(frozen=True)
+class _Runtime:
+    module: str
+    distributions: tuple[str, ...]
+    runs: str
+    command: str
+
+
+_RUNTIMES: dict[str, _Runtime] = {
+    "ai-edge-litert": _Runtime(
         "ai_edge_litert.interpreter",
         ("ai-edge-litert", "ai-edge-litert-nightly"),
-        True,
+        ".tflite",
         "pip install 'edge-edet[litert]'",
     ),
-    "tflite-runtime": (
+    "tflite-runtime": _Runtime(
         "tflite_runtime.interpreter",
         ("tflite-runtime", "tflite-runtime-nightly"),
-        True,
+        ".tflite",
         "pip install 'edge-edet[tflite-runtime]'",
     ),
-    "tensorflow": (
+    "tensorflow": _Runtime(
         "tensorflow.lite",
         ("tensorflow-cpu", "tensorflow", "tf-nightly"),
-        True,
+        ".tflite",
         "pip install 'edge-edet[tensorflow]'",
     ),
-    "openvino": ("openvino", ("openvino",), False, "pip install openvino"),
-    "onnxruntime": (
+    "openvino": _Runtime(
+        "openvino", ("openvino",), ".xml and .onnx", "pip install 'edge-edet[openvino]'"
+    ),
+    "onnxruntime": _Runtime(
         "onnxruntime",
         ("onnxruntime", "onnxruntime-gpu"),
-        False,
-        "pip install onnxruntime",
+        ".onnx",
+        "pip install 'edge-edet[onnx]'",
     ),
 }
+OPENVINO_DRIVERS = {
+    "GPU": "an Intel GPU needs its OpenCL driver, on Debian apt-get install intel-opencl-icd",
+    "NPU": "an Intel NPU needs its driver, github.com/intel/linux-npu-driver",
+}
+WITH_DEVICES = ("openvino", "onnxruntime")
 
 
 def check_runtimes() -> list[Check]:
     """Every runtime: its version, and whether it can be imported."""
     probes = {
-        name: _start("-c", f"import {module}")
-        for name, (module, _, _, _) in _RUNTIMES.items()
-        if _is_installed(module)
+        name: _start("-c", f"import {runtime.module}")
+        for name, runtime in _RUNTIMES.items()
+        if _is_installed(runtime.module)
     }
     return [_check_runtime(name, probes.get(name)) for name in _RUNTIMES]
 
 
 def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
-    _, distributions, used, command = _RUNTIMES[name]
-    purpose = "runs .tflite" if used else "not used by this version of edge-edet"
+    runtime = _RUNTIMES[name]
+    purpose = f"runs {runtime.runs}"
     if probe is None:
-        note = command if used else f"{command} ({purpose})"
-        return Check(name, False, note, used=used)
-    version = _version(distributions)
+        return Check(name, False, f"{runtime.command} ({purpose})")
+    version = _version(runtime.distributions)
     _, error = _finish(probe)
     if error is None:
-        return Check(name, True, purpose, version, used)
+        return Check(name, True, purpose, version)
     if name == "tflite-runtime" and (_version(("numpy",)) or "").startswith(("2.", "3.")):
         error += f"; it needs an older numpy: pip install '{NUMPY_1}'"
-    return Check(name, False, f"is installed but cannot be imported: {error}", version, used)
+    return Check(name, False, f"is installed but cannot be imported: {error}", version)
+
+
+def check_devices(runtimes: list[Check]) -> list[Check]:
+    """What OpenVINO and onnxruntime, where they work, find to run on: names for `device`."""
+    working = [check.name for check in runtimes if check.works and check.name in WITH_DEVICES]
+    probes = {name: _start("-m", "edge_edet.backends.list_devices", name) for name in working}
+    checks = []
+    for runtime, probe in probes.items():
+        output, error = _finish(probe)
+        if error is not None:
+            checks.append(Check(runtime, False, f"cannot list its devices: {error}"))
+            continue
+        devices: dict[str, str] = json.loads(output.splitlines()[-1])
+        if runtime == "onnxruntime":
+            checks.append(Check(runtime, True, ", ".join(devices)))
+            continue
+        checks += [Check(one, True, f"openvino: {full}") for one, full in devices.items()]
+        for kind, driver in OPENVINO_DRIVERS.items():
+            if not any(one.partition(".")[0] == kind for one in devices):
+                checks.append(Check(kind, False, f"openvino finds none: {driver}"))
+    return checks
 
 
 def check_delegates(runtimes: list[Check]) -> list[Check]:
     """What can take work from the runtime's own kernels."""
-    here = next((check.name for check in runtimes if check.works and check.used), None)
+    litert = {name for name, runtime in _RUNTIMES.items() if runtime.runs == ".tflite"}
+    here = next((check.name for check in runtimes if check.works and check.name in litert), None)
     note = f"in {here}" if here else "comes with a runtime: pip install 'edge-edet[litert]'"
     return [Check("xnnpack", here is not None, note), _check_gpu(), _check_edgetpu()]
 

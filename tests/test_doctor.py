@@ -9,7 +9,7 @@ import pytest
 
 from edge_edet.cli import main
 from edge_edet.extras import EXTRAS
-from edge_edet.installed import Check, check_delegates, check_runtimes
+from edge_edet.installed import Check, check_delegates, check_devices, check_runtimes
 from edge_edet.machine import parse_cpuinfo, this_machine
 
 
@@ -22,7 +22,7 @@ def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == status
     report = json.loads(capsys.readouterr().out)
     runtimes = {row["name"]: row for row in report["runtimes"]}
-    works = any(row["works"] and row["used"] for row in runtimes.values())
+    works = any(row["works"] for row in runtimes.values())
     assert status == (0 if works else 1)
     assert report["machine"]["cores"] >= 1
 
@@ -40,8 +40,29 @@ def test_runtime_that_cannot_be_imported_is_not_called_working(
     assert "cannot be imported: built for another numpy" in check.note
 
 
+def test_doctor_lists_openvino_devices_and_onnxruntime_providers() -> None:
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnxruntime")
+    here = [Check("openvino", True, ""), Check("onnxruntime", True, "")]
+    found = {check.name: check.note for check in check_devices(here)}
+    assert found["CPU"].startswith("openvino: ")
+    assert found.keys() >= {"GPU", "NPU"}, "there, or what their driver is"
+    assert "CPUExecutionProvider" in found["onnxruntime"]
+    assert check_devices([Check("openvino", False, "")]) == []
+
+
+def test_runtime_that_crashes_over_its_devices_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openvino.py").write_text("import os\nos.abort()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (check,) = check_devices([Check("openvino", True, "")])
+    assert not check.works
+    assert check.note == "cannot list its devices: ended by signal 6"
+
+
 def test_no_runtime_no_xnnpack() -> None:
-    checks = check_delegates([Check("openvino", True, "", used=False)])
+    checks = check_delegates([Check("openvino", True, "")])
     assert not checks[0].works
     assert "pip install 'edge-edet[litert]'" in checks[0].note
 
