@@ -131,11 +131,11 @@ def onnxruntime_providers() -> list[str]:
 
 def _provider(ort: Any, device: str) -> str:
     here = list(ort.get_available_providers())
-    provider = PROVIDERS.get(device, device)
+    provider = PROVIDERS.get(device.upper(), device)
     if provider not in here:
         raise BackendError(
             f"device {device!r} is not there: this onnxruntime has {', '.join(here)} "
-            f"(device={CPU[:3]!r} is {CPU})"
+            f"(device='CPU' is {CPU})"
         )
     return provider
 

@@ -47,7 +47,7 @@ class OpenVinoBackend:
             raise InputError(f"unknown precision {precision!r}: known are {', '.join(PRECISIONS)}")
         ov = _import()
         core = ov.Core()
-        candidates = _candidates(core, device)
+        candidates = _candidates(core, device.upper())
         settings = {one: _settings(one, threads, precision, cache_dir) for one in candidates}
         try:
             read = core.read_model(str(model.path))
