@@ -49,8 +49,9 @@ class OnnxRuntimeBackend:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
             asked = (provider, PROVIDER_OPTIONS.get(provider, {}))
-            session = ort.InferenceSession(str(model.path), options, providers=[asked])
-            session.disable_fallback()
+            session = ort.InferenceSession(
+                str(model.path), options, providers=[asked], enable_fallback=0
+            )
             self.inputs = tuple(_spec(model, node) for node in session.get_inputs())
             self.outputs = tuple(_spec(model, node) for node in session.get_outputs())
         except ModelFileError:
