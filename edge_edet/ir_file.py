@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.ir_xml import IR_VERSION, IrReader, LayerInfo
-from edge_edet.model_file import TensorInfo, files_of, read_failed
+from edge_edet.model_file import TensorInfo, read_failed
 
 __all__ = ["BIN_SHA256_KEY", "IrModel", "read_ir"]
 
@@ -82,7 +82,7 @@ def read_ir(path: str | Path) -> IrModel:
 
 def _check_weights(reader: IrReader) -> int:
     """The size of the .bin. An IR without Const layers may come without one."""
-    path = files_of(reader.path)[1]
+    path = reader.path.with_suffix(".bin")
     needed = reader.weights_end
     try:
         size = path.stat().st_size

@@ -1,4 +1,4 @@
-"""Reads a model file by its format: the suffix says which."""
+"""Reads a model file by its format: the suffix says which, or the content under any other name."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.ir_file import read_ir
-from edge_edet.model_file import ModelFile
+from edge_edet.model_file import FORMATS, ModelFile, read_failed
 from edge_edet.onnx_file import read_onnx
 from edge_edet.tflite_file import read_tflite
 
 __all__ = ["read_model"]
 
+READERS = {".tflite": read_tflite, ".xml": read_ir, ".onnx": read_onnx}
+ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
+
 
 def read_model(path: str | Path) -> ModelFile:
     """The summary of a .tflite, .xml or .onnx. Raises ModelFileError where it is not intact."""
-    suffix = Path(path).suffix.lower()
-    if suffix == ".xml":
-        return read_ir(path)
-    if suffix == ".onnx":
-        return read_onnx(path)
-    if suffix == ".bin" and Path(path).with_suffix(".xml").is_file():
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".bin" and path.with_suffix(".xml").is_file():
         raise ModelFileError(
             f"{str(path)!r} holds an OpenVINO model's weights: give the .xml beside it"
         )
-    return read_tflite(path)
+    return READERS[suffix if suffix in FORMATS else _format_of(path)](path)
+
+
+def _format_of(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise ModelFileError(
+                f"{str(path)!r} is a folder: give a model file, {', '.join(FORMATS)}"
+            )
+        with path.open("rb") as file:
+            head = file.read(8)
+    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
+        raise read_failed(path, error) from None
+    if head[4:] != b"TFL3":
+        if head.startswith((b"<?xml", b"<net")):
+            return ".xml"
+        if head.startswith(ONNX_START):
+            return ".onnx"
+    return ".tflite"

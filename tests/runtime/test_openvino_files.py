@@ -168,6 +168,16 @@ def test_paths(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.startswith("edge-edet: error: no model file")
 
 
+def test_the_content_tells_under_any_other_name(
+    copy: Path, build_onnx: Build, tiny_float: Path, tmp_path: Path
+) -> None:
+    copy.with_suffix(".bin").rename(tmp_path / "m.xml.bin")
+    onnx = build_onnx(tmp_path / "m.onnx")
+    for path in (copy, onnx, Path(shutil.copy(tiny_float, tmp_path))):
+        other = path.rename(tmp_path / f"{path.name}.tmp")
+        assert edge_edet.read_manifest(other).variant.name == "tiny"
+
+
 def test_every_truncation_is_refused(source: Path, copy: Path) -> None:
     data = source.read_bytes().rstrip()
     for length in range(0, len(data) - 1, len(data) // 97):
