@@ -1,0 +1,40 @@
+"""Writes a graph as a self-describing float32 ONNX model.
+
+Opset 17 in IR version 8: onnxruntime from 1.12 and OpenVINO from 2022.3 on read it, and nothing
+newer is needed. Float only: quantized ONNX is for other tools to make of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import helper
+
+from edge_edet import __version__
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.suppression_operator import Suppression
+from edge_edet.converters.to_onnx_network import OnnxLowering
+from edge_edet.converters.to_onnx_nms import SuppressingOnnxLowering
+
+__all__ = ["IR_VERSION", "OPSET", "write_onnx"]
+
+OPSET, IR_VERSION = 17, 8
+
+
+def write_onnx(
+    graph: Graph, metadata: Mapping[str, str | bytes], nms: Suppression | None = None
+) -> bytes:
+    """The `.onnx` file of a graph, as bytes; the same graph gives the same bytes.
+
+    Input `image` [1, S, S, 3] uint8 RGB; outputs `box_codes` [1, N, 4] and `class_logits`
+    [1, N, C] float32, or, with nms, the four of suppression_operator.OUTPUTS. metadata becomes
+    metadata_props.
+    """
+    lowering = OnnxLowering(graph) if nms is None else SuppressingOnnxLowering(graph, nms)
+    model = helper.make_model(
+        lowering.lower(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
+        producer_name="edge-edet", producer_version=__version__,
+    )  # fmt: skip
+    text = {k: v.decode() if isinstance(v, bytes) else v for k, v in metadata.items()}
+    helper.set_model_props(model, text)
+    return bytes(model.SerializeToString(deterministic=True))
