@@ -3,7 +3,7 @@
 EdgeEdetError              exit status 1: something failed
 ├── InputError             exit status 2: what the caller gave is wrong
 │   ├── CheckpointError        the weights file: truncated, hostile, of another network
-│   ├── ModelFileError         the .tflite or its manifest: truncated, unknown, contradictory
+│   ├── ModelFileError         the model file or its manifest: truncated, unknown, contradictory
 │   └── ImageError             a picture that cannot be read or is too large
 ├── MissingExtraError      a package is not installed; the message has the pip command
 └── BackendError           the runtime, a delegate or a device refused; the message says why

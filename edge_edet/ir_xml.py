@@ -21,6 +21,7 @@ __all__ = ["IR_VERSION", "IrReader", "LayerInfo"]
 IR_VERSION = 11
 MAX_DEPTH = 100
 MAX_LAYERS = 100_000
+MAX_ELEMENTS = 2_000_000  # D0's has 19 000
 MAX_RANK = 64
 
 TYPES = {
@@ -64,6 +65,7 @@ class IrReader:
         self.metadata: dict[str, bytes] = {}
         self.weights_end = 0
         self._stack: list[str] = []
+        self._elements = 0
         self._layer: _Layer | None = None
         self._port: _Port | None = None
         self._kind = ""  # type of the layer that is open, at any depth
@@ -114,6 +116,9 @@ class IrReader:
         stack.append(tag)
         if len(stack) == 1:
             self._net(tag, attributes)
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            self.fail(f"it has more than {MAX_ELEMENTS} elements")
         if len(stack) > MAX_DEPTH:
             self.fail(f"its elements are nested more than {MAX_DEPTH} deep")
         if tag == "layer":

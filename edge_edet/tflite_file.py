@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
-from edge_edet.model_file import TensorInfo, read_failed
+from edge_edet.model_file import FORMATS, TensorInfo, read_failed
 from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
 __all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
@@ -110,6 +110,11 @@ def read_tflite(path: str | Path) -> TfliteModel:
 def _not_tflite(path: Path, size: int, head: bytes) -> str:
     if not size:
         return f"model file {str(path)!r} is empty: copy it again from where it was converted"
+    other = FORMATS.get(path.suffix.lower(), FORMATS[".tflite"])
+    if other != FORMATS[".tflite"]:
+        return (
+            f"{str(path)!r} is {other} by its name: this takes {FORMATS['.tflite']} (.tflite) only"
+        )
     found = "a zip archive" if head[:2] == b"PK" else f"{size} bytes that begin with {head!r}"
     return (
         f"{str(path)!r} is not a .tflite model: expected the identifier {IDENTIFIER.decode()!r} "

@@ -14,7 +14,9 @@ from PIL import Image
 
 import edge_edet
 from edge_edet.backends.executed import executed_layers, precision_of
+from edge_edet.backends.openvino import _auto
 from edge_edet.cli import main
+from edge_edet.tflite_file import read_tflite
 
 ov = pytest.importorskip("openvino")
 
@@ -135,6 +137,17 @@ def test_auto_reports_the_device_that_ran(tiny_ir: Path) -> None:
     info = edge_edet.load(tiny_ir, device="AUTO").info
     assert info.execution_devices[0] in ov.Core().available_devices
     assert info.inference_precision == "f32"
+
+
+def test_auto_chooses_among_those_given(tiny_ir: Path) -> None:
+    core = ov.Core()
+    settings = {name: {"NUM_STREAMS": 1} for name in core.available_devices}
+    assert _auto(core, core.read_model(tiny_ir), settings) in settings
+
+
+def test_commands_for_tflite_say_so(tiny_ir: Path) -> None:
+    with pytest.raises(edge_edet.ModelFileError, match=r"is OpenVINO IR by its name: this takes"):
+        read_tflite(tiny_ir)
 
 
 def test_threads_beyond_the_cores_are_reported_as_they_are(tiny_ir: Path) -> None:

@@ -105,7 +105,9 @@ def test_another_ir_version(version: str, copy: Path) -> None:
         (BOMB.encode(), "it declares a document type 'net'"),
         (OUTSIDE.encode(), "it declares a document type 'net'"),
         (DEEP.encode(), "nested more than 100 deep"),
+        (b'<net version="11">' + b"<a/>" * 2_000_000 + b"</net>", "more than 2000000 elements"),
     ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
 def test_files_that_are_no_ir(data: bytes, message: str, copy: Path) -> None:
     copy.write_bytes(data)
@@ -140,8 +142,8 @@ def test_a_changed_ir(old: str, new: str, message: str, copy: Path) -> None:
 
 def test_too_long_to_be_read(copy: Path) -> None:
     with copy.open("ab") as file:
-        file.truncate(2**26 + 1)  # a hole, no disk space
-    assert "an IR's .xml of at most 67108864 is read" in refusal(copy)
+        file.truncate(2**25 + 1)  # a hole, no disk space
+    assert "an IR's .xml of at most 33554432 is read" in refusal(copy)
 
 
 def test_an_ir_of_another_model_is_described(build_ir: Build, tmp_path: Path) -> None:
