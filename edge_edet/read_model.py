@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_edet.errors import ModelFileError
@@ -12,7 +13,11 @@ from edge_edet.tflite_file import read_tflite
 
 __all__ = ["read_model"]
 
-READERS = {".tflite": read_tflite, ".xml": read_ir, ".onnx": read_onnx}
+READERS: dict[str, Callable[[Path], ModelFile]] = {
+    ".tflite": read_tflite,
+    ".xml": read_ir,
+    ".onnx": read_onnx,
+}
 ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
 
 
