@@ -1,0 +1,127 @@
+"""JSON to frozen dataclasses and back: the annotations are the schema, and nothing else is read.
+
+Understood: str, int, float, bool, None, Any, X | None, tuple[X, ...], tuple[X, Y], dict[str, X], Literal
+and dataclasses of these. A float takes an integer; no number is NaN or infinite. A key that is
+missing or unknown is an error, one line that names the place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import types
+import typing
+from typing import Any, TypeVar
+
+from edge_edet.errors import InputError
+
+__all__ = ["from_json", "to_json"]
+
+T = TypeVar("T")
+NAMES = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
+DIGITS = 6  # of a float: samples are milliseconds, so this is below what any clock resolves
+
+
+def to_json(value: Any) -> Any:
+    """Plain dicts, lists and scalars; floats with DIGITS decimals."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: to_json(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {key: to_json(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(entry) for entry in value]
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    return value
+
+
+def from_json(kind: type[T], value: object, where: str) -> T:
+    """Raises InputError: `where: 'asked.threads' must be an integer, but is "4"`."""
+    result: T = _read(kind, value, where, "")
+    return result
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _read(kind: Any, value: Any, where: str, path: str) -> Any:
+    if kind is Any:
+        return _plain(value, where, path)
+    if dataclasses.is_dataclass(kind):
+        return _object(typing.cast(type, kind), value, where, path)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        (kind,) = [one for one in inner if one is not type(None)]
+        return _read(kind, value, where, path)
+    if origin is typing.Literal:
+        if value not in inner or isinstance(value, bool):
+            _fail(where, path, f"be one of {', '.join(map(str, inner))}", value)
+        return value
+    if origin is tuple:
+        return _tuple(inner, value, where, path)
+    if origin is dict:
+        if not isinstance(value, dict):
+            _fail(where, path, "be an object", value)
+        return {key: _read(inner[1], one, where, _join(path, key)) for key, one in value.items()}
+    good = type(value) is kind or (kind is float and type(value) is int)
+    if not good or (type(value) is float and not math.isfinite(value)):
+        _fail(where, path, f"be {NAMES[kind]}", value)
+    return kind(value)
+
+
+def _object(kind: type, value: Any, where: str, path: str) -> Any:
+    if not isinstance(value, dict):
+        _fail(where, path, "be an object", value)
+    hints = _hints(kind)
+    for key in value:
+        if key not in hints:
+            known = ", ".join(hints)
+            raise InputError(f"{where}: unknown key {_join(path, key)!r}: known are {known}")
+    for key in hints:
+        if key not in value:
+            raise InputError(f"{where}: the key {_join(path, key)!r} is missing")
+    read = {key: _read(hint, value[key], where, _join(path, key)) for key, hint in hints.items()}
+    try:
+        return kind(**read)
+    except ValueError as error:  # of __post_init__: what no single field shows
+        raise InputError(f"{where}: {_join(path, str(error))}") from None
+
+
+def _tuple(inner: tuple[Any, ...], value: Any, where: str, path: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        _fail(where, path, "be a list", value)
+    if inner[-1] is Ellipsis:
+        kinds = (inner[0],) * len(value)
+    elif len(value) == len(inner):
+        kinds = inner
+    else:
+        _fail(where, path, f"be a list of {len(inner)}", value)
+    pairs = enumerate(zip(kinds, value, strict=True))
+    return tuple(_read(kind, one, where, f"{path}[{n}]") for n, (kind, one) in pairs)
+
+
+def _plain(value: Any, where: str, path: str) -> Any:
+    """Any JSON, but numbers that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        _fail(where, path, "be a finite number", value)
+    if isinstance(value, dict):
+        return {key: _plain(one, where, _join(path, key)) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one, where, f"{path}[{n}]") for n, one in enumerate(value)]
+    return value
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _fail(where: str, path: str, must: str, value: object) -> typing.NoReturn:
+    text = repr(value)
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    raise InputError(f"{where}: {path or 'the row'!r} must {must}, but is {short}")

@@ -1,0 +1,148 @@
+"""Rows and their files: what goes in comes out, and nothing else is taken for a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.row_file import (
+    append_rows,
+    done_keys,
+    dump_row,
+    open_rows,
+    parse_rows,
+    read_rows,
+)
+from edge_edet.benchmarks.rows import (
+    Asked,
+    BenchmarkRow,
+    Estimate,
+    Minute,
+    Summary,
+    Sustain,
+    Warned,
+    row_to_dict,
+)
+from edge_edet.errors import InputError
+
+Make = Callable[..., BenchmarkRow]
+
+
+def test_a_row_reads_back_as_it_was(make_row: Make, tmp_path: Path) -> None:
+    minute = Minute(1, (40.5,), 61.25, 1500.0, ("frequency capped",))
+    row = make_row(sustain=Sustain(60.0, (minute,)), warnings=(Warned("busy", "text é", "advice"),))
+    estimate = make_row(
+        (), how="estimated", samples_ms={}, ran=None, machine=None,
+        estimate=Estimate(50.0, 40.0, 60.0, 0.9, "a model", ("a note",)),
+    )  # fmt: skip
+    log = make_row((), samples_ms={}, summary=Summary("tool", "inference", 9, 1, 1, 1, 1, 1, None))
+    append_rows(tmp_path / "rows.jsonl", [row, estimate])
+    append_rows(tmp_path / "rows.jsonl", [log])
+    assert read_rows(tmp_path / "rows.jsonl") == [row, estimate, log]
+
+
+def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(document: dict[str, Any]) -> None:
+        *inner, last = path.split(".")
+        for key in inner:
+            document = document[key]
+        if value is KeyError:
+            del document[last]
+        else:
+            document[last] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("schema_version", 2, "schema_version must be 1, but is 2: update edge-edet"),
+        ("schema_version", "1", "but is '1': give a row of edge-edet bench"),
+        ("surprise", 1, "unknown key 'surprise': known are schema_version, how"),
+        ("model.size_bytes", KeyError, "the key 'model.size_bytes' is missing"),
+        ("asked.threads", "4", "'asked.threads' must be an integer, but is '4'"),
+        ("asked.threads", True, "'asked.threads' must be an integer, but is True"),
+        ("model.format", "caffe", "'model.format' must be one of tflite, openvino, onnx"),
+        ("model.image_size", [512], "'model.image_size' must be a list of 2, but is [512]"),
+        ("samples_ms.inference", [1.0, None, 2], "'samples_ms.inference[1]' must be a number"),
+        ("samples_ms.lunch", [1.0, 2, 3], "samples_ms.lunch is no stage: known are decode"),
+        ("samples_ms.inference", [1.0], "must have as many of each stage, but has [1, 3]"),
+        ("samples_ms.inference", [-1.0, 1, 1], "samples_ms.inference must not hold negative"),
+        ("samples_ms", {}, "samples_ms must not be empty: the row says that it is measured"),
+        ("how", "estimated", "estimate must be there where how is 'estimated', and only there"),
+        ("protocol", {}, "protocol.name must be text"),
+        ("machine", 3, "'machine' must be an object, but is 3"),
+        ("warnings", {}, "'warnings' must be a list"),
+        ("load_ms", float("nan"), "'load_ms' must be a number, but is nan"),
+        ("protocol.width", float("inf"), "'protocol.width' must be a finite number"),
+    ],
+)
+def test_what_is_no_row_is_refused(make_row: Make, path: str, value: Any, message: str) -> None:
+    document = row_to_dict(make_row())
+    change(path, value)(document)
+    with pytest.raises(InputError) as caught:
+        parse_rows(json.dumps(document).encode() + b"\n", "a.jsonl")
+    assert str(caught.value).startswith("a.jsonl, line 1: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_torn_last_row_is_passed_over_and_cut_off(make_row: Make, tmp_path: Path) -> None:
+    path, row = tmp_path / "rows.jsonl", make_row()
+    whole = dump_row(row).encode()
+    for end in (1, 5, len(whole) // 2, len(whole)):
+        path.write_bytes(whole + b"\n" + whole[:end])
+        assert read_rows(path) == [row]
+        append_rows(path, [row])
+        assert read_rows(path) == [row, row]
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    for data, message in (
+        (b"TFL3 without an end", "is no file of rows of 'edge-edet bench': it ends in"),
+        (b"text\n", "line 1: expected a row as JSON, but found b'text'"),
+        (b"[1]\n", "line 1: 'the row' must be an object, but is [1]"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"model\.tflite") as caught, open_rows(path):
+            pass
+        assert message in str(caught.value)
+        assert path.read_bytes() == data
+    with pytest.raises(InputError, match=r"no file of rows .*: make one with 'edge-edet bench"):
+        read_rows(tmp_path / "none.jsonl")
+    with pytest.raises(InputError, match="is a folder, expected a file of rows"):
+        read_rows(tmp_path)
+
+
+def test_two_writers_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with open_rows(path), pytest.raises(InputError, match="in use by another"), open_rows(path):
+        pass
+
+
+def test_the_key_is_of_what_was_asked_not_of_what_came(make_row: Make) -> None:
+    row = make_row()
+    assert make_row((1.0, 2.0), load_ms=None, machine=None).key == row.key
+    others = [
+        make_row(asked=Asked(threads=2)),
+        make_row(protocol={"name": "edge-edet bench", "version": 2}),
+        make_row(model=dataclasses.replace(row.model, sha256="cd" * 32)),
+        make_row(device=dataclasses.replace(row.device, id="rpi4")),
+    ]
+    assert len({row.key, *(one.key for one in others)}) == 5
+    (again,) = parse_rows(dump_row(row).encode() + b"\n", "x")
+    assert again.key == row.key
+
+
+def test_a_sustained_run_that_was_cut_short_is_not_done(make_row: Make) -> None:
+    minutes = tuple(Minute(n, (1.0,), None, None, None) for n in (1, 2))
+    assert done_keys([make_row(sustain=Sustain(180.0, minutes))]) == set()
+    whole = make_row(sustain=Sustain(120.0, minutes))
+    assert done_keys([whole]) == {whole.key}
