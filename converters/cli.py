@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.recipes import DEFAULT_RECIPE, RECIPES
+from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
+from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
 from edge_edet.variants import VARIANTS
 
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for precision, text in PRECISION_FLAGS.items():
         parser.add_argument(f"--{precision}", dest="precisions", action="append_const",
                             const=precision, help=text)  # fmt: skip
+    parser.add_argument("--to", metavar="FORMATS",
+                        help=f"of {', '.join(SUFFIXES)}, separated by commas (default: "
+                        f"{','.join(DEFAULT_FORMATS)})")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("build"), metavar="DIR",
                         help="folder for the files (default: build)")  # fmt: skip
     parser.add_argument("--weights", metavar="NAME|FILE",
@@ -36,8 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
                         help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
                         "Library (default: none)")  # fmt: skip
-    parser.add_argument("--recipe", choices=tuple(RECIPES), default=DEFAULT_RECIPE,
-                        help=f"how INT8 ranges are chosen (default: {DEFAULT_RECIPE})")  # fmt: skip
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="how INT8 is chosen, if not by default: "
+        + "; ".join(f"{to}: {', '.join(names)}" for to, names in RECIPES_OF.items()),
+    )
     parser.add_argument("--max-drop", type=points, metavar="POINTS",
                         help="with --int8: the fastest model that loses at most so many AP points "
                         "(0.5 is 0.005 AP) on --data")  # fmt: skip
@@ -107,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         num_classes=args.num_classes,
         labels=args.labels,
+        formats=parse_formats(args.to) if args.to is not None else None,
         nms=args.nms,
         image_size=args.image_size,
         threads=args.threads,
@@ -127,7 +136,12 @@ def run(args: argparse.Namespace) -> int:
 
 def line(written: Written) -> str:
     """`build/d0-int8.tflite  5.0 MB  628 operators, 0 not integer  1.9 s`"""
+    detail = ""
+    if written.non_integer_operators is not None:
+        detail = f", {written.non_integer_operators} not integer"
+    elif written.float_convolutions is not None:
+        detail = f", {written.float_convolutions} convolutions in float"
     return (
-        f"{written.path}  {written.size_bytes / 1e6:.1f} MB  {written.operators} operators, "
-        f"{written.non_integer_operators} not integer  {written.seconds:.1f} s"
+        f"{written.path}  {written.size_bytes / 1e6:.1f} MB  {written.operators} operators"
+        f"{detail}  {written.seconds:.1f} s"
     )

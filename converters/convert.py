@@ -7,22 +7,26 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_edet.converters.channelwise import quantize_channelwise
+from edge_edet.converters.formats import SUFFIXES, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.quantized import Quantized
-from edge_edet.converters.recipes import DEFAULT_RECIPE, get_recipe, quantize
+from edge_edet.converters.recipe_choice import Recipes, choose_recipes
+from edge_edet.converters.recipes import quantize
 from edge_edet.converters.search.budget import Found, Task, search
 from edge_edet.converters.sources import find_calibration, find_weights, read_labels
 from edge_edet.errors import InputError
-from edge_edet.tflite_file import read_tflite
+from edge_edet.read_model import read_model
+from edge_edet.tflite_file import TfliteModel
 from edge_edet.variants import get_variant
 
 
@@ -42,7 +46,8 @@ class Request:
     nms: str = "none"
     image_size: int | None = None
     threads: int = 2
-    recipe: str = DEFAULT_RECIPE
+    formats: Sequence[str] | None = None
+    recipe: str | None = None
     max_drop: float | None = None  # AP points, 100 = 1.0
     data: Path | None = None
     split: str | None = None
@@ -52,14 +57,19 @@ class Request:
 
 @dataclass(frozen=True)
 class Written:
-    """One file that was written."""
+    """One model that was written. size_bytes: of all its files.
+
+    non_integer_operators: of a `.tflite`; float_convolutions: of an OpenVINO IR.
+    """
 
     path: Path
     variant: str
+    format: str
     precision: str
     size_bytes: int
     operators: int
-    non_integer_operators: int
+    non_integer_operators: int | None
+    float_convolutions: int | None
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,9 +77,14 @@ class Written:
 
 
 def convert(request: Request) -> Generator[Written | str, None, None]:
-    """Writes each variant in each precision, one after the other; yields notes and what it wrote."""
+    """Writes each variant in each precision and format; yields notes and what it wrote."""
     for name in request.variants:
         get_variant(name)  # a misspelt last one must not cost the first ones' time
+    planned = plan(
+        request.precisions, request.formats, request.nms, budget=request.max_drop is not None
+    )
+    formats = {each for fitting in planned.values() for each in fitting}
+    recipes = choose_recipes(request.recipe, formats if "int8" in planned else ())
     for name in request.variants:
         started = time.monotonic()
         source = find_weights(
@@ -81,8 +96,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
         if request.labels is not None:
             labels = read_labels(request.labels, source.variant.num_classes)
         graph = build_network(source.variant, source.weights)
-        for precision in request.precisions:
-            path = request.output / _file_name(request, name, precision)
+        for precision, fitting in planned.items():
             described = ModelFile(source, labels, precision, request.nms, tuple(request.command))
             if precision == "int8":
                 record = find_calibration(
@@ -90,22 +104,52 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                     request.threads,
                 )  # fmt: skip
                 described = dataclasses.replace(described, calibration=record)
-                if request.max_drop is None:
-                    recipe = get_recipe(request.recipe)
-                    built, quantized = quantize(graph, record.statistics, recipe)
-                    data = described.to_bytes(built, quantized, recipe.to_dict())
-                else:
-                    data = yield from _within_budget(request, described, graph, path)
-            else:
-                data = described.to_bytes(graph, None, None)
-            write_checked(path, data)
-            if precision == "int8":
-                yield from _certify(request, described, graph, path)
-            model = read_tflite(path)
-            seconds = time.monotonic() - started
-            yield Written(path, name, precision, len(data), len(model.operators),
-                          len(model.non_integer_operators), round(seconds, 3))  # fmt: skip
-            started = time.monotonic()
+            for target in fitting:
+                path = request.output / _file_name(request, name, precision, SUFFIXES[target])
+                made = yield from _make(request, recipes, described, graph, target, path)
+                write_checked(path, made.files)
+                if precision == "int8" and target == "tflite":
+                    yield from _certify(request, described, graph, path)
+                model = read_model(path)
+                yield Written(
+                    path, name, target, precision, model.size_bytes, len(model.operator_names),
+                    len(model.non_integer_operators) if isinstance(model, TfliteModel) else None,
+                    made.float_convolutions, round(time.monotonic() - started, 3),
+                )  # fmt: skip
+                started = time.monotonic()
+
+
+@dataclass(frozen=True)
+class _Made:
+    """files: suffix -> bytes, in the order in which they are put in place."""
+
+    files: Mapping[str, bytes]
+    float_convolutions: int | None = None
+
+
+def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph, target: str,
+          path: Path) -> Generator[Written | str, None, _Made]:  # fmt: skip
+    """One model in one format, in memory."""
+    record = described.calibration
+    if target == "onnx":
+        return _Made(described.to_onnx(graph))
+    if target == "openvino":
+        if record is None:
+            return _Made(described.to_ir(graph, None, None))
+        assert recipes.openvino is not None
+        channels = quantize_channelwise(graph, record.statistics, recipes.openvino)
+        recipe = recipes.openvino.to_dict() | {"float_convolutions": channels.floats}
+        files = described.to_ir(graph, channels, recipe)
+        return _Made(files, float_convolutions=len(channels.floats))
+    if record is None:
+        data = described.to_bytes(graph, None, None)
+    elif request.max_drop is not None:
+        data = yield from _within_budget(request, described, graph, path)
+    else:
+        assert recipes.tflite is not None
+        built, quantized = quantize(graph, record.statistics, recipes.tflite)
+        data = described.to_bytes(built, quantized, recipes.tflite.to_dict())
+    return _Made({".tflite": data})
 
 
 def _certify(request: Request, described: ModelFile, graph: Graph,
@@ -196,7 +240,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
     return data
 
 
-def _file_name(request: Request, variant: str, precision: str) -> str:
+def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:
     size = f"-{request.image_size}" if request.image_size else ""
     nms = "-nms" if request.nms == "in-graph" else ""
-    return f"{variant}{size}-{precision}{nms}.tflite"
+    return f"{variant}{size}-{precision}{nms}{suffix}"

@@ -1,10 +1,11 @@
-"""A graph to the bytes of a self-describing model file: manifest, standard metadata, labels."""
+"""A graph to the bytes of self-describing model files: manifest, standard metadata, labels."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shlex
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,7 @@ from typing import Any
 
 from edge_edet import __version__
 from edge_edet.converters.calibration_record import CalibrationRecord
+from edge_edet.converters.channelwise import ChannelQuantized
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
 from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS
@@ -23,7 +25,7 @@ from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.errors import InputError
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
 
-TOOLS = ("ai-edge-litert", "flatbuffers", "numpy")
+TOOLS = ("ai-edge-litert", "flatbuffers", "numpy", "onnx", "openvino")
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,26 @@ class ModelFile:
     command: tuple[str, ...]
     calibration: CalibrationRecord | None = None
 
+    def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
+              recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
+        """An OpenVINO IR: suffix -> file."""
+        from edge_edet.converters.to_openvino import write_openvino
+
+        manifest = self._manifest(recipe)
+        metadata = {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)}
+        files = write_openvino(graph, self.precision, quantized, metadata)
+        return {".bin": files.bin, ".xml": files.xml}
+
+    def to_onnx(self, graph: Graph) -> dict[str, bytes]:
+        """An ONNX model: suffix -> file."""
+        from edge_edet.converters.to_onnx import write_onnx
+
+        nms = Suppression() if self.nms == "in-graph" else None
+        return {".onnx": write_onnx(graph, {MANIFEST_KEY: self._manifest(None).to_json()}, nms)}
+
     def to_bytes(self, graph: Graph, quantized: Quantized | None,
                  recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
-        """The file. recipe: how the integers were chosen, for the manifest."""
+        """The `.tflite`. recipe: how the integers were chosen, for the manifest."""
         manifest = self._manifest(recipe)
         standard, files = standard_metadata(manifest)
         metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}
@@ -86,17 +105,61 @@ def _tool_versions() -> dict[str, str]:
     return found
 
 
-def write_checked(path: Path, data: bytes) -> None:
-    """Writes a model, reads it back, and only then gives it its name."""
-    write_atomically(path, data, read_manifest)
+def _model_api(manifest: Manifest) -> dict[str, str]:
+    """What OpenVINO's Model API and DL Streamer read: labels and the picture's preparation.
+
+    No model_type: they have none for box codes and logits over anchors.
+    """
+    labels = " ".join(
+        label.replace(" ", "_") if label else f"unused_{number}"
+        for number, label in enumerate(manifest.labels)
+    )
+    entries = {
+        "labels": labels,
+        "resize_type": "fit_to_window_letterbox",
+        "pad_value": str(manifest.variant.pad_rgb[0]),
+        "reverse_input_channels": "False",
+        "embedded_processing": "False",
+    }
+    return {f"model_info/{key}": text for key, text in entries.items()}
+
+
+def write_checked(path: Path, files: Mapping[str, bytes]) -> None:
+    """Writes a model, suffix -> file, reads it back, and only then gives it its name.
+
+    Of two files the one that names the model comes last, and its old one goes first: a kill between
+    leaves no model, never one with another's weights.
+    """
+    if len(files) == 1:
+        write_atomically(path, next(iter(files.values())), read_manifest)
+        return
+    folder = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
+    _make_folder(path.parent)
+    try:
+        folder.mkdir()
+        for suffix, data in files.items():
+            (folder / path.name).with_suffix(suffix).write_bytes(data)
+        read_manifest(folder / path.name)
+        path.unlink(missing_ok=True)
+        for suffix in files:
+            (folder / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"cannot write into {str(folder)!r}: it is a file") from None
 
 
 def write_atomically(path: Path, data: bytes, check: Callable[[Path], Any] | None = None) -> None:
     """Writes beside, then renames: a kill or a full disk leaves the old file or none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"cannot write into {str(path.parent)!r}: it is a file") from None
+    _make_folder(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)

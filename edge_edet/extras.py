@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from edge_edet.errors import MissingExtraError
 
 __all__ = ["EXTRAS", "missing_extra"]
@@ -12,12 +14,14 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tflite-runtime": ("tflite_runtime",),
     "openvino": ("openvino",),
     "onnx": ("onnxruntime",),
-    "convert": ("ai_edge_litert", "flatbuffers", "tqdm"),
+    "convert": ("ai_edge_litert", "flatbuffers", "onnx", "openvino", "tqdm"),
+    "nncf": ("nncf",),
     "keras": ("h5py",),
     "tensorflow": ("tensorflow",),
     "bench": ("hotcoco", "tqdm"),
+    "devices": ("tomli",) if sys.version_info < (3, 11) else (),  # later ones read TOML themselves
     "cluster": ("distributed",),
-    "dev": ("mediapipe", "onnx", "pycocotools"),
+    "dev": ("mediapipe", "pycocotools"),
 }
 NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench"}  # command -> its extra
 

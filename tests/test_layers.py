@@ -31,7 +31,7 @@ ALLOWED_PARTS = {
 CORE_PACKAGES = {"numpy", "PIL"}
 ALLOWED_PACKAGES = {
     "edge_edet": CORE_PACKAGES,
-    "converters": CORE_PACKAGES | {"ai_edge_litert", "flatbuffers"},
+    "converters": CORE_PACKAGES | {"ai_edge_litert", "flatbuffers", "onnx", "openvino"},
     "devices": CORE_PACKAGES,
     "benchmarks": CORE_PACKAGES,
 }

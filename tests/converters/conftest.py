@@ -79,7 +79,8 @@ class Helpers:
     @staticmethod
     def write_models(output: Path, *precisions: str, **request: Any) -> dict[str, Path]:
         """Converts one variant in this process: precision -> file."""
-        written = convert(Request(output=output, precisions=precisions or PRECISIONS, **request))
+        request = {"formats": ("tflite",), "precisions": precisions or PRECISIONS, **request}
+        written = convert(Request(output=output, **request))
         return {item.precision: item.path for item in written if isinstance(item, Written)}
 
     @staticmethod

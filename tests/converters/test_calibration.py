@@ -473,7 +473,7 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
     for number, given in enumerate((smears, path)):
         request = Request(
             variants=("d0",), precisions=("int8",), output=tmp_path / str(number), image_size=128,
-            weights="bundled", calibration=given, calibration_images=3, seed=7,
+            weights="bundled", calibration=given, calibration_images=3, seed=7, formats=("tflite",),
         )  # fmt: skip
         written += [step for step in convert(request) if not isinstance(step, str)]
     one, two = (item.path.read_bytes() for item in written)

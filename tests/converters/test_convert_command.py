@@ -24,7 +24,18 @@ from edge_edet.tflite_file import read_tflite
 from edge_edet.variants import VARIANTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-SMALL = ("--image-size", "64", "--weights", "random", "--threads", "1", "--recipe", "minmax")
+SMALL = (
+    "--to",
+    "tflite",
+    "--image-size",
+    "64",
+    "--weights",
+    "random",
+    "--threads",
+    "1",
+    "--recipe",
+    "minmax",
+)
 RANDOM_NOTE = "random weights, good for latency only; it detects nothing"
 
 

@@ -185,7 +185,9 @@ def d0(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
     folder = tmp_path_factory.mktemp("d0")
     models = {}
     for nms in ("none", "in-graph"):
-        request = Request(("d0",), ("fp32", "int8"), folder, weights="bundled", nms=nms)
+        request = Request(
+            ("d0",), ("fp32", "int8"), folder, weights="bundled", nms=nms, formats=("tflite",)
+        )
         for item in convert(request):
             if isinstance(item, Written):
                 models[nms, item.precision] = item.path

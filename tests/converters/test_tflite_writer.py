@@ -193,5 +193,5 @@ def test_weights_beyond_float16_are_refused(helpers: Any) -> None:
 def test_file_that_does_not_read_back_is_not_left(tmp_path: Path) -> None:
     path = tmp_path / "a" / "x.tflite"
     with pytest.raises(EdgeEdetError):
-        write_checked(path, b"\0\0\0\0TFL3 and nothing else")
+        write_checked(path, {".tflite": b"\0\0\0\0TFL3 and nothing else"})
     assert list(tmp_path.rglob("*")) == [tmp_path / "a"]

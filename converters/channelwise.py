@@ -1,0 +1,173 @@
+"""Chooses the INT8 of an OpenVINO IR: which convolutions, and each input channel's own step.
+
+OpenVINO's CPU plugin fuses a convolution, its swish and the fake quantizer behind it into one kernel
+that rounds once, and a fake quantizer may have other ends for each channel at no cost. So every
+channel is brought to its own range, and the convolution that reads it takes the steps into its weights:
+what channel equalization does for TFLite, without a product more. A 1x1 convolution sees no
+padding, so its offsets go into its bias and each channel uses all 256 levels; where there is padding,
+all channels share the zero point.
+
+In float stay: squeeze-and-excitation (1x1 tensors), and depthwise convolutions of stride 1, whose
+integer kernels are no faster than float ones. docs/decisions/0005-openvino-int8.md has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.quantized import QuantizedWeight, quantize_weight
+from edge_edet.converters.statistics import Statistics
+from edge_edet.converters.to_tflite import stem_shift
+
+LEVELS = 256
+STEM_INPUT = "normalized"  # whose integers are the picture's own
+CHANNEL_MARGIN = 2.0  # channel extremes are averages over pictures: some picture goes beyond
+LEAST_STEP = 1e-6
+LEAST_HIGH = 1e-3
+ZERO_POINTS = (0, 6, 12, 24, 40, 64, 96, 128)
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChannelQuantizer:
+    """x = step * (q - zero_point), q in [0, 255]; step and zero_point are [channels].
+
+    shared: all channels have one integer zero point, so that padding with zeros stays exact.
+    """
+
+    step: Doubles
+    zero_point: Doubles
+    shared: bool
+
+    @property
+    def low(self) -> Doubles:
+        return np.asarray(-self.zero_point * self.step)
+
+    @property
+    def high(self) -> Doubles:
+        return np.asarray((LEVELS - 1 - self.zero_point) * self.step)
+
+
+@dataclass
+class ChannelQuantized:
+    """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
+    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason."""
+
+    quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)
+    weights: dict[str, QuantizedWeight] = field(default_factory=dict)
+    biases: dict[str, Array] = field(default_factory=dict)
+    floats: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChannelwiseRecipe:
+    """margin: see CHANNEL_MARGIN; float_depthwise: which depthwise convolutions stay in float."""
+
+    name: str
+    margin: float = CHANNEL_MARGIN
+    float_depthwise: str = "stride-1"  # or "none", "all"
+    float_scope: tuple[str, ...] = ()  # prefixes of places kept in float, for a budget
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "float_scope": list(self.float_scope)}
+
+
+CHANNELWISE_RECIPES = {  # the first is the default
+    recipe.name: recipe
+    for recipe in (
+        ChannelwiseRecipe("channelwise"),
+        ChannelwiseRecipe("channelwise-all", float_depthwise="none"),
+    )
+}
+
+
+def quantize_channelwise(graph: Graph, statistics: Mapping[str, Statistics],
+                         recipe: ChannelwiseRecipe) -> ChannelQuantized:  # fmt: skip
+    """The integers of a graph."""
+    result = ChannelQuantized()
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if node.weight is None:
+            continue
+        reason = _why_float(node, statistics, recipe)
+        if reason:
+            result.floats[node.name] = reason
+        else:
+            readers.setdefault(node.inputs[0], []).append(node)
+    for tensor, convolutions in readers.items():
+        if tensor in statistics:
+            padded = any(node.weight_shape[1] > 1 for node in convolutions if node.weight_shape)
+            weights = [_input_power(node) for node in convolutions]
+            quantizer = _quantizer(statistics[tensor], padded, np.sum(weights, axis=0), recipe)
+            result.quantizers[tensor] = quantizer
+    for convolutions in readers.values():
+        for node in convolutions:
+            _quantize_reader(graph, node, result)
+    return result
+
+
+def _why_float(node: Node, statistics: Mapping[str, Statistics], recipe: ChannelwiseRecipe) -> str:
+    """Why this convolution stays in float; empty: it does not."""
+    if any(node.name.startswith(place) for place in recipe.float_scope):
+        return "budget"
+    if node.shape[1:3] == (1, 1):
+        return "squeeze-and-excitation"
+    if node.op == "depthwise" and (
+        recipe.float_depthwise == "all"
+        or (recipe.float_depthwise == "stride-1" and node.attrs["stride"] == 1)
+    ):
+        return "depthwise"
+    if node.inputs[0] not in statistics and node.inputs[0] != STEM_INPUT:
+        return "no statistics of its input"
+    return ""
+
+
+def _input_power(node: Node) -> Doubles:
+    """How much of each input channel's noise reaches the output: [channels]."""
+    assert node.weight is not None
+    return np.asarray(np.square(node.weight.astype(np.float64)).sum(axis=(0, 1, 2)))
+
+
+def _quantizer(stats: Statistics, padded: bool, power: Doubles,
+               recipe: ChannelwiseRecipe) -> ChannelQuantizer:  # fmt: skip
+    """Each channel's range, widened by the margin but never beyond the tensor's own extremes."""
+    low = np.minimum(np.asarray(stats.channel_low, np.float64), 0) * recipe.margin
+    high = np.maximum(np.asarray(stats.channel_high, np.float64), LEAST_HIGH) * recipe.margin
+    low = np.maximum(low, min(stats.low, 0.0))
+    high = np.minimum(high, max(stats.high, LEAST_HIGH))
+    if not padded:
+        step = np.maximum((high - low) / (LEVELS - 1), LEAST_STEP)
+        return ChannelQuantizer(step, -low / step, shared=False)
+    candidates = (_shared(low, high, zero_point) for zero_point in ZERO_POINTS)
+    return min(candidates, key=lambda q: float(power @ np.square(q.step)))
+
+
+def _shared(low: Doubles, high: Doubles, zero_point: int) -> ChannelQuantizer:
+    above = high / (LEVELS - 1 - zero_point)
+    below = -low / zero_point if zero_point else np.where(low < 0, np.inf, 0.0)
+    step = np.maximum(np.maximum(above, below), LEAST_STEP)
+    return ChannelQuantizer(step, np.full(step.shape, float(zero_point)), shared=True)
+
+
+def _quantize_reader(graph: Graph, node: Node, result: ChannelQuantized) -> None:
+    """The integers of one convolution, for an input in steps of its channels."""
+    assert node.weight is not None
+    assert node.bias is not None
+    quantizer = result.quantizers.get(node.inputs[0])
+    weight, bias = node.weight, node.bias.astype(np.float64)
+    if quantizer is not None:
+        weight = (weight * quantizer.step).astype(np.float32)  # last axis: the input's channels
+    q = quantize_weight(weight, node.op)
+    if quantizer is None:  # the stem
+        bias = bias + stem_shift(graph, q)
+    elif not quantizer.shared:
+        bias = bias - (q.dequantize().astype(np.float64) * quantizer.zero_point).sum(axis=(1, 2, 3))
+    result.weights[node.name] = q
+    result.biases[node.name] = bias.astype(np.float32)

@@ -1,0 +1,69 @@
+"""The file formats that `convert` writes, and which precisions each can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_edet.errors import InputError
+
+SUFFIXES = {"tflite": ".tflite", "openvino": ".xml", "onnx": ".onnx"}
+DEFAULT_FORMATS = ("tflite", "openvino")
+TITLES = {"tflite": "TensorFlow Lite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
+_PRECISIONS = {
+    "tflite": ("fp32", "fp16", "int8-dynamic", "int8"),
+    "openvino": ("fp32", "fp16", "int8"),
+    "onnx": ("fp32",),
+}
+_SUPPRESSION = ("tflite", "onnx")  # can have it in the graph
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """`tflite,openvino` to names. Raises InputError for an unknown or missing one."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in SUFFIXES]
+    if unknown or not names:
+        raise InputError(
+            f"unknown format {unknown[0] if unknown else text!r}: known are {', '.join(SUFFIXES)}; "
+            "separate several by commas, as in --to tflite,openvino"
+        )
+    return names
+
+
+def plan(precisions: Sequence[str], formats: Sequence[str] | None, nms: str,
+         budget: bool) -> dict[str, tuple[str, ...]]:  # fmt: skip
+    """Precision -> the formats to write it in. formats: None is the default, as far as it goes.
+
+    Raises InputError where a format that was asked for by name cannot hold what was asked for.
+    """
+    wanted = tuple(formats or DEFAULT_FORMATS)
+    if nms == "in-graph":
+        wanted = _limit(wanted, _SUPPRESSION, formats, "suppression in the graph")
+    if budget:
+        wanted = _limit(wanted, ("tflite",), formats, "a search within --max-drop")
+    planned = {}
+    for precision in precisions:
+        fitting = tuple(name for name in wanted if precision in _PRECISIONS[name])
+        if not fitting:
+            raise InputError(
+                f"no {TITLES[wanted[0]]} in {precision}: it is written in "
+                f"{', '.join(_PRECISIONS[wanted[0]])}"
+            )
+        planned[precision] = fitting
+    for name in formats or ():
+        if not any(name in fitting for fitting in planned.values()):
+            raise InputError(
+                f"no {TITLES[name]} in {', '.join(precisions)}: it is written in "
+                f"{', '.join(_PRECISIONS[name])}"
+            )
+    return planned
+
+
+def _limit(wanted: Sequence[str], able: Sequence[str], formats: Sequence[str] | None,
+           what: str) -> tuple[str, ...]:  # fmt: skip
+    for name in formats or ():
+        if name not in able:
+            raise InputError(
+                f"{TITLES[name]} has no {what} here: that is for {', '.join(able)}; "
+                f"say --to {able[0]}"
+            )
+    return tuple(name for name in wanted if name in able)

@@ -1,0 +1,34 @@
+"""Which recipe each format takes: one name on the command line belongs to one format."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, ChannelwiseRecipe
+from edge_edet.converters.recipes import DEFAULT_RECIPE, RECIPES, Recipe
+from edge_edet.errors import InputError
+
+RECIPES_OF = {"tflite": tuple(RECIPES), "openvino": tuple(CHANNELWISE_RECIPES)}
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """None: that format is not written in INT8."""
+
+    tflite: Recipe | None = None
+    openvino: ChannelwiseRecipe | None = None
+
+
+def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
+    """The recipe for each of the formats. Raises InputError where the name is none of theirs."""
+    known = {each: RECIPES_OF[each] for each in RECIPES_OF if each in formats}
+    if name is not None and not any(name in names for names in known.values()):
+        listed = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items())
+        raise InputError(f"unknown recipe {name!r}: known are {listed or 'none without --int8'}")
+    tflite = name if name in RECIPES else DEFAULT_RECIPE
+    openvino = name if name in CHANNELWISE_RECIPES else next(iter(CHANNELWISE_RECIPES))
+    return Recipes(
+        RECIPES[tflite] if "tflite" in formats else None,
+        CHANNELWISE_RECIPES[openvino] if "openvino" in formats else None,
+    )

@@ -1,0 +1,284 @@
+"""Writes a graph as an OpenVINO model: NCHW inside, uint8 RGB NHWC in, NHWC rows out.
+
+fp32; fp16 (weights stored as float16, widened by the plugin); int8 (int8 weights, and fake quantizers
+where convolutions read: see channelwise.py for which and why).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import openvino as ov
+from openvino import opset1
+from openvino import opset13 as op
+
+from edge_edet.converters.channelwise import (
+    LEVELS,
+    STEM_INPUT,
+    ChannelQuantized,
+    ChannelQuantizer,
+)
+from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.quantized import QuantizedWeight
+from edge_edet.converters.statistics import FLOAT16_MAX
+from edge_edet.converters.to_tflite import input_zero_point
+from edge_edet.errors import InputError
+from edge_edet.ir_file import BIN_SHA256_KEY
+
+PRECISIONS = ("fp32", "fp16", "int8")
+STEM_SCALE = 1 / 64  # any but 1: the plugin takes an 8-bit input only with a scale beside it
+Made = Any  # an openvino.Node; the package's own types say little more
+
+
+@dataclass(frozen=True)
+class IrFiles:
+    """The two files of an IR, which belong together."""
+
+    xml: bytes
+    bin: bytes
+
+
+class OpenVinoLowering:
+    """Lowers a graph operator by operator into an openvino.Model.
+
+    `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
+    graph's own, NCHW as they are inside.
+    """
+
+    def __init__(self, graph: Graph, precision: str, quantized: ChannelQuantized | None = None,
+                 extra_outputs: Iterable[str] = ()):  # fmt: skip
+        assert precision in PRECISIONS
+        assert (quantized is not None) == (precision == "int8")
+        self.graph, self.precision = graph, precision
+        self.quantized = quantized or ChannelQuantized()
+        self.extra_outputs = tuple(extra_outputs)
+        self.tensors: dict[str, Made] = {}
+        self.shapes = {graph.input_name: graph.input_shape}
+        self.shapes |= {node.name: node.shape for node in graph.nodes}
+
+    def lower(self) -> Any:
+        """The openvino.Model with box codes and class logits as outputs."""
+        name = self.graph.input_name
+        image = op.parameter(self.graph.input_shape, ov.Type.u8)
+        self.tensors[name] = self.named(image, name)
+        image.output(0).get_tensor().set_names({name})
+        for node in self.graph.nodes:
+            made = getattr(self, f"op_{node.op}")(node)
+            self.tensors[node.name] = self.named(made, node.name)
+        names = (*self.graph.outputs.values(), *self.extra_outputs)
+        results = [self.result(name) for name in names]
+        title = f"EfficientDet {self.graph.variant.name} {self.precision}, edge-edet"
+        return ov.Model(results, [image], title)
+
+    def result(self, name: str) -> Made:
+        made = self.tensors[name]
+        made.output(0).get_tensor().set_names({name})
+        return self.named(op.result(made), f"{name}/result")
+
+    # --- tensors ----------------------------------------------------------------------------
+
+    @staticmethod
+    def named(made: Made, name: str) -> Made:
+        """Names it: names that openvino counts up by itself would differ from run to run."""
+        made.set_friendly_name(name)
+        return made
+
+    def constant(self, name: str, values: npt.ArrayLike, dtype: Any = np.float32) -> Made:
+        return self.named(op.constant(np.ascontiguousarray(values, dtype)), name)
+
+    def per_channel(self, name: str, values: npt.ArrayLike) -> Made:
+        return self.constant(name, np.asarray(values).reshape(1, -1, 1, 1))
+
+    def read_quantized(self, name: str) -> Made:
+        """The tensor as integer convolutions see it: in steps, through its fake quantizer."""
+        quantizer = self.quantized.quantizers.get(name)
+        if quantizer is None:  # the stem's input, which is integer already
+            return self.tensors[name]
+        quantized = f"{name}/quantized"
+        if quantized not in self.tensors:
+            self.tensors[quantized] = self.fake_quantize(quantized, name, quantizer)
+        return self.tensors[quantized]
+
+    def fake_quantize(self, name: str, source: str, q: ChannelQuantizer) -> Made:
+        """Real values in, steps out: from 0, or around the shared zero point."""
+        first = -float(q.zero_point[0]) if q.shared else 0.0
+        ends = [
+            self.per_channel(f"{name}/low", q.low),
+            self.per_channel(f"{name}/high", q.high),
+            self.constant(f"{name}/first", first),
+            self.constant(f"{name}/last", first + LEVELS - 1),
+        ]
+        return self.named(op.fake_quantize(self.tensors[source], *ends, LEVELS), name)
+
+    def pads(self, node: Node, kernel: int) -> tuple[list[int], list[int]]:
+        """SAME padding as TensorFlow does it: the odd one goes to the end."""
+        begin, end = [], []
+        sizes = zip(self.shapes[node.inputs[0]][1:3], node.shape[1:3], strict=True)
+        for size, out in sizes:
+            total = max((out - 1) * int(node.attrs.get("stride", 2)) + kernel - size, 0)
+            begin.append(total // 2)
+            end.append(total - total // 2)
+        return begin, end
+
+    # --- operators --------------------------------------------------------------------------
+
+    def op_normalize(self, node: Node) -> Made:
+        """Arithmetic before the transposition, which the plugin then takes as a mere layout.
+
+        int8: the stem reads the picture's own integers around one grey level, and its bias takes the
+        rest of the mean (TfliteLowering does the same); float: minus the mean.
+        """
+        widened = self.named(op.convert(self.tensors[node.inputs[0]], "f32"), f"{node.name}/f32")
+        if self.stem_is_integer():
+            grey = self.constant(f"{node.name}/grey", float(input_zero_point(self.graph)))
+            centred = self.named(op.subtract(widened, grey), f"{node.name}/centred")
+            scale = self.constant(f"{node.name}/scale", STEM_SCALE)
+            centred = self.named(op.multiply(centred, scale), f"{node.name}/scaled")
+        else:
+            mean = self.constant(f"{node.name}/mean", np.reshape(node.attrs["mean"], (1, 1, 1, 3)))
+            centred = self.named(op.subtract(widened, mean), f"{node.name}/centred")
+        order = self.constant(f"{node.name}/order", [0, 3, 1, 2], np.int64)
+        return op.transpose(centred, order)
+
+    def stem_is_integer(self) -> bool:
+        readers = self.graph.consumers()[STEM_INPUT]
+        return all(reader.name in self.quantized.weights for reader in readers)
+
+    def op_conv(self, node: Node) -> Made:
+        return self.convolution(node, op.convolution)
+
+    def op_depthwise(self, node: Node) -> Made:
+        return self.convolution(node, op.group_convolution)
+
+    def convolution(self, node: Node, make: Any) -> Made:
+        assert node.bias is not None
+        assert node.weight_shape is not None
+        source, bias = node.inputs[0], node.bias
+        integers = self.quantized.weights.get(node.name)
+        if integers is not None:
+            x, weight = self.read_quantized(source), self.integer_weight(node, integers)
+            bias = self.quantized.biases[node.name]
+        else:
+            x, weight = self.tensors[source], self.float_weight(node)
+        stride = node.attrs["stride"]
+        begin, end = self.pads(node, node.weight_shape[1])
+        made = make(x, weight, [stride, stride], begin, end, [1, 1])
+        self.named(made, f"{node.name}/convolution")
+        shift = self.per_channel(f"{node.name}/bias", bias)
+        return self.activated(node, op.add(made, shift))
+
+    def activated(self, node: Node, made: Made) -> Made:
+        if node.activation == "none":
+            return made
+        return op.clamp(self.named(made, f"{node.name}/sum"), 0.0, 6.0)
+
+    def float_weight(self, node: Node) -> Made:
+        """float32, or float16 widened at load: all of fp16's, and what int8 keeps in float."""
+        assert node.weight is not None
+        name, values = f"{node.name}/weight", _layout(node.op, node.weight)
+        if self.precision == "fp32":
+            return self.constant(name, values)
+        if not np.abs(values).max() <= FLOAT16_MAX:
+            raise InputError(
+                f"the weights of {node.name} (batch norm folded in) are beyond float16's largest "
+                f"number, {FLOAT16_MAX:g}: convert with --fp32"
+            )
+        half = self.constant(f"{name}/f16", values, np.float16)
+        return self.named(op.convert(half, "f32"), name)
+
+    def integer_weight(self, node: Node, q: QuantizedWeight) -> Made:
+        name, values = f"{node.name}/weight", _layout(node.op, q.values)
+        scale = q.scale / STEM_SCALE if self.reads_picture(node) else q.scale
+        shape = (-1,) + (1,) * (values.ndim - 1)
+        integers = self.constant(f"{name}/int8", values, np.int8)
+        widened = self.named(op.convert(integers, "f32"), f"{name}/f32")
+        scales = self.constant(f"{name}/scale", scale.reshape(shape))
+        return self.named(op.multiply(widened, scales), name)
+
+    def reads_picture(self, node: Node) -> bool:
+        return node.inputs[0] == STEM_INPUT
+
+    def op_add(self, node: Node) -> Made:
+        return self.activated(node, op.add(*(self.tensors[name] for name in node.inputs)))
+
+    def op_mul(self, node: Node) -> Made:
+        return op.multiply(*(self.tensors[name] for name in node.inputs))
+
+    def op_scale(self, node: Node) -> Made:
+        factor = self.constant(f"{node.name}/factor", node.attrs["factor"])
+        return op.multiply(self.tensors[node.inputs[0]], factor)
+
+    def op_swish(self, node: Node) -> Made:
+        assert "factors" not in node.attrs  # equalization is TFLite's way
+        return op.swish(self.tensors[node.inputs[0]])
+
+    def op_sigmoid(self, node: Node) -> Made:
+        return op.sigmoid(self.tensors[node.inputs[0]])
+
+    def op_mean(self, node: Node) -> Made:
+        axes = self.constant(f"{node.name}/axes", [2, 3], np.int64)
+        return op.reduce_mean(self.tensors[node.inputs[0]], axes, keep_dims=True)
+
+    def op_maxpool(self, node: Node) -> Made:
+        begin, end = self.pads(node, 3)
+        x = self.tensors[node.inputs[0]]
+        if (
+            node.attrs["padding"] == "zero"
+        ):  # zylo117's pooling; the operator itself ignores padding
+            borders = [
+                self.constant(f"{node.name}/{side}", [0, 0, *pads], np.int64)
+                for side, pads in (("begin", begin), ("end", end))
+            ]
+            x = self.named(op.pad(x, *borders, "constant"), f"{node.name}/pad")
+            begin = end = [0, 0]
+        return opset1.max_pool(x, [2, 2], begin, end, [3, 3], "floor", "explicit")
+
+    def op_resize(self, node: Node) -> Made:
+        sizes = self.constant(f"{node.name}/sizes", node.shape[1:3], np.int64)
+        axes = self.constant(f"{node.name}/axes", [2, 3], np.int64)
+        return op.interpolate(
+            self.tensors[node.inputs[0]], sizes, mode="nearest", shape_calculation_mode="sizes",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor", axes=axes,
+        )  # fmt: skip
+
+    def op_reshape(self, node: Node) -> Made:
+        """Head maps to rows of anchors: channels last first."""
+        order = self.constant(f"{node.name}/order", [0, 2, 3, 1], np.int64)
+        last = self.named(op.transpose(self.tensors[node.inputs[0]], order), f"{node.name}/nhwc")
+        return op.reshape(last, self.constant(f"{node.name}/shape", node.shape, np.int64), False)
+
+    def op_concat(self, node: Node) -> Made:
+        return op.concat([self.tensors[name] for name in node.inputs], 1)
+
+
+def _layout(kind: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """[out, h, w, in] to [out, in, h, w]; depthwise [1, h, w, channels] to [channels, 1, 1, h, w]."""
+    if kind == "depthwise":
+        return values.transpose(3, 0, 1, 2)[:, :, None]
+    return values.transpose(0, 3, 1, 2)
+
+
+def write_openvino(graph: Graph, precision: str, quantized: ChannelQuantized | None = None,
+                   metadata: Mapping[str, str] | None = None) -> IrFiles:  # fmt: skip
+    """The IR of a graph. metadata: rt_info path, such as "model_info/labels" -> text."""
+    return serialize(OpenVinoLowering(graph, precision, quantized).lower(), metadata or {})
+
+
+def serialize(model: Any, metadata: Mapping[str, str]) -> IrFiles:
+    """The two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray."""
+    for path, text in metadata.items():
+        model.set_rt_info(text, path.split("/"))
+    with tempfile.TemporaryDirectory(prefix="edge-edet-") as folder:
+        xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
+        ov.serialize(model, xml, weights)
+        data = weights.read_bytes()
+        model.set_rt_info(hashlib.sha256(data).hexdigest(), [BIN_SHA256_KEY])
+        ov.serialize(model, xml, weights)
+        return IrFiles(xml.read_bytes(), data)
