@@ -25,7 +25,7 @@ from edge_edet.converters.checkpoints.tf_bundle import (
     refuse_object_detection_api,
 )
 from edge_edet.converters.checkpoints.torch_file import read_torch_legacy, read_torch_zip
-from edge_edet.errors import CheckpointError
+from edge_edet.errors import CheckpointError, MissingExtraError
 from edge_edet.variants import Variant
 
 __all__ = ["Checkpoint", "read_checkpoint"]
@@ -42,7 +42,8 @@ _Tensors = Mapping[str, NDArray[Any]]
 class Checkpoint:
     """Trained weights in canonical naming and the variant as it was trained.
 
-    sha256 is of the file as given; of the index and the data files, in order, for TensorFlow's.
+    sha256 is of the file as given; of it and the files beside it that hold its data, in order, for
+    TensorFlow's and ONNX's.
     labels are None when the file has none.
     """
 
@@ -67,7 +68,7 @@ def _read_file(path: Path) -> tuple[_Tensors, dict[str, str]]:
         return read_torch_legacy(data), {}
     raise CheckpointError(
         f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
-        ".safetensors, .h5, or a TensorFlow checkpoint's prefix or folder"
+        ".safetensors, .h5, .onnx, or a TensorFlow checkpoint's prefix or folder"
     )
 
 
@@ -96,6 +97,18 @@ def _find_family(tensors: _Tensors) -> Family:
     return _FAMILIES[counts.index(max(counts))]
 
 
+def _read_onnx(path: Path, variant: Variant) -> Checkpoint:
+    try:
+        from edge_edet.converters.checkpoints.onnx_effdet import read_effdet_onnx
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
+        ) from None
+    weights, trained, beside = read_effdet_onnx(read_limited(path), path.parent, variant)
+    digest = file_sha256(path, *beside)
+    return Checkpoint(weights, trained, EFFDET.name, digest, path.name, None)
+
+
 def _read(path: Path, variant: Variant) -> Checkpoint:
     prefix = checkpoint_prefix(path)
     metadata: dict[str, str] = {}
@@ -104,6 +117,8 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
         found, files = read_tf_bundle(prefix), bundle_files(prefix)
     elif path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
+    elif path.suffix == ".onnx":
+        return _read_onnx(path, variant)
     else:
         found, metadata = _read_file(path)
         files = [path]
@@ -125,9 +140,9 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
 def read_checkpoint(path: Path | str, variant: Variant) -> Checkpoint:
     """The weights of a checkpoint of variant, whichever public format it has.
 
-    Reads effdet `.pth` and `.safetensors`, google/automl `.h5` and TensorFlow checkpoints (a
-    prefix, one of its files, or the folder), and zylo117 `.pth`. The variant comes back with the
-    number of classes, the aspect ratios and the padding that the checkpoint was trained with.
+    Reads effdet `.pth`, `.safetensors` and exported `.onnx`, google/automl `.h5` and TensorFlow
+    checkpoints (a prefix, one of its files, or the folder), and zylo117 `.pth`. The variant comes
+    back with the number of classes, the aspect ratios and the padding that it was trained with.
     Raises CheckpointError, one line, when the file is damaged, hostile or of another network.
     """
     path = Path(path)

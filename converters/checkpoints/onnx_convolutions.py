@@ -1,0 +1,124 @@
+"""The convolutions of an ONNX file: weights, batch norm, and which of them feed which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_edet.converters.checkpoints.onnx_file import OnnxFile, attributes_of
+from edge_edet.errors import CheckpointError
+
+__all__ = ["BatchNorm", "Convolution", "find_convolutions"]
+
+MAX_CONVOLUTIONS = 4000  # D7x has 582
+# What may come before the first convolution: none of it changes a pixel.
+_HARMLESS = ("Pad", "Cast", "CastLike", "Identity", "Transpose")
+_DATA_INPUTS = {"Shape": 0, "Size": 0, "CastLike": 1}  # of the rest only shape or type counts
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """All [channels]."""
+
+    gamma: Array
+    beta: Array
+    mean: Array
+    variance: Array
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """weight [out, in/groups, h, w]; parents: the nearest convolutions upstream, by index."""
+
+    name: str  # of the weight's tensor
+    input: str
+    weight: Array
+    bias: Array | None
+    norm: BatchNorm | None
+    stride: int
+    parents: frozenset[int]
+
+
+def find_convolutions(file: OnnxFile) -> list[Convolution]:
+    """In the file's order. Raises CheckpointError where weights are not plain floats."""
+    if sum(node.op_type == "Conv" for node in file.nodes) > MAX_CONVOLUTIONS:
+        raise CheckpointError(f"has more than {MAX_CONVOLUTIONS} convolutions")
+    found: list[Convolution] = []
+    none: frozenset[int] = frozenset()
+    upstream = dict.fromkeys([*file.tensors, *file.inputs, ""], none)
+    pictures = set(file.inputs)  # values that are the picture still
+    for node in file.nodes:
+        missing = [name for name in node.input if name not in upstream]
+        if missing:
+            raise CheckpointError(f"is damaged: {missing[0][:80]!r} is used before it is made")
+        data = node.input[: _DATA_INPUTS.get(node.op_type)]
+        parents = none.union(*(upstream[name] for name in data))
+        if node.op_type == "Conv":
+            found.append(_convolution(file, node, parents))
+            parents = frozenset([len(found) - 1])
+        elif pictures.intersection(data):
+            if node.op_type not in _HARMLESS:
+                raise CheckpointError(
+                    f"changes the picture before the first convolution ({node.op_type}): export "
+                    "effdet's plain network, which takes the normalized picture"
+                )
+            pictures.update(node.output)
+        for name in node.output:
+            upstream[name] = parents
+    return found
+
+
+def _convolution(file: OnnxFile, node: Any, parents: frozenset[int]) -> Convolution:
+    attributes = attributes_of(node)
+    name = node.input[1] if len(node.input) > 1 else ""
+    weight = file.constant(name)
+    if weight is None or weight.dtype.kind != "f":
+        raise CheckpointError(
+            f"has a convolution whose weight {name[:80]!r} is not stored as floating point: "
+            "export the float network, not a quantized one"
+        )
+    if weight.ndim != 4:
+        raise CheckpointError(f"has a convolution with weight {name[:80]!r} of {weight.ndim} axes")
+    bias = file.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    strides = attributes.get("strides", [1, 1])
+    _check_geometry(name, weight, attributes, strides[0])
+    return Convolution(name, node.input[0], weight, bias, _batch_norm(file, node.output[0]),
+                       int(strides[0]), parents)  # fmt: skip
+
+
+def _check_geometry(name: str, weight: Array, attributes: dict[str, Any], stride: int) -> None:
+    groups = attributes.get("group", 1)
+    plain = {
+        "square strides": len(set(attributes.get("strides", [1]))) == 1,
+        "no dilation": set(attributes.get("dilations", [1])) == {1},
+        "one group, or one for each channel": groups in (1, weight.shape[0]),
+    }
+    for expected, holds in plain.items():
+        if not holds:
+            raise CheckpointError(f"has convolution {name[:80]!r}: expected {expected}")
+    pads = list(attributes.get("pads", [0, 0, 0, 0]))
+    symmetric = len(pads) == 4 and pads[0] > 0 and pads[:2] == pads[2:]
+    lower = attributes.get("auto_pad", b"NOTSET") == b"SAME_LOWER"
+    if stride == 2 and (symmetric or lower):
+        raise CheckpointError(
+            f"pads {name[:80]!r} as PyTorch does, not as TensorFlow: only effdet's tf_efficientdet_* "
+            "models can be converted"
+        )
+
+
+def _batch_norm(file: OnnxFile, output: str) -> BatchNorm | None:
+    """The batch norm that alone reads a convolution."""
+    readers = [file.nodes[index] for index in file.consumers.get(output, [])]
+    if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
+        return None
+    parts = [file.constant(name) for name in readers[0].input[1:5]]
+    arrays = [part for part in parts if part is not None and part.ndim == 1]
+    if len(arrays) != 4 or len({array.shape for array in arrays}) != 1:
+        raise CheckpointError(f"has a batch norm without its four constants: {output[:80]!r}")
+    epsilon = float(attributes_of(readers[0]).get("epsilon", 1e-5))
+    return BatchNorm(*(array.astype(np.float64) for array in arrays), epsilon)

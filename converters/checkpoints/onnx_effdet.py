@@ -1,0 +1,195 @@
+"""effdet's ONNX exports -> canonical weights, whatever the exporter folded.
+
+A folded batch norm becomes one that only adds the bias. The heads share their convolutions over the
+levels and have a batch norm for each: folded, their kernels are one another's multiples.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_edet.converters.architecture import BATCH_NORM_EPSILON, bifpn_nodes, parameter_shapes
+from edge_edet.converters.checkpoints.family_effdet import EFFDET
+from edge_edet.converters.checkpoints.mapping import assemble
+from edge_edet.converters.checkpoints.onnx_convolutions import (
+    BatchNorm,
+    Convolution,
+    find_convolutions,
+)
+from edge_edet.converters.checkpoints.onnx_file import OnnxFile, parse_onnx
+from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
+from edge_edet.converters.checkpoints.onnx_match import Place, infer_classes, match
+from edge_edet.converters.network import build_network
+from edge_edet.errors import CheckpointError
+from edge_edet.manifest import MANIFEST_KEY
+from edge_edet.variants import Variant
+
+__all__ = ["read_effdet_onnx"]
+
+Array = NDArray[Any]
+Weights = dict[str, NDArray[np.float32]]
+_MARKS = re.compile(r"(^|\.)(class_net|box_net)\.(conv_rep|predict)\.|(^|\.)fpn\.cell\.")
+SCORE_SIGMOIDS = 8  # that may follow the heads
+ROUNDING = 32  # in steps of the file's float type: how far multiples of one kernel may be apart
+
+
+def read_effdet_onnx(
+    data: bytes, folder: Path, variant: Variant
+) -> tuple[Weights, Variant, list[Path]]:
+    """Canonical weights, the variant as trained, and the files with weights beside this one.
+
+    data: the `.onnx` file's bytes; folder: where it is. Raises CheckpointError for any network but
+    effdet's tf_efficientdet of that variant, exported in float.
+    """
+    file = parse_onnx(data, folder)
+    if MANIFEST_KEY in file.metadata:
+        raise CheckpointError(
+            "was written by edge-edet: give the checkpoint that it was converted from"
+        )
+    convolutions = find_convolutions(file)
+    trained = variant.replace(num_classes=infer_classes(convolutions, variant))
+    matched = match(convolutions, trained)
+    _check_family(file)
+    _check_activation(file, trained)
+    weights = _convolution_weights(matched, trained) | _fusion(file, matched, trained)
+    canonical, adapted = assemble(EFFDET, trained, weights)
+    return canonical, adapted, file.files
+
+
+def _check_family(file: OnnxFile) -> None:
+    """The wiring is every implementation's; anchors and pooling are not."""
+    if not any(_MARKS.search(name) for name in file.tensors):
+        names = ", ".join(name[:60] for name in list(file.tensors)[:3])
+        raise CheckpointError(
+            f"has none of effdet's names (it has {names}): only exports of effdet's own network "
+            "are read"
+        )
+
+
+def _check_activation(file: OnnxFile, variant: Variant) -> None:
+    """Swish, or relu6: the weights do not tell, and the wrong one gives noise."""
+    count = sum(node.op_type in ("Sigmoid", "Swish") for node in file.nodes)
+    needed = sum(node.op in ("swish", "sigmoid") for node in build_network(variant).nodes)
+    if not needed <= count <= needed + SCORE_SIGMOIDS:
+        raise CheckpointError(
+            f"has {count} sigmoids, {variant.name} with {variant.activation} has {needed}: it was "
+            "built with another activation"
+        )
+
+
+def _convolution_weights(
+    matched: list[tuple[Place, Convolution]], variant: Variant
+) -> dict[str, Array]:
+    shapes = parameter_shapes(variant)
+    groups: dict[str, list[tuple[Place, Convolution]]] = {}
+    for place, convolution in matched:
+        groups.setdefault(place.param, []).append((place, convolution))
+    weights: dict[str, Array] = {}
+    for param, group in groups.items():
+        weights |= _shared(param, group, has_bias=f"{param}.bias" in shapes)
+    return weights
+
+
+def _shared(param: str, group: list[tuple[Place, Convolution]], has_bias: bool) -> dict[str, Array]:
+    """One convolution, used once or on each level, with the batch norms behind it."""
+    convolutions = [convolution for _, convolution in group]
+    first = convolutions[0]
+    plain = all(c.norm is not None or place.norm is None for place, c in group)
+    same = all(
+        np.array_equal(c.weight, first.weight) and np.array_equal(_bias(c), _bias(first))
+        for c in convolutions
+    )
+    if plain and same and (has_bias or not _bias(first).any()):
+        found: dict[str, Array] = {f"{param}.weight": first.weight}
+        if has_bias:
+            found[f"{param}.bias"] = _bias(first)
+        for place, c in group:
+            if place.norm is not None and c.norm is not None:
+                found |= _norm(place.norm, c.norm)
+        return found
+    if any(place.norm is None for place, _ in group):
+        what = "has a bias" if same else "differs from level to level"
+        raise CheckpointError(f"has {param} that {what}: effdet's does not")
+    return _unfolded(param, group, has_bias)
+
+
+def _unfolded(
+    param: str, group: list[tuple[Place, Convolution]], has_bias: bool
+) -> dict[str, Array]:
+    """Kernels with batch norm in them -> one kernel, and batch norms of a scale and a shift."""
+    folded = [_folded(convolution) for _, convolution in group]
+    kernels = np.stack([kernel for kernel, _ in folded])  # [levels, out, in/groups, h, w]
+    squares = (kernels**2).sum(axis=(2, 3, 4))  # [levels, out]
+    largest = squares.argmax(axis=0)
+    every = np.arange(kernels.shape[1])
+    kernel, norm = kernels[largest, every], squares[largest, every]
+    scales = (kernels * kernel).sum(axis=(2, 3, 4)) / np.where(norm > 0, norm, 1)
+    scales[:, norm == 0] = 1.0
+    error = np.abs(kernels - scales[:, :, None, None, None] * kernel).max(axis=(2, 3, 4))
+    step = max(float(np.finfo(c.weight.dtype).eps) for _, c in group)
+    if not (error <= ROUNDING * step * np.abs(kernel).max(axis=(1, 2, 3))).all():
+        raise CheckpointError(f"has {param} that differs from level to level: effdet's does not")
+    found: dict[str, Array] = {f"{param}.weight": kernel}
+    if has_bias:
+        found[f"{param}.bias"] = np.zeros(len(kernel))
+    for (place, _), scale, (_, shift) in zip(group, scales, folded, strict=True):
+        assert place.norm is not None
+        found |= _identity(place.norm, scale, shift)
+    return found
+
+
+def _folded(convolution: Convolution) -> tuple[Array, Array]:
+    """Kernel and shift, in double precision, of a convolution with its batch norm."""
+    kernel, shift = convolution.weight.astype(np.float64), _bias(convolution).astype(np.float64)
+    norm = convolution.norm
+    if norm is not None:
+        scale = norm.gamma / np.sqrt(norm.variance + norm.epsilon)
+        kernel, shift = kernel * scale[:, None, None, None], (shift - norm.mean) * scale + norm.beta
+    return kernel, shift
+
+
+def _bias(convolution: Convolution) -> Array:
+    if convolution.bias is None:
+        return np.zeros(len(convolution.weight), np.float32)
+    return convolution.bias
+
+
+def _norm(name: str, norm: BatchNorm) -> dict[str, Array]:
+    if abs(norm.epsilon - BATCH_NORM_EPSILON) > 1e-8:
+        scale = norm.gamma / np.sqrt(norm.variance + norm.epsilon)
+        return _identity(name, scale, norm.beta - norm.mean * scale)
+    parts = (norm.gamma, norm.beta, norm.mean, norm.variance)
+    return _named(name, parts)
+
+
+def _identity(name: str, scale: Array, shift: Array) -> dict[str, Array]:
+    """A batch norm that multiplies and adds: mean 0, variance plus epsilon 1."""
+    return _named(name, (scale, shift, np.zeros_like(shift),
+                         np.full_like(shift, 1 - BATCH_NORM_EPSILON)))  # fmt: skip
+
+
+def _named(name: str, parts: tuple[Array, ...]) -> dict[str, Array]:
+    leaves = ("weight", "bias", "running_mean", "running_var")
+    return {f"{name}.{leaf}": part for leaf, part in zip(leaves, parts, strict=True)}
+
+
+def _fusion(
+    file: OnnxFile, matched: list[tuple[Place, Convolution]], variant: Variant
+) -> dict[str, Array]:
+    if variant.fusion == "sum":
+        return {}
+    read = {place.param: convolution.input for place, convolution in matched}
+    weights = {}
+    for cell in range(variant.fpn_repeats):
+        for index, node in enumerate(bifpn_nodes(variant)):
+            name = f"fpn.cell.{cell}.fnode.{index}"
+            tensor = read[f"{name}.after_combine.conv.conv_dw"]
+            weights[f"{name}.combine.edge_weights"] = fusion_weights(
+                file, tensor, len(node.inputs), name
+            )
+    return weights

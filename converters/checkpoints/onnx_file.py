@@ -1,0 +1,132 @@
+"""An ONNX file as a graph to be looked at: operators, where values come from, constants.
+
+Nothing of it is run. The few operators that exporters leave between a weight and its use are
+computed here, on small arrays and casts only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import ModelProto, helper, numpy_helper
+
+from edge_edet.converters.checkpoints.onnx_external import load_external
+from edge_edet.errors import CheckpointError
+
+__all__ = ["OnnxFile", "parse_onnx"]
+
+MAX_NODES = 50_000  # the largest export, of D7x unoptimized, has some 8,000
+MAX_DEPTH = 16
+MAX_COMPUTED = 64  # elements: fusion weights, not kernels
+Array = NDArray[Any]
+
+# What is computed on fusion weights, on the way to the factor of one input: (inputs, attributes)
+_COMPUTED: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {
+    "Relu": lambda x, a: np.maximum(x[0], 0),
+    "Gather": lambda x, a: np.take(x[0], x[1].astype(np.int64), axis=a.get("axis", 0)),
+    "ReduceSum": lambda x, a: x[0].sum(keepdims=bool(a.get("keepdims", 1))),
+    "Softmax": lambda x, a: np.exp(x[0] - x[0].max()) / np.exp(x[0] - x[0].max()).sum(),
+    "Add": lambda x, a: x[0] + x[1],
+    "Mul": lambda x, a: x[0] * x[1],
+    "Div": lambda x, a: x[0] / x[1],
+}
+
+
+@dataclass
+class OnnxFile:
+    """The main graph. Nodes are onnx.NodeProto in the file's order, tensors onnx.TensorProto."""
+
+    nodes: list[Any]
+    tensors: dict[str, Any]
+    inputs: tuple[str, ...]  # without those that only give a tensor's name again
+    metadata: dict[str, str]
+    files: list[Path]
+    producers: dict[str, int] = field(default_factory=dict)  # value -> index of its node
+    consumers: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for index, node in enumerate(self.nodes):
+            for name in node.output:
+                self.producers[name] = index
+            for name in node.input:
+                self.consumers.setdefault(name, []).append(index)
+
+    def producer(self, name: str) -> Any | None:
+        index = self.producers.get(name)
+        return None if index is None else self.nodes[index]
+
+    def constant(self, name: str, depth: int = 0) -> Array | None:
+        """The value where it does not depend on the picture and is no long computation."""
+        if depth > MAX_DEPTH:
+            return None
+        if name in self.tensors:
+            return _array(self.tensors[name])
+        node = self.producer(name)
+        if node is None:
+            return None
+        attributes = attributes_of(node)
+        if node.op_type == "Constant":
+            value = attributes.get("value", attributes.get("value_float"))
+            return _array(value) if hasattr(value, "dims") else value and np.asarray(value)
+        if node.op_type in ("Identity", "Cast"):
+            return self.constant(node.input[0], depth + 1)
+        compute = _COMPUTED.get(node.op_type)
+        if compute is None:
+            return None
+        operands = [self.constant(part, depth + 1) for part in node.input if part]
+        given = [x for x in operands if x is not None]
+        if len(given) != len(operands) or not all(0 < x.size <= MAX_COMPUTED for x in given):
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                return np.asarray(compute(given, attributes))
+        except (ValueError, IndexError, TypeError):
+            return None
+
+
+def attributes_of(node: Any) -> dict[str, Any]:
+    return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+
+
+def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
+    """The graph in an `.onnx` file's bytes; weights beside it are looked for in folder.
+
+    Raises CheckpointError for what is damaged or hostile.
+    """
+    model = ModelProto()
+    try:
+        model.ParseFromString(data)
+    except (DecodeError, ValueError, RuntimeError):
+        raise CheckpointError("is damaged or no ONNX file: it cannot be parsed") from None
+    graph = model.graph
+    if not graph.node or not graph.output:
+        raise CheckpointError("is an ONNX file without a graph: it is damaged or empty")
+    if len(graph.node) > MAX_NODES:
+        raise CheckpointError(f"has {len(graph.node)} operators: the limit is {MAX_NODES}")
+    stored = [entry.t for node in graph.node if node.op_type == "Constant"
+              for entry in node.attribute if entry.name == "value"]  # fmt: skip
+    files = load_external([*graph.initializer, *stored], folder)
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    return OnnxFile(
+        nodes=list(graph.node),
+        tensors=tensors,
+        inputs=tuple(value.name for value in graph.input if value.name not in tensors),
+        metadata={entry.key: entry.value for entry in model.metadata_props},
+        files=files,
+    )
+
+
+def _array(tensor: Any) -> Array:
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError, OverflowError, MemoryError):
+        shape = list(tensor.dims)[:8]
+        raise CheckpointError(
+            f"is damaged: tensor {tensor.name[:80]!r} does not fill its shape {shape}"
+        ) from None

@@ -1,0 +1,93 @@
+"""The fusion weights of a BiFPN node, from the constants that its inputs are multiplied by.
+
+effdet stacks input * weight / (sum of weights + epsilon) and sums; exporters keep the weights as
+they are, or their relu, or one constant for each input.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_edet.converters.architecture import FUSION_EPSILON
+from edge_edet.converters.checkpoints.onnx_file import OnnxFile
+from edge_edet.errors import CheckpointError
+
+__all__ = ["fusion_weights"]
+
+AGREEMENT = 1e-5  # relative: float32 rounding of a product and a quotient, with room
+MAX_STEPS = 24  # between a node's fusion and the convolution behind it
+_THROUGH = ("Unsqueeze", "Identity", "Cast", "Reshape")
+
+
+def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArray[np.float32]:
+    """[count] weights of fast fusion for the node whose convolution reads tensor.
+
+    Those of the checkpoint where they are stored, else some that come to the same factors.
+    """
+    factors = np.asarray([_factor(file, name) for name in _stacked(file, tensor, count, place)])
+    for raw in _stored(file, tensor, count):
+        positive = np.maximum(raw.astype(np.float64), 0)
+        if np.allclose(positive / (positive.sum() + FUSION_EPSILON), factors, AGREEMENT, 1e-7):
+            return raw.astype(np.float32)
+    rest = 1 - factors.sum()
+    if (factors < 0).any() or not 1e-8 < rest < 1:
+        raise CheckpointError(
+            f"fuses {place} with factors {np.round(factors, 6).tolist()}: expected fast fusion's, "
+            "which add up to a little less than 1"
+        )
+    return (factors * (FUSION_EPSILON / rest)).astype(np.float32)
+
+
+def _upstream(file: OnnxFile, tensor: str) -> list[Any]:
+    """The operators behind tensor, nearest first, up to the convolutions and pools before it."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    names = [tensor]
+    for _ in range(MAX_STEPS):
+        indexes = [file.producers[name] for name in names if name in file.producers]
+        fresh = [i for i in dict.fromkeys(indexes) if i not in seen]
+        seen.update(fresh)
+        nodes = [file.nodes[i] for i in fresh]
+        nodes = [node for node in nodes if node.op_type not in ("Conv", "MaxPool", "Shape")]
+        found += nodes
+        names = [name for node in nodes for name in node.input]
+    return found
+
+
+def _stacked(file: OnnxFile, tensor: str, count: int, place: str) -> list[str]:
+    for node in _upstream(file, tensor):
+        if node.op_type == "Concat" and len(node.input) == count:
+            return list(node.input)
+    raise CheckpointError(f"does not stack the {count} inputs of {place} as effdet does")
+
+
+def _factor(file: OnnxFile, tensor: str) -> float:
+    """The product of the constants on the way to the tensor that is fused."""
+    factor = 1.0
+    for _ in range(MAX_STEPS):
+        node = file.producer(tensor)
+        if node is None or node.op_type not in (*_THROUGH, "Mul", "Div"):
+            break
+        tensor = node.input[0]
+        if node.op_type in _THROUGH:
+            continue
+        operand = file.constant(node.input[1])
+        if operand is None and node.op_type == "Mul":
+            operand, tensor = file.constant(node.input[0]), node.input[1]
+        if operand is None or operand.size != 1:
+            break
+        value = float(operand.reshape(-1)[0])
+        factor = factor * value if node.op_type == "Mul" else factor / value if value else np.nan
+    return factor
+
+
+def _stored(file: OnnxFile, tensor: str, count: int) -> list[NDArray[Any]]:
+    """Constants of the right size among the operators of this node's fusion."""
+    names = dict.fromkeys(name for node in _upstream(file, tensor) for name in node.input)
+    arrays = [file.tensors[name] for name in names if name in file.tensors]
+    sized = [t.name for t in arrays if list(t.dims) == [count]]
+    found = [file.constant(name) for name in sized]
+    return [array for array in found if array is not None and array.dtype.kind == "f"]
