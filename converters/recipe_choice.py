@@ -22,10 +22,10 @@ class Recipes:
 
 def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
     """The recipe for each of the formats. Raises InputError where the name is none of theirs."""
-    known = {each: RECIPES_OF[each] for each in RECIPES_OF if each in formats}
+    known = {each: names for each, names in RECIPES_OF.items() if not formats or each in formats}
     if name is not None and not any(name in names for names in known.values()):
         listed = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items())
-        raise InputError(f"unknown recipe {name!r}: known are {listed or 'none without --int8'}")
+        raise InputError(f"unknown recipe {name!r}: known are {listed}")
     tflite = name if name in RECIPES else DEFAULT_RECIPE
     openvino = name if name in CHANNELWISE_RECIPES else next(iter(CHANNELWISE_RECIPES))
     return Recipes(

@@ -264,8 +264,8 @@ def load(
 
     device, of OpenVINO: "CPU" (as None), "GPU", "NPU", one of several as "GPU.1", or "AUTO", and
     `info` says what was taken; of onnxruntime: "CPU", "GPU" (CUDA), or a provider's own name.
-    precision, of OpenVINO: what computes that is not integer. "f32" (as None), "bf16", "f16", or
-    "default", which is the device's choice. cache_dir, of OpenVINO: compiled models are kept there.
+    precision, of OpenVINO: what computes that is not integer. "f32", "bf16", "f16", or "default",
+    which is the device's choice; None is "default" for an INT8 model, else "f32". cache_dir, of OpenVINO: compiled models are kept there.
 
     delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), "none" turns
     delegates off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
@@ -286,7 +286,7 @@ def load(
     chosen = config or _config(layout, score_threshold)
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
-    backend = open_backend(model, options, threads=count, half=layout.precision == "fp16")
+    backend = open_backend(model, options, threads=count, stored=layout.precision)
     return Detector(model, layout, backend, chosen)
 
 

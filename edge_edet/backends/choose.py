@@ -62,14 +62,16 @@ def check_options(model: ModelFile, options: RunOptions) -> None:
 
 
 def open_backend(
-    model: ModelFile, options: RunOptions, *, threads: int, half: bool = False
+    model: ModelFile, options: RunOptions, *, threads: int, stored: str = "fp32"
 ) -> Backend:
-    """The model in its runtime. half: it is a float16 model, which a GPU may compute as such.
+    """The model in its runtime. stored: its precision, as the manifest says it.
 
+    What is not integer in an INT8 model is computed as its device does by default: who asked for
+    INT8 has asked for speed. A float16 model may be computed as such by LiteRT's GPU.
     Only the module of the runtime that is used is imported. Raises as `edge_edet.load` does.
     """
     if isinstance(model, TfliteModel):
-        return _litert(model, options, threads, half)
+        return _litert(model, options, threads, stored == "fp16")
     device = options.device or "CPU"
     runtime = options.runtime or RUNTIMES[model.format][0]
     if runtime == "onnxruntime":
@@ -82,7 +84,7 @@ def open_backend(
         model,
         threads=threads,
         device=device,
-        precision=options.precision or "f32",
+        precision=options.precision or ("default" if stored == "int8" else "f32"),
         cache_dir=options.cache_dir,
     )
 

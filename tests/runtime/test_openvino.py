@@ -102,10 +102,15 @@ def test_float16_weights_are_computed_in_float32(build_ir: Build, tmp_path: Path
 
 
 def test_integer_convolutions_are_counted_as_such(tiny_ir_int8: Path) -> None:
-    info = edge_edet.load(tiny_ir_int8, threads=1).info
+    info = edge_edet.load(tiny_ir_int8, threads=1, precision="f32").info
     assert info.layers is not None
     assert info.layers["int8"] == 2, "the two convolutions, no reorders and no constants"
     assert (info.precision, info.inference_precision) == ("int8", "f32")
+
+
+def test_the_float_rest_of_an_int8_model_is_the_devices_choice(tiny_ir_int8: Path) -> None:
+    chosen = edge_edet.load(tiny_ir_int8, threads=1, precision="default").info
+    assert edge_edet.load(tiny_ir_int8, threads=1).info == chosen
 
 
 @pytest.mark.parametrize(
