@@ -29,28 +29,28 @@ RAN = Ran(
 
 def _row(samples: tuple[float, ...] = (40.0, 41.0, 39.0), **changes: Any) -> BenchmarkRow:
     """A measured row with these samples end to end and of the inference."""
-    fields: dict[str, Any] = dict(
-        schema_version=1,
-        how="measured",
-        started_at="2026-01-02T03:04:05+00:00",
-        tool="edge-edet 0.1.0",
-        model=MODEL,
-        asked=Asked(threads=1),
-        ran=RAN,
-        device=DeviceName("host", "this machine"),
-        machine=MachineState(),
-        protocol={"name": "edge-edet bench", "version": 1},
-        samples_ms={"inference": samples, "end_to_end": samples},
-        load_ms=12.5,
-        peak_memory_bytes=100_000_000,
-        throughput=None,
-        energy=None,
-        sustain=None,
-        estimate=None,
-        summary=None,
-        accuracy=None,
-        warnings=(),
-    )
+    fields: dict[str, Any] = {
+        "schema_version": 1,
+        "how": "measured",
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "tool": "edge-edet 0.1.0",
+        "model": MODEL,
+        "asked": Asked(threads=1),
+        "ran": RAN,
+        "device": DeviceName("host", "this machine"),
+        "machine": MachineState(),
+        "protocol": {"name": "edge-edet bench", "version": 1},
+        "samples_ms": {"inference": samples, "end_to_end": samples},
+        "load_ms": 12.5,
+        "peak_memory_bytes": 100_000_000,
+        "throughput": None,
+        "energy": None,
+        "sustain": None,
+        "estimate": None,
+        "summary": None,
+        "accuracy": None,
+        "warnings": (),
+    }
     return BenchmarkRow(**(fields | changes))
 
 
