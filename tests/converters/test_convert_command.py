@@ -102,9 +102,11 @@ def test_line_for_people_and_default_folder(command: Run, tmp_path: Path) -> Non
 
 def test_bundled_is_taken_and_said(command: Run, tmp_path: Path) -> None:
     result = command("convert", "--int8", "d0", "-o", ".")
-    (line,) = done(result)
+    line, other = done(result)
     assert line.startswith("d0-int8.tflite  ")
     assert "0 not integer" in line
+    assert other.startswith("d0-int8.xml  ")
+    assert " convolutions in float  " in other
     assert result.stderr.splitlines()[0] == (
         "note: d0: using the bundled blood-cell weights (RBC, WBC, Platelets); for COCO's classes "
         "run 'edge-edet weights pull d0'"
@@ -271,7 +273,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "no precision": ("d0", 2, "say which precision to write: --int8, --fp16, --fp32, --int8-dyn"),
     "precision": ("d0 --int4", 2, "unknown arguments '--int4'"),
     "nms": ("d0 --int8 --nms soft", 2, "argument --nms: invalid choice: 'soft'"),
-    "recipe": ("d0 --int8 --recipe best", 2, "argument --recipe: invalid choice: 'best'"),
+    "recipe": ("d0 --int8 --recipe best", 2, "unknown recipe 'best': known are tflite: "),
     "size no multiple": ("d0 --fp32 --image-size 500", 2, "--image-size 500: expected a multiple"),
     "size too small": ("d0 --fp32 --image-size 32", 2, "a multiple of 32 from 64 to 4096"),
     "size too large": ("d0 --fp32 --image-size 65536", 2, "a multiple of 32 from 64 to 4096"),
@@ -421,7 +423,7 @@ def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_interrupt_is_one_line(smears: Path, tmp_path: Path) -> None:
     """While it calibrates, which is where people lose patience."""
     process = start(tmp_path, "convert", "--fp32", "--int8", "d0", "--weights", "bundled",
-                    "--calibration", str(smears), "--image-size", "1024")  # fmt: skip
+                    "--calibration", str(smears), "--image-size", "1024", "--to", "tflite")  # fmt: skip
     with process:
         assert process.stdout is not None
         assert "fp32" in process.stdout.readline()
