@@ -1,0 +1,1 @@
+"""Latency on a board that is not there, from published latencies of other models on it."""

@@ -1,0 +1,53 @@
+"""Writes published/lite_work.csv: what the models that were measured on boards ask for.
+
+    python -m edge_edet.benchmarks.estimate.lite_work benchmarks/published/lite_work.csv
+
+They are those of tfhub, with 90 classes and TFLite_Detection_PostProcess over all anchors. Weights
+do not change the work, so the same networks are built with random ones, and the scores counted.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from edge_edet.benchmarks.estimate.features import PRECISIONS, read_features
+from edge_edet.variants import VARIANTS
+
+CLASSES = 90
+HEADER = f"""\
+# What an inference of EfficientDet-Lite with {CLASSES} classes asks for, counted in our files of these networks.
+# multiply_adds: of convolutions; bytes_moved: activations, read and written; scores: anchors x classes.
+# Made by python -m edge_edet.benchmarks.estimate.lite_work
+model,precision,multiply_adds,bytes_moved,scores,operators
+"""
+
+
+def lines(variants: Sequence[str]) -> Iterator[str]:
+    """One for each variant and precision, converted in a temporary folder."""
+    from edge_edet.converters.convert import Request, Written, convert
+
+    with tempfile.TemporaryDirectory() as folder:
+        request = Request(variants, PRECISIONS, Path(folder), weights="random", num_classes=CLASSES)
+        for written in convert(request):
+            if isinstance(written, Written):
+                work = read_features(written.path)
+                scores = VARIANTS[written.variant].num_anchors * CLASSES
+                counts = (work.multiply_adds[written.precision],
+                          work.bytes_moved[written.precision], scores, work.operators)  # fmt: skip
+                yield ",".join([written.variant, written.precision, *map(str, counts)])
+
+
+def main(argv: Sequence[str]) -> int:
+    if len(argv) != 1:
+        print("usage: python -m edge_edet.benchmarks.estimate.lite_work FILE", file=sys.stderr)
+        return 2
+    rows = lines([name for name in VARIANTS if name.startswith("lite")])
+    Path(argv[0]).write_text(HEADER + "".join(f"{row}\n" for row in rows), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
