@@ -26,6 +26,7 @@ __all__ = ["CPUS", "DEFAULT_ROOT", "SITES", "find_qemu", "package_folder", "run"
 CPUS = (
     "cortex-a72",  # Raspberry Pi 4: no dot product instructions
     "cortex-a76",  # Raspberry Pi 5: with dot product and half precision instructions
+    "cortex-a53",  # Raspberry Pi 3, i.MX 8M: as the A72 to a program
 )
 
 

@@ -47,6 +47,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "list the networks, with parameters and multiply-adds",
     ),
     "weights": ("edge_edet.converters.weights_command", "list and download trained checkpoints"),
+    "devices": (
+        "edge_edet.devices.devices_command",
+        "list the boards, say which one this machine is, look after those behind ssh",
+    ),
     "doctor": ("edge_edet.doctor", "show what this machine can run, and what is missing"),
 }
 

@@ -1,0 +1,149 @@
+"""Requests about measurements: start one, follow it from anywhere, stop it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from edge_edet.devices.agent.frames import BEAT_S, RequestError, lock, send
+
+__all__ = ["follow", "start", "stop"]
+
+POLL_S = 0.25  # of the output; seldom, because it takes time from what is measured
+LEASE_S = 600.0  # a measurement that nobody follows for this long ends
+MAX_READ = 64 << 20  # of output at once; more than any line has
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def start(base: Path, job: str, command: "list[str]") -> None:
+    """Runs the command detached, unless this job was started already."""
+    root = base / "jobs" / job
+    if (root / "pid").exists():
+        return
+    held = lock(base / "lock")
+    if held is None:
+        text = "it is busy with another measurement, and two at once would disturb each other"
+        raise RequestError("busy", text)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "followed").touch()
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        os.close(held)  # the child holds it on
+        with os.fdopen(reader) as file:
+            file.read()  # until the child has written its id
+        return
+    try:
+        os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _write(root / "pid", f"{os.getpid()} {_boot()}")
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        os.close(writer)
+        _supervise(root, command)
+    finally:
+        os._exit(0)
+
+
+def _supervise(root: Path, command: "list[str]") -> None:
+    """Waits for the command; ends it where nobody follows any more."""
+    with (root / "out").open("ab") as out, (root / "err").open("ab") as err:
+        process = subprocess.Popen(
+            command, cwd=str(root), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        )
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(BEAT_S):
+            if time.time() - (root / "followed").stat().st_mtime > LEASE_S:
+                process.terminate()
+
+    threading.Thread(target=watch, daemon=True).start()
+    status = process.wait()
+    done.set()
+    _write(root / "exit", str(status))
+
+
+def follow(base: Path, job: str, out: int, err: int) -> int:
+    """Sends the job's lines from these offsets on, as they come; its exit status at its end."""
+    root = base / "jobs" / job
+    if not (root / "pid").exists():
+        raise RequestError("gone", "the measurement is not there any more")
+    offsets = {"err": err, "out": out}
+    beaten = 0.0
+    while True:
+        ended = (root / "exit").exists() or not _alive(root)
+        sent = sum([_send_lines(root, stream, offsets, ended) for stream in offsets])
+        if ended:
+            break
+        if sent == 0:
+            time.sleep(POLL_S)
+        if time.time() - beaten > BEAT_S:
+            beaten = time.time()
+            (root / "followed").touch()
+            send(beat=1)
+    if not (root / "exit").exists():
+        raise RequestError("gone", "the measurement ended in the middle: was the board restarted?")
+    return int((root / "exit").read_text())
+
+
+def _send_lines(root: Path, stream: str, offsets: "dict[str, int]", ended: bool) -> int:
+    """Whole lines only; what has no end yet comes later, or when the job has ended."""
+    if not (root / stream).exists():
+        return 0
+    with (root / stream).open("rb") as file:
+        file.seek(offsets[stream])
+        data = file.read(MAX_READ)
+    lines = data.split(b"\n")
+    rest = lines.pop()
+    for line in lines:
+        offsets[stream] += len(line) + 1
+        send(stream=stream, at=offsets[stream], line=line.decode("utf-8", "replace"))
+    if ended and rest:
+        offsets[stream] += len(rest)
+        send(stream=stream, at=offsets[stream], line=rest.decode("utf-8", "replace"))
+    return len(data) - (0 if ended else len(rest))
+
+
+def stop(base: Path, job: str) -> None:
+    """Ends the job, where it runs, and removes its folder."""
+    root = base / "jobs" / job
+    if (root / "pid").exists():
+        for wanted in [signal.SIGTERM] * 50 + [signal.SIGKILL] * 10:
+            if not _alive(root):
+                break
+            os.killpg(_pid(root)[0], wanted)
+            time.sleep(0.1)
+    shutil.rmtree(str(root), ignore_errors=True)
+
+
+def _write(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
+
+
+def _pid(root: Path) -> "tuple[int, str]":
+    """The process, and the start of the machine that its number belongs to."""
+    pid, boot = (root / "pid").read_text().split()
+    return int(pid), boot
+
+
+def _boot() -> str:
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return "-"
+
+
+def _alive(root: Path) -> bool:
+    pid, boot = _pid(root)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return boot == _boot() and stat.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,46 @@
+"""The loop: a request, its frames, the next request."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+from edge_edet.devices.agent.environment import environment, own_environment
+from edge_edet.devices.agent.files import clean, lay_out, missing, probe, receive
+from edge_edet.devices.agent.frames import RequestError, send
+from edge_edet.devices.agent.jobs import follow, start, stop
+
+__all__ = ["serve"]
+
+REQUESTS = {
+    "probe": probe,
+    "missing": missing,
+    "receive": receive,
+    "lay_out": lay_out,
+    "environment": environment,
+    "own_environment": own_environment,
+    "start": start,
+    "follow": follow,
+    "stop": stop,
+    "clean": clean,
+}
+
+
+def serve(base: str) -> None:
+    """Answers until stdin ends. base: the folder that everything is kept in."""
+    folder = Path(base).expanduser()
+    send(hello=1)
+    for line in iter(sys.stdin.buffer.readline, b""):
+        request = json.loads(line.decode("utf-8"))
+        try:
+            result = REQUESTS[request.pop("do")](folder, **request)  # type: ignore[operator]
+        except RequestError as error:
+            send(error=list(error.args))
+        except BrokenPipeError:
+            return  # nobody listens any more
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            reason = f"{(error.strerror or str(error)).lower()}: {error.filename or folder}"
+            send(error=["full" if full else "system", reason])
+        else:
+            send(done=result)

@@ -1,0 +1,173 @@
+"""A device on which the agent runs: prepared, sent to and measured through a Channel."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet import __version__
+from edge_edet.devices.board_wheels import fetch_wheels, platforms
+from edge_edet.devices.catalog import find_profile, known_profiles
+from edge_edet.devices.channel import AgentError, Channel
+from edge_edet.devices.listing import Entry, digest, list_files
+from edge_edet.devices.own_wheel import write_wheel
+from edge_edet.devices.program_output import ending, parse_row, pass_on
+from edge_edet.devices.recognize import Evidence, recognize
+from edge_edet.devices.transport import Board
+from edge_edet.errors import BackendError, EdgeEdetError
+
+if TYPE_CHECKING:
+    from edge_edet.devices.hosts import Host
+
+__all__ = ["AgentTransport"]
+
+OLDEST_PYTHON = (3, 10)
+MACHINES = ("aarch64", "x86_64")  # what runtimes have wheels for
+STOP_S = 10.0
+
+
+class AgentTransport:
+    """See Transport. Nothing is opened before the first use."""
+
+    how = "measured"
+    program = "edge-edet"
+
+    def __init__(self, host: Host, channel: Channel):
+        self.name = host.name
+        self._host, self._channel = host, channel
+        self._python = ""
+
+    def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
+        facts = self._call({"do": "probe"})
+        version = ".".join(map(str, facts["python"]))
+        if tuple(facts["python"][:2]) < OLDEST_PYTHON:
+            raise BackendError(
+                f"{self.name} has Python {version}, but edge-edet needs 3.10 or newer: install one "
+                "there and name it in hosts.toml with python = '...'"
+            )
+        machine = facts["machine"]
+        if machine not in MACHINES or facts["bits"] != 64:
+            raise BackendError(
+                f"{self.name} runs {facts['bits']}-bit programs on {machine}, but runtimes have "
+                f"wheels for 64-bit {' and '.join(MACHINES)} only: install a 64-bit system"
+            )
+        board = self._recognize(Evidence(**facts["evidence"]), f"{machine}, Python {version}")
+        self._python = self._environment(facts, extras)
+        return board
+
+    def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        entries = list_files(paths)
+        folder = self._send(entries, f"sets/{digest(sorted((e.name, e.sha256) for e in entries))}")
+        return {path: f"{folder}/{i}/{path.absolute().name}" for i, path in enumerate(paths)}
+
+    def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        assert self._python, "prepare comes first"
+        job = uuid.uuid4().hex
+        command = [self._python, "-m", "edge_edet", *arguments]
+        try:
+            self._call({"do": "start", "job": job, "command": command})
+            status, last = 0, ""
+            request = {"do": "follow", "job": job, "out": 0, "err": 0}
+            for frame in self._frames(request):
+                if "line" in frame:
+                    request[frame["stream"]] = frame["at"]  # from here on after a broken line
+                    if frame["stream"] == "out":
+                        yield parse_row(self.name, frame["line"])
+                    else:
+                        last = pass_on(self.name, frame["line"]) or last
+                status = frame.get("done", status)
+        finally:
+            with contextlib.suppress(EdgeEdetError):  # the first error is the one to tell
+                if not self._channel.lost:
+                    self._call({"do": "stop", "job": job}, patience_s=STOP_S)
+        if status:
+            raise ending(self.name, status, last)
+
+    def clean(self) -> int:
+        return int(self._call({"do": "clean"}))
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _recognize(self, evidence: Evidence, system: str) -> Board:
+        profiles = known_profiles()
+        match = recognize(evidence, profiles)[0]
+        wanted = self._host.device
+        if wanted is not None and find_profile(wanted, profiles) != match.profile:
+            raise BackendError(
+                f"{self.name} is named {wanted} in hosts.toml, but it is {match.profile.id} "
+                f"({match.because}): correct the one or the other"
+            )
+        return Board(match.profile.id, match.because, system)
+
+    def _environment(self, facts: dict[str, Any], extras: Sequence[str]) -> str:
+        if self._host.environment is not None:
+            python, version = self._call(
+                {"do": "own_environment", "folder": self._host.environment}
+            )
+            if version != __version__:
+                raise BackendError(
+                    f"{self.name}: {python} has edge-edet {version}, but this is {__version__}: "
+                    "install the same there, or take 'environment' out of hosts.toml"
+                )
+            return str(python)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            wheels = [write_wheel(folder)]
+            wanted = f"[{','.join(extras)}]"
+            if not self._host.internet:
+                short = ".".join(map(str, facts["python"][:2]))
+                names = platforms(facts["machine"], facts["libc"])
+                wheels = fetch_wheels(wheels[0], extras, folder, short, names)
+            entries = [Entry.of(path, path.name) for path in wheels]
+            key = digest([*(e.sha256 for e in entries), wanted, facts["python"]])
+            there = self._send(entries, f"wheels/{key}")
+        own = next(e.name for e in entries if e.name.startswith("edge_edet-"))
+        install = [f"{there}/{own}{wanted}"]
+        if not self._host.internet:
+            install = ["--no-index", "--find-links", there, *install]
+        return str(self._call({"do": "environment", "key": key, "install": install}))
+
+    def _send(self, entries: Sequence[Entry], folder: str) -> str:
+        """Sends what is not there yet; the folder there that then holds all of it."""
+        sizes = {one.sha256: one.size for one in entries}
+        absent = set(self._call({"do": "missing", "files": sizes}))
+        for one in entries:
+            if one.sha256 in absent:
+                absent.remove(one.sha256)
+                request = {"do": "receive", "sha256": one.sha256, "size": one.size}
+                self._call(request, one.path, f"{self.name}: sending {one.path.name}")
+        files = {one.name: one.sha256 for one in entries}
+        return str(self._call({"do": "lay_out", "folder": folder, "files": files}))
+
+    def _call(
+        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        patience_s: float | None = None,
+    ) -> Any:  # fmt: skip
+        try:
+            return self._channel.call(request, body, what, patience_s)
+        except AgentError as error:
+            raise self._explain(*error.args) from None
+
+    def _frames(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self._channel.frames(request)
+        except AgentError as error:
+            raise self._explain(*error.args) from None
+
+    def _explain(self, code: str, text: str) -> EdgeEdetError:
+        notes = {
+            "full": "free some there, remove what was left with 'edge-edet devices --clean "
+            f"{self.name}', or name another disk in hosts.toml with folder = '...'",
+            "no_venv": "its Python makes no environments: 'sudo apt install python3-venv' there",
+            "pip": "where it has no internet, set internet = false in hosts.toml, and the wheels "
+            "are sent from here",
+            "gone": "run the same command again, it goes on where it stopped",
+            "busy": "wait for its end",
+        }
+        note = f"; {notes[code]}" if code in notes else ""
+        return BackendError(f"{self.name}: {text}{note}")

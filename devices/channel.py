@@ -1,0 +1,225 @@
+"""Requests to the agent on a device, over a command's pipes; survives that the command ends.
+
+A connection that breaks is opened again, after pauses that grow, and the request is repeated: the
+agent answers it from where it is. See the agent's package for the requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from edge_edet.errors import EdgeEdetError
+from edge_edet.progress import Progress
+
+__all__ = ["GIVE_UP_S", "AgentError", "Channel", "bootstrap"]
+
+MODULES = ("frames", "files", "environment", "jobs", "serve")
+OPEN_S = 30.0  # for the agent to say hello
+SILENCE_S = 20.0  # the agent sends a frame every 5 s while it works
+GIVE_UP_S = 600.0  # without a connection
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+END_S = 5.0  # for a command that is about to end
+CHUNK = 1 << 16
+MAX_GREETING = 1000  # lines that a login shell may print before the agent does
+
+# Modules that need no file: each is made of its text, under its own name.
+LOADER = """
+import json, sys, types
+for name, text in json.loads(%r).items():
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+sys.modules["edge_edet.devices.agent.serve"].serve(%r)
+"""
+
+
+class AgentError(Exception):
+    """code, text of an answer {"error": ...}."""
+
+
+class _LostError(Exception):
+    """The connection ended."""
+
+
+def bootstrap(folder: str) -> tuple[str, bytes]:
+    """Python code to run there, without quotes of its own kind, and what it reads first."""
+    texts = {}
+    for name in MODULES:
+        module = import_module(f"edge_edet.devices.agent.{name}")
+        texts[module.__name__] = Path(str(module.__file__)).read_text("utf-8")
+    program = (LOADER % (json.dumps(texts), folder)).encode("utf-8")
+    return f"import sys;exec(sys.stdin.buffer.read({len(program)}).decode())", program
+
+
+class Channel:
+    """command: runs a Python with the code of bootstrap. name: for messages.
+
+    explain: makes the error for a command that ends before the agent spoke, of its exit status
+    and what it wrote to stderr.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        program: bytes,
+        name: str,
+        explain: Callable[[int, str], EdgeEdetError],
+        patience_s: float = GIVE_UP_S,
+    ):
+        self._command, self._program = list(command), program
+        self._name, self._explain, self._patience_s = name, explain, patience_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: IO[bytes] | None = None
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        self._over = False  # the command closed its stdout
+        self.lost = False  # for good
+        self._reached = False  # once, so that a later failure is worth another try
+
+    def call(
+        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        patience_s: float | None = None,
+    ) -> Any:  # fmt: skip
+        """The result. body: a file to send after the request; what: names it in the progress."""
+        result = None
+        for frame in self.frames(request, body, what, patience_s):
+            if "progress" in frame:
+                print(f"{self._name}: {frame['progress']}", file=sys.stderr, flush=True)
+            result = frame.get("done", result)
+        return result
+
+    def frames(
+        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        patience_s: float | None = None,
+    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+        """The frames of the answer, to the last, {"done": result}.
+
+        The request may be changed while the frames come: when the connection breaks, it is sent
+        as it is then. Raises AgentError for {"error": ...}, and what explain makes where there is
+        no connection to be had, no second one for patience_s.
+        """
+        limit = self._patience_s if patience_s is None else patience_s
+        pause, last = FIRST_PAUSE_S, time.monotonic()
+        while True:
+            whole = False
+            try:
+                self._open()
+                self._write(request, body, what)
+                for frame in self._answer():
+                    pause, last = FIRST_PAUSE_S, time.monotonic()
+                    yield frame
+                whole = True
+                return
+            except AgentError:
+                whole = True
+                raise
+            except _LostError as error:
+                reason = self._end()
+                if not self._reached or time.monotonic() - last + pause > limit:
+                    self.lost = True
+                    raise reason from error
+                note = f"{self._name}: the connection broke; trying again in {pause:g} s"
+                print(note, file=sys.stderr, flush=True)
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            finally:
+                if not whole:
+                    self.close()  # the rest of this answer must not be taken for the next
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._end()
+
+    def _open(self) -> None:
+        if self._process is not None:
+            return
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
+        self._lines, self._over = queue.Queue(), False
+        try:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
+            )
+        except OSError as error:
+            raise self._explain(127, str(error)) from None
+        reader = threading.Thread(
+            target=_read_lines, args=(self._process.stdout, self._lines), daemon=True
+        )
+        reader.start()
+        self._send(self._program)
+        for _ in range(MAX_GREETING):
+            if self._line(OPEN_S).strip() == b'{"hello": 1}':
+                self._reached = True
+                return
+        raise _LostError
+
+    def _write(self, request: dict[str, Any], body: Path | None, what: str) -> None:
+        self._send(json.dumps(request).encode("utf-8") + b"\n")
+        if body is None:
+            return
+        with body.open("rb") as file, Progress(what, body.stat().st_size, "B") as progress:
+            while data := file.read(CHUNK):
+                self._send(data)
+                progress.advance(len(data))
+
+    def _send(self, data: bytes) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except OSError:
+            raise _LostError from None
+
+    def _answer(self) -> Iterator[dict[str, Any]]:
+        while True:
+            frame: dict[str, Any] = json.loads(self._line(SILENCE_S))
+            if "error" in frame:
+                raise AgentError(*frame["error"])
+            yield frame
+            if "done" in frame:
+                return
+
+    def _line(self, timeout_s: float) -> bytes:
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise _LostError from None
+        self._over = line is None
+        if line is None or not line.endswith(b"\n"):  # half a frame is none
+            raise _LostError
+        return line
+
+    def _end(self) -> EdgeEdetError:
+        """Ends the command; what it said."""
+        process, stderr = self._process, self._stderr
+        assert process is not None
+        assert stderr is not None
+        self._process = self._stderr = None
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # what was not sent any more
+            process.stdin.close()
+        try:
+            status = process.wait(timeout=END_S if self._over else 0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        with stderr:
+            stderr.seek(0)
+            said = stderr.read().decode("utf-8", "replace")
+        return self._explain(status, said)
+
+
+def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
+    with stream:
+        for line in stream:
+            lines.put(line)
+    lines.put(None)

@@ -1,0 +1,14 @@
+"""The way to a host, by how it is named."""
+
+from __future__ import annotations
+
+from edge_edet.devices import adb, ssh
+from edge_edet.devices.hosts import Host
+from edge_edet.devices.transport import Transport
+
+__all__ = ["open_transport"]
+
+
+def open_transport(host: Host) -> Transport:
+    """Nothing is opened before the first use."""
+    return ssh.connect(host) if host.ssh is not None else adb.Adb(host)

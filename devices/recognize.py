@@ -1,0 +1,132 @@
+"""Which board a machine is, told from what its system says about itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.devices.catalog import HOST
+from edge_edet.devices.profile import DeviceProfile
+
+__all__ = ["EVIDENCE_FILES", "Evidence", "Match", "parse_properties", "read_evidence", "recognize"]
+
+# field of Evidence -> the file that it comes from, on Linux
+EVIDENCE_FILES = {
+    "compatible": "proc/device-tree/compatible",
+    "model": "proc/device-tree/model",
+    "cpuinfo": "proc/cpuinfo",
+    "dmi": "sys/class/dmi/id/product_name",
+}
+BUILD_PROPS = ("system/build.prop", "vendor/build.prop", "product/etc/build.prop")
+USB = "sys/bus/usb/devices"
+PROPERTY = re.compile(r"^\[([^\]]+)\]: \[(.*)\]$")  # a line of getprop
+CPU_KEYS = ("model name", "Model")
+# kind of evidence -> what it is called; the strongest first
+KINDS = {
+    "properties": "build.prop",
+    "compatible": "device tree",
+    "model": "device tree",
+    "dmi": "DMI",
+    "cpuinfo": "cpuinfo",
+    "usb": "USB",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Texts as the system gives them; empty where it does not."""
+
+    compatible: str = ""  # entries end with a zero byte
+    model: str = ""
+    cpuinfo: str = ""
+    dmi: str = ""
+    usb: tuple[str, ...] = ()  # vendor:product
+    properties: str = ""  # build.prop, or what getprop prints
+
+
+@dataclass(frozen=True)
+class Match:
+    """A profile and what spoke for it, such as "device tree: brcm,bcm2711"."""
+
+    profile: DeviceProfile
+    because: str
+
+
+def read_evidence(root: Path = Path("/")) -> Evidence:
+    """What this machine tells."""
+    texts = {field: _read(root / file) for field, file in EVIDENCE_FILES.items()}
+    usb = tuple(
+        f"{_read(path.parent / 'idVendor').strip()}:{_read(path).strip()}"
+        for path in sorted((root / USB).glob("*/idProduct"))
+    )
+    properties = "\n".join(_read(root / file) for file in BUILD_PROPS)
+    return Evidence(**texts, usb=usb, properties=properties.strip())
+
+
+def recognize(evidence: Evidence, profiles: Mapping[str, DeviceProfile]) -> list[Match]:
+    """The board, then accelerators plugged into it; [host] where no profile fits the machine.
+
+    The device tree is the strongest word: a Raspberry Pi's /proc/cpuinfo names the board, but not
+    on every kernel. Of two profiles that fit by the same kind of evidence the later one, which is
+    the user's, counts.
+    """
+    boards: dict[str, Match] = {}
+    plugged: list[Match] = []
+    for profile in profiles.values():
+        for kind, because in _reasons(profile, evidence):
+            match = Match(profile, because)
+            if kind == "usb":
+                plugged.append(match)
+            else:
+                boards[kind] = match
+    nothing = Match(profiles[HOST], "no other profile fits")
+    board = next((boards[kind] for kind in KINDS if kind in boards), nothing)
+    return [board, *plugged]
+
+
+def _reasons(profile: DeviceProfile, evidence: Evidence) -> Iterable[tuple[str, str]]:
+    """(kind, text) of each kind of evidence that fits."""
+    want = profile.recognize
+    present = parse_properties(evidence.properties)
+    entries = evidence.compatible.replace("\n", "\0").split("\0")
+    model, product = evidence.model.strip("\0\n "), evidence.dmi.strip()
+    names = _cpu_names(evidence.cpuinfo)
+    hits = {
+        "properties": [
+            f"{key}={present[key]}"
+            for key, values in want.properties.items()
+            if present.get(key) in values
+        ],
+        "compatible": [one for one in want.compatible if one in entries],
+        "model": [model for one in want.model if model.startswith(one)],
+        "dmi": [product for one in want.dmi if product.startswith(one)],
+        "cpuinfo": [name for one in want.cpuinfo for name in names if one in name],
+        "usb": [one for one in want.usb if one in evidence.usb],
+    }
+    return [(kind, f"{KINDS[kind]}: {texts[0]}") for kind, texts in hits.items() if texts]
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """Of build.prop ("key=value") or getprop ("[key]: [value]")."""
+    properties = {}
+    for line in text.splitlines():
+        if match := PROPERTY.match(line.strip()):
+            properties[match[1]] = match[2]
+        elif "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            properties[key.strip()] = value.strip()
+    return properties
+
+
+def _cpu_names(text: str) -> list[str]:
+    pairs = (line.partition(":") for line in text.splitlines())
+    return [value.strip() for key, _, value in pairs if key.strip() in CPU_KEYS]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""
