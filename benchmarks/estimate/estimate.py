@@ -48,7 +48,7 @@ SOURCE = (
 )
 # Multiply-adds, at the model's own average, that one element of one operator costs which no measured
 # model has: likely, least, most. On an x86-64 with AVX512, where both could be timed, swish and
-# squeeze-and-excitation of D0 to D2 took 5.4 to 10.3 (docs/decisions, the page on estimates).
+# squeeze-and-excitation of D0 to D2 took 5.4 to 10.3 (docs/decisions/0008).
 ELEMENT = (8.0, 2.5, 20.0)
 # Of the suppression's time in the measured files, what may belong to operators that stay in a file
 # without it: the fit tells them apart only by how they grow.

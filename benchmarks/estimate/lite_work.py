@@ -18,7 +18,7 @@ from edge_edet.variants import VARIANTS
 
 CLASSES = 90
 HEADER = f"""\
-# What an inference of EfficientDet-Lite with {CLASSES} classes asks for, counted in our files of these networks.
+# What an inference of EfficientDet-Lite with {CLASSES} classes asks for, counted in our files of them.
 # multiply_adds: of convolutions; bytes_moved: activations, read and written; scores: anchors x classes.
 # Made by python -m edge_edet.benchmarks.estimate.lite_work
 model,precision,multiply_adds,bytes_moved,scores,operators
@@ -30,7 +30,8 @@ def lines(variants: Sequence[str]) -> Iterator[str]:
     from edge_edet.converters.convert import Request, Written, convert
 
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(variants, PRECISIONS, Path(folder), weights="random", num_classes=CLASSES)
+        request = Request(variants, PRECISIONS, Path(folder), weights="random", num_classes=CLASSES,
+                          formats=("tflite",))  # fmt: skip
         for written in convert(request):
             if isinstance(written, Written):
                 work = read_features(written.path)

@@ -1,0 +1,37 @@
+"""Model files to estimate, of random weights: these do not change the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_edet.cli import main
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """converted("lite0", "int8", *options) -> the file, made once."""
+    folder, made = tmp_path_factory.mktemp("models"), {}
+
+    def convert(variant: str, precision: str, *options: str) -> Path:
+        key = (variant, precision, options)
+        if key not in made:
+            own = folder / str(len(made))
+            words = [
+                variant,
+                f"--{precision}",
+                "--to",
+                "tflite",
+                "--weights",
+                "random",
+                "-o",
+                str(own),
+                *options,
+            ]
+            assert main(["convert", *words]) == 0
+            (made[key],) = own.glob("*.tflite")
+        return made[key]
+
+    return convert

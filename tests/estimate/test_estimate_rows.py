@@ -1,0 +1,86 @@
+"""Estimates as rows and as text: never to be taken for measurements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_edet.benchmarks.estimate.estimate_rows import (
+    check_estimable,
+    estimate_rows,
+    in_words,
+    report,
+)
+from edge_edet.benchmarks.rows import Asked, Estimate, row_from_dict, row_to_dict
+from edge_edet.devices.catalog import known_profiles
+from edge_edet.errors import InputError
+
+Convert = Callable[..., Path]
+RPI4 = known_profiles()["rpi4"]
+
+
+def test_a_row_says_that_it_is_estimated(converted: Convert) -> None:
+    rows = list(estimate_rows([converted("lite0", "int8")], RPI4, [1, 4]))
+    assert [row.asked.threads for row in rows] == [1, 4]
+    for row in rows:
+        assert (row.how, row.samples_ms, row.ran, row.machine) == ("estimated", {}, None, None)
+        assert row.estimate is not None
+        assert row.estimate.coverage == 0.9
+        assert (row.model.variant, row.model.image_size) == ("lite0", (320, 320))
+        document = json.loads(json.dumps(row_to_dict(row)))
+        assert row_to_dict(row_from_dict(document, "here")) == document
+    assert len({row.key for row in rows}) == 2
+
+
+def test_every_figure_of_the_table_is_marked(converted: Convert) -> None:
+    models = [converted("lite0", "int8"), converted("d0", "int8")]
+    lines = report(list(estimate_rows(models, RPI4, [1, 4]))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "estimated: nothing ran there" in lines[0]
+    table = lines[3:7]
+    assert all(" ~" in line and line.endswith(", estimated)") for line in table)
+    assert "leave-one-model-out error on rpi4: median" in " ".join(lines)
+    assert lines[-1] == "to measure: edge-edet bench --device rpi4 --host pi@ADDRESS"
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        ((176.4, 130.2, 240.0), "~176 ms (130-240, estimated)"),
+        ((9.96, 8.04, 12.0), "~10 ms (8.0-12, estimated)"),
+        ((0.4, 0.2, 0.61), "~0.4 ms (0.2-0.6, estimated)"),
+    ],
+)
+def test_words(ms: tuple[float, float, float], text: str) -> None:
+    assert in_words(Estimate(*ms, 0.9, "", ())) == text
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (Asked(runtime="openvino"), "runtime 'openvino'"),
+        (Asked(delegate="none"), "delegate 'none'"),
+        (Asked(device_type="GPU"), "device type 'GPU'"),
+        (Asked(precision="bf16"), "precision 'bf16'"),
+        (Asked(streams=4), "streams 4"),
+    ],
+)
+def test_what_was_not_measured_on_boards_is_refused(asked: Asked, named: str) -> None:
+    with pytest.raises(InputError, match=f"no estimate for {named} on rpi4: .*with --host"):
+        check_estimable(asked, "rpi4")
+
+
+def test_nothing_comes_before_all_is_known_to_be_estimable(converted: Convert) -> None:
+    rows = estimate_rows([converted("lite0", "int8")], RPI4, [1, 8])
+    with pytest.raises(InputError, match="no estimate for 8 threads"):
+        next(rows)
+
+
+def test_other_formats_are_refused(tmp_path: Path, converted: Convert) -> None:
+    path = tmp_path / "lite0.onnx"
+    path.write_bytes(b"not an ONNX file")
+    with pytest.raises(InputError, match=r"lite0\.onnx"):
+        next(estimate_rows([path], RPI4, [1]))
