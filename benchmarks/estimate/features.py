@@ -100,6 +100,8 @@ def features_of(model: TfliteModel) -> Features:
         if op.name in FREE or not any(computed[i] for i in op.outputs):
             continue  # float16 weights are turned into float32 once, when the file is loaded
         counted += 1
+        if op.name in (SUPPRESSION, *CONVOLUTIONS) and (len(op.inputs) < 2 or -1 in op.inputs[:2]):
+            raise _refusal(model, f"{op.name} without its second input")
         if op.name == SUPPRESSION:
             suppressed += _elements(model.tensors[op.inputs[1]])
         elif op.name in MEASURED:

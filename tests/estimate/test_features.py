@@ -77,6 +77,7 @@ def written(path: Path, code: int) -> Path:
     [
         (schema.BuiltinOperator.COS, "the operator COS"),
         (schema.BuiltinOperator.LOGISTIC, "no convolution"),
+        (schema.BuiltinOperator.CONV_2D, "CONV_2D without its second input"),
     ],
 )
 def test_unknown_work_is_refused(tmp_path: Path, code: int, message: str) -> None:
