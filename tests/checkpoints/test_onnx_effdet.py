@@ -1,0 +1,194 @@
+"""effdet's ONNX exports, real ones of a narrow network, against effdet's own outputs for them."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_edet.converters.architecture import parameter_shapes
+from edge_edet.converters.checkpoints import Checkpoint, read_checkpoint
+from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.manifest import read_manifest
+from edge_edet.variants import VARIANTS, Variant
+
+onnx = pytest.importorskip("onnx")
+
+TESTS = Path(__file__).resolve().parents[1]
+GOLDEN = Path(__file__).parent / "golden/onnx"
+exports = runpy.run_path(str(GOLDEN.parent / "onnx_exports.py"))
+NARROW, unpack = exports["NARROW"], exports["unpack"]
+float_network = runpy.run_path(str(TESTS / "golden/float_network.py"))
+seeded_weights = runpy.run_path(str(TESTS / "golden/seeded.py"))["seeded_weights"]
+
+# As in make_onnx_golden.py
+STEP = 7
+GAINS = {"backbone": 1.2, "fpn": 1.4, "class_net": 1.15, "box_net": 1.15}
+CLASSES = {
+    "torchscript": 4,
+    "torchscript_unfolded": 2,
+    "torchscript_sum": 2,
+    "dynamo": 4,
+    "dynamo_external": 2,
+}
+# In spreads of the output: float32 rounding, measured 8e-6 and less.
+TOLERANCE = 1e-4
+
+
+def variant_of(case: str) -> Variant:
+    return NARROW.replace(fusion="sum") if case.endswith("sum") else NARROW
+
+
+def worst_error(checkpoint: Checkpoint, case: str) -> float:
+    """Of our network with these weights, against effdet's outputs."""
+    variant = checkpoint.variant
+    image = np.random.default_rng(1).normal(0, 1, (1, 3, 128, 128)).astype(np.float32)
+    picture = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+    logits, boxes = float_network["run_float"](variant, checkpoint.weights, picture)
+    counts = [variant.anchors_per_position * size**2 for size in variant.feature_sizes]
+    starts, errors = np.cumsum([0, *counts]), []
+    with np.load(GOLDEN / f"{case}.npz") as golden:
+        for kind, rows in (("class", logits), ("box", boxes)):
+            for position, level in enumerate(variant.levels):
+                part = rows[starts[position] : starts[position + 1]].ravel()[::STEP]
+                expected = golden[f"{kind}_{level}"]
+                assert part.shape == expected.shape
+                errors.append(abs(part - expected).max() / rows.std())
+    return float(max(errors))
+
+
+@pytest.mark.parametrize("case", CLASSES)
+def test_an_export_gives_what_effdet_gives(case: str, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(unpack(case, tmp_path), variant_of(case))
+    assert (checkpoint.family, checkpoint.variant.num_classes) == ("effdet", CLASSES[case])
+    assert checkpoint.file_name == f"{case}.onnx"
+    error = worst_error(checkpoint, case)
+    print(f"{case}: {error:.1e} of the spread")
+    assert error <= TOLERANCE
+
+
+def test_unfolded_weights_are_the_checkpoints_to_the_bit(tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(unpack("torchscript_unfolded", tmp_path), NARROW)
+    expected = seeded_weights(parameter_shapes(checkpoint.variant), GAINS)
+    assert checkpoint.weights.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(checkpoint.weights[name], values, name)
+
+
+def awkward_batch_norms(model: Any) -> None:
+    """Another epsilon, a channel that a level switches off, another level's that all but one do."""
+    stored = {t.name: t for t in model.graph.initializer}
+    for n in model.graph.node:
+        for attribute in n.attribute:
+            if n.op_type == "BatchNormalization" and attribute.name == "epsilon":
+                attribute.f = 1e-2
+    for level, channel in ((0, 3), (0, 5), (1, 5), (3, 5), (4, 5)):
+        gamma = stored[f"class_net.bn_rep.0.{level}.bn.weight"]
+        values = onnx.numpy_helper.to_array(gamma).copy()
+        values[channel] = 0
+        gamma.CopyFrom(onnx.numpy_helper.from_array(values, gamma.name))
+
+
+def fold_batch_norms(model: Any) -> None:
+    """What exporters do: kernels and biases with the batch norm in them, one for each level."""
+    stored = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    readers = {name: n for n in model.graph.node for name in n.input}
+    for number, conv in enumerate([n for n in model.graph.node if n.op_type == "Conv"]):
+        norm = readers.get(conv.output[0])
+        if norm is None or norm.op_type != "BatchNormalization":
+            continue
+        gamma, beta, mean, variance = (stored[name] for name in norm.input[1:5])
+        epsilon = next(a.f for a in norm.attribute if a.name == "epsilon")
+        scale = gamma / np.sqrt(variance + np.float32(epsilon))
+        bias = stored[conv.input[2]] if len(conv.input) > 2 else np.zeros_like(beta)
+        for name, values in (
+            (f"onnx::Conv_{number}", stored[conv.input[1]] * scale[:, None, None, None]),
+            (f"onnx::Bias_{number}", (bias - mean) * scale + beta),
+        ):
+            folded = onnx.numpy_helper.from_array(values.astype(np.float32), name)
+            model.graph.initializer.append(folded)
+        conv.input[:] = [conv.input[0], f"onnx::Conv_{number}", f"onnx::Bias_{number}"]
+        conv.output[0] = norm.output[0]
+        model.graph.node.remove(norm)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_awkward_batch_norms_give_what_onnxruntime_gives(folded: bool, tmp_path: Path) -> None:
+    path = unpack("torchscript_unfolded", tmp_path)
+    model = onnx.load(path)
+    awkward_batch_norms(model)
+    if folded:
+        fold_batch_norms(model)
+    onnx.save(model, path)
+    checkpoint = read_checkpoint(path, NARROW)
+    image = np.random.default_rng(1).normal(0, 1, (1, 3, 128, 128)).astype(np.float32)
+    session = pytest.importorskip("onnxruntime").InferenceSession(str(path))
+    theirs = session.run(None, {session.get_inputs()[0].name: image})
+    picture = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
+    ours = float_network["run_float"](checkpoint.variant, checkpoint.weights, picture)
+    for found, levels in zip(ours, (theirs[:5], theirs[5:]), strict=True):
+        width = found.shape[1]
+        rows = [level[0].transpose(1, 2, 0).reshape(-1, width) for level in levels]
+        expected = np.concatenate(rows)
+        assert abs(found - expected).max() <= TOLERANCE * expected.std()
+
+
+def test_half_precision_is_read(tmp_path: Path) -> None:
+    path = unpack("torchscript", tmp_path)
+    model = onnx.load(path)
+    for t in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(t)
+        if values.dtype == np.float32:
+            t.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), t.name))
+    onnx.save(model, path)
+    assert worst_error(read_checkpoint(path, NARROW), "torchscript") <= 0.02
+
+
+def test_the_hash_covers_the_file_beside_it(tmp_path: Path) -> None:
+    path = unpack("dynamo_external", tmp_path)
+    before = read_checkpoint(path, NARROW).sha256
+    data = path.with_suffix(".onnx.data")
+    data.write_bytes(data.read_bytes()[:-4] + b"\0\0\0\0")
+    assert read_checkpoint(path, NARROW).sha256 != before
+
+
+def test_an_export_becomes_a_model_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpers_run: Callable[..., dict[str, Any]]
+) -> None:
+    monkeypatch.setitem(VARIANTS, "d1", NARROW.replace(name="d1"))
+    path = unpack("torchscript", tmp_path)
+    request = Request(("d1",), ("fp32",), tmp_path / "out", weights=str(path), formats=("tflite",))
+    [written] = [item for item in convert(request) if isinstance(item, Written)]
+    manifest = read_manifest(written.path)
+    assert manifest.provenance["weights"]["name"] == "torchscript.onnx"
+    assert manifest.labels == ("class 0", "class 1", "class 2", "class 3")
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3)).astype(np.uint8)
+    session = pytest.importorskip("onnxruntime").InferenceSession(str(path))
+    v = NARROW
+    normalized = (pixels - np.asarray(v.mean, np.float32)) / np.asarray(v.std, np.float32)
+    given = normalized.transpose(0, 3, 1, 2)
+    theirs = session.run(None, {session.get_inputs()[0].name: given})
+    ours = helpers_run(written.path.read_bytes(), pixels)
+    for name, levels, values in (("class_logits", theirs[:5], 4), ("box_codes", theirs[5:], 4)):
+        rows = [level[0].transpose(1, 2, 0).reshape(-1, values) for level in levels]
+        expected = np.concatenate(rows)
+        assert abs(ours[name][0] - expected).max() <= TOLERANCE * expected.std()
+
+
+@pytest.fixture
+def helpers_run() -> Callable[..., dict[str, Any]]:
+    def run(model: bytes, pixels: Any) -> dict[str, Any]:
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_content=model)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
+        interpreter.invoke()
+        details = interpreter.get_output_details()
+        return {d["name"]: interpreter.get_tensor(d["index"]) for d in details}
+
+    return run

@@ -1,0 +1,256 @@
+"""ONNX files that are no effdet export, or damaged, or hostile: each is refused with one line."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.checkpoints.onnx_convolutions import Convolution
+from edge_edet.converters.checkpoints.onnx_match import match, places
+from edge_edet.converters.network import build_network
+from edge_edet.converters.to_onnx import write_onnx
+from edge_edet.errors import CheckpointError
+from edge_edet.manifest import MANIFEST_KEY
+from edge_edet.variants import VARIANTS, Variant
+
+onnx = pytest.importorskip("onnx")
+
+exports = runpy.run_path(str(Path(__file__).parent / "golden/onnx_exports.py"))
+NARROW, unpack = exports["NARROW"], exports["unpack"]
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an export as `change` leaves it: change(onnx.ModelProto)."""
+
+    def write(change: Callable[[Any], None], case: str = "torchscript") -> Path:
+        path = unpack(case, tmp_path)
+        model = onnx.load(path, load_external_data=False)
+        change(model)
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write
+
+
+def refusal(path: Path, variant: Variant = NARROW) -> str:
+    with pytest.raises(CheckpointError) as error:
+        read_checkpoint(path, variant)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def node(model: Any, op: str, number: int = 0) -> Any:
+    return [n for n in model.graph.node if n.op_type == op][number]
+
+
+def tensor(model: Any, name: str) -> Any:
+    return next(t for t in model.graph.initializer if t.name == name)
+
+
+def set_values(model: Any, name: str, change: Callable[[Any], Any]) -> None:
+    old = tensor(model, name)
+    new = change(onnx.numpy_helper.to_array(old).copy())
+    old.CopyFrom(onnx.numpy_helper.from_array(np.asarray(new), name))
+
+
+def pad_symmetrically(model: Any) -> None:
+    pads = next(a for a in node(model, "Conv").attribute if a.name == "pads")
+    pads.ints[:] = [1, 1, 1, 1]
+
+
+def normalize_inside(model: Any) -> None:
+    name = model.graph.input[0].name
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([2]), "two"))
+    for n in model.graph.node:
+        n.input[:] = ["halved" if part == name else part for part in n.input]
+    model.graph.node.insert(0, onnx.helper.make_node("Div", [name, "two"], ["halved"]))
+
+
+def quantize_stem(model: Any) -> None:
+    conv = node(model, "Conv")
+    model.graph.node.insert(
+        0, onnx.helper.make_node("DequantizeLinear", [conv.input[1], conv.input[2]], ["stem"])
+    )
+    conv.input[1] = "stem"
+
+
+def rename_all(model: Any) -> None:
+    names = {t.name: f"w{i}" for i, t in enumerate(model.graph.initializer)}
+    for t in model.graph.initializer:
+        t.name = names[t.name]
+    for n in model.graph.node:
+        n.input[:] = [names.get(part, part) for part in n.input]
+
+
+def change_activation(model: Any) -> None:
+    for n in model.graph.node:
+        if n.op_type == "Sigmoid":
+            n.op_type = "Tanh"
+
+
+def swap_two_operators(model: Any) -> None:
+    first, second = model.graph.node[0], model.graph.node[-1]
+    kept = onnx.NodeProto()
+    kept.CopyFrom(first)
+    first.CopyFrom(second)
+    second.CopyFrom(kept)
+
+
+def shorten_stem(model: Any) -> None:
+    stem = tensor(model, node(model, "Conv").input[1])
+    stem.raw_data = stem.raw_data[:-4]
+
+
+def lose_a_level(model: Any) -> None:
+    last = [n for n in model.graph.node if n.op_type == "Conv"][-1]
+    model.graph.node.remove(last)
+    model.graph.output.pop()
+
+
+def spread_fusion(model: Any) -> None:
+    for t in list(model.graph.initializer):
+        if t.name.startswith("onnx::Relu"):
+            set_values(model, t.name, lambda x: x * np.nan)
+
+
+def own_head_of_a_level(model: Any) -> None:
+    kernels = [n.input[1] for n in model.graph.node if n.op_type == "Conv"]
+    folded = [k for k in kernels if k.startswith("onnx::Conv")]
+    set_values(
+        model, folded[-1], lambda w: w + np.float32(0.1) * np.arange(w.size).reshape(w.shape)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (pad_symmetrically, "as PyTorch does, not as TensorFlow: only effdet's tf_efficientdet_"),
+        (normalize_inside, r"changes the picture before the first convolution \(Div\)"),
+        (quantize_stem, "whose weight 'stem' is not stored as floating point: export the float"),
+        (rename_all, r"has none of effdet's names \(it has w0, w1, w2\)"),
+        (change_activation, "has 0 sigmoids, d0 with swish has 68: it was built with another act"),
+        (swap_two_operators, "is damaged: .* is used before it is made"),
+        (shorten_stem, r"is damaged: tensor .* does not fill its shape \[8, 3, 3, 3\]"),
+        (lose_a_level, r"is not an EfficientDet: its 137 convolutions end in \[12, 36\] channels; exp"),
+        (spread_fusion, r"fuses fpn.cell.0.fnode.0 with factors \[nan, nan\]: expected fast fusion"),
+        (own_head_of_a_level, "has box_net.conv_rep.1.conv_pw that differs from level to level"),
+        (lambda m: m.graph.ClearField("node"), "is an ONNX file without a graph"),
+    ],
+)  # fmt: skip
+def test_what_is_not_effdets_float_network_is_refused(
+    exported: Callable[..., Path], change: Callable[[Any], None], message: str
+) -> None:
+    text = refusal(exported(change))
+    assert re.search(f"^torchscript.onnx: .*{message}", text), text
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "without a graph: it is damaged or empty"),
+        (b"\x08\x08\x12\x07pytorch\xff", "is damaged or no ONNX file"),
+        (b"PK\x03\x04 and so on", "is damaged or no ONNX file"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "a.onnx").write_bytes(data)
+    assert message in refusal(tmp_path / "a.onnx")
+
+
+def test_a_truncated_export_is_refused(tmp_path: Path) -> None:
+    path = unpack("dynamo", tmp_path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "is damaged" in refusal(path)
+
+
+def test_another_variant_is_named(tmp_path: Path) -> None:
+    text = refusal(unpack("torchscript", tmp_path), VARIANTS["d0"])
+    assert "does not fit d0 as effdet exports it: no convolution is backbone/conv_stem" in text
+
+
+def test_the_published_variant_that_an_export_looks_like_is_named() -> None:
+    found = [
+        Convolution("", "", np.zeros(p.shape), None, None, p.stride, p.parents)
+        for p in places(VARIANTS["d1"])
+    ]
+    with pytest.raises(
+        CheckpointError, match=r"does not fit d0 .* looks like d1, name that variant"
+    ):
+        match(found, VARIANTS["d0"])
+
+
+def test_another_network_is_refused(tmp_path: Path) -> None:
+    weight = onnx.numpy_helper.from_array(np.zeros((8, 3, 3, 3), np.float32), "conv1.weight")
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Conv", ["x", "conv1.weight"], ["y"])], "net",
+        [value("x", 1, (1, 3, 8, 8))], [value("y", 1, (1, 8, 6, 6))], [weight],
+    )  # fmt: skip
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "net.onnx")
+    expected = (
+        "is not an EfficientDet: its 1 convolutions end in [8] channels; expected 36 for boxes"
+    )
+    assert expected in refusal(tmp_path / "net.onnx")
+
+
+def test_our_own_models_are_refused(tmp_path: Path) -> None:
+    variant = NARROW.replace(num_classes=1)
+    graph = build_network(variant, random_weights(variant, 0))
+    (tmp_path / "d0.onnx").write_bytes(write_onnx(graph, {MANIFEST_KEY: "{}"}))
+    assert "was written by edge-edet: give the checkpoint" in refusal(tmp_path / "d0.onnx")
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("../secret", "keeps its weights in '../secret', outside of its own folder"),
+        ("/etc/passwd", "keeps its weights in '/etc/passwd', outside of its own folder"),
+        ("a/../../secret", "outside of its own folder"),
+        ("..\\secret", "outside of its own folder"),
+        ("link", "outside of its own folder"),
+        ("", "outside of its own folder"),
+        ("none.data", "in 'none.data', which is not beside it: copy both files"),
+        ("folder", "is not a regular file"),
+    ],
+)
+def test_weights_elsewhere_are_not_opened(
+    exported: Callable[..., Path], tmp_path: Path, location: str, message: str
+) -> None:
+    def move(model: Any) -> None:
+        for t in model.graph.initializer:
+            for entry in t.external_data:
+                if entry.key == "location":
+                    entry.value = location
+
+    path = exported(move, "dynamo_external")
+    (tmp_path / "folder").mkdir()
+    (tmp_path.parent / "secret").write_bytes(b"\0" * 1000)
+    (tmp_path / "link").symlink_to(tmp_path.parent / "secret")
+    assert message in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("offset", "999999999", "at bytes 999999999 to"),
+        ("length", "999999999", "which has 187200: copy both files again"),
+        ("offset", "-4", "whose offset is '-4': expected a number"),
+        ("length", "1e3", "whose length is '1e3': expected a number"),
+    ],
+)
+def test_weights_beyond_the_end_are_refused(
+    exported: Callable[..., Path], key: str, value: str, message: str
+) -> None:
+    def move(model: Any) -> None:
+        moved = next(t for t in model.graph.initializer if t.external_data)
+        next(entry for entry in moved.external_data if entry.key == key).value = value
+
+    assert message in refusal(exported(move, "dynamo_external"))
