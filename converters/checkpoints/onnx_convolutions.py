@@ -121,4 +121,5 @@ def _batch_norm(file: OnnxFile, output: str) -> BatchNorm | None:
     if len(arrays) != 4 or len({array.shape for array in arrays}) != 1:
         raise CheckpointError(f"has a batch norm without its four constants: {output[:80]!r}")
     epsilon = float(attributes_of(readers[0]).get("epsilon", 1e-5))
-    return BatchNorm(*(array.astype(np.float64) for array in arrays), epsilon)
+    gamma, beta, mean, variance = (array.astype(np.float64) for array in arrays)
+    return BatchNorm(gamma, beta, mean, variance, epsilon)

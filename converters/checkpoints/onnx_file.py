@@ -83,9 +83,10 @@ class OnnxFile:
         given = [x for x in operands if x is not None]
         if len(given) != len(operands) or not all(0 < x.size <= MAX_COMPUTED for x in given):
             return None
+        wide = [x.astype(np.float64) if x.dtype.kind == "f" else x for x in given]
         try:
             with np.errstate(all="ignore"):
-                return np.asarray(compute(given, attributes))
+                return np.asarray(compute(wide, attributes))
         except (ValueError, IndexError, TypeError):
             return None
 

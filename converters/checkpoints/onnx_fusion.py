@@ -31,14 +31,14 @@ def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArr
     for raw in _stored(file, tensor, count):
         positive = np.maximum(raw.astype(np.float64), 0)
         if np.allclose(positive / (positive.sum() + FUSION_EPSILON), factors, AGREEMENT, 1e-7):
-            return raw.astype(np.float32)
+            return np.asarray(raw, np.float32)
     rest = 1 - factors.sum()
     if (factors < 0).any() or not 1e-8 < rest < 1:
         raise CheckpointError(
             f"fuses {place} with factors {np.round(factors, 6).tolist()}: expected fast fusion's, "
             "which add up to a little less than 1"
         )
-    return (factors * (FUSION_EPSILON / rest)).astype(np.float32)
+    return np.asarray(factors * (FUSION_EPSILON / rest), np.float32)
 
 
 def _upstream(file: OnnxFile, tensor: str) -> list[Any]:

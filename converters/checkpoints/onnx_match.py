@@ -110,7 +110,7 @@ def infer_classes(convolutions: list[Convolution], variant: Variant) -> int:
             f"{sorted(last)[:8]} channels; expected {BOX_VALUES * anchors} for boxes and a multiple "
             f"of {anchors} for classes"
         )
-    return min(classes) // anchors
+    return int(min(classes)) // anchors
 
 
 def match(convolutions: list[Convolution], variant: Variant) -> list[tuple[Place, Convolution]]:
