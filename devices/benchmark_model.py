@@ -39,7 +39,7 @@ REPLACED = re.compile(
     r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\) node, yielding (\d+) partition"
 )
 SIZE = re.compile(rf"The input model file size \(MB\): {NUMBER}")
-MEMORY = re.compile(rf"\(MB\)[^:]*: init={NUMBER} overall={NUMBER}")
+OLD_PEAK = re.compile(rf"^Peak memory footprint \(MB\): init=[^ ]+ overall={NUMBER}")
 PEAK = re.compile(rf"^Overall peak memory footprint \(MB\)[^:]*: {NUMBER}")
 
 
@@ -59,7 +59,7 @@ class BenchmarkLog:
     min_ms: float | None
     max_ms: float | None
     median_ms: float | None
-    memory_mb: float | None  # all of the process, or what it grew by
+    peak_memory_mib: float | None  # of the process; what it grew by is another thing
     asked_delegate: str | None  # gpu, nnapi, xnnpack, ...; None: the tool's default
     delegate: str | None  # that executes something; "none"; None: the log does not tell
     delegated: int | None  # nodes
@@ -136,7 +136,7 @@ def _parse(lines: list[str], where: str) -> BenchmarkLog:
         min_ms=_ms(measured, "min"),
         max_ms=_ms(measured, "max"),
         median_ms=_ms(measured, "median"),
-        memory_mb=_first(PEAK, lines) or _first(MEMORY, lines, 2),
+        peak_memory_mib=_first(PEAK, lines) or _first(OLD_PEAK, lines),
         asked_delegate=_asked(settings),
         delegate=delegate,
         delegated=delegated,

@@ -42,6 +42,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
     "eval": ("edge_edet.benchmarks.eval_command", "measure AP on labelled pictures"),
+    "import-log": (
+        "edge_edet.benchmarks.import_command",
+        "turn logs of TensorFlow's benchmark_model into rows",
+    ),
     "variants": (
         "edge_edet.variants_command",
         "list the networks, with parameters and multiply-adds",

@@ -17,6 +17,7 @@ from edge_edet.cli import COMMANDS, parser_for
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 NOT_RUN = (  # need the network, labelled pictures, minutes, a board
+    "edge-edet import-log",
     "edge-edet devices --check",
     "edge-edet devices --clean",
     "edge-edet weights pull",

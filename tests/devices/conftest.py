@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,15 +60,25 @@ def need(program: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def load_tests() -> Callable[[str], Any]:
+    """load_tests(path) is the module of other tests, for what they make."""
+
+    def load(name: str) -> Any:
+        path = Path(__file__).resolve().parents[1] / name
+        spec = importlib.util.spec_from_file_location(f"other_{path.parent.name}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def tiny_int8(load_tests: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The smallest model, built as the runtime's tests build theirs."""
-    path = Path(__file__).resolve().parents[1] / "runtime" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("runtime_models", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    build = module.build_tiny.__wrapped__()
+    build = load_tests("runtime/conftest.py").build_tiny.__wrapped__()
     model: Path = build(tmp_path_factory.mktemp("tiny") / "tiny-int8.tflite", int8=True)
     return model
 

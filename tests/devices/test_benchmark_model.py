@@ -25,7 +25,7 @@ def text(name: str) -> str:
             {
                 "graph": "d0-int8.tflite", "size_mb": 5.01234, "threads": 4, "warmup_runs": 2,
                 "load_ms": 21.25, "first_ms": 301, "n": 50, "mean_ms": 290, "std_ms": 1.5,
-                "min_ms": 287, "max_ms": 299, "median_ms": None, "memory_mb": 48.25,
+                "min_ms": 287, "max_ms": 299, "median_ms": None, "peak_memory_mib": None,
                 "asked_delegate": None, "delegate": "xnnpack", "delegated": None,
                 "operators": None, "partitions": None,
             },
@@ -34,7 +34,7 @@ def text(name: str) -> str:
             "console-2.18",
             {
                 "threads": 2, "warmup_runs": 10, "mean_ms": 200.25, "median_ms": 200.125,
-                "memory_mb": 110.5, "asked_delegate": "xnnpack", "delegate": "xnnpack",
+                "peak_memory_mib": 110.5, "asked_delegate": "xnnpack", "delegate": "xnnpack",
                 "delegated": 599, "operators": 612, "partitions": 14,
             },
         ),
@@ -42,7 +42,7 @@ def text(name: str) -> str:
             "gpu",
             {
                 "asked_delegate": "gpu", "delegate": "gpu", "delegated": None, "partitions": None,
-                "mean_ms": 36.15, "load_ms": 900.5, "memory_mb": 131.25,
+                "mean_ms": 36.15, "load_ms": 900.5, "peak_memory_mib": None,
             },
         ),
         (
@@ -50,7 +50,7 @@ def text(name: str) -> str:
             {
                 "graph": "/data/local/tmp/d0-int8.tflite", "asked_delegate": "nnapi",
                 "delegate": "none", "delegated": 0, "warmup_runs": 1, "mean_ms": 795,
-                "threads": None, "memory_mb": 40.25,
+                "threads": None, "peak_memory_mib": 40.25,
             },
         ),
     ],

@@ -1,0 +1,43 @@
+"""`edge-edet import-log`: logs of benchmark_model become rows."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edge_edet.benchmarks.phone_rows import rows_of_log
+from edge_edet.benchmarks.row_file import append_rows, dump_row
+from edge_edet.devices.catalog import find_profile, known_profiles
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="what it printed")
+    parser.add_argument("-m", "--model", type=Path, required=True, help="the .tflite it ran")
+    parser.add_argument("--device", required=True, metavar="ID", help="see 'edge-edet devices'")
+    parser.add_argument(
+        "--profile", type=Path, action="append", default=[], metavar="FILE",
+        help="a device's profile of your own; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="append to this; default: standard output"
+    )
+    parser.epilog = "A row's start is the time at which the log was written."
+
+
+def run(args: argparse.Namespace) -> int:
+    profile = find_profile(args.device, known_profiles(args.profile))
+    rows = []
+    for path in args.logs:
+        written = path.stat().st_mtime if path.is_file() else 0
+        when = datetime.fromtimestamp(written, timezone.utc)
+        rows += rows_of_log(path, args.model, profile, when)
+    if args.output is None:
+        for row in rows:
+            print(dump_row(row))
+        return 0
+    append_rows(args.output, rows)
+    print(f"{len(rows)} rows of {profile.id} added to {args.output}")
+    return 0

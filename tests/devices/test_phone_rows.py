@@ -1,0 +1,96 @@
+"""Logs of benchmark_model become rows that claim no more than the log tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.cli import main
+
+LOGS = Path(__file__).parent / "logs"
+
+
+@pytest.fixture
+def log(tiny_int8: Path, tmp_path: Path) -> Callable[..., Path]:
+    """log(name) is that log, as if it were of the smallest model."""
+
+    def make(name: str = "console-2.18", size: int | None = None) -> Path:
+        text = (LOGS / f"{name}.txt").read_text()
+        size_mb = (size or tiny_int8.stat().st_size) / 1e6
+        for told in ("15.7002", "5.01234"):
+            text = text.replace(f"file size (MB): {told}", f"file size (MB): {size_mb:.6g}")
+        path = tmp_path / f"{name}.txt"
+        path.write_text(text)
+        return path
+
+    return make
+
+
+def test_a_log_becomes_a_row(
+    log: Callable[..., Path], tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows_file = tmp_path / "rows.jsonl"
+    command = ["import-log", str(log()), "-m", str(tiny_int8), "--device", "pixel8"]
+    assert main([*command, "-o", str(rows_file)]) == 0
+    assert capsys.readouterr().out == f"1 rows of pixel8 added to {rows_file}\n"
+    (row,) = read_rows(rows_file)
+    assert (row.how, row.device.id, row.samples_ms) == ("measured", "pixel8", {})
+    assert row.summary is not None
+    assert (row.summary.n, row.summary.mean_ms, row.summary.p50_ms) == (50, 200.25, 200.125)
+    assert row.summary.p90_ms is None  # it tells p95
+    assert row.ran is not None
+    assert (row.ran.delegate, row.ran.delegated, row.ran.operators) == ("xnnpack", 599, 612)
+    assert row.ran.version == "unknown"
+    assert row.peak_memory_bytes == round(110.5 * 2**20)
+    assert row.protocol == {"name": "benchmark_model", "warmup_runs": 10, "runs": 50}
+    assert [one.code for one in row.warnings] == ["no-samples"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["mean_ms"] == 200.25
+
+
+def test_a_delegate_that_did_nothing_is_told(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log("logcat-nnapi-ignored")
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel6"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["ran"]["delegate"] == "none"
+    told = {one["code"]: one["text"] for one in row["warnings"]}
+    assert told["delegate-not-used"] == "nnapi was asked for, but none executed the model"
+    assert row["peak_memory_bytes"] == round(40.25 * 2**20)
+
+
+def test_what_is_refused(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log()
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel88"]) == 2
+    assert "error: unknown device 'pixel88': known are " in capsys.readouterr().err
+    none = path.with_suffix(".none")
+    assert main(["import-log", str(none), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"edge-edet: error: there is no file '{none}': give a log of benchmark_model\n"
+
+
+def test_a_log_of_another_model(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log(size=4_276_350)
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    said = capsys.readouterr().err
+    assert "is of a model of 4,276,350 bytes (d0-fp32.tflite), but tiny-int8.tflite has " in said
+    assert said.endswith(": give the model that was measured\n")
+
+
+def test_a_log_without_a_size_proves_no_model(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log()
+    path.write_text(path.read_text().replace("model file size", "model"))
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    codes = [one["code"] for one in json.loads(capsys.readouterr().out)["warnings"]]
+    assert codes == ["no-samples", "model-not-proven"]
