@@ -46,6 +46,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.benchmarks.import_command",
         "turn logs of TensorFlow's benchmark_model into rows",
     ),
+    "bench": (
+        "edge_edet.benchmarks.bench_command",
+        "measure latency of each stage, memory, energy and AP, here or on a board",
+    ),
+    "compare": (
+        "edge_edet.benchmarks.compare_command",
+        "what changed between two files of measurements, and whether it is more than noise",
+    ),
     "variants": (
         "edge_edet.variants_command",
         "list the networks, with parameters and multiply-adds",

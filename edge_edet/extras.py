@@ -23,7 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
 }
-NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench"}  # command -> its extra
+NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench", "bench": "bench"}  # command -> its extra
 
 
 def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:

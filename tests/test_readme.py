@@ -21,6 +21,8 @@ NOT_RUN = (  # need the network, labelled pictures, minutes, a board
     "edge-edet devices --check",
     "edge-edet devices --clean",
     "edge-edet weights pull",
+    "edge-edet bench",
+    "edge-edet compare",
     "edge-edet eval",
     "edge-edet convert --int8 d0 --max-drop",
 )

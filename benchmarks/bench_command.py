@@ -1,0 +1,199 @@
+"""`edge-edet bench`: latency of each stage, memory, energy and accuracy, here or on a board."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.benchmarks.bench_arguments import ROWS, add_arguments, plan_of
+from edge_edet.errors import EdgeEdetError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.bench_output import BenchOutput
+    from edge_edet.benchmarks.bench_places import Place
+    from edge_edet.benchmarks.bench_plan import Plan
+    from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when every row was measured, else the first failure's status; the others go on."""
+    from edge_edet.benchmarks.bench_output import BenchOutput
+    from edge_edet.benchmarks.row_file import open_rows
+
+    plan = plan_of(args)
+    places = _places(args)
+    path = args.output or (None if args.stream else ROWS)
+    form = "stream" if args.stream else "json" if args.json else "table"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_ended_politely())
+        file = stack.enter_context(open_rows(path)) if path is not None else None
+        output = BenchOutput(form, file, path)
+        if path is not None and file is not None:
+            _recover(path, output)
+        earlier = list(file.rows) if file is not None else []
+        models, named = args.models, bool(args.models)
+        if not named:
+            from edge_edet.benchmarks.bench_plan import convert_d0, find_models
+
+            models = find_models() or convert_d0(output.note)
+        status = _measure_all(args, places, models, named, plan, earlier, output)
+        output.end()
+    return status
+
+
+def _places(args: argparse.Namespace) -> list[Place]:
+    from edge_edet.benchmarks.bench_places import Place, find_places, name_device
+    from edge_edet.benchmarks.bench_plan import parse_list
+
+    devices = [one for one in parse_list(args.device, "--device") if one is not None]
+    if args.stream and devices and not args.host:  # the other side knows what this machine is
+        return [Place("local", name_device(devices[0]))]
+    return find_places(devices, args.host)
+
+
+def _measure_all(
+    args: argparse.Namespace,
+    places: list[Place],
+    models: list[Path],
+    named: bool,
+    plan: Plan,
+    earlier: list[BenchmarkRow],
+    output: BenchOutput,
+) -> int:
+    """Devices side by side, what is on this machine in its turn."""
+    known = earlier if args.resume else []
+    failures: list[EdgeEdetError] = []
+
+    def one(place: Place) -> None:
+        try:
+            for error in _measure(args, place, models, named, plan, known, output):
+                failures.append(error)
+        except EdgeEdetError as error:
+            failures.append(error)
+
+    here = [place for place in places if place.kind != "remote"]
+    away = [place for place in places if place.kind == "remote"]
+    if len(places) == 1:
+        failures += _measure(args, places[0], models, named, plan, known, output)
+    else:
+        with ThreadPoolExecutor(len(away) or 1) as pool:
+            running = [pool.submit(one, place) for place in away]
+            for place in here:
+                one(place)
+            for future in running:
+                future.result()
+    for error in failures:
+        print(f"edge-edet: error: {error}", file=sys.stderr)
+    return failures[0].exit_status if failures else 0
+
+
+def _measure(
+    args: argparse.Namespace,
+    place: Place,
+    models: list[Path],
+    named: bool,
+    plan: Plan,
+    known: list[BenchmarkRow],
+    output: BenchOutput,
+) -> Iterator[EdgeEdetError]:
+    """The hook: hands over to what measures at this kind of place. Gives what failed there."""
+    from edge_edet.benchmarks.rows import row_to_dict
+
+    if place.kind == "remote":
+        from edge_edet.benchmarks.bench_remote import measure_remote
+        from edge_edet.devices.open_transport import open_transport
+
+        assert place.host is not None
+        with contextlib.closing(open_transport(place.host)) as transport:
+            measure_remote(transport, models, plan, known, output, _data_options(args))
+    elif place.kind == "estimate":
+        from edge_edet.benchmarks.bench_estimate import estimate_rows
+
+        assert place.device is not None
+        rows = estimate_rows(models, plan, place.device, named=named, note=output.note)
+        for row in rows:
+            output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
+        output.note(
+            f"estimated; to measure: edge-edet bench --device {place.device.id} --host USER@ADDRESS"
+        )
+    else:
+        yield from _measure_here(args, place, models, named, plan, known, output)
+
+
+def _measure_here(
+    args: argparse.Namespace,
+    place: Place,
+    models: list[Path],
+    named: bool,
+    plan: Plan,
+    known: list[BenchmarkRow],
+    output: BenchOutput,
+) -> Iterator[EdgeEdetError]:
+    from edge_edet.benchmarks.bench_plan import make_jobs
+    from edge_edet.benchmarks.bench_run import measure_jobs
+    from edge_edet.benchmarks.row_file import done_keys
+
+    assert place.device is not None
+    dataset: Any = None
+    if args.data is not None:
+        from edge_edet.benchmarks.accuracy import load_dataset
+
+        dataset = load_dataset(Path(args.data), split=args.split)
+    jobs = make_jobs(models, plan, place.device, named=named, note=output.note)
+    counted = [row for row in known if dataset is None or _has_accuracy(row)]
+    done = done_keys(counted) | set((args.skip or "").split(","))
+    left = [job for job in jobs if job.key not in done]
+    if len(left) < len(jobs):
+        output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
+    for failure in measure_jobs(
+        left, known, output, dataset=dataset, limit=args.limit, fresh=not args.in_process
+    ):
+        yield failure.error
+
+
+def _has_accuracy(row: BenchmarkRow) -> bool:
+    """Or cannot have any."""
+    return row.accuracy is not None or any(one.code == "random-weights" for one in row.warnings)
+
+
+def _data_options(args: argparse.Namespace) -> list[str]:
+    if args.data is None:
+        return []
+    split = ["--split", args.split] if args.split else []
+    return [args.data, *split, *(["--limit", str(args.limit)] if args.limit is not None else [])]
+
+
+def _recover(path: Path, output: BenchOutput) -> None:
+    """Keeps the minutes of sustained runs that were killed."""
+    from edge_edet.benchmarks.rows import row_to_dict
+    from edge_edet.benchmarks.sustain_journal import Journal
+
+    for row in Journal(path).recover():
+        output.note("a sustained run was killed here: what it measured is kept as a row")
+        output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
+
+
+@contextlib.contextmanager
+def _ended_politely() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does: the measuring process goes along, the files stay whole."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,100 @@
+"""What the bench command shows: a table as it grows, one JSON document, or a stream of lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from edge_edet.benchmarks.bench_table import HEADER, LEGEND, details, statistics, table_line
+from edge_edet.benchmarks.row_file import RowFile
+from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
+from edge_edet.benchmarks.sustain_journal import Journal
+from edge_edet.progress import INTERVAL_S
+
+__all__ = ["BenchOutput"]
+
+
+class BenchOutput:
+    """Takes the lines of docs/measuring.md from any number of threads. form: table, json, stream.
+
+    Rows are on the disk before they are shown.
+    """
+
+    def __init__(self, form: str, file: RowFile | None, path: Path | None):
+        self.form = form
+        self.rows: list[BenchmarkRow] = []
+        self._file = file
+        self._journal = Journal(path) if path is not None else None
+        self._lock = threading.Lock()
+        self._told = time.monotonic()
+        self._line = 0  # length of the line of progress on the terminal
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        with self._lock:
+            if line["kind"] == "row":
+                self._row(line)
+            elif line["kind"] in ("begun", "minute") and self._journal is not None:
+                self._journal.add(line)
+            if self.form == "stream":
+                print(json.dumps(line, ensure_ascii=False), flush=True)
+            elif line["kind"] == "note":
+                self._say(line["text"])
+            elif line["kind"] == "progress":
+                self._progress(line["text"])
+            elif line["kind"] == "minute":
+                count = len(line["minute"]["samples_ms"])
+                self._progress(f"minute {line['minute']['minute']}: {count} samples")
+
+    def note(self, text: str) -> None:
+        self({"kind": "note", "text": text})
+
+    def end(self) -> None:
+        """Says what comes after all rows."""
+        if self.form == "stream":
+            self({"kind": "end", "rows": len(self.rows)})
+        elif self.form == "json":
+            listed = [
+                {"key": row.key, "statistics": statistics(row), "row": row_to_dict(row)}
+                for row in self.rows
+            ]
+            print(json.dumps({"rows": listed}, indent=1, ensure_ascii=False))
+        elif self.rows:
+            self._clear()
+            print(f"\n{LEGEND}")
+
+    def _row(self, line: dict[str, Any]) -> None:
+        row = row_from_dict(line["row"], "row")
+        if self._file is not None:
+            self._file.add(row)
+        if self._journal is not None and row.sustain is not None:
+            self._journal.clear(row.key)
+        self.rows.append(row)
+        if self.form != "table":
+            return
+        self._clear()
+        if len(self.rows) == 1:
+            print(HEADER)
+        print("\n".join([table_line(row), *details(row)]), flush=True)
+
+    def _say(self, text: str) -> None:
+        self._clear()
+        print(f"edge-edet: {text}", file=sys.stderr, flush=True)
+
+    def _progress(self, text: str) -> None:
+        """One line that is written over on a terminal, a plain line now and then elsewhere."""
+        if sys.stderr.isatty():
+            shown = text[:79]
+            print(f"\r{shown:{self._line}}", end="", file=sys.stderr, flush=True)
+            self._line = len(shown)
+        elif time.monotonic() - self._told >= INTERVAL_S:
+            self._told = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._line:
+            print(f"\r{'':{self._line}}\r", end="", file=sys.stderr, flush=True)
+            self._line = 0

@@ -1,0 +1,67 @@
+"""Where a row comes from: this machine, a board that can be reached, or an estimate."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_edet.benchmarks.rows import DeviceName
+from edge_edet.devices.catalog import HOST, find_profile, known_profiles
+from edge_edet.devices.hosts import Host, find_host, known_hosts
+from edge_edet.devices.recognize import read_evidence, recognize
+from edge_edet.errors import InputError
+from edge_edet.machine import this_machine
+
+__all__ = ["Place", "find_places", "name_device"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """host: how it is reached, of kind "remote"; device None: known once it is reached."""
+
+    kind: Literal["local", "remote", "estimate"]
+    device: DeviceName | None
+    host: Host | None = None
+
+
+def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
+    """One for each device or host that was named, this machine where none was.
+
+    A device is measured here where this machine is one, else through the hosts of hosts.toml that
+    are said to be one, else it is estimated. Raises InputError for an unknown device.
+    """
+    profiles = known_profiles()
+    named = known_hosts()
+    for device in devices:
+        find_profile(device, profiles)
+    if hosts:
+        if len(devices) > 1:
+            raise InputError("of several --device the --host that is meant is not clear: give one")
+        found = [find_host(text, named) for text in hosts]
+        if devices:
+            found = [dataclasses.replace(host, device=devices[0]) for host in found]
+        return [Place("remote", None, host) for host in found]
+    here = [match.profile.id for match in recognize(read_evidence(), profiles)]
+    if not devices:
+        return [Place("local", name_device(here[0]))]
+    places = []
+    for device in devices:
+        behind = [host for host in named.values() if host.device == device]
+        if device in here or device == HOST:
+            places.append(Place("local", name_device(device)))
+        elif behind:
+            places += [Place("remote", None, host) for host in behind]
+        else:
+            places.append(Place("estimate", name_device(device)))
+    return places
+
+
+def name_device(device: str) -> DeviceName:
+    """The profile's name; of "host" and of a profile that is not there, the machine's own."""
+    profile = known_profiles().get(device)
+    if profile is None or device == HOST:
+        machine = this_machine()
+        return DeviceName(device, machine.board or machine.cpu)
+    return DeviceName(device, profile.name)

@@ -1,0 +1,200 @@
+"""What is to be measured: models, ways to run them, and the jobs that these give."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.backends.choose import RunOptions, check_options
+from edge_edet.benchmarks.bench_job import BUNDLED_PICTURE, Job, load_options, pictures_digest
+from edge_edet.benchmarks.latency import StopRule
+from edge_edet.benchmarks.model_facts import model_facts
+from edge_edet.benchmarks.rows import Asked, DeviceName
+from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.image import read_image
+from edge_edet.model_file import FORMATS
+from edge_edet.read_model import read_model
+
+__all__ = ["BUILD", "Plan", "Ways", "convert_d0", "find_models", "make_jobs", "parse_list"]
+
+BUILD = Path("build")
+PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")  # float first: others are held against it
+CONVERT = ("convert", "--int8", "d0", "-o", str(BUILD))
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What is asked for, each in all combinations; a single None: left to the runtime."""
+
+    threads: tuple[int | None, ...] = (None,)
+    runtimes: tuple[str | None, ...] = (None,)
+    delegates: tuple[str | None, ...] = (None,)
+    device_types: tuple[str | None, ...] = (None,)
+    delegate_options: tuple[tuple[str, str], ...] = ()
+    precision: str | None = None
+    streams: int = 1
+
+    def all(self) -> Iterator[Asked]:
+        for runtime, delegate, kind, threads in itertools.product(
+            self.runtimes, self.delegates, self.device_types, self.threads
+        ):
+            yield Asked(
+                runtime,
+                delegate,
+                dict(self.delegate_options),
+                kind,
+                self.precision,
+                threads,
+                self.streams,
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How each row is measured, whatever the model."""
+
+    ways: Ways
+    rule: StopRule
+    pictures: tuple[Path, ...] = ()  # none: the bundled one
+    score_threshold: float = 0.3
+    sustain_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.ways.streams < 1 or self.ways.streams > 256:
+            raise InputError(f"--streams must be from 1 to 256, but got {self.ways.streams}")
+        if self.sustain_s is not None and self.ways.streams > 1:
+            raise InputError("--sustain runs one stream: leave --streams out, or --sustain")
+
+
+def make_jobs(
+    models: Sequence[Path], plan: Plan, device: DeviceName, *, named: bool, note: Note
+) -> list[Job]:
+    """A job for each model and way, float models first.
+
+    named: by the user, so that what does not fit is an error; else it is left out, with a note.
+    """
+    pictures = plan.pictures or (BUNDLED_PICTURE,)
+    for path in pictures:
+        read_image(path)  # refuse here what would fail in the middle
+    digest = pictures_digest(pictures)
+    jobs = []
+    for model in models:
+        try:
+            facts = model_facts(model)
+            for asked in plan.ways.all():
+                _check(model, asked)
+                jobs.append(
+                    Job(
+                        str(model),
+                        facts,
+                        asked,
+                        device,
+                        plan.rule,
+                        tuple(map(str, pictures)),
+                        digest,
+                        plan.score_threshold,
+                        plan.sustain_s,
+                    )
+                )
+        except EdgeEdetError as error:
+            if named:
+                raise
+            note(f"left out: {error}")
+    if not jobs:
+        raise InputError(
+            "none of the models under build/ can be measured like this: name the MODEL that you mean"
+        )
+    return sorted(jobs, key=lambda job: _order(job.facts.precision))
+
+
+def _check(model: Path, asked: Asked) -> None:
+    """Raises InputError for what this format does not take."""
+    options = load_options(str(model), asked)
+    options.pop("threads")
+    check_options(read_model(model), RunOptions(**options))
+
+
+def _order(precision: str) -> int:
+    return PRECISIONS.index(precision) if precision in PRECISIONS else len(PRECISIONS)
+
+
+def find_models(folder: Path = BUILD) -> list[Path]:
+    """Every model file under the folder, sorted; Python environments in it are passed over."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        if "pyvenv.cfg" in names:
+            folders.clear()
+            continue
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and f != "site-packages")
+        paths = (Path(root, name) for name in sorted(names))
+        found += [path for path in paths if _is_model(path)]
+    return found
+
+
+def _is_model(path: Path) -> bool:
+    if path.suffix == ".xml":  # other things are .xml too
+        return path.with_suffix(".bin").is_file()
+    return path.suffix in FORMATS
+
+
+def convert_d0(note: Note) -> list[Path]:
+    """Makes build/d0-int8.tflite, as the command line does. Returns the models that are there then."""
+    from edge_edet.cli import main
+
+    note(f"no models under {BUILD}/: converting D0 first, with 'edge-edet {' '.join(CONVERT)}'")
+    status = _quietly(lambda: main(CONVERT))
+    models = find_models()
+    if status or not models:
+        raise InputError(
+            f"there is no model to measure: 'edge-edet {' '.join(CONVERT)}' gave exit status {status}"
+        )
+    return models
+
+
+def _quietly(call: Callable[[], int]) -> int:
+    """What the conversion prints goes to stderr: stdout is for rows."""
+    import contextlib
+    import sys
+
+    with contextlib.redirect_stdout(sys.stderr):
+        return call()
+
+
+def parse_list(text: str | None, what: str) -> tuple[str | None, ...]:
+    """ "1,2,4" to its parts, each once; None to a single None."""
+    if text is None:
+        return (None,)
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InputError(f"{what} must be a list like A,B, but got {text!r}")
+    return tuple(dict.fromkeys(parts))
+
+
+def parse_threads(text: str | None) -> tuple[int | None, ...]:
+    """Raises InputError for anything but counts."""
+    counts: list[int | None] = []
+    for part in parse_list(text, "--threads"):
+        if part is not None and not (part.isascii() and part.isdigit() and 1 <= int(part) <= 1024):
+            raise InputError(f"--threads must be counts like 1,2,4 up to 1024, but got {text!r}")
+        counts.append(None if part is None else int(part))
+    return tuple(counts)
+
+
+def find_pictures(given: Iterable[Path]) -> tuple[Path, ...]:
+    """Files, and the JPEG and PNG files of folders."""
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png")
+            )
+            if not inside:
+                raise InputError(f"no JPEG or PNG pictures in folder {str(path)!r}")
+            found += inside
+        else:
+            found.append(path)
+    return tuple(found)

@@ -1,0 +1,95 @@
+"""Measures jobs on this machine, one after the other, and tells of each what happens."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.benchmarks.bench_job import Job, load_options
+from edge_edet.benchmarks.bench_worker import run_fresh, run_here
+from edge_edet.benchmarks.checks import with_checks
+from edge_edet.benchmarks.model_facts import has_random_weights
+from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, Warned, row_from_dict, row_to_dict
+from edge_edet.errors import EdgeEdetError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.datasets import Dataset
+
+__all__ = ["Failure", "measure_jobs"]
+
+RANDOM = Warned(
+    "random-weights",
+    "the model has random weights: it finds nothing, so that there is little to postprocess",
+    "take the inference only, or convert trained weights",
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that gave no row."""
+
+    job: Job
+    error: EdgeEdetError
+
+
+def measure_jobs(
+    jobs: Sequence[Job],
+    earlier: Sequence[BenchmarkRow],
+    emit: Callable[[dict[str, Any]], None],
+    *,
+    dataset: Dataset | None = None,
+    limit: int | None = None,
+    fresh: bool = True,
+) -> Iterator[Failure]:
+    """Emits the lines of docs/measuring.md; gives the jobs that failed, the others go on.
+
+    earlier: rows to hold new ones against.
+    """
+    rows = list(earlier)
+    for number, job in enumerate(jobs, 1):
+        told = f"{number} of {len(jobs)}: " if len(jobs) > 1 else ""
+        try:
+            for line in run_fresh(job) if fresh else run_here(job):
+                if line["kind"] == "measured":
+                    row = _finished(job, row_from_dict(line["row"], job.name), rows, dataset, limit)
+                    rows.append(row)
+                    emit({"kind": "row", "key": row.key, "row": row_to_dict(row)})
+                elif line["kind"] == "progress":
+                    emit({**line, "text": told + line["text"]})
+                else:
+                    emit(line)
+        except EdgeEdetError as error:
+            yield Failure(job, error)
+
+
+def _finished(
+    job: Job,
+    row: BenchmarkRow,
+    others: Sequence[BenchmarkRow],
+    dataset: Dataset | None,
+    limit: int | None,
+) -> BenchmarkRow:
+    if has_random_weights(Path(job.model)):
+        row = dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
+    elif dataset is not None:
+        row = dataclasses.replace(row, accuracy=_accuracy(job, dataset, limit))
+    return with_checks(row, others)
+
+
+def _accuracy(job: Job, dataset: Dataset, limit: int | None) -> Accuracy:
+    """Of the same file, with the same options; the evaluator's own protocol."""
+    from edge_edet.benchmarks.accuracy import evaluate
+
+    options = load_options(job.model, job.asked)
+    result = evaluate(job.model, dataset, limit=limit, state=None, **options)
+    intervals = {
+        name: (value.low, value.high) if value is not None else None
+        for name, value in result.intervals.items()
+    }
+    return Accuracy(
+        dict(result.numbers), intervals, result.pictures, result.data, result.data_digest,
+        result.protocol,
+    )  # fmt: skip

@@ -1,0 +1,113 @@
+"""The measuring process: one job in, lines out; a new one for each row.
+
+So peak memory is that of one model, nothing that ran before lingers, and a runtime that crashes
+takes one row with it. `python -m edge_edet.benchmarks.bench_worker` reads a job from stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from edge_edet.benchmarks.bench_job import Job
+from edge_edet.benchmarks.rows import row_to_dict
+from edge_edet.benchmarks.typed_json import from_json, to_json
+from edge_edet.errors import BackendError, EdgeEdetError, InputError
+
+__all__ = ["run_fresh", "run_here"]
+
+ENDED_S = 10.0
+
+
+def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
+    """The job's lines from a process of its own; the last one is of kind "measured".
+
+    Raises what loading and detecting raised there, BackendError where the process broke down.
+    Closing the iterator ends the process.
+    """
+    command = [sys.executable, "-m", "edge_edet.benchmarks.bench_worker"]
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with process.stdin as stream:
+                stream.write(json.dumps(to_json(job)))
+            for line in process.stdout:
+                event = json.loads(line)
+                if event["kind"] == "error":
+                    raise _error(event)
+                yield event
+            status = process.wait()
+            if status:
+                raise BackendError(_broke_down(job, status, said))
+        finally:
+            process.kill()
+            process.stdout.close()
+            process.wait()
+
+
+def run_here(job: Job) -> Iterator[dict[str, Any]]:
+    """The same in this process, where none can be started; the lines come at the end."""
+    from edge_edet.benchmarks.measure import measure
+
+    lines: list[dict[str, Any]] = []
+    row = measure(job, lines.append)
+    yield from lines
+    yield {"kind": "measured", "row": row_to_dict(row)}
+
+
+def _error(event: dict[str, Any]) -> EdgeEdetError:
+    kind = InputError if event["status"] == InputError.exit_status else BackendError
+    return kind(event["text"])
+
+
+def _broke_down(job: Job, status: int, said: IO[str]) -> str:
+    said.seek(0)
+    last = [line.strip() for line in said if line.strip()][-1:]
+    reason = f"exit status {status}"
+    if status < 0:
+        reason = f"signal {-status} ({signal.Signals(-status).name})"
+        if status == -signal.SIGKILL:
+            reason += ", as the system does when memory runs out"
+    return (
+        f"{job.name}: the measuring process ended by {reason}{': ' if last else ''}{''.join(last)}"
+    )
+
+
+def main() -> int:
+    """Lines on what was stdout; what native libraries print there goes to stderr."""
+    from edge_edet.benchmarks.measure import measure
+
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)
+
+        def emit(line: dict[str, Any]) -> None:
+            print(json.dumps(line), file=out, flush=True)
+
+        try:
+            job = from_json(Job, json.load(sys.stdin), "job")
+            row = measure(job, emit, fresh=True)
+        except EdgeEdetError as error:
+            emit({"kind": "error", "status": error.exit_status, "text": str(error)})
+            return error.exit_status
+        except MemoryError:
+            text = "out of memory: close other programs, or take a smaller variant"
+            emit({"kind": "error", "status": 1, "text": text})
+            return 1
+        except BrokenPipeError:  # whoever asked is gone
+            return 1
+        emit({"kind": "measured", "row": row_to_dict(row)})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""What makes a measurement mean less than it seems to: warnings as values, with advice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+
+from edge_edet.benchmarks.median_ratio import median_ratio
+from edge_edet.benchmarks.rows import BenchmarkRow, Warned
+from edge_edet.benchmarks.stats import p50, relative_width
+from edge_edet.benchmarks.sustain import verdict
+
+__all__ = ["check_row", "same_way", "with_checks"]
+
+BUSY_CORES = 0.25
+COVERED = 0.9  # of the operators: a delegate that takes less is hardly used
+FLOAT = ("fp32",)
+
+
+def with_checks(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> BenchmarkRow:
+    """The row with its warnings; those that it has stay. others: rows to hold it against."""
+    known = {one.code for one in row.warnings}
+    new = tuple(one for one in check_row(row, others) if one.code not in known)
+    return dataclasses.replace(row, warnings=row.warnings + new)
+
+
+def check_row(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> list[Warned]:
+    """The warnings for a measured row, in the order in which they matter."""
+    return [*_machine(row), *_ran(row), *_samples(row), *_dynamic(row, others)]
+
+
+def _machine(row: BenchmarkRow) -> Iterator[Warned]:
+    state = row.machine
+    if state is None:
+        return
+    if state.busy_cores is not None and state.busy_cores > BUSY_CORES:
+        yield Warned(
+            "busy",
+            f"other processes kept {state.busy_cores:.1f} of {state.threads or '?'} cores busy "
+            "meanwhile",
+            "end them and measure again",
+        )
+    if state.governor is not None and state.governor != "performance":
+        yield Warned(
+            "governor",
+            f"the frequency governor is {state.governor}",
+            "sudo cpupower frequency-set -g performance, unless the product runs like this",
+        )
+    hot = state.throttled or ()
+    if hot:
+        yield Warned(
+            "throttled",
+            f"the clock is held down: {', '.join(hot)}",
+            "cool it, or give it a better power supply",
+        )
+    asked = (row.ran.threads if row.ran else None) or 0
+    if state.threads is not None and asked * row.asked.streams > state.threads:
+        yield Warned(
+            "threads",
+            f"{asked * row.asked.streams} threads share {state.threads} hardware threads",
+            f"--threads {max(1, state.threads // row.asked.streams)}",
+        )
+
+
+def _ran(row: BenchmarkRow) -> Iterator[Warned]:
+    ran = row.ran
+    if ran is None:
+        return
+    reduced = ran.precision in ("bf16", "f16")
+    if row.model.precision in FLOAT and reduced and row.asked.precision != ran.precision:
+        yield Warned(
+            "reduced-precision",
+            f"the float model ran as {ran.precision}",
+            "--precision f32, or compare it with others of that precision only",
+        )
+    if ran.delegate != "none" and ran.delegated is not None and ran.operators:
+        part = ran.delegated / ran.operators
+        if part < COVERED:
+            yield Warned(
+                "delegate-coverage",
+                f"{ran.delegate} covers {part:.0%} of the nodes ({ran.delegated} of "
+                f"{ran.operators}), the rest runs without it",
+                "compare with --delegate none",
+            )
+
+
+def _samples(row: BenchmarkRow) -> Iterator[Warned]:
+    samples = row.samples_ms.get("end_to_end", ())
+    width, wanted = relative_width(samples), row.protocol.get("relative_width")
+    if row.sustain is not None:
+        found = verdict(row.sustain)
+        if found.code in ("slower", "cut-short"):
+            yield Warned(
+                f"sustain-{found.code}", found.text, "see the minutes; cool it, or plan for them"
+            )
+    elif width is not None and isinstance(wanted, (int, float)) and width > wanted:
+        yield Warned(
+            "spread",
+            f"the samples are too spread: the 95 % interval of their median is {width:.1%} wide, "
+            f"asked for was {wanted:.1%}",
+            "quiet the machine, or allow more with --max-samples and --max-seconds",
+        )
+
+
+def _dynamic(row: BenchmarkRow, others: Iterable[BenchmarkRow]) -> Iterator[Warned]:
+    """Weights in INT8, activations in float: on some machines slower than float."""
+    if row.model.precision != "int8-dynamic":
+        return
+    for other in others:
+        if other.model.precision not in FLOAT or not same_way(row, other):
+            continue
+        first, second = (one.samples_ms.get("inference", ()) for one in (other, row))
+        ratio = median_ratio(first, second) if first and second else None
+        if ratio is not None and ratio.low > 1:
+            yield Warned(
+                "dynamic-slower",
+                f"dynamic-range INT8 is slower than float here: {p50(row, 'inference'):.1f} ms "
+                f"against {p50(other, 'inference'):.1f}",
+                "convert --int8, which computes in integers",
+            )
+            return
+
+
+def same_way(row: BenchmarkRow, other: BenchmarkRow) -> bool:
+    """Two models that were measured alike: same device, options and protocol, same network."""
+    return (
+        row.how == other.how
+        and row.device == other.device
+        and row.asked == other.asked
+        and row.protocol == other.protocol
+        and row.model.variant is not None
+        and row.model.variant == other.model.variant
+        and row.model.format == other.model.format
+    )

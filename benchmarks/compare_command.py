@@ -1,0 +1,116 @@
+"""`edge-edet compare`: two files of rows, what changed and whether it is more than noise."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.errors import InputError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.compare_rows import Change
+    from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["add_arguments", "run"]
+
+COLUMNS = 80
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", type=Path, metavar="A", help="rows of 'edge-edet bench', the older")
+    parser.add_argument("b", type=Path, metavar="B", help="the newer")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.epilog = (
+        "Rows are compared where their protocols agree; exit status 2 where none can be."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from edge_edet.benchmarks.compare_rows import compare_rows, pair_rows, refusal
+    from edge_edet.benchmarks.row_file import read_rows
+
+    found = pair_rows(read_rows(args.a), read_rows(args.b))
+    refused = [(a, b, reason) for a, b in found.pairs if (reason := refusal(a, b)) is not None]
+    changes = [compare_rows(a, b, args.seed) for a, b in found.pairs if refusal(a, b) is None]
+    left_out = [f"{_name(a)}: {reason}" for a, _, reason in refused]
+    for rows, path in zip(found.alone, (args.a, args.b), strict=True):
+        left_out += [f"{_name(row)}: only in {path}" for row in rows]
+    if not changes:
+        why = "; ".join(left_out[:3]) or "the files hold no rows"
+        raise InputError(f"nothing to compare in {str(args.a)!r} and {str(args.b)!r}: {why}")
+    if args.json:
+        document = {"changes": [_as_json(one) for one in changes], "left_out": left_out}
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+        return 0
+    for change in changes:
+        print("\n".join(_lines(change)))
+    for text in left_out:
+        print(textwrap.fill(f"not compared: {text}", COLUMNS, subsequent_indent="  "))
+    print("\nratio of the medians, B to A, with its 95 % interval; noise: within it lies 1")
+    return 0
+
+
+def _lines(change: Change) -> Iterator[str]:
+    from edge_edet.benchmarks.stats import p50
+
+    yield _name(change.a) + ("" if _name(change.a) == _name(change.b) else f" -> {_name(change.b)}")
+    yield f"  {'':12} {'A, ms':>8} {'B, ms':>8} {'ratio':>7}  {'interval':15}"
+    for stage, ratio in change.stages.items():
+        yield (
+            f"  {stage:12} {p50(change.a, stage):8.2f} {p50(change.b, stage):8.2f} "
+            f"{ratio.value:7.3f}  {ratio.low:.3f} to {ratio.high:.3f}  {_word(ratio)}"
+        )
+    for what, one, other in _others(change):
+        yield f"  {what:12} {one:>8} {other:>8}"
+    for what, one, other in change.differs:
+        yield from textwrap.wrap(
+            f"differs: {what}: {one} -> {other}",
+            COLUMNS,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+
+
+def _word(ratio: Any) -> str:
+    if not ratio.beyond_noise:
+        return "noise"
+    return "slower" if ratio.value > 1 else "faster"
+
+
+def _others(change: Change) -> Iterator[tuple[str, str, str]]:
+    """Numbers without an interval, where both have them."""
+    a, b = change.a, change.b
+    for what, one, other, unit in (
+        ("load, ms", a.load_ms, b.load_ms, 1.0),
+        ("peak, MB", a.peak_memory_bytes, b.peak_memory_bytes, 1e6),
+        ("file, MB", a.model.size_bytes, b.model.size_bytes, 1e6),
+    ):
+        if one is not None and other is not None:
+            yield what, f"{one / unit:.1f}", f"{other / unit:.1f}"
+    if a.accuracy is not None and b.accuracy is not None:
+        same = a.accuracy.data_digest == b.accuracy.data_digest
+        if same and a.accuracy.pictures == b.accuracy.pictures:
+            yield "AP", f"{a.accuracy.ap or 0:.3f}", f"{b.accuracy.ap or 0:.3f}"
+
+
+def _name(row: BenchmarkRow) -> str:
+    threads = (row.ran.threads if row.ran else None) or row.asked.threads
+    return f"{row.model.file}, {row.device.id}, {threads or '-'} threads"
+
+
+def _as_json(change: Change) -> dict[str, Any]:
+    return {
+        "a": change.a.key,
+        "b": change.b.key,
+        "model": change.a.model.file,
+        "stages": {
+            stage: {**vars(ratio), "beyond_noise": ratio.beyond_noise}
+            for stage, ratio in change.stages.items()
+        },
+        "differs": [{"what": what, "a": one, "b": other} for what, one, other in change.differs],
+    }

@@ -1,0 +1,196 @@
+"""Measures one job in this process: load, warm up, sample, and what the machine did meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet import __version__
+from edge_edet.benchmarks.bench_job import Job, load_options
+from edge_edet.benchmarks.energy import find_meter
+from edge_edet.benchmarks.latency import Samples, Step, StopRule, sample_streams, warm_up
+from edge_edet.benchmarks.machine_state import CpuTime, machine_state, read_cpu_time, read_heat
+from edge_edet.benchmarks.rows import (
+    SCHEMA_VERSION,
+    BenchmarkRow,
+    Energy,
+    Minute,
+    Ran,
+    Sustain,
+    Throughput,
+    row_to_dict,
+)
+from edge_edet.benchmarks.stages import Clock, StageTimer
+from edge_edet.benchmarks.sustain import run_sustained
+from edge_edet.benchmarks.typed_json import to_json
+
+if TYPE_CHECKING:
+    from edge_edet.detector import Detector, DetectorInfo
+
+__all__ = ["Emit", "measure"]
+
+Emit = Callable[[dict[str, Any]], None]  # takes the lines of docs/measuring.md
+REPORT_S = 1.0  # between two lines of progress
+
+
+def measure(
+    job: Job,
+    emit: Emit = lambda line: None,
+    *,
+    load: Callable[[Job], Detector] | None = None,
+    clock: Clock = time.perf_counter,
+    fresh: bool = False,
+) -> BenchmarkRow:
+    """The row, without accuracy and warnings. load, clock: others than the real ones.
+
+    fresh: nothing else ran in this process, so its peak memory is the model's. Raises what loading
+    and detecting raise.
+    """
+    started, machine = datetime.now(timezone.utc), machine_state()
+    emit({"kind": "progress", "text": f"{job.name}: loading", "done": 0, "total": None})
+    load = load or _load
+    with contextlib.ExitStack() as stack:
+        start = clock()
+        detectors = [stack.enter_context(load(job))]
+        load_ms = (clock() - start) * 1e3
+        detectors += [stack.enter_context(load(job)) for _ in range(job.asked.streams - 1)]
+        pictures = [Path(name).read_bytes() for name in job.pictures]
+        steps = [_step(detector, pictures, clock) for detector in detectors]
+        for step in steps:
+            warm_up(step, job.rule, clock)
+        fields = _fields(job, started, _ran(detectors[0].info), load_ms)
+        fields["machine"] = machine
+        if job.sustain_s is not None:
+            begun = BenchmarkRow(**fields | {"sustain": Sustain(job.sustain_s, ())})
+            emit({"kind": "begun", "key": job.key, "row": row_to_dict(begun)})
+        before, meter = _cpu_time(), find_meter()
+        with meter or contextlib.nullcontext():
+            samples, sustain = _sampled(job, steps, emit, clock)
+        seconds, busy = _others_since(before)
+    count = sum(len(m.samples_ms) for m in sustain.minutes) if sustain else samples.count
+    fields["samples_ms"] = {stage: ms for stage, ms in samples.ms.items() if ms}
+    fields["sustain"] = sustain
+    held = machine.throttled, read_heat().throttled  # before, and when it was warm
+    throttled = None if held == (None, None) else tuple(sorted({n for h in held for n in h or ()}))
+    fields["machine"] = dataclasses.replace(machine, busy_cores=busy, throttled=throttled)
+    if fresh:
+        fields["peak_memory_bytes"] = peak_memory_bytes()
+    if job.asked.streams > 1:
+        fields["throughput"] = Throughput(job.asked.streams, samples.count, samples.seconds)
+    if meter is not None:
+        fields["energy"] = Energy(meter.source, meter.joules / count, count, seconds)
+    return BenchmarkRow(**fields)
+
+
+def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
+    """The most memory that this process ever had resident, since it was started."""
+    try:
+        for line in (proc / "self/status").read_text("ascii", "replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def _load(job: Job) -> Detector:
+    from edge_edet.detector import load
+
+    return load(job.model, config=job.postprocess(), **load_options(job.model, job.asked))
+
+
+def _step(detector: Detector, pictures: list[bytes], clock: Clock) -> Step:
+    timer, turns = StageTimer(detector, clock), itertools.cycle(pictures)
+    return lambda: timer(next(turns))
+
+
+def _sampled(
+    job: Job, steps: list[Step], emit: Emit, clock: Clock
+) -> tuple[Samples, Sustain | None]:
+    if job.sustain_s is None:
+        return sample_streams(steps, job.rule, clock, _reporter(job, emit, clock)), None
+
+    def told(minute: Minute) -> None:
+        emit({"kind": "minute", "key": job.key, "minute": to_json(minute)})
+
+    sustain, samples = run_sustained(steps[0], job.sustain_s, clock, told=told)
+    return samples, sustain
+
+
+def _reporter(job: Job, emit: Emit, clock: Clock) -> Callable[[int], None]:
+    """Tells now and then how far the sampling is, with the longest that it may still take."""
+    start = told = clock()
+
+    def report(count: int) -> None:
+        nonlocal told
+        now = clock()
+        if now - told < REPORT_S:
+            return
+        told = now
+        text = f"{job.name}: {count} samples{time_left(job.rule, count, now - start)}"
+        emit({"kind": "progress", "text": text, "done": count, "total": job.rule.max_samples})
+
+    return report
+
+
+def time_left(rule: StopRule, count: int, elapsed_s: float) -> str:
+    """`, 25.1/s, at most 12 s left`."""
+    rate = count / max(elapsed_s, 1e-9)
+    fewest = max(rule.min_samples - count, 0) / rate
+    most = min((rule.max_samples - count) / rate, max(rule.max_s - elapsed_s, fewest))
+    return f", {rate:.1f}/s, at most {max(most, 0.0):.0f} s left"
+
+
+def _fields(job: Job, started: datetime, ran: Ran, load_ms: float) -> dict[str, Any]:
+    """All of the row that is known before sampling; what may come later is None."""
+    later = dict.fromkeys(
+        ("peak_memory_bytes", "throughput", "energy", "sustain", "estimate", "summary", "accuracy")
+    )
+    return later | {
+        "schema_version": SCHEMA_VERSION,
+        "how": "measured",
+        "started_at": started.isoformat(timespec="seconds"),
+        "tool": f"edge-edet {__version__}",
+        "model": job.facts,
+        "asked": job.asked,
+        "ran": ran,
+        "device": job.device,
+        "protocol": job.protocol(),
+        "samples_ms": {},
+        "load_ms": load_ms,
+        "warnings": (),
+    }
+
+
+def _ran(info: DetectorInfo) -> Ran:
+    return Ran(
+        runtime=info.runtime,
+        version=info.runtime_version,
+        delegate=info.delegate,
+        operators=info.total_operators,
+        delegated=info.delegated_operators,
+        partitions=info.partitions,
+        precision=info.inference_precision,
+        threads=info.threads,
+        streams=info.streams,
+        device=info.device,
+        execution_devices=tuple(info.execution_devices),
+        layers=dict(info.layers) if info.layers is not None else None,
+        nms="in-graph" if info.nms == "in-graph" else "none",
+    )
+
+
+def _cpu_time() -> tuple[float, CpuTime]:
+    return time.perf_counter(), read_cpu_time()
+
+
+def _others_since(before: tuple[float, CpuTime]) -> tuple[float, float | None]:
+    """Seconds since, and the cores that others kept busy."""
+    seconds = time.perf_counter() - before[0]
+    return seconds, read_cpu_time().others_since(before[1], seconds)

@@ -1,0 +1,54 @@
+"""What a row says of a model file, read from the file itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from edge_edet.benchmarks.rows import ModelFacts
+from edge_edet.model_file import sha256_of
+from edge_edet.outputs import ModelLayout, layout_of
+from edge_edet.read_model import read_model
+
+__all__ = ["has_random_weights", "model_facts"]
+
+FORMATS: dict[str, Literal["tflite", "openvino", "onnx"]] = {
+    ".tflite": "tflite",
+    ".xml": "openvino",
+    ".onnx": "onnx",
+}
+
+
+def model_facts(path: Path) -> ModelFacts:
+    """Raises ModelFileError where the file is no intact detector."""
+    model = read_model(path)
+    layout = layout_of(model)
+    parameters, multiply_adds = _size_of(layout)
+    return ModelFacts(
+        file=path.name,
+        sha256=sha256_of(path),
+        size_bytes=model.size_bytes,
+        variant=layout.variant.name if layout.variant else None,
+        image_size=layout.input_size,
+        precision=layout.precision,
+        format=FORMATS[model.format],
+        parameters=parameters,
+        multiply_adds=multiply_adds,
+    )
+
+
+def has_random_weights(path: Path) -> bool:
+    manifest = layout_of(read_model(path)).manifest
+    weights = manifest.provenance.get("weights") if manifest else None
+    return isinstance(weights, dict) and weights.get("random") is True
+
+
+def _size_of(layout: ModelLayout) -> tuple[int | None, int | None]:
+    """Trainable parameters and multiply-adds of the network that the manifest describes."""
+    if layout.variant is None:
+        return None, None
+    from edge_edet.converters.architecture import count_parameters
+    from edge_edet.converters.network import build_network
+
+    variant = layout.variant
+    return count_parameters(variant), build_network(variant).multiply_adds()

@@ -1,0 +1,103 @@
+"""Long runs: one picture after the other, minute by minute, and whether the last is as the first."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_edet.benchmarks.latency import Samples, Step
+from edge_edet.benchmarks.machine_state import Heat, read_heat
+from edge_edet.benchmarks.median_ratio import Ratio, median_ratio
+from edge_edet.benchmarks.rows import STAGES, Minute, Sustain
+from edge_edet.benchmarks.stages import Clock
+from edge_edet.errors import InputError
+
+__all__ = ["MINUTE_S", "Verdict", "parse_duration", "run_sustained", "verdict"]
+
+MINUTE_S = 60.0
+TOLERANCE = 0.05  # of the median; boards change by less without being throttled
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST_S = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """code: "steady", "slower", "faster", "cut-short", or "too-short" to tell."""
+
+    code: str
+    text: str
+    ratio: Ratio | None
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "30m", "90s", "1h" or "1.5h". Raises InputError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
+    seconds = float(match[1]) * UNITS[match[2]] if match else 0.0
+    if not 0 < seconds <= LONGEST_S:
+        raise InputError(f"a duration must be like 90s, 30m or 1h, up to 168h, but got {text!r}")
+    return seconds
+
+
+def run_sustained(
+    step: Step,
+    seconds: float,
+    clock: Clock = time.perf_counter,
+    heat: Callable[[], Heat] = read_heat,
+    told: Callable[[Minute], None] = lambda minute: None,
+) -> tuple[Sustain, Samples]:
+    """Runs `step` without a pause; the minutes, and all stages of the first one.
+
+    A picture counts in the minute in which it ended. Heat is read at the end of each minute; the
+    last one may be shorter.
+    """
+    start = clock()
+    first: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    minutes: list[Minute] = []
+    current: list[float] = []
+    first_s = 0.0
+    while True:
+        times = step()
+        elapsed = clock() - start
+        current.append(times["end_to_end"])
+        if not minutes:
+            first_s = elapsed
+            for stage, ms in times.items():
+                first[stage].append(ms)
+        over = elapsed >= seconds
+        if over or elapsed >= MINUTE_S * (len(minutes) + 1):
+            now = heat()
+            minutes.append(
+                Minute(
+                    len(minutes) + 1,
+                    tuple(current),
+                    now.temperature_c,
+                    now.frequency_mhz,
+                    now.throttled,
+                )
+            )
+            told(minutes[-1])
+            current = []
+        if over:
+            samples = {stage: tuple(ms) for stage, ms in first.items()}
+            return Sustain(seconds, tuple(minutes)), Samples(samples, first_s)
+
+
+def verdict(sustain: Sustain) -> Verdict:
+    """Whether the last minute is the first: by the ratio of their medians and its interval."""
+    minutes = sustain.minutes
+    if len(minutes) * MINUTE_S < sustain.seconds:
+        text = f"ended after minute {len(minutes)} of {sustain.seconds / MINUTE_S:.0f}"
+        return Verdict("cut-short", f"{text}: measure again", None)
+    if len(minutes) < 2:
+        return Verdict("too-short", "one minute is nothing to compare: give --sustain 30m", None)
+    last, ratio = minutes[-1].minute, median_ratio(minutes[0].samples_ms, minutes[-1].samples_ms)
+    change = f"{ratio.value:.3f} times its median, {ratio.low:.3f} to {ratio.high:.3f}"
+    if ratio.low > 1 and ratio.value > 1 + TOLERANCE:
+        reasons = sorted({name for minute in minutes for name in minute.throttled or ()})
+        why = f"; {', '.join(reasons)}" if reasons else ""
+        return Verdict("slower", f"minute {last} is slower than minute 1: {change}{why}", ratio)
+    if ratio.high < 1 and ratio.value < 1 - TOLERANCE:
+        return Verdict("faster", f"minute {last} is faster than minute 1: {change}", ratio)
+    return Verdict("steady", f"minute {last} is minute 1: {change}", ratio)
