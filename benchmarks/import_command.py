@@ -6,8 +6,9 @@ import argparse
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge_edet.benchmarks.phone_rows import rows_of_log
+from edge_edet.benchmarks.log_rows import rows_of_log
 from edge_edet.benchmarks.row_file import append_rows, dump_row
+from edge_edet.benchmarks.rows import DeviceName
 from edge_edet.devices.catalog import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]
@@ -29,11 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     profile = find_profile(args.device, known_profiles(args.profile))
+    device = DeviceName(profile.id, profile.name)
     rows = []
     for path in args.logs:
         written = path.stat().st_mtime if path.is_file() else 0
         when = datetime.fromtimestamp(written, timezone.utc)
-        rows += rows_of_log(path, args.model, profile, when)
+        rows += rows_of_log(path, args.model, device, when)
     if args.output is None:
         for row in rows:
             print(dump_row(row))

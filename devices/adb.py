@@ -86,9 +86,10 @@ class Adb:
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
         there = {}
-        for path, entry in zip(paths, list_files(paths), strict=True):
-            if path.is_dir():
-                raise InputError(f"{path} is a folder: benchmark_model takes a .tflite file only")
+        for path in paths:
+            if path.is_dir() or path.suffix in (".xml", ".onnx"):
+                raise InputError(f"{path} is no .tflite, and benchmark_model runs nothing else")
+            (entry,) = list_files([path])
             target = f"{FOLDER}/files/{entry.sha256[:16]}/{path.name}"
             there[path] = target
             known = f"sha256sum {shlex.quote(target)} 2>/dev/null || true"

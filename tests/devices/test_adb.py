@@ -129,6 +129,13 @@ def test_a_phone_that_is_away_for_a_while(
     assert "phone: the phone does not answer; trying again in 0.05 s\n" in said
 
 
+@pytest.mark.parametrize("name", ["d0.xml", "d0.onnx", "."])
+def test_other_formats_are_not_sent(phone: Callable[..., Adb], tmp_path: Path, name: str) -> None:
+    (tmp_path / name).is_dir() or (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r" is no .tflite, and benchmark_model runs nothing else$"):
+        phone().push([tmp_path / name])
+
+
 @pytest.mark.parametrize(
     ("failure", "message"),
     [

@@ -46,7 +46,7 @@ def test_a_log_becomes_a_row(
     assert (row.ran.delegate, row.ran.delegated, row.ran.operators) == ("xnnpack", 599, 612)
     assert row.ran.version == "unknown"
     assert row.peak_memory_bytes == round(110.5 * 2**20)
-    assert row.protocol == {"name": "benchmark_model", "warmup_runs": 10, "runs": 50}
+    assert row.protocol == {"name": "benchmark_model", "warmup": 10, "runs": 50}
     assert [one.code for one in row.warnings] == ["no-samples"]
     assert main(command) == 0
     assert json.loads(capsys.readouterr().out)["summary"]["mean_ms"] == 200.25

@@ -1,0 +1,144 @@
+"""Rows of what benchmark_model tells: of a log from anywhere, or of a phone just now.
+
+It keeps no samples, so that a row has its summary of the inference and nothing else, and compares
+only with rows of its own kind.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from edge_edet import __version__
+from edge_edet.benchmarks.model_facts import model_facts
+from edge_edet.benchmarks.rows import (
+    SCHEMA_VERSION,
+    Asked,
+    BenchmarkRow,
+    DeviceName,
+    ModelFacts,
+    Ran,
+    Summary,
+    Warned,
+)
+from edge_edet.devices.benchmark_model import BenchmarkLog, parse_logs
+from edge_edet.errors import InputError
+
+__all__ = ["PROTOCOL", "log_row", "rows_of_log"]
+
+PROTOCOL = "benchmark_model"
+TOOL = "TensorFlow Lite benchmark_model"
+SIZE_TOLERANCE = 1e-5  # it prints six digits
+NO_SAMPLES = Warned(
+    "no-samples",
+    "benchmark_model tells a mean, not its samples, of the inference only, on a tensor of noise",
+    "compare it with rows of benchmark_model only",
+)
+
+
+def rows_of_log(
+    path: Path, model: Path, device: DeviceName, started_at: datetime
+) -> list[BenchmarkRow]:
+    """Of each run in the log. Raises InputError where it is none, or of another model."""
+    try:
+        text = path.read_text("utf-8", "replace")
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(f"there is no file {str(path)!r}: give a log of benchmark_model") from None
+    facts = model_facts(model)
+    rows = []
+    for log in parse_logs(text, str(path)):
+        asked = Asked(delegate=log.asked_delegate, threads=log.threads)
+        protocol = {"name": PROTOCOL, "warmup": log.warmup_runs, "runs": log.n}
+        rows.append(log_row(log, facts, asked, device, protocol, started_at, str(path)))
+    return rows
+
+
+def log_row(
+    log: BenchmarkLog,
+    facts: ModelFacts,
+    asked: Asked,
+    device: DeviceName,
+    protocol: dict[str, Any],
+    started_at: datetime,
+    where: str,
+) -> BenchmarkRow:
+    """where: names the log in messages. Raises InputError where it is of another model."""
+    peak = log.peak_memory_mib
+    return BenchmarkRow(
+        schema_version=SCHEMA_VERSION,
+        how="measured",
+        started_at=started_at.isoformat(timespec="seconds"),
+        tool=f"edge-edet {__version__}",
+        model=facts,
+        asked=asked,
+        ran=_ran(log),
+        device=device,
+        machine=None,
+        protocol=protocol,
+        samples_ms={},
+        load_ms=log.load_ms,
+        peak_memory_bytes=None if peak is None else round(peak * 2**20),
+        throughput=None,
+        energy=None,
+        sustain=None,
+        estimate=None,
+        summary=Summary(
+            source=TOOL,
+            stage="inference",
+            n=log.n,
+            mean_ms=log.mean_ms,
+            std_ms=log.std_ms,
+            min_ms=log.min_ms,
+            max_ms=log.max_ms,
+            p50_ms=log.median_ms,
+            p90_ms=None,  # it prints p95
+        ),
+        accuracy=None,
+        warnings=(NO_SAMPLES, *_check_model(log, facts, where), *_check_delegate(log)),
+    )
+
+
+def _ran(log: BenchmarkLog) -> Ran:
+    return Ran(
+        runtime="tensorflow-lite",
+        version="unknown",  # it does not print one
+        delegate=log.delegate or "unknown",
+        operators=log.operators,
+        delegated=log.delegated,
+        partitions=log.partitions,
+        precision=None,
+        threads=log.threads,
+        streams=None,
+        device=None,
+        execution_devices=(),
+        layers=None,
+        nms=None,
+    )
+
+
+def _check_model(log: BenchmarkLog, facts: ModelFacts, where: str) -> list[Warned]:
+    """The log names a path; its size is what tells one model from another."""
+    if facts.format != "tflite":
+        raise InputError(f"{facts.file} is no .tflite, and benchmark_model runs nothing else")
+    if log.size_mb is None:
+        text = "the log does not tell the model's size: nothing shows that it is this model's"
+        return [Warned("model-not-proven", text, "measure it again with a newer benchmark_model")]
+    if abs(log.size_mb * 1e6 - facts.size_bytes) > SIZE_TOLERANCE * facts.size_bytes:
+        raise InputError(
+            f"{where} is of a model of {log.size_mb * 1e6:,.0f} bytes ({Path(log.graph).name}), but "
+            f"{facts.file} has {facts.size_bytes:,}: give the model that was measured"
+        )
+    return []
+
+
+def _check_delegate(log: BenchmarkLog) -> list[Warned]:
+    if log.asked_delegate in (None, "none", log.delegate) or log.delegate is None:
+        return []
+    return [
+        Warned(
+            "delegate-not-used",
+            f"{log.asked_delegate} was asked for, but {log.delegate} executed the model",
+            "take it as a measurement of the CPU, or look in the log for the reason",
+        )
+    ]
