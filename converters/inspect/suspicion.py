@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edge_edet.converters.inspect.facts import Facts, is_integer_model
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.tensor_error import SWISH_CLOSES
+from edge_edet.converters.inspect.twins import SWISH_CLOSES
 from edge_edet.converters.inspect.wiring import Wiring
 from edge_edet.errors import BackendError
 from edge_edet.tflite_file import TensorInfo

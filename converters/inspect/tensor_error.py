@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,10 @@ import numpy.typing as npt
 from edge_edet.converters.inspect.moments import ACTIVATIONS, MAX_DB, Doubles, Moments, decibels
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.converters.inspect.tensor_values import exposing, passes
-from edge_edet.converters.inspect.twins import Twin, match
+from edge_edet.converters.inspect.twins import Floats, Twin, match
 from edge_edet.tflite_file import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
-SWISH_CLOSES = -8.0  # swish(-8) is -0.003
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -103,22 +102,73 @@ def compare(integer: Rewritable, exact: Rewritable, twins: Sequence[Twin],
     return errors
 
 
+class Paired(Protocol):
+    """A tensor of an INT8 model beside its float twin, of whatever format. Channels come last.
+
+    is_integer: whether it has a grid of `levels` steps; scale, zero_point: None where channels differ.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def block(self) -> str: ...
+    @property
+    def operator(self) -> str: ...
+    @property
+    def reader(self) -> str: ...
+    @property
+    def carried(self) -> bool: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def is_integer(self) -> bool: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def scale(self) -> float | None: ...
+    @property
+    def zero_point(self) -> int | None: ...
+
+    def dequantize(self, integers: npt.NDArray[Any]) -> Floats:
+        """What the running model has there, in the float twin's units."""
+        ...
+
+    def steps(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The same in steps of the grid, from 0."""
+        ...
+
+    def rounded(self, values: Floats) -> Floats:
+        """The float twin's values through the grid."""
+        ...
+
+    def beyond(self, values: Floats) -> tuple[int, int]:
+        """How many of the float twin's values lie below the grid, and above."""
+        ...
+
+    def plain_error(self, low: Doubles, high: Doubles) -> float:
+        """Mean square of rounding to a grid over just [low, high], both [channels]."""
+        ...
+
+
 class Sums:
     """What is added up over the pictures for one tensor."""
 
-    def __init__(self, twin: Twin, all_values: bool = False):
+    def __init__(self, twin: Paired, all_values: bool = False):
         self.twin = twin
-        self.limit = 1 << 62 if all_values else MAX_SAMPLES
-        self.behind = ACTIVATIONS[twin.reader]
+        self.limit = MAX_SAMPLES if not all_values else 2**62
         self.n = self.below = self.above = 0
         self.total = self.own = self.after = Moments()
-        low, high = twin.limits if twin.is_integer else (0, 0)
-        self.seen = np.zeros(high - low + 1, np.bool_)
+        self.seen = np.zeros(twin.levels if twin.is_integer else 1, np.bool_)
         self.y_low, self.y_high = math.inf, -math.inf
-        self.real_low = self.real_high = 0.0
+        self.low: Doubles = np.zeros(1)  # of the float twin, by channel
+        self.high: Doubles = np.zeros(1)
         self.channel_error: Doubles | float = 0.0
 
+    def behind(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return ACTIVATIONS[self.twin.reader](values)
+
     def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
+        """One picture: what the running model has there, and the float twin's values."""
         twin = self.twin
         q, x = _sampled(integers, self.limit), _sampled(exact, self.limit)
         y = twin.dequantize(q)
@@ -128,17 +178,14 @@ class Sums:
         fx = self.behind(x)
         self.after = self.after.plus(fx, self.behind(y))
         self.y_low, self.y_high = min(self.y_low, float(y.min())), max(self.y_high, float(y.max()))
+        self.low = np.minimum(self.low, x.min(axis=0))
+        self.high = np.maximum(self.high, x.max(axis=0))
         if twin.is_integer:
-            self.seen[q.astype(np.int64) - twin.limits[0]] = True
-            ideal = twin.quantize(x)
-            self.own = self.own.plus(fx, self.behind(twin.dequantize(ideal)))
-            real = x if twin.factors is None else x / twin.factors
-            self.real_low = min(self.real_low, float(real.min()))
-            self.real_high = max(self.real_high, float(real.max()))
-            scale, zero = twin.integer.scales[0], twin.integer.zero_points[0]
-            low, high = twin.limits
-            self.below += int((real < (low - zero - 0.5) * scale).sum())
-            self.above += int((real > (high - zero + 0.5) * scale).sum())
+            self.seen[twin.steps(q)] = True
+            self.own = self.own.plus(fx, self.behind(twin.rounded(x)))
+            below, above = twin.beyond(x)
+            self.below += below
+            self.above += above
 
     def error(self, order: int) -> TensorError:
         twin, t = self.twin, self.total
@@ -148,15 +195,14 @@ class Sums:
             np.square(channels).sum() * channels.size / n
         )  # each channel has n / C values
         varies = t.variance > 1e-12 * (1 + t.power)
+        plain = twin.plain_error(self.low, self.high) if twin.is_integer else 0.0
         return TensorError(
             name=twin.name, block=twin.block, order=order, operator=twin.operator,
-            dtype=twin.integer.dtype,
-            scale=twin.integer.scales[0] if twin.is_integer else None,
-            zero_point=twin.integer.zero_points[0] if twin.is_integer else None,
+            dtype=twin.dtype, scale=twin.scale, zero_point=twin.zero_point,
             reader=twin.reader, carried=twin.carried or not twin.is_integer,
             sqnr_db=decibels(t.power, t.error), behind_db=decibels(self.after.power, self.after.error),
             own_db=decibels(self.own.power, self.own.error) if twin.is_integer else MAX_DB,
-            reach_db=decibels(self.own.power, self.plain_error()) if twin.is_integer else MAX_DB,
+            reach_db=decibels(self.own.power, plain) if twin.is_integer else MAX_DB,
             harm=self.own.harm if twin.is_integer else 0.0,
             cosine=t.cosine, mean_error=t.mean_error,
             below=self.below / n, above=self.above / n,
@@ -164,15 +210,6 @@ class Sums:
             shift=min(1.0, shift / (t.sum_ee or 1.0)),
             dead=self.y_low == self.y_high and varies,
         )  # fmt: skip
-
-    def plain_error(self) -> float:
-        """Mean square of the rounding to a grid over all that was seen; a swish closes at -8."""
-        low = max(self.real_low, SWISH_CLOSES) if self.twin.reader == "swish" else self.real_low
-        least, most = self.twin.limits
-        step = (self.real_high - low) / (most - least)
-        factors = self.twin.factors
-        gain = 1.0 if factors is None else float(np.square(factors, dtype=np.float64).mean())
-        return step**2 / 12 * gain
 
 
 def _sampled(values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:

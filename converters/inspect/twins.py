@@ -18,7 +18,9 @@ from edge_edet.errors import InputError
 from edge_edet.tflite_file import TensorInfo
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 LEAST_MATCHED = 0.5
+SWISH_CLOSES = -8.0  # swish(-8) is -0.003
 INTEGERS = ("int8", "uint8", "int16")
 
 
@@ -51,6 +53,23 @@ class Twin:
         info = np.iinfo(self.integer.dtype)
         return int(info.min), int(info.max)
 
+    @property
+    def dtype(self) -> str:
+        return self.integer.dtype
+
+    @property
+    def levels(self) -> int:
+        low, high = self.limits
+        return high - low + 1
+
+    @property
+    def scale(self) -> float | None:
+        return self.integer.scales[0] if self.is_integer else None
+
+    @property
+    def zero_point(self) -> int | None:
+        return self.integer.zero_points[0] if self.is_integer else None
+
     def quantize(self, values: Floats) -> npt.NDArray[np.int64]:
         """Float values [..., channels] to the integers that stand for them."""
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
@@ -66,6 +85,30 @@ class Twin:
             zero, scale = self.integer.zero_points[0], np.float32(self.integer.scales[0])
             values = (integers.astype(np.float32) - np.float32(zero)) * scale
         return values if self.factors is None else values * self.factors
+
+    def steps(self, integers: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Integers counted from the least one."""
+        return integers.astype(np.int64) - self.limits[0]
+
+    def rounded(self, values: Floats) -> Floats:
+        return self.dequantize(self.quantize(values))
+
+    def beyond(self, values: Floats) -> tuple[int, int]:
+        """How many float values lie half a step or more below the grid, and above."""
+        real = values if self.factors is None else values / self.factors
+        scale, zero = self.integer.scales[0], self.integer.zero_points[0]
+        low, high = self.limits
+        below = int((real < (low - zero - 0.5) * scale).sum())
+        return below, int((real > (high - zero + 0.5) * scale).sum())
+
+    def plain_error(self, low: Doubles, high: Doubles) -> float:
+        """Mean square of the rounding to one grid over all of [low, high]; a swish closes at -8."""
+        factors = np.ones(1) if self.factors is None else self.factors.astype(np.float64)
+        least, most = float((low / factors).min()), float((high / factors).max())
+        if self.reader == "swish":
+            least = max(least, SWISH_CLOSES)
+        step = (most - least) / (self.levels - 1)
+        return step**2 / 12 * float(np.square(factors).mean())
 
 
 def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
