@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import ModelProto, helper, numpy_helper
 
@@ -103,7 +102,9 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
     model = ModelProto()
     try:
         model.ParseFromString(data)
-    except (DecodeError, ValueError, RuntimeError):
+    except MemoryError:
+        raise
+    except Exception:  # protobuf's DecodeError, which the onnx package does not export
         raise CheckpointError("is damaged or no ONNX file: it cannot be parsed") from None
     graph = model.graph
     if not graph.node or not graph.output:
