@@ -16,7 +16,15 @@ from edge_edet.backends.executed import executed_layers
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
 from edge_edet.model_file import ModelFile
 
-__all__ = ["DEVICES", "PRECISIONS", "OpenVinoBackend", "openvino_devices", "openvino_version"]
+__all__ = [
+    "DEVICES",
+    "PRECISIONS",
+    "OpenVinoBackend",
+    "import_openvino",
+    "one_reason",
+    "openvino_devices",
+    "openvino_version",
+]
 
 DEVICES = ("CPU", "GPU", "NPU", "AUTO")
 PRECISIONS = ("f32", "bf16", "f16", "default")
@@ -45,7 +53,7 @@ class OpenVinoBackend:
     ):
         if precision not in PRECISIONS:
             raise InputError(f"unknown precision {precision!r}: known are {', '.join(PRECISIONS)}")
-        ov = _import()
+        ov = import_openvino()
         core = ov.Core()
         candidates = _candidates(core, device.upper())
         settings = {one: _settings(one, threads, precision, cache_dir) for one in candidates}
@@ -108,7 +116,7 @@ def openvino_version() -> str:
 
 def openvino_devices() -> dict[str, str]:
     """The devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
-    core = _import().Core()
+    core = import_openvino().Core()
     return {name: _full_name(core, name) for name in core.available_devices}
 
 
@@ -119,7 +127,8 @@ def _full_name(core: Any, device: str) -> str:
         return "unknown"
 
 
-def _import() -> Any:
+def import_openvino() -> Any:
+    """The package. Raises MissingExtraError."""
     try:
         return importlib.import_module("openvino")
     except ModuleNotFoundError:
