@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.bench_arguments import ROWS, add_arguments, plan_of
-from edge_edet.errors import EdgeEdetError
+from edge_edet.errors import EdgeEdetError, InputError
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.bench_output import BenchOutput
@@ -30,6 +30,9 @@ def run(args: argparse.Namespace) -> int:
 
     plan = plan_of(args)
     places = _places(args)
+    for place in places:
+        if place.kind == "estimate":  # refused before anything is converted or measured
+            _check_estimable(args, place, plan)
     path = args.output or (None if args.stream else ROWS)
     form = "stream" if args.stream else "json" if args.json else "table"
     with contextlib.ExitStack() as stack:
@@ -115,17 +118,30 @@ def _measure(
         with contextlib.closing(open_transport(place.host)) as transport:
             measure_remote(transport, models, plan, known, output, _data_options(args))
     elif place.kind == "estimate":
-        from edge_edet.benchmarks.bench_estimate import estimate_rows
+        from edge_edet.benchmarks.estimate.estimate_rows import estimate_rows
+        from edge_edet.benchmarks.row_file import done_keys
 
         assert place.device is not None
-        rows = estimate_rows(models, plan, place.device, named=named, note=output.note)
-        for row in rows:
-            output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
-        output.note(
-            f"estimated; to measure: edge-edet bench --device {place.device.id} --host USER@ADDRESS"
-        )
+        ways, done = list(plan.ways.all()), done_keys(known)
+        for row in estimate_rows(models, place.device, ways, named=named, note=output.note):
+            if row.key not in done:
+                output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
     else:
         yield from _measure_here(args, place, models, named, plan, known, output)
+
+
+def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None:
+    """Raises InputError for what only a measurement gives."""
+    from edge_edet.benchmarks.estimate.estimate_rows import ways_to_estimate
+
+    assert place.device is not None
+    ways_to_estimate(plan.ways.all(), place.device.id)
+    asked = {"--sustain": args.sustain, "--data": args.data, "--pictures": args.pictures}
+    for option in (option for option, value in asked.items() if value):
+        raise InputError(
+            f"no {place.device.id} is at hand, and an estimate of the inference has no {option}: give "
+            f"--host, or leave {option} out"
+        )
 
 
 def _measure_here(

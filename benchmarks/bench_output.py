@@ -31,6 +31,7 @@ class BenchOutput:
         self._journal = Journal(path) if path is not None else None
         self._lock = threading.Lock()
         self._told = time.monotonic()
+        self._headed = False
         self._line = 0  # length of the line of progress on the terminal
 
     def __call__(self, line: dict[str, Any]) -> None:
@@ -64,7 +65,19 @@ class BenchOutput:
             print(json.dumps({"rows": listed}, indent=1, ensure_ascii=False))
         elif self.rows:
             self._clear()
-            print(f"\n{LEGEND}")
+            if any(row.how != "estimated" for row in self.rows):
+                print(f"\n{LEGEND}")
+            self._estimates()
+
+    def _estimates(self) -> None:
+        """In a table of their own, below what was measured: each figure says what it is."""
+        from edge_edet.benchmarks.estimate.estimate_rows import report
+
+        estimated = [row for row in self.rows if row.how == "estimated"]
+        for number, device in enumerate(dict.fromkeys(row.device for row in estimated)):
+            if number or len(estimated) < len(self.rows):
+                print()
+            print(report([row for row in estimated if row.device == device]))
 
     def _row(self, line: dict[str, Any]) -> None:
         row = row_from_dict(line["row"], "row")
@@ -73,11 +86,12 @@ class BenchOutput:
         if self._journal is not None and row.sustain is not None:
             self._journal.clear(row.key)
         self.rows.append(row)
-        if self.form != "table":
+        if self.form != "table" or row.how == "estimated":
             return
         self._clear()
-        if len(self.rows) == 1:
+        if not self._headed:
             print(HEADER)
+            self._headed = True
         print("\n".join([table_line(row), *details(row)]), flush=True)
 
     def _say(self, text: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_edet import __version__
 from edge_edet.benchmarks.estimate.estimate import SOURCE, check_asked, estimate_features
-from edge_edet.benchmarks.estimate.features import Features, features_of, read_estimable
+from edge_edet.benchmarks.estimate.features import Features, read_features
+from edge_edet.benchmarks.model_facts import model_facts
 from edge_edet.benchmarks.rows import (
     SCHEMA_VERSION,
     Asked,
@@ -19,28 +20,34 @@ from edge_edet.benchmarks.rows import (
     Estimate,
     ModelFacts,
 )
-from edge_edet.devices.profile import DeviceProfile
-from edge_edet.errors import InputError
-from edge_edet.manifest import manifest_of
-from edge_edet.model_file import sha256_of
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.errors import EdgeEdetError, InputError
 
-__all__ = ["PROTOCOL", "check_estimable", "estimate_rows", "how_to_measure", "in_words", "report"]
+__all__ = [
+    "PROTOCOL",
+    "check_estimable",
+    "estimate_rows",
+    "how_to_measure",
+    "in_words",
+    "report",
+    "ways_to_estimate",
+]
 
-PROTOCOL = {"name": "estimate", "stage": "inference", "source": SOURCE}
+PROTOCOL = {"name": "edge-edet estimate", "version": 1, "stage": "inference", "source": SOURCE}
 COLUMNS = 80
+DEFAULT_THREADS = (1, 2, 4)
 NAME = 34  # of a file: what the table has room for
 _TFLITE = ("ai-edge-litert", "tflite-runtime", "tensorflow")
 
 
 def check_estimable(asked: Asked, device_id: str) -> None:
     """Raises InputError where what was asked for is none of what was measured on boards."""
-    wrong = [
+    wrong: list[tuple[str, object, tuple[object, ...]]] = [
         ("runtime", asked.runtime, (None, *_TFLITE)),
         ("delegate", asked.delegate, (None, "xnnpack")),
         ("device type", asked.device_type, (None, "CPU")),
         ("precision", asked.precision, (None, "f32", "default")),
         ("streams", asked.streams, (1,)),
+        ("delegate options", asked.delegate_options, ({},)),
     ]
     for what, value, known in wrong:
         if value not in known:
@@ -50,48 +57,54 @@ def check_estimable(asked: Asked, device_id: str) -> None:
             )
 
 
-def estimate_rows(models: Sequence[str | Path], profile: DeviceProfile, threads: Sequence[int],
-                  asked: Asked | None = None) -> Iterator[BenchmarkRow]:  # fmt: skip
-    """One row for each model and thread count, models first. asked: all but the threads.
+def estimate_rows(models: Sequence[Path], device: DeviceName, ways: Iterable[Asked], *,
+                  named: bool = True, note: Callable[[str], None] = print) -> list[BenchmarkRow]:  # fmt: skip
+    """One row for each model and way, models first; where threads are None, 1, 2 and 4.
 
-    Raises as `estimate` and check_estimable do, before the first row.
+    named: the models by the user, so that one that can't be estimated is an error; else it is left
+    out, with a note. Raises as `estimate` and check_estimable do.
     """
-    asked = asked or Asked()
-    check_estimable(asked, profile.id)
-    for count in threads:
-        check_asked(profile.id, count)
-    read = [read_estimable(path) for path in models]
-    work = [features_of(model) for model in read]
-    for model, features in zip(read, work, strict=True):
-        facts = model_facts(model, features)
-        for count in threads:
-            found = estimate_features(features, profile.id, count)
-            yield _row(facts, profile, dataclasses.replace(asked, threads=count), found)
+    asked = ways_to_estimate(ways, device.id)
+    rows = []
+    for path in models:
+        try:
+            features, facts = read_features(path), model_facts(path)
+        except EdgeEdetError as error:
+            if named:
+                raise
+            note(f"left out: {error}")
+            continue
+        rows += [_row(facts, device, each, features) for each in asked]
+    if not rows:
+        raise InputError(
+            f"none of the models can be estimated for {device.id}: name the MODEL that you mean"
+        )
+    return rows
 
 
-def model_facts(model: TfliteModel, features: Features) -> ModelFacts:
-    """What a row says about the file; its parameters are not counted."""
-    manifest = manifest_of(model)
-    shape = model.input_tensors[0].shape  # [1, height, width, 3]
-    return ModelFacts(
-        file=model.path.name,
-        sha256=sha256_of(model.path),
-        size_bytes=model.size_bytes,
-        variant=manifest.variant.name if manifest else None,
-        image_size=(shape[1], shape[2]),
-        precision=manifest.precision if manifest else features.precision,
-        format="tflite",
-        parameters=None,
-        multiply_adds=features.total_multiply_adds,
-    )
+def ways_to_estimate(ways: Iterable[Asked], device_id: str) -> list[Asked]:
+    """The same with threads stated. Raises as estimate_rows does, before a model is looked at."""
+    asked = [each for way in ways for each in _with_threads(way)]
+    for each in asked:
+        assert each.threads is not None
+        check_asked(device_id, each.threads)
+        check_estimable(each, device_id)
+    return asked
 
 
-def _row(model: ModelFacts, profile: DeviceProfile, asked: Asked, found: Estimate) -> BenchmarkRow:
+def _with_threads(asked: Asked) -> Iterator[Asked]:
+    counts = DEFAULT_THREADS if asked.threads is None else (asked.threads,)
+    return (dataclasses.replace(asked, threads=count) for count in counts)
+
+
+def _row(model: ModelFacts, device: DeviceName, asked: Asked, features: Features) -> BenchmarkRow:
+    assert asked.threads is not None
+    found = estimate_features(features, device.id, asked.threads)
     return BenchmarkRow(
         schema_version=SCHEMA_VERSION, how="estimated",
         started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         tool=f"edge-edet {__version__}", model=model, asked=asked, ran=None,
-        device=DeviceName(profile.id, profile.name), machine=None, protocol=dict(PROTOCOL),
+        device=device, machine=None, protocol=dict(PROTOCOL),
         samples_ms={}, load_ms=None, peak_memory_bytes=None, throughput=None, energy=None,
         sustain=None, estimate=found, summary=None, accuracy=None, warnings=(),
     )  # fmt: skip

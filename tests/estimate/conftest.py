@@ -19,19 +19,10 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         key = (variant, precision, options)
         if key not in made:
             own = folder / str(len(made))
-            words = [
-                variant,
-                f"--{precision}",
-                "--to",
-                "tflite",
-                "--weights",
-                "random",
-                "-o",
-                str(own),
-                *options,
-            ]
+            words = [variant, f"--{precision}", "--weights", "random", "-o", str(own), *options]
+            words += [] if "--to" in options else ["--to", "tflite"]
             assert main(["convert", *words]) == 0
-            (made[key],) = own.glob("*.tflite")
+            (made[key],) = own.glob("*.xml" if "openvino" in options else "*.tflite")
         return made[key]
 
     return convert

@@ -14,16 +14,16 @@ from edge_edet.benchmarks.estimate.estimate_rows import (
     in_words,
     report,
 )
-from edge_edet.benchmarks.rows import Asked, Estimate, row_from_dict, row_to_dict
-from edge_edet.devices.catalog import known_profiles
+from edge_edet.benchmarks.rows import Asked, DeviceName, Estimate, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 
 Convert = Callable[..., Path]
-RPI4 = known_profiles()["rpi4"]
+RPI4 = DeviceName("rpi4", "Raspberry Pi 4 Model B")
+WAYS = (Asked(threads=1), Asked(threads=4))
 
 
 def test_a_row_says_that_it_is_estimated(converted: Convert) -> None:
-    rows = list(estimate_rows([converted("lite0", "int8")], RPI4, [1, 4]))
+    rows = estimate_rows([converted("lite0", "int8")], RPI4, WAYS)
     assert [row.asked.threads for row in rows] == [1, 4]
     for row in rows:
         assert (row.how, row.samples_ms, row.ran, row.machine) == ("estimated", {}, None, None)
@@ -37,7 +37,7 @@ def test_a_row_says_that_it_is_estimated(converted: Convert) -> None:
 
 def test_every_figure_of_the_table_is_marked(converted: Convert) -> None:
     models = [converted("lite0", "int8"), converted("d0", "int8")]
-    lines = report(list(estimate_rows(models, RPI4, [1, 4]))).splitlines()
+    lines = report(estimate_rows(models, RPI4, WAYS)).splitlines()
     assert max(map(len, lines)) <= 80
     assert "estimated: nothing ran there" in lines[0]
     table = lines[3:7]
@@ -66,6 +66,7 @@ def test_words(ms: tuple[float, float, float], text: str) -> None:
         (Asked(device_type="GPU"), "device type 'GPU'"),
         (Asked(precision="bf16"), "precision 'bf16'"),
         (Asked(streams=4), "streams 4"),
+        (Asked(delegate_options={"a": "b"}), "delegate options {'a': 'b'}"),
     ],
 )
 def test_what_was_not_measured_on_boards_is_refused(asked: Asked, named: str) -> None:
@@ -73,14 +74,31 @@ def test_what_was_not_measured_on_boards_is_refused(asked: Asked, named: str) ->
         check_estimable(asked, "rpi4")
 
 
-def test_nothing_comes_before_all_is_known_to_be_estimable(converted: Convert) -> None:
-    rows = estimate_rows([converted("lite0", "int8")], RPI4, [1, 8])
+def test_threads_left_open_are_all_that_are_worth_knowing(converted: Convert) -> None:
+    rows = estimate_rows([converted("lite0", "int8")], RPI4, [Asked()])
+    assert [row.asked.threads for row in rows] == [1, 2, 4]
+
+
+def test_more_threads_than_were_measured_are_refused(converted: Convert) -> None:
     with pytest.raises(InputError, match="no estimate for 8 threads"):
-        next(rows)
+        estimate_rows([converted("lite0", "int8")], RPI4, [Asked(threads=8)])
 
 
-def test_other_formats_are_refused(tmp_path: Path, converted: Convert) -> None:
-    path = tmp_path / "lite0.onnx"
-    path.write_bytes(b"not an ONNX file")
-    with pytest.raises(InputError, match=r"lite0\.onnx"):
-        next(estimate_rows([path], RPI4, [1]))
+def test_what_was_found_is_left_out_and_what_was_named_is_refused(
+    tmp_path: Path, converted: Convert
+) -> None:
+    dynamic, notes = converted("lite0", "int8-dynamic"), list[str]()
+    models = [dynamic, converted("lite0", "int8")]
+    with pytest.raises(InputError, match="dynamic-range INT8"):
+        estimate_rows(models, RPI4, WAYS)
+    rows = estimate_rows(models, RPI4, WAYS, named=False, note=notes.append)
+    assert {row.model.precision for row in rows} == {"int8"}
+    assert "left out: no estimate for" in notes[0]
+    with pytest.raises(InputError, match="none of the models can be estimated for rpi4"):
+        estimate_rows([dynamic], RPI4, WAYS, named=False, note=notes.append)
+
+
+def test_other_formats_are_refused(converted: Convert) -> None:
+    path = converted("lite0", "fp32", "--to", "openvino")
+    with pytest.raises(InputError, match=r"it is OpenVINO IR, and the published latencies"):
+        estimate_rows([path], RPI4, WAYS)

@@ -1,0 +1,81 @@
+"""`edge-edet bench --device rpi4` where there is no rpi4."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.cli import main
+
+Convert = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Without hosts or profiles of the user's, and where nothing was measured yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_table_marks_every_figure_and_ends_with_how_to_measure(
+    converted: Convert, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [str(converted("lite0", "int8")), str(converted("d0", "int8"))]
+    capsys.readouterr()
+    assert main(["bench", "--device", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert (
+        sum(re.search(r" ~\d+ ms \(\d+-\d+, estimated\)$", line) is not None for line in lines) == 4
+    )
+    assert lines[-1] == "to measure: edge-edet bench --device rpi4 --host pi@ADDRESS"
+    assert "decode" not in "".join(lines)  # stages that nobody timed
+    rows = read_rows(own_folder / "r.jsonl")
+    assert [(row.how, row.device.id) for row in rows] == [("estimated", "rpi4")] * 4
+
+
+def test_resuming_doubles_nothing(converted: Convert, own_folder: Path) -> None:
+    command = ["bench", "--device", "n100", str(converted("lite0", "int8")), "-o", "r.jsonl"]
+    assert main(command) == main([*command, "--resume"]) == 0
+    assert [row.asked.threads for row in read_rows(own_folder / "r.jsonl")] == [1, 2, 4]
+
+
+def test_json_says_that_it_is_estimated(
+    converted: Convert, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(converted("lite0", "int8"))
+    capsys.readouterr()
+    assert main(["bench", "--device", "rpi5,n100", "--threads", "2", "--json", model]) == 0
+    rows = [one["row"] for one in json.loads(capsys.readouterr().out)["rows"]]
+    assert [(row["how"], row["device"]["id"]) for row in rows] == [
+        ("estimated", "rpi5"),
+        ("estimated", "n100"),
+    ]
+    assert all(set(row["estimate"]) >= {"low_ms", "high_ms", "notes"} for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "pixel8"], "no estimate for 'pixel8': .* rpi4, rpi5, n100; to measure"),
+        (["--device", "rpi4", "--threads", "8"], "no estimate for 8 threads"),
+        (["--device", "rpi4", "--runtime", "openvino"], "no estimate for runtime 'openvino'"),
+        (["--device", "rpi4", "--sustain", "1m"], "has no --sustain: give --host"),
+        (["--device", "rpi4", "--data", "bccd"], "has no --data: give --host"),
+        (["--device", "rpi4", "--pictures", "a.png"], "has no --pictures: give --host|a.png"),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused_before_anything_is_converted(
+    own_folder: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(["bench", *options]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error), error
+    assert len(error.splitlines()) == 1
+    assert not (own_folder / "build").exists()
