@@ -66,3 +66,47 @@ def run_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real models of 64 x 64: "fp32" and "fp16" of random weights, "trained" with the bundled ones."""
+    from edge_edet.converters.convert import Request, convert
+
+    folder = tmp_path_factory.mktemp("models")
+    made = {}
+    for name, variant, precision, weights in (
+        ("fp32", "lite0", "fp32", "random"),
+        ("fp16", "lite0", "fp16", "random"),
+        ("trained", "d0", "fp32", "bundled"),
+    ):
+        own = folder / name
+        list(convert(Request((variant,), (precision,), own, weights=weights, image_size=64)))
+        (made[name],) = own.glob("*.tflite")
+    return made
+
+
+class FakeClock:
+    """Seconds that pass only when told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def step(self, times_ms: list[float]) -> Callable[[], dict[str, float]]:
+        """Takes these times one after the other, then the last one for ever."""
+        left = list(times_ms)
+
+        def run() -> dict[str, float]:
+            ms = left.pop(0) if len(left) > 1 else left[0]
+            self.now += ms / 1e3
+            return {"inference": ms, "end_to_end": ms}
+
+        return run
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
