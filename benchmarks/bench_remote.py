@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_edet.benchmarks.bench_plan import Plan
+from edge_edet.benchmarks.emulated_rows import board_key, without_times
 from edge_edet.benchmarks.phone_rows import measure_phone
 from edge_edet.benchmarks.row_file import done_keys
 from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
@@ -17,6 +17,19 @@ from edge_edet.errors import BackendError
 
 __all__ = ["measure_remote", "there_arguments"]
 
+# --runtime, and the suffix of a model, to the extra of our package that brings it
+EXTRAS = {
+    "ai-edge-litert": "litert",
+    "tflite-runtime": "tflite-runtime",
+    "tensorflow": "tensorflow",
+    "openvino": "openvino",
+    "onnxruntime": "onnx",
+}
+EXTRA_OF_FORMAT = {".xml": "openvino", ".onnx": "onnx"}
+# An emulated process cannot start another one; its times are not kept, so that few runs will do.
+FEW = (
+    "--in-process", "--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0",
+)  # fmt: skip
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -37,18 +50,22 @@ def measure_remote(
         measure_phone(transport, models, plan, earlier, emit)
         return
     emit({"kind": "note", "text": f"{transport.name}: preparing"})
-    extras = ["devices", *sorted({_extra(model) for model in models}), *(["bench"] if data else [])]
+    extras = ["devices", *_runtimes(plan, models), *(["bench"] if data else [])]
     board = transport.prepare(tuple(extras))
     emit({"kind": "note", "text": f"{transport.name} is {board.device} ({board.because})"})
     sent = [*models, *plan.pictures, *([Path(data[0])] if data else [])]
     there = transport.push(sent)
-    keys = {row.key for row in earlier if row.device.id == board.device} & done_keys(earlier)
+    done = done_keys(earlier)
+    ours = [row for row in earlier if row.device.id == board.device and row.key in done]
+    keys = {board_key(row) for row in ours if row.how == transport.how}
     arguments = there_arguments(
         plan, [there[model] for model in models], [there[one] for one in plan.pictures],
         board.device, keys,
     )  # fmt: skip
     if data:
         arguments += ["--data", there[Path(data[0])], *data[1:]]
+    if transport.how == "emulated":
+        arguments += FEW
     ended = False
     with contextlib.closing(transport.run(arguments)) as lines:  # type: ignore[type-var]
         for line in lines:
@@ -104,7 +121,7 @@ def _pass_on(transport: Transport, line: dict[str, Any], emit: Emit) -> None:
     kind = line.get("kind")
     if kind == "row":
         row = row_from_dict(line.get("row"), f"{transport.name}: row")
-        row = dataclasses.replace(row, how=transport.how)  # type: ignore[arg-type]
+        row = without_times(row) if transport.how == "emulated" else row
         emit({"kind": "row", "key": row.key, "row": row_to_dict(row)})
     elif kind in ("note", "progress"):
         emit({**line, "text": f"{transport.name}: {line.get('text')}"})
@@ -112,5 +129,8 @@ def _pass_on(transport: Transport, line: dict[str, Any], emit: Emit) -> None:
         emit(line)
 
 
-def _extra(model: Path) -> str:
-    return {".xml": "openvino", ".onnx": "onnx"}.get(model.suffix, "litert")
+def _runtimes(plan: Plan, models: Sequence[Path]) -> list[str]:
+    """The extras that bring the runtimes: those named, else the usual one of each format."""
+    named = {EXTRAS[one] for one in plan.ways.runtimes if one in EXTRAS}
+    usual = {EXTRA_OF_FORMAT.get(model.suffix, "litert") for model in models}
+    return sorted(named or usual)

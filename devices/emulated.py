@@ -1,4 +1,4 @@
-"""The transport "emulated": Python for 64-bit ARM on this machine, under QEMU's user emulation.
+"""Emulation: Python for 64-bit ARM on this machine, under QEMU's user emulation.
 
 It runs the wheels that a board would install, so their true ARM kernels, where there is no board.
 Numerics only, never time: QEMU imitates instructions one by one, so how long a run takes here says
@@ -21,7 +21,15 @@ from edge_edet.devices.arm_root import DEFAULT_ROOT, PYTHON, SITES, prepare
 from edge_edet.devices.process import finish
 from edge_edet.errors import BackendError, InputError
 
-__all__ = ["CPUS", "DEFAULT_ROOT", "SITES", "find_qemu", "package_folder", "run"]
+__all__ = [
+    "CPUS",
+    "DEFAULT_ROOT",
+    "SITES",
+    "command_line",
+    "find_qemu",
+    "package_folder",
+    "run",
+]
 
 CPUS = (
     "cortex-a72",  # Raspberry Pi 4: no dot product instructions
@@ -43,25 +51,30 @@ def run(
     runtime: which of SITES it can import. Raises BackendError, with the last line of its stderr,
     where the script fails. Its duration means nothing.
     """
+    command, environment = command_line(root, runtime, cpu)
+    environment["PYTHONPATH"] += f"{os.pathsep}{package_folder(root.resolve() / 'own')}"
+    what = f"{args[0]} on an emulated {cpu}"
+    return finish([*command, *args], what, timeout_s=timeout_s, env=environment)
+
+
+def command_line(root: Path, runtime: str, cpu: str) -> tuple[list[str | Path], dict[str, str]]:
+    """The emulated Python, and its environment, with the runtime, without edge_edet."""
     if runtime not in SITES:
         raise InputError(f"unknown runtime {runtime!r} here: known are {', '.join(SITES)}")
     if cpu not in CPUS:
         raise InputError(f"unknown CPU {cpu!r} to emulate: known are {', '.join(CPUS)}")
     qemu = find_qemu()
     root = prepare(root)
-    paths = (root / "sites" / runtime, package_folder(root / "own"))
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(root),
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "PYTHONPATH": str(root / "sites" / runtime),
         "PYTHONSAFEPATH": "1",
         "PYTHONPYCACHEPREFIX": str(root / "pycache"),
     }
     python = root / "usr" / "bin" / f"python{PYTHON}"
-    command = [qemu, "-cpu", cpu, "-L", root, python, *args]
-    what = f"{args[0]} on an emulated {cpu}"
-    return finish(command, what, timeout_s=timeout_s, env=environment)
+    return [qemu, "-cpu", cpu, "-L", root, python], environment
 
 
 def find_qemu() -> str:

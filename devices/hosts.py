@@ -36,7 +36,7 @@ WORDS = {"ssh", "adb", "device", "python", "folder", "benchmark_model", "environ
 
 @dataclass(frozen=True)
 class Host:
-    """One way to one device: either ssh or adb is set."""
+    """One way to one device: one of ssh, adb and emulated is set."""
 
     name: str
     ssh: str | None = None
@@ -48,6 +48,7 @@ class Host:
     internet: bool = True
     environment: str | None = None
     benchmark_model: str | None = None
+    emulated: str | None = None  # the device that is to be imitated
 
     def describe(self) -> str:
         way = f"ssh {self.ssh}" if self.ssh else f"adb -s {self.adb}"
@@ -66,11 +67,16 @@ def known_hosts(path: Path | None = None) -> dict[str, Host]:
 
 
 def find_host(text: str, hosts: dict[str, Host]) -> Host:
-    """A name of hosts.toml, else what ssh takes: user@machine, or a Host of ~/.ssh/config."""
+    """A name of hosts.toml, adb:SERIAL, emulated:DEVICE, else what ssh takes.
+
+    That is user@machine, or a Host of ~/.ssh/config.
+    """
     if text in hosts:
         return hosts[text]
     if text.startswith("adb:"):
         return Host(text, adb=text.removeprefix("adb:"))
+    if text.startswith("emulated:"):
+        return Host(text, emulated=text.removeprefix("emulated:"))
     return Host(text, ssh=_destination(text, "--host"))
 
 
@@ -88,7 +94,9 @@ def _host(name: str, table: Any, path: Path) -> Host:
     where = f"{path}, [{name}]"
     if not isinstance(table, dict) or not NAME.fullmatch(name):
         raise InputError(f"{path}: {name!r} must be a table, such as [kitchen-pi]")
-    known = [field.name for field in dataclasses.fields(Host) if field.name != "name"]
+    known = [
+        field.name for field in dataclasses.fields(Host) if field.name not in ("name", "emulated")
+    ]
     for key, value in table.items():
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}: known are {', '.join(known)}")

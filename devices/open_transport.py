@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_edet.devices import adb, ssh
+from edge_edet.devices.emulated_transport import Emulated
 from edge_edet.devices.hosts import Host
 from edge_edet.devices.transport import Transport
 
@@ -11,4 +12,6 @@ __all__ = ["open_transport"]
 
 def open_transport(host: Host) -> Transport:
     """Nothing is opened before the first use."""
+    if host.emulated is not None:
+        return Emulated(host)
     return ssh.connect(host) if host.ssh is not None else adb.Adb(host)

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from edge_edet import BackendError
+from edge_edet.devices.arm_root import prepare
+from edge_edet.devices.emulated import find_qemu
 from edge_edet.devices.hosts import Host
 
 SSHD = "/usr/sbin/sshd"
@@ -81,6 +84,18 @@ def tiny_int8(load_tests: Callable[[str], Any], tmp_path_factory: pytest.TempPat
     build = load_tests("runtime/conftest.py").build_tiny.__wrapped__()
     model: Path = build(tmp_path_factory.mktemp("tiny") / "tiny-int8.tflite", int8=True)
     return model
+
+
+@pytest.fixture(scope="session")
+def arm_root() -> Path:
+    """build/aarch64-root, filled."""
+    try:
+        find_qemu()
+        return prepare(Path(__file__).resolve().parents[2] / "build" / "aarch64-root")
+    except BackendError as error:
+        if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,40 @@
+"""Rows of an emulated board: what ran and what came out count, how long it took does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from edge_edet.benchmarks.rows import BenchmarkRow, Warned, row_key
+
+__all__ = ["board_key", "without_times"]
+
+MARK = "emulated"  # in the protocol, so that nobody takes the row for a measurement that is done
+EMULATED = Warned(
+    "emulated",
+    "an emulated processor ran this: its numbers and its partitions are a board's, its times are "
+    "not, and were left out",
+    "measure on the board itself: --host USER@ADDRESS",
+)
+
+
+def without_times(row: BenchmarkRow) -> BenchmarkRow:
+    """The row that may be kept: nothing in it is a time, a memory or a machine of the emulator."""
+    return dataclasses.replace(
+        row,
+        how="emulated",
+        machine=None,
+        protocol={**row.protocol, MARK: True},
+        samples_ms={},
+        load_ms=None,
+        peak_memory_bytes=None,
+        throughput=None,
+        energy=None,
+        sustain=None,
+        warnings=(EMULATED,),  # the others are about times, and about this machine
+    )
+
+
+def board_key(row: BenchmarkRow) -> str:
+    """The key that the row had where it ran."""
+    protocol = {key: value for key, value in row.protocol.items() if key != MARK}
+    return row_key(row.model.sha256, row.asked, row.device.id, protocol)

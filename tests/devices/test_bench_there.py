@@ -1,0 +1,123 @@
+"""`edge-edet bench --host`: the same command, measured elsewhere, its rows in a file here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.row_file import read_rows
+
+QUICK = ("--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0")
+
+
+@pytest.fixture
+def there(sshd: Any, tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """there(name, ...) writes hosts.toml with these hosts; the environment that finds it."""
+
+    def make(*names: str, **settings: str) -> dict[str, str]:
+        folder = tmp_path / "config" / "edge-edet"
+        folder.mkdir(parents=True)
+        text = ""
+        for name in names:
+            host = sshd.host(name)
+            given = {"folder": str(tmp_path / name), "environment": sys.prefix, **settings}
+            text += f"[{name}]\nssh = '{host.ssh}'\noptions = {json.dumps(list(host.options))}\n"
+            text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in given.items())
+        (folder / "hosts.toml").write_text(text)
+        return {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+    return make
+
+
+def bench(
+    environment: dict[str, str], folder: Path, *arguments: object
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "edge_edet", "bench", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_boards_side_by_side(
+    there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
+) -> None:
+    environment = there("one", "two")
+    hosts = ("--host", "one", "--host", "two", "--threads", "1")
+    done = bench(environment, tmp_path, tiny_int8, *hosts, *QUICK, "-o", "rows.jsonl")
+    assert done.returncode == 0, done.stderr
+    rows = read_rows(tmp_path / "rows.jsonl")
+    assert len(rows) == 2  # of one machine under two names: it is the user's word that they differ
+    for row in rows:
+        assert row.how == "measured"
+        assert {stage: len(samples) for stage, samples in row.samples_ms.items()} == dict.fromkeys(
+            ("decode", "preprocess", "inference", "postprocess", "end_to_end"), 6
+        )
+        assert row.model.file == tiny_int8.name
+    again = bench(environment, tmp_path, tiny_int8, *hosts, *QUICK, "-o", "rows.jsonl", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert len(read_rows(tmp_path / "rows.jsonl")) == 2
+
+
+def test_a_connection_that_breaks_costs_no_row(
+    there: Callable[..., dict[str, str]], sshd: Any, tiny_int8: Path, tmp_path: Path
+) -> None:
+    rows_file = tmp_path / "rows.jsonl"
+    command = [sys.executable, "-m", "edge_edet", "bench", str(tiny_int8), "--host", "one", *QUICK]
+    command += ["--threads", "1,2,3", "-o", str(rows_file)]
+    process = subprocess.Popen(
+        command, env=there("one"), cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    cuts = 0
+    while process.poll() is None and cuts < 2:
+        time.sleep(0.05)
+        if rows_file.exists() and rows_file.read_bytes().count(b"\n") > cuts:
+            cuts += sshd.cut() > 0
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert "one: the connection broke; trying again in 0.5 s" in said
+    assert [row.asked.threads for row in read_rows(rows_file)] == [1, 2, 3]
+
+
+def test_another_board_than_was_meant(
+    there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
+) -> None:
+    environment = there("one", device="jetson-nano")
+    done = bench(environment, tmp_path, tiny_int8, "--device", "jetson-nano", *QUICK)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()[-1:]
+    assert line.startswith("edge-edet: error: one is named jetson-nano in hosts.toml, but it is ")
+
+
+def test_an_emulated_board(tiny_int8: Path, tmp_path: Path, arm_root: Path) -> None:
+    """The true ARM kernels, and not one time."""
+    where = ("--host", "emulated:rpi4", "--threads", "1", "-o", tmp_path / "rows.jsonl")
+    done = bench(dict(os.environ), arm_root.parents[1], tiny_int8, *where)
+    assert done.returncode == 0, done.stderr
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert (row.how, row.device.id, row.samples_ms) == ("emulated", "rpi4", {})
+    assert row.ran is not None
+    assert (row.ran.runtime, row.ran.delegate) == ("ai-edge-litert", "xnnpack")
+    assert row.ran.operators
+    again = bench(dict(os.environ), arm_root.parents[1], tiny_int8, *where, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert len(read_rows(tmp_path / "rows.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("emulated:pixel6", "pixel6 is not emulated here: can be "),
+        ("emulated:rpi44", "unknown device 'rpi44': known are "),
+    ],
+)
+def test_what_is_not_emulated(tiny_int8: Path, tmp_path: Path, host: str, message: str) -> None:
+    done = bench(dict(os.environ), tmp_path, tiny_int8, "--host", host, "-o", "rows.jsonl")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"edge-edet: error: {message}")

@@ -1,0 +1,145 @@
+"""Rows of a device as they arrive: what is taken, what is asked for again, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet import BackendError, InputError
+from edge_edet.benchmarks.bench_plan import Plan, Ways
+from edge_edet.benchmarks.bench_remote import measure_remote
+from edge_edet.benchmarks.emulated_rows import board_key
+from edge_edet.benchmarks.latency import StopRule
+from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName, row_from_dict, row_to_dict
+from edge_edet.devices.transport import Board
+
+
+@dataclass
+class Fake:
+    """A transport that gives these messages."""
+
+    messages: list[Any] = field(default_factory=list)
+    how: str = "measured"
+    program: str = "edge-edet"
+    name: str = "pi"
+    asked: list[str] = field(default_factory=list)
+    extras: Sequence[str] = ()
+
+    def prepare(self, extras: Sequence[str] = ()) -> Board:
+        self.extras = extras
+        return Board("rpi4", "test", "aarch64")
+
+    def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        return {path: f"/there/{path.name}" for path in paths}
+
+    def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        self.asked = list(arguments)
+        yield from self.messages
+
+    def clean(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def row(load_tests: Callable[[str], Any]) -> Callable[[int], BenchmarkRow]:
+    """row(threads) of the tests of bench, on rpi4."""
+    tests = load_tests("bench/conftest.py")
+    device = DeviceName("rpi4", "Raspberry Pi 4")
+    return lambda threads: tests._row(asked=tests.Asked(threads=threads), device=device)
+
+
+def said(*rows: BenchmarkRow) -> list[dict[str, Any]]:
+    messages = [{"kind": "row", "key": one.key, "row": row_to_dict(one)} for one in rows]
+    return [{"kind": "note", "text": "hello"}, *messages, {"kind": "end", "rows": len(rows)}]
+
+
+def bench(
+    device: Fake, *earlier: BenchmarkRow, model: Path = Path("d0.tflite"), **ways: Any
+) -> list[dict[str, Any]]:
+    """What was emitted."""
+    emitted: list[dict[str, Any]] = []
+    measure_remote(device, [model], Plan(Ways(**ways), StopRule()), earlier, emitted.append)
+    return emitted
+
+
+def rows_of(emitted: list[dict[str, Any]]) -> list[BenchmarkRow]:
+    return [row_from_dict(one["row"], "test") for one in emitted if one["kind"] == "row"]
+
+
+def test_rows_are_passed_on_as_they_are(row: Callable[[int], BenchmarkRow]) -> None:
+    device = Fake(said(row(1), row(2)))
+    emitted = bench(device, threads=(1, 2))
+    assert rows_of(emitted) == [row(1), row(2)]
+    assert {"kind": "note", "text": "pi: hello"} in emitted
+    assert device.asked[:5] == ["bench", "/there/d0.tflite", "--device", "rpi4", "--stream"]
+    assert device.asked[5:7] == ["--threads", "1,2"]
+
+
+def test_what_is_there_is_not_asked_for_again(row: Callable[[int], BenchmarkRow]) -> None:
+    device = Fake(said())
+    bench(device, row(1))
+    assert device.asked[-2:] == ["--skip", row(1).key]
+
+
+def test_rows_that_do_not_come_to_an_end(row: Callable[[int], BenchmarkRow]) -> None:
+    with pytest.raises(
+        BackendError, match=r"^pi: its rows do not come to an end: run it with --re"
+    ):
+        bench(Fake(said(row(1))[:-1]))
+
+
+def test_of_an_emulated_board_no_time_is_kept(row: Callable[[int], BenchmarkRow]) -> None:
+    device = Fake(said(row(1)), how="emulated")
+    (kept,) = rows_of(bench(device))
+    assert "--in-process" in device.asked
+    assert (kept.how, kept.samples_ms, kept.machine) == ("emulated", {}, None)
+    assert (kept.load_ms, kept.peak_memory_bytes, kept.throughput) == (None, None, None)
+    assert kept.ran == row(1).ran
+    assert [one.code for one in kept.warnings] == ["emulated"]
+    assert kept.key != row(1).key  # it does not stand for a measurement
+    assert board_key(kept) == row(1).key
+    bench(device, kept)
+    assert device.asked[device.asked.index("--skip") + 1] == row(1).key
+    measured = Fake(said())
+    bench(measured, kept)
+    assert "--skip" not in measured.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "ways", "extras"),
+    [
+        ("d0.tflite", {}, ["devices", "litert"]),
+        ("d0.xml", {}, ["devices", "openvino"]),
+        ("d0.onnx", {}, ["devices", "onnx"]),
+        ("d0.tflite", {"runtimes": ("tflite-runtime",)}, ["devices", "tflite-runtime"]),
+    ],
+)
+def test_the_board_gets_the_runtime_that_is_asked_for(
+    name: str, ways: dict[str, Any], extras: list[str]
+) -> None:
+    device = Fake(said())
+    bench(device, model=Path(name), **ways)
+    assert list(device.extras) == extras
+
+
+def test_a_phone_runs_benchmark_model(tiny_int8: Path) -> None:
+    log = (Path(__file__).parent / "logs" / "console-2.18.txt").read_text()
+    size_mb = tiny_int8.stat().st_size / 1e6
+    log = log.replace("(MB): 15.7002", f"(MB): {size_mb:.6g}")
+    phone = Fake([{"log": log}], program="benchmark_model")
+    rows = rows_of(bench(phone, model=tiny_int8, threads=(2, 4), delegates=("xnnpack",)))
+    assert [one.asked.threads for one in rows] == [2, 4]
+    assert [one.summary.mean_ms for one in rows if one.summary] == [200.25, 200.25]
+    assert phone.asked[-2:] == ["--num_threads=4", "--use_xnnpack=true"]
+    phone.asked = []
+    again = bench(phone, *rows, model=tiny_int8, threads=(2, 4), delegates=("xnnpack",))
+    assert (rows_of(again), phone.asked) == ([], [])
+    with pytest.raises(InputError, match=r"^pi runs benchmark_model, which has no --runtime: leav"):
+        bench(phone, model=tiny_int8, runtimes=("openvino",))
