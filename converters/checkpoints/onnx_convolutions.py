@@ -53,9 +53,6 @@ def find_convolutions(file: OnnxFile) -> list[Convolution]:
     upstream = dict.fromkeys([*file.tensors, *file.inputs, ""], none)
     pictures = set(file.inputs)  # values that are the picture still
     for node in file.nodes:
-        missing = [name for name in node.input if name not in upstream]
-        if missing:
-            raise CheckpointError(f"is damaged: {missing[0][:80]!r} is used before it is made")
         data = node.input[: _DATA_INPUTS.get(node.op_type)]
         parents = none.union(*(upstream[name] for name in data))
         if node.op_type == "Conv":
@@ -85,16 +82,17 @@ def _convolution(file: OnnxFile, node: Any, parents: frozenset[int]) -> Convolut
     if weight.ndim != 4:
         raise CheckpointError(f"has a convolution with weight {name[:80]!r} of {weight.ndim} axes")
     bias = file.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-    strides = attributes.get("strides", [1, 1])
-    _check_geometry(name, weight, attributes, strides[0])
-    return Convolution(name, node.input[0], weight, bias, _batch_norm(file, node.output[0]),
-                       int(strides[0]), parents)  # fmt: skip
+    stride = _stride(name, weight, attributes)
+    norm = _batch_norm(file, node.output[0])
+    return Convolution(name, node.input[0], weight, bias, norm, stride, parents)
 
 
-def _check_geometry(name: str, weight: Array, attributes: dict[str, Any], stride: int) -> None:
+def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
+    """The stride; all else must be as TensorFlow's SAME convolutions are."""
+    strides = list(attributes.get("strides", [1, 1]))
     groups = attributes.get("group", 1)
     plain = {
-        "square strides": len(set(attributes.get("strides", [1]))) == 1,
+        "square strides": len(strides) == 2 and strides[0] == strides[1],
         "no dilation": set(attributes.get("dilations", [1])) == {1},
         "one group, or one for each channel": groups in (1, weight.shape[0]),
     }
@@ -104,11 +102,12 @@ def _check_geometry(name: str, weight: Array, attributes: dict[str, Any], stride
     pads = list(attributes.get("pads", [0, 0, 0, 0]))
     symmetric = len(pads) == 4 and pads[0] > 0 and pads[:2] == pads[2:]
     lower = attributes.get("auto_pad", b"NOTSET") == b"SAME_LOWER"
-    if stride == 2 and (symmetric or lower):
+    if strides[0] == 2 and (symmetric or lower):
         raise CheckpointError(
             f"pads {name[:80]!r} as PyTorch does, not as TensorFlow: only effdet's tf_efficientdet_* "
             "models can be converted"
         )
+    return int(strides[0])
 
 
 def _batch_norm(file: OnnxFile, output: str) -> BatchNorm | None:

@@ -23,7 +23,7 @@ def load_external(tensors: list[Any], folder: Path) -> list[Path]:
     for tensor in tensors:
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
-        entries = {entry.key: entry.value for entry in tensor.external_data}
+        entries = {str(entry.key): str(entry.value) for entry in tensor.external_data}
         location = entries.get("location", "")
         if location not in files:
             files[location] = _read(folder, location)

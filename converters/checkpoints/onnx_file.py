@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, helper, numpy_helper
+from onnx import ModelProto, checker, helper, numpy_helper
 
 from edge_edet.converters.checkpoints.onnx_external import load_external
 from edge_edet.errors import CheckpointError
@@ -114,7 +114,17 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
     stored = [entry.t for node in graph.node if node.op_type == "Constant"
               for entry in node.attribute if entry.name == "value"]  # fmt: skip
     files = load_external([*graph.initializer, *stored], folder)
+    try:
+        checker.check_model(model)  # operators have the inputs and attributes that are read below
+    except (checker.ValidationError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"is damaged or no valid ONNX file: {reason[:200]}") from None
     tensors = {tensor.name: tensor for tensor in graph.initializer}
+    names = [*tensors, *(name for node in graph.node for name in (*node.input, *node.output))]
+    if not all(
+        isinstance(name, str) for name in names
+    ):  # protobuf gives bytes where it is no UTF-8
+        raise CheckpointError("is damaged: it has names that are no text")
     return OnnxFile(
         nodes=list(graph.node),
         tensors=tensors,
