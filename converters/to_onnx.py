@@ -1,7 +1,8 @@
 """Writes a graph as a self-describing float32 ONNX model.
 
-Opset 17 in IR version 8: onnxruntime from 1.12 and OpenVINO from 2022.3 on read it, and nothing
-newer is needed. Float only: quantized ONNX is for other tools to make of it.
+Opset 17 in IR version 8: onnxruntime reads it since 1.12 of 2022, and nothing newer is needed. Float
+only: quantized ONNX is for other tools to make of it. Swish is Sigmoid and Mul, which onnxruntime fuses
+into one operator of its own.
 """
 
 from __future__ import annotations
