@@ -1,0 +1,119 @@
+"""Which rows are compared, what is said of them, and which comparison is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.compare_rows import compare_rows, pair_rows, refusal
+from edge_edet.benchmarks.row_file import append_rows
+from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, Estimate
+from edge_edet.errors import InputError
+
+Make = Callable[..., BenchmarkRow]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+STEADY = tuple(40.0 + 0.1 * (n % 7) for n in range(50))
+
+
+def times(factor: float) -> tuple[float, ...]:
+    return tuple(factor * ms for ms in STEADY)
+
+
+def test_a_change_has_its_ratio_and_what_differs(make_row: Make) -> None:
+    a = make_row(STEADY)
+    assert a.ran is not None
+    newer = dataclasses.replace(a.ran, version="3.0.0", delegate="none")
+    change = compare_rows(a, make_row(times(1.5), ran=newer))
+    ratio = change.stages["end_to_end"]
+    assert ratio.value == pytest.approx(1.5)
+    assert ratio.low <= 1.5 <= ratio.high
+    assert ratio.beyond_noise
+    assert change.differs == (("version", "2.3.0", "3.0.0"), ("delegate", "xnnpack", "none"))
+    same = compare_rows(a, a)
+    assert not same.stages["end_to_end"].beyond_noise
+    assert same.differs == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"protocol": {"name": "edge-edet bench", "version": 2}}, "differ in version: 1 and 2"),
+        ({"protocol": {"name": "other", "version": 1}}, "differ in name: 'edge-edet bench'"),
+        ({"protocol": {"name": "edge-edet bench"}}, "differ in version: 1 and None"),
+        ({"how": "emulated"}, "one of them is emulated"),
+        ({"samples_ms": {"decode": STEADY}}, "they have no samples of the same stage"),
+    ],
+)
+def test_rows_of_other_protocols_are_refused(
+    make_row: Make, changes: dict[str, Any], reason: str
+) -> None:
+    a, b = make_row(STEADY), make_row(STEADY, **changes)
+    assert reason in (refusal(a, b) or "")
+    assert refusal(b, a) is not None
+    with pytest.raises(InputError, match="are not comparable: ") as caught:
+        compare_rows(a, b)
+    assert reason in str(caught.value)
+
+
+def test_rows_find_their_partners_and_the_last_of_several_counts(make_row: Make) -> None:
+    one, two, four = (make_row(asked=Asked(threads=n)) for n in (1, 2, 4))
+    later = make_row(times(2.0), asked=Asked(threads=1))
+    found = pair_rows([one, two, later], [one, four])
+    assert found.pairs == ((later, one),)
+    assert found.alone == ((two,), (four,))
+
+
+def test_single_rows_are_a_pair_whatever_they_are_of(make_row: Make) -> None:
+    a, b = make_row(asked=Asked(threads=1)), make_row(device=DeviceName("rpi4", "Raspberry Pi 4"))
+    assert pair_rows([a], [b]).pairs == ((a, b),)
+    assert pair_rows([], [b]).pairs == ()
+
+
+def test_the_command_says_slower_faster_and_noise(
+    run_cli: Run, make_row: Make, tmp_path: Path
+) -> None:
+    append_rows(tmp_path / "a.jsonl", [make_row(STEADY, asked=Asked(threads=n)) for n in (1, 2, 4)])
+    slower = {"inference": times(1.25), "end_to_end": STEADY}
+    append_rows(
+        tmp_path / "b.jsonl",
+        [make_row(samples_ms=slower, load_ms=20.0), make_row(times(0.8), asked=Asked(threads=2))],
+    )
+    result = run_cli("compare", "a.jsonl", "b.jsonl")
+    assert result.returncode == 0, result.stderr
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert any(line.startswith("inference 40.30 50.38 1.250") for line in lines)
+    assert any(line.startswith("end_to_end 40.30 40.30 1.000") for line in lines)
+    words = [line.split()[-1] for line in lines if line.startswith(("inference", "end_to_end"))]
+    assert words == ["noise", "slower", "faster", "faster"]
+    assert "load, ms 12.5 20.0" in lines
+    assert "not compared: d0-int8.tflite, host, 1 threads: only in a.jsonl" in lines
+
+    document = json.loads(run_cli("compare", "a.jsonl", "b.jsonl", "--json").stdout)
+    first = document["changes"][0]
+    assert first["stages"]["inference"]["value"] == pytest.approx(1.25)
+    assert first["stages"]["inference"]["beyond_noise"] is True
+    assert len(document["left_out"]) == 1
+
+
+def test_nothing_to_compare_is_one_line(run_cli: Run, make_row: Make, tmp_path: Path) -> None:
+    estimate = Estimate(50.0, 40.0, 60.0, 0.9, "a model", ())
+    append_rows(tmp_path / "a.jsonl", [make_row(STEADY)])
+    append_rows(tmp_path / "b.jsonl", [make_row(samples_ms={}, how="estimated", estimate=estimate)])
+    (tmp_path / "empty.jsonl").touch()
+    for b, message in (
+        ("b.jsonl", "nothing to compare in 'a.jsonl' and 'b.jsonl': d0-int8.tflite, host, 1 threads:"
+         " one of them is estimated"),
+        ("empty.jsonl", "1 threads: only in a.jsonl"),
+        ("none.jsonl", "no file of rows 'none.jsonl': make one with 'edge-edet bench -o none.jsonl'"),
+    ):  # fmt: skip
+        result = run_cli("compare", "a.jsonl", b)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
