@@ -7,8 +7,8 @@ what channel equalization does for TFLite, without a product more. A 1x1 convolu
 padding, so its offsets go into its bias and each channel uses all 256 levels; where there is padding,
 all channels share the zero point.
 
-In float stay: squeeze-and-excitation (1x1 tensors), and depthwise convolutions of stride 1, whose
-integer kernels are no faster than float ones. docs/decisions/0005-openvino-int8.md has the figures.
+In float stay: squeeze-and-excitation (1x1 tensors), and the backbone's depthwise convolutions of stride
+1, whose integer kernels are no faster than float ones. docs/decisions/0005-openvino-int8.md has the figures.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ChannelwiseRecipe:
 
     name: str
     margin: float = CHANNEL_MARGIN
-    float_depthwise: str = "stride-1"  # or "none", "all"
+    float_depthwise: str = "backbone"  # of stride 1 there; or "none", "all"
     float_scope: tuple[str, ...] = ()  # prefixes of places kept in float, for a budget
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +121,11 @@ def _why_float(node: Node, statistics: Mapping[str, Statistics], recipe: Channel
         return "squeeze-and-excitation"
     if node.op == "depthwise" and (
         recipe.float_depthwise == "all"
-        or (recipe.float_depthwise == "stride-1" and node.attrs["stride"] == 1)
+        or (
+            recipe.float_depthwise == "backbone"
+            and node.name.startswith("backbone/")
+            and node.attrs["stride"] == 1
+        )
     ):
         return "depthwise"
     if node.inputs[0] not in statistics and node.inputs[0] != STEM_INPUT:

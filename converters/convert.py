@@ -12,18 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.channelwise import quantize_channelwise
+from edge_edet.converters.calibration import find_pictures
+from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
 from edge_edet.converters.formats import SUFFIXES, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
+from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipe_choice import Recipes, choose_recipes
 from edge_edet.converters.recipes import quantize
 from edge_edet.converters.search.budget import Found, Task, search
-from edge_edet.converters.sources import find_calibration, find_weights, read_labels
+from edge_edet.converters.sources import (
+    DEFAULT_PICTURES,
+    find_calibration,
+    find_weights,
+    read_labels,
+)
 from edge_edet.errors import InputError
 from edge_edet.read_model import read_model
 from edge_edet.tflite_file import TfliteModel
@@ -85,6 +92,8 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     )
     formats = {each for fitting in planned.values() for each in fitting}
     recipes = choose_recipes(request.recipe, formats if "int8" in planned else ())
+    if isinstance(recipes.openvino, NncfRecipe):
+        check_nncf(recipes.openvino, request.calibration)
     for name in request.variants:
         started = time.monotonic()
         source = find_weights(
@@ -136,20 +145,33 @@ def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph
     if target == "openvino":
         if record is None:
             return _Made(described.to_ir(graph, None, None))
-        assert recipes.openvino is not None
-        channels = quantize_channelwise(graph, record.statistics, recipes.openvino)
-        recipe = recipes.openvino.to_dict() | {"float_convolutions": channels.floats}
-        files = described.to_ir(graph, channels, recipe)
-        return _Made(files, float_convolutions=len(channels.floats))
+        return _int8_ir(request, recipes.openvino, described, graph)
     if record is None:
         data = described.to_bytes(graph, None, None)
     elif request.max_drop is not None:
         data = yield from _within_budget(request, described, graph, path)
     else:
         assert recipes.tflite is not None
-        built, quantized = quantize(graph, record.statistics, recipes.tflite)
+        built, quantized = quantize(graph, record.statistics, recipes.tflite, record.corrections)
         data = described.to_bytes(built, quantized, recipes.tflite.to_dict())
     return _Made({".tflite": data})
+
+
+def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, described: ModelFile,
+             graph: Graph) -> _Made:  # fmt: skip
+    assert recipe is not None
+    assert described.calibration is not None
+    if isinstance(recipe, NncfRecipe):
+        assert request.calibration is not None
+        count = request.calibration_images or DEFAULT_PICTURES
+        pictures = find_pictures(request.calibration, count, request.seed)  # the record's own
+        model, floats = quantize_by_nncf(graph, pictures, recipe)
+        files = described.ir_of(model, recipe.to_dict() | {"float_convolutions": floats})
+    else:
+        channels = quantize_channelwise(graph, described.calibration.statistics, recipe)
+        floats = channels.floats
+        files = described.to_ir(graph, channels, recipe.to_dict() | {"float_convolutions": floats})
+    return _Made(files, float_convolutions=len(floats))
 
 
 def _certify(request: Request, described: ModelFile, graph: Graph,
@@ -201,6 +223,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
     steps = search(Task(
         graph=graph,
         statistics=described.calibration.statistics,
+        corrections=described.calibration.corrections,
         write=write,
         data=request.data,
         split=request.split,

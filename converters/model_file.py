@@ -25,7 +25,7 @@ from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.errors import InputError
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
 
-TOOLS = ("ai-edge-litert", "flatbuffers", "numpy", "onnx", "openvino")
+TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,16 @@ class ModelFile:
     def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
               recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
         """An OpenVINO IR: suffix -> file."""
-        from edge_edet.converters.to_openvino import write_openvino
+        from edge_edet.converters.to_openvino import OpenVinoLowering
+
+        return self.ir_of(OpenVinoLowering(graph, self.precision, quantized).lower(), recipe)
+
+    def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
+        """An openvino.Model with its manifest: suffix -> file."""
+        from edge_edet.converters.to_openvino import serialize
 
         manifest = self._manifest(recipe)
-        metadata = {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)}
-        files = write_openvino(graph, self.precision, quantized, metadata)
+        files = serialize(model, {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)})
         return {".bin": files.bin, ".xml": files.xml}
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:

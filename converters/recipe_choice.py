@@ -6,10 +6,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, ChannelwiseRecipe
+from edge_edet.converters.nncf_recipes import NNCF_RECIPES, NncfRecipe
 from edge_edet.converters.recipes import DEFAULT_RECIPE, RECIPES, Recipe
 from edge_edet.errors import InputError
 
-RECIPES_OF = {"tflite": tuple(RECIPES), "openvino": tuple(CHANNELWISE_RECIPES)}
+OPENVINO_RECIPES: dict[str, ChannelwiseRecipe | NncfRecipe] = {
+    **CHANNELWISE_RECIPES,  # the first is the default
+    **NNCF_RECIPES,
+}
+RECIPES_OF = {"tflite": tuple(RECIPES), "openvino": tuple(OPENVINO_RECIPES)}
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,7 @@ class Recipes:
     """None: that format is not written in INT8."""
 
     tflite: Recipe | None = None
-    openvino: ChannelwiseRecipe | None = None
+    openvino: ChannelwiseRecipe | NncfRecipe | None = None
 
 
 def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
@@ -27,8 +32,8 @@ def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
         listed = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items())
         raise InputError(f"unknown recipe {name!r}: known are {listed}")
     tflite = name if name in RECIPES else DEFAULT_RECIPE
-    openvino = name if name in CHANNELWISE_RECIPES else next(iter(CHANNELWISE_RECIPES))
+    openvino = name if name in OPENVINO_RECIPES else next(iter(OPENVINO_RECIPES))
     return Recipes(
         RECIPES[tflite] if "tflite" in formats else None,
-        CHANNELWISE_RECIPES[openvino] if "openvino" in formats else None,
+        OPENVINO_RECIPES[openvino] if "openvino" in formats else None,
     )
