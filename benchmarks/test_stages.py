@@ -1,0 +1,61 @@
+"""Regressions of preprocessing, inference and postprocessing: pytest benchmarks/ --benchmark-only
+
+Models as in test_detect.py; save and hold against earlier runs with pytest-benchmark's
+--benchmark-autosave and --benchmark-compare. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import edge_edet
+from edge_edet.benchmarks.bench_job import BUNDLED_PICTURE
+from edge_edet.image import read_image
+
+BUILD = Path(__file__).resolve().parents[1] / "build"
+
+
+def models() -> list[Path]:
+    given = os.environ.get("EDGE_EDET_MODEL")
+    if given:
+        return [Path(name) for name in given.split(os.pathsep)]
+    return sorted(BUILD.glob("*.tflite"))
+
+
+@pytest.fixture(params=models() or [None], ids=lambda model: model.stem if model else "no-model")
+def detector(request: Any) -> Any:
+    if request.param is None:
+        reason = "no build/*.tflite: run 'edge-edet convert --int8 d0' or set EDGE_EDET_MODEL"
+        if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with edge_edet.load(request.param, threads=1) as one:
+        yield one
+
+
+def test_decode(benchmark: Any) -> None:
+    assert benchmark(read_image, BUNDLED_PICTURE).size == (640, 480)
+
+
+def test_preprocess(benchmark: Any, detector: Any) -> None:
+    image = read_image(BUNDLED_PICTURE)
+    tensor, _ = benchmark(detector.prepare, image)
+    assert tensor.shape[1:3] == detector.info.image_size
+
+
+def test_inference(benchmark: Any, detector: Any) -> None:
+    tensor, _ = detector.prepare(read_image(BUNDLED_PICTURE))
+    outputs = benchmark(detector.infer, tensor)
+    assert outputs
+    benchmark.extra_info.update(detector.info.to_dict())
+
+
+def test_postprocess(benchmark: Any, detector: Any) -> None:
+    tensor, placement = detector.prepare(read_image(BUNDLED_PICTURE))
+    outputs = detector.infer(tensor)
+    found = benchmark(detector.select, outputs, placement)
+    assert found.boxes.shape == (len(found), 4)
