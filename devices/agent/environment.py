@@ -26,7 +26,7 @@ def environment(base: Path, key: str, install: "list[str]") -> str:
     _finish([sys.executable, "-m", "venv", str(root)], "no_venv")
     send(progress="installing edge-edet and its runtime")
     pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
-    _finish([*pip, "--no-cache-dir", "--progress-bar", "off", *install], "pip")
+    _finish([*pip, "--no-cache-dir", "--no-compile", "--progress-bar", "off", *install], "pip")
     stamp.touch()
     return str(python)
 

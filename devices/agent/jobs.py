@@ -58,8 +58,12 @@ def _supervise(root: Path, command: "list[str]") -> None:
     done = threading.Event()
 
     def watch() -> None:
+        seen, since = 0, time.monotonic()  # the wall clock of a board may jump by months
         while not done.wait(BEAT_S):
-            if time.time() - (root / "followed").stat().st_mtime > LEASE_S:
+            touched = (root / "followed").stat().st_mtime_ns
+            if touched != seen:
+                seen, since = touched, time.monotonic()
+            elif time.monotonic() - since > LEASE_S:
                 process.terminate()
 
     threading.Thread(target=watch, daemon=True).start()
@@ -74,7 +78,7 @@ def follow(base: Path, job: str, out: int, err: int) -> int:
     if not (root / "pid").exists():
         raise RequestError("gone", "the measurement is not there any more")
     offsets = {"err": err, "out": out}
-    beaten = 0.0
+    beaten = -BEAT_S
     while True:
         ended = (root / "exit").exists() or not _alive(root)
         sent = sum([_send_lines(root, stream, offsets, ended) for stream in offsets])
@@ -82,8 +86,8 @@ def follow(base: Path, job: str, out: int, err: int) -> int:
             break
         if sent == 0:
             time.sleep(POLL_S)
-        if time.time() - beaten > BEAT_S:
-            beaten = time.time()
+        if time.monotonic() - beaten > BEAT_S:
+            beaten = time.monotonic()
             (root / "followed").touch()
             send(beat=1)
     if not (root / "exit").exists():

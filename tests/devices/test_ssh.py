@@ -217,6 +217,21 @@ def test_ending_early_ends_the_program_there(
     assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
+def test_a_board_that_restarts_in_the_middle(
+    board: Callable[..., AgentTransport], program: Callable[[str], str], tmp_path: Path
+) -> None:
+    pi = board(environment=program(SLOW))
+    pi.prepare()
+    rows = pi.run([])
+    next(rows)
+    (pid_file,) = (tmp_path / "board" / "jobs").glob("*/pid")
+    os.killpg(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+    with pytest.raises(
+        BackendError, match=r"^pi: the measurement ended in the middle: was .*; run"
+    ):
+        list(rows)
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [

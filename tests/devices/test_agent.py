@@ -1,0 +1,68 @@
+"""The agent by itself: what no connection from here can show."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_edet.devices.agent import jobs
+from edge_edet.devices.channel import MODULES, bootstrap
+
+AGENT = Path(jobs.__file__).parent
+
+
+def test_a_measurement_that_nobody_follows_ends(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from edge_edet.devices.agent import jobs; "
+        "jobs.LEASE_S, jobs.BEAT_S = 0.3, 0.05; "
+        f"jobs.start(Path({str(tmp_path)!r}), 'j', [{sys.executable!r}, '-c', "
+        "'import time; time.sleep(60)'])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    end = tmp_path / "jobs" / "j" / "exit"
+    for _ in range(200):
+        if end.exists():
+            break
+        time.sleep(0.05)
+    assert end.read_text() == "-15"
+
+
+def test_a_number_of_another_start_of_the_machine_is_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pid").write_text(f"{Path('/proc/self').resolve().name} {jobs._boot()}")
+    assert jobs._alive(tmp_path)
+    monkeypatch.setattr(jobs, "BOOT_ID", tmp_path / "boot_id")
+    (tmp_path / "boot_id").write_text("another\n")
+    assert not jobs._alive(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(AGENT.glob("*.py")), ids=lambda path: path.stem)
+def test_an_old_python_can_read_it(path: Path) -> None:
+    """So that a board with Python 3.6 gets as far as saying so."""
+    text = path.read_text()
+    tree = ast.parse(text, feature_version=(3, 6))
+    assert "from __future__" not in text
+    for node in ast.walk(tree):
+        imported = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        imported += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+        for name in imported:
+            own = name.startswith("edge_edet.devices.agent.")
+            assert own or name.partition(".")[0] in sys.stdlib_module_names, name
+
+
+def test_all_of_it_is_sent_in_the_order_of_its_imports() -> None:
+    assert {path.stem for path in AGENT.glob("*.py")} == {*MODULES, "__init__"}
+    code, program = bootstrap("/nowhere/it's")
+    assert "'" not in code  # it is quoted with them
+    script = f"{code}\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script], input=program, capture_output=True
+    )
+    assert done.stdout == b'{"hello": 1}\n'
+    assert done.stderr == b""
