@@ -13,6 +13,7 @@ from edge_edet.errors import InputError
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.compare_rows import Change
+    from edge_edet.benchmarks.median_ratio import Ratio
     from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["add_arguments", "run"]
@@ -35,11 +36,15 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.row_file import read_rows
 
     found = pair_rows(read_rows(args.a), read_rows(args.b))
-    refused = [(a, b, reason) for a, b in found.pairs if (reason := refusal(a, b)) is not None]
-    changes = [compare_rows(a, b, args.seed) for a, b in found.pairs if refusal(a, b) is None]
-    left_out = [f"{_name(a)}: {reason}" for a, _, reason in refused]
-    for rows, path in zip(found.alone, (args.a, args.b), strict=True):
-        left_out += [f"{_name(row)}: only in {path}" for row in rows]
+    changes, left_out = [], []
+    for a, b in found.pairs:
+        reason = refusal(a[-1], b[-1])
+        if reason is None:
+            changes.append(compare_rows(a, b, args.seed))
+        else:
+            left_out.append(f"{_name(a[-1])}: {reason}")
+    for things, path in zip(found.alone, (args.a, args.b), strict=True):
+        left_out += [f"{_name(runs[-1])}: only in {path}" for runs in things]
     if not changes:
         why = "; ".join(left_out[:3]) or "the files hold no rows"
         raise InputError(f"nothing to compare in {str(args.a)!r} and {str(args.b)!r}: {why}")
@@ -51,35 +56,35 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_lines(change)))
     for text in left_out:
         print(textwrap.fill(f"not compared: {text}", COLUMNS, subsequent_indent="  "))
-    print("\nratio of the medians, B to A, with its 95 % interval; noise: within it lies 1")
+    print("\nratio of the medians, B to A, with its 95 % interval; noise: it holds 1")
     return 0
 
 
 def _lines(change: Change) -> Iterator[str]:
     from edge_edet.benchmarks.stats import p50
 
-    yield _name(change.a) + ("" if _name(change.a) == _name(change.b) else f" -> {_name(change.b)}")
+    names = [_name(change.a), _name(change.b)]
+    runs = f", {change.runs[0]} and {change.runs[1]} runs" if max(change.runs) > 1 else ""
+    yield (names[0] if names[0] == names[1] else " -> ".join(names)) + runs
     yield f"  {'':12} {'A, ms':>8} {'B, ms':>8} {'ratio':>7}  {'interval':15}"
     for stage, ratio in change.stages.items():
         yield (
             f"  {stage:12} {p50(change.a, stage):8.2f} {p50(change.b, stage):8.2f} "
-            f"{ratio.value:7.3f}  {ratio.low:.3f} to {ratio.high:.3f}  {_word(ratio)}"
+            f"{ratio.value:7.3f}  {ratio.low:.3f} to {ratio.high:.3f}  {_word(change, ratio)}"
         )
     for what, one, other in _others(change):
         yield f"  {what:12} {one:>8} {other:>8}"
-    for what, one, other in change.differs:
-        yield from textwrap.wrap(
-            f"differs: {what}: {one} -> {other}",
-            COLUMNS,
-            initial_indent="  ",
-            subsequent_indent="    ",
-        )
+    told = [f"differs: {what}: {one} -> {other}" for what, one, other in change.differs]
+    told += [f"doubtful, {doubt}" for doubt in change.doubts]
+    for text in told:
+        yield from textwrap.wrap(text, COLUMNS, initial_indent="  ", subsequent_indent="    ")
 
 
-def _word(ratio: Any) -> str:
+def _word(change: Change, ratio: Ratio) -> str:
     if not ratio.beyond_noise:
         return "noise"
-    return "slower" if ratio.value > 1 else "faster"
+    word = "slower" if ratio.low > 1 else "faster"
+    return f"{word}?" if change.doubts else word
 
 
 def _others(change: Change) -> Iterator[tuple[str, str, str]]:
@@ -108,6 +113,7 @@ def _as_json(change: Change) -> dict[str, Any]:
         "a": change.a.key,
         "b": change.b.key,
         "model": change.a.model.file,
+        "runs": list(change.runs),
         "stages": {
             stage: {**vars(ratio), "beyond_noise": ratio.beyond_noise}
             for stage, ratio in change.stages.items()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.median_ratio import Ratio, median_ratio
+from edge_edet.benchmarks.median_ratio import Ratio, ratio_of_runs
 from edge_edet.benchmarks.rows import STAGES, BenchmarkRow
 from edge_edet.benchmarks.typed_json import to_json
 from edge_edet.errors import InputError
@@ -34,53 +34,75 @@ TOLD = {
 }
 
 
+DOUBTS = ("busy", "throttled", "spread")  # warnings that may be all there is to a change
+
+Runs = tuple[BenchmarkRow, ...]  # of one thing, by the same protocol, in their order
+
+
 @dataclass(frozen=True)
 class Pairs:
-    """pairs: (a, b) that are of the same thing. alone: rows without a partner, by side."""
+    """pairs: (a, b) that are of the same thing. alone: runs without a partner, by side."""
 
-    pairs: tuple[tuple[BenchmarkRow, BenchmarkRow], ...]
-    alone: tuple[tuple[BenchmarkRow, ...], tuple[BenchmarkRow, ...]]
+    pairs: tuple[tuple[Runs, Runs], ...]
+    alone: tuple[tuple[Runs, ...], tuple[Runs, ...]]
 
 
 @dataclass(frozen=True)
 class Change:
-    """b against a. stages: stage -> ratio of the medians. differs: what, in a, in b."""
+    """b against a, the last rows of `runs`. stages: stage -> ratio of the medians.
+
+    differs: what, in a, in b. doubts: what may have moved the medians besides.
+    """
 
     a: BenchmarkRow
     b: BenchmarkRow
+    runs: tuple[int, int]
     stages: dict[str, Ratio]
     differs: tuple[tuple[str, str, str], ...]
+    doubts: tuple[str, ...]
 
 
 def pair_rows(a: Sequence[BenchmarkRow], b: Sequence[BenchmarkRow]) -> Pairs:
-    """By model name, precision, device and what was asked; of several rows the last one counts.
+    """By model name, precision, device and what was asked.
 
-    Where each side has one row they are a pair, whatever they are of: the difference is the question.
+    Where each side has one thing they are a pair, whatever they are of: the difference is the
+    question.
     """
-    first, second = _last(a), _last(b)
+    first, second = _grouped(a), _grouped(b)
     if len(first) == len(second) == 1:
         return Pairs(((*first.values(), *second.values()),), ((), ()))  # type: ignore[arg-type]
-    pairs = tuple((row, second[key]) for key, row in first.items() if key in second)
     return Pairs(
-        pairs,
+        tuple((runs, second[key]) for key, runs in first.items() if key in second),
         (
-            tuple(row for key, row in first.items() if key not in second),
-            tuple(row for key, row in second.items() if key not in first),
+            tuple(runs for key, runs in first.items() if key not in second),
+            tuple(runs for key, runs in second.items() if key not in first),
         ),
     )
 
 
-def compare_rows(a: BenchmarkRow, b: BenchmarkRow, seed: int = 0) -> Change:
-    """Raises InputError where the two must not be compared."""
-    reason = refusal(a, b)
+def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
+    """Raises InputError where they must not be compared."""
+    last, newer = a[-1], b[-1]
+    reason = refusal(last, newer)
     if reason is not None:
-        raise InputError(f"{a.model.file} and {b.model.file} are not comparable: {reason}")
+        raise InputError(f"{last.model.file} and {newer.model.file} are not comparable: {reason}")
     stages = {
-        stage: median_ratio(a.samples_ms[stage], b.samples_ms[stage], seed)
+        stage: ratio_of_runs(
+            [row.samples_ms[stage] for row in a], [row.samples_ms[stage] for row in b], seed
+        )
         for stage in reversed(STAGES)
-        if _timed(a, stage) and _timed(b, stage)
+        if all(_timed(row, stage) for row in (*a, *b))
     }
-    return Change(a, b, stages, tuple(_differs(a, b)))
+    doubts = [
+        f"{side}: {one.text}"
+        for side, runs in (("A", a), ("B", b))
+        for row in runs
+        for one in row.warnings
+        if one.code in DOUBTS
+    ]
+    return Change(
+        last, newer, (len(a), len(b)), stages, tuple(_differs(last, newer)), tuple(doubts)
+    )
 
 
 def refusal(a: BenchmarkRow, b: BenchmarkRow) -> str | None:
@@ -102,10 +124,16 @@ def _timed(row: BenchmarkRow, stage: str) -> bool:
     return any(row.samples_ms.get(stage, ()))
 
 
-def _last(rows: Sequence[BenchmarkRow]) -> dict[str, BenchmarkRow]:
+def _grouped(rows: Sequence[BenchmarkRow]) -> dict[str, Runs]:
+    """Of each thing the rows that are of the same file and protocol as the last one."""
+    found: dict[str, list[BenchmarkRow]] = {}
+    for row in rows:
+        asked = to_json(row.asked)
+        key = repr((row.model.file, row.model.precision, row.device.id, asked, row.how))
+        found.setdefault(key, []).append(row)
     return {
-        repr((row.model.file, row.model.precision, row.device.id, to_json(row.asked), row.how)): row
-        for row in rows
+        key: tuple(row for row in runs if (row.key, row.ran) == (runs[-1].key, runs[-1].ran))
+        for key, runs in found.items()
     }
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_edet.errors import InputError
 
-__all__ = ["Ratio", "median_ratio"]
+__all__ = ["Ratio", "median_ratio", "ratio_of_runs"]
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -33,21 +33,40 @@ class Ratio:
 
 
 def median_ratio(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Ratio:
-    """Percentile interval by the circular block bootstrap (Politis and Romano, 1992).
+    """Of two runs: the noise within them; what changes from one start to the next is not in it."""
+    return ratio_of_runs([first], [second], seed)
 
-    Blocks of about sqrt(n) neighbours are drawn, because slow spells come in a row: drawn one by
-    one, they would look like more evidence than they are. The interval is of noise within two runs;
-    what changes from one start of a program to the next is not in it.
+
+def ratio_of_runs(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], seed: int = 0
+) -> Ratio:
+    """Of the median over runs of each run's median; percentile interval by the bootstrap.
+
+    Within a run, blocks of about sqrt(n) neighbours are drawn (circular block bootstrap, Politis and
+    Romano, 1992), because slow spells come in a row: drawn one by one, they would look like more
+    evidence than they are. Of several runs, runs are drawn first.
     """
-    if not len(first) or not len(second):
+    if not all(map(len, (first, second, *first, *second))):
         raise InputError("there are no samples to compare")
     rng = np.random.default_rng(seed)
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if not (np.median(a) > 0 and np.median(b) > 0):
+    a, b = (float(np.median([np.median(run) for run in runs])) for runs in (first, second))
+    if not (a > 0 and b > 0):
         raise InputError("medians of 0 ms have no ratio")
-    ratios = _medians(b, rng) / np.maximum(_medians(a, rng), 1e-12)
-    low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Ratio(float(np.median(b) / np.median(a)), float(low), float(high))
+    drawn = [_of_runs(runs, rng) for runs in (first, second)]
+    low, high = np.quantile(
+        drawn[1] / np.maximum(drawn[0], 1e-12), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    )
+    return Ratio(b / a, float(low), float(high))
+
+
+def _of_runs(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> Floats:
+    """[RESAMPLES]"""
+    medians = np.stack([_medians(np.asarray(run, np.float64), rng) for run in runs])
+    if len(runs) == 1:
+        return medians[0]
+    chosen = rng.integers(0, len(runs), medians.shape)
+    result: Floats = np.median(np.take_along_axis(medians, chosen, axis=0), axis=0)
+    return result
 
 
 def _medians(samples: Floats, rng: np.random.Generator) -> Floats:

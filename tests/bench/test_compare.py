@@ -13,7 +13,7 @@ import pytest
 
 from edge_edet.benchmarks.compare_rows import compare_rows, pair_rows, refusal
 from edge_edet.benchmarks.row_file import append_rows
-from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, Estimate
+from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, Estimate, Warned
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]
@@ -29,13 +29,13 @@ def test_a_change_has_its_ratio_and_what_differs(make_row: Make) -> None:
     a = make_row(STEADY)
     assert a.ran is not None
     newer = dataclasses.replace(a.ran, version="3.0.0", delegate="none")
-    change = compare_rows(a, make_row(times(1.5), ran=newer))
+    change = compare_rows((a,), (make_row(times(1.5), ran=newer),))
     ratio = change.stages["end_to_end"]
     assert ratio.value == pytest.approx(1.5)
     assert ratio.low <= 1.5 <= ratio.high
     assert ratio.beyond_noise
     assert change.differs == (("version", "2.3.0", "3.0.0"), ("delegate", "xnnpack", "none"))
-    same = compare_rows(a, a)
+    same = compare_rows((a,), (a,))
     assert not same.stages["end_to_end"].beyond_noise
     assert same.differs == ()
 
@@ -57,22 +57,49 @@ def test_rows_of_other_protocols_are_refused(
     assert reason in (refusal(a, b) or "")
     assert refusal(b, a) is not None
     with pytest.raises(InputError, match="are not comparable: ") as caught:
-        compare_rows(a, b)
+        compare_rows((a,), (b,))
     assert reason in str(caught.value)
 
 
-def test_rows_find_their_partners_and_the_last_of_several_counts(make_row: Make) -> None:
+def test_rows_find_their_partners(make_row: Make) -> None:
     one, two, four = (make_row(asked=Asked(threads=n)) for n in (1, 2, 4))
-    later = make_row(times(2.0), asked=Asked(threads=1))
-    found = pair_rows([one, two, later], [one, four])
-    assert found.pairs == ((later, one),)
-    assert found.alone == ((two,), (four,))
+    found = pair_rows([one, two], [one, four])
+    assert found.pairs == (((one,), (one,)),)
+    assert found.alone == (((two,),), ((four,),))
+
+
+def test_rows_of_one_key_are_runs_but_not_of_an_earlier_model(make_row: Make) -> None:
+    row, again = make_row(), make_row(times(1.1))
+    earlier = make_row(model=dataclasses.replace(row.model, sha256="cd" * 32))
+    assert pair_rows([earlier, row, again], [row]).pairs == (((row, again), (row,)),)
 
 
 def test_single_rows_are_a_pair_whatever_they_are_of(make_row: Make) -> None:
     a, b = make_row(asked=Asked(threads=1)), make_row(device=DeviceName("rpi4", "Raspberry Pi 4"))
-    assert pair_rows([a], [b]).pairs == ((a, b),)
+    assert pair_rows([a], [b]).pairs == (((a,), (b,)),)
     assert pair_rows([], [b]).pairs == ()
+
+
+def test_runs_that_differ_among_themselves_widen_the_interval(make_row: Make) -> None:
+    once = compare_rows((make_row(STEADY),), (make_row(times(1.1)),))
+    assert once.stages["inference"].beyond_noise
+    a = tuple(make_row(times(factor)) for factor in (1.0, 1.3, 0.9))
+    b = tuple(make_row(times(factor)) for factor in (1.1, 1.0, 1.25))
+    several = compare_rows(a, b)
+    assert several.runs == (3, 3)
+    assert several.stages["inference"].value == pytest.approx(1.1)
+    assert not several.stages["inference"].beyond_noise
+
+
+def test_a_change_on_a_busy_machine_is_doubtful(
+    run_cli: Run, make_row: Make, tmp_path: Path
+) -> None:
+    busy = Warned("busy", "other processes kept 1.0 of 2 cores busy meanwhile", "end them")
+    append_rows(tmp_path / "a.jsonl", [make_row(STEADY)])
+    append_rows(tmp_path / "b.jsonl", [make_row(times(1.5), warnings=(busy,))])
+    shown = run_cli("compare", "a.jsonl", "b.jsonl").stdout
+    assert "slower?" in shown
+    assert "doubtful, B: other processes kept 1.0 of 2 cores busy meanwhile" in shown
 
 
 def test_the_command_says_slower_faster_and_noise(
