@@ -89,10 +89,14 @@ def _measure_all(
     else:
         with ThreadPoolExecutor(len(away) or 1) as pool:
             running = [pool.submit(one, place) for place in away]
-            for place in here:
-                one(place)
-            for future in running:
-                future.result()
+            try:
+                for place in here:
+                    one(place)
+                for future in running:
+                    future.result()
+            except KeyboardInterrupt:
+                output.stopped = True  # each ends with its next line, and ends what runs there
+                raise
     for error in failures:
         print(f"edge-edet: error: {error}", file=sys.stderr)
     return failures[0].exit_status if failures else 0

@@ -32,9 +32,12 @@ class BenchOutput:
         self._lock = threading.Lock()
         self._told = time.monotonic()
         self._headed = False
+        self.stopped = False  # by Ctrl-C, which reaches the main thread only
         self._line = 0  # length of the line of progress on the terminal
 
     def __call__(self, line: dict[str, Any]) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
         with self._lock:
             if line["kind"] == "row":
                 self._row(line)
@@ -46,9 +49,6 @@ class BenchOutput:
                 self._say(line["text"])
             elif line["kind"] == "progress":
                 self._progress(line["text"])
-            elif line["kind"] == "minute":
-                count = len(line["minute"]["samples_ms"])
-                self._progress(f"minute {line['minute']['minute']}: {count} samples")
 
     def note(self, text: str) -> None:
         self({"kind": "note", "text": text})

@@ -146,8 +146,9 @@ class Channel:
         self._lines, self._over = queue.Queue(), False
         try:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr
-            )
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
+                start_new_session=True,  # Ctrl-C must not end the connection that ends the rest
+            )  # fmt: skip
         except OSError as error:
             raise self._explain(127, str(error)) from None
         reader = threading.Thread(

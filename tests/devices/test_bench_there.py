@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -118,3 +119,30 @@ def test_what_is_not_emulated(tiny_int8: Path, tmp_path: Path, host: str, messag
     done = bench(dict(os.environ), tmp_path, tiny_int8, "--host", host, "-o", "rows.jsonl")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"edge-edet: error: {message}")
+
+
+def test_ctrl_c_ends_what_runs_on_every_board(
+    there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
+) -> None:
+    endless = ("--samples", "1000000", "--max-samples", "2000000", "--max-seconds", "3600")
+    hosts = ("--host", "one", "--host", "two", "--threads", "1", "-o", str(tmp_path / "rows.jsonl"))
+    command = [sys.executable, "-m", "edge_edet", "bench", str(tiny_int8), *hosts, *endless]
+    process = subprocess.Popen(
+        command, env=there("one", "two"), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while len(list(tmp_path.glob("*/jobs/*/pid"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    pids = [int(path.read_text().split()[0]) for path in tmp_path.glob("*/jobs/*/pid")]
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "edge-edet: error: interrupted"
+    assert "connection broke" not in said
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists() and not is_zombie(pid)] == []
+    assert list(tmp_path.glob("*/jobs/*")) == []
+
+
+def is_zombie(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
