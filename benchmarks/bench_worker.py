@@ -6,12 +6,14 @@ takes one row with it. `python -m edge_edet.benchmarks.bench_worker` reads a job
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -39,8 +41,9 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            with process.stdin as stream:
-                stream.write(json.dumps(to_json(job)))
+            with contextlib.suppress(BrokenPipeError):  # it is gone already: see its status
+                process.stdin.write(json.dumps(to_json(job)) + "\n")
+                process.stdin.flush()  # it stays open: its end is ours
             for line in process.stdout:
                 event = json.loads(line)
                 if event["kind"] == "error":
@@ -52,6 +55,8 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
         finally:
             process.kill()
             process.stdout.close()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
             process.wait()
 
 
@@ -94,7 +99,8 @@ def main() -> int:
             print(json.dumps(line), file=out, flush=True)
 
         try:
-            job = from_json(Job, json.load(sys.stdin), "job")
+            job = from_json(Job, json.loads(sys.stdin.readline()), "job")
+            threading.Thread(target=_end_with_parent, daemon=True).start()
             row = measure(job, emit, fresh=True)
         except EdgeEdetError as error:
             emit({"kind": "error", "status": error.exit_status, "text": str(error)})
@@ -107,6 +113,12 @@ def main() -> int:
             return 1
         emit({"kind": "measured", "row": row_to_dict(row)})
     return 0
+
+
+def _end_with_parent() -> None:
+    """However the parent ends, nothing goes on here that would disturb the next measurement."""
+    os.read(0, 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

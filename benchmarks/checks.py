@@ -15,6 +15,7 @@ __all__ = ["check_row", "same_way", "with_checks"]
 BUSY_CORES = 0.25
 COVERED = 0.9  # of the operators: a delegate that takes less is hardly used
 FLOAT = ("fp32",)
+SOFTWARE = ("swiftshader", "llvmpipe", "software")  # GPUs that are programs
 
 
 def with_checks(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> BenchmarkRow:
@@ -72,6 +73,12 @@ def _ran(row: BenchmarkRow) -> Iterator[Warned]:
             "reduced-precision",
             f"the float model ran as {ran.precision}",
             "--precision f32, or compare it with others of that precision only",
+        )
+    if any(name in (ran.device or "").lower() for name in SOFTWARE):
+        yield Warned(
+            "software-device",
+            f"{ran.device} is no hardware: its times mean nothing",
+            "take the detections only",
         )
     if ran.delegate != "none" and ran.delegated is not None and ran.operators:
         part = ran.delegated / ran.operators

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ __all__ = ["Emit", "measure"]
 
 Emit = Callable[[dict[str, Any]], None]  # takes the lines of docs/measuring.md
 REPORT_S = 1.0  # between two lines of progress
+REPORT_SUSTAINED_S = 10.0
 
 
 def measure(
@@ -119,8 +121,30 @@ def _sampled(
     def told(minute: Minute) -> None:
         emit({"kind": "minute", "key": job.key, "minute": to_json(minute)})
 
-    sustain, samples = run_sustained(steps[0], job.sustain_s, clock, told=told)
+    step = _telling(job, steps[0], job.sustain_s, emit, clock)
+    sustain, samples = run_sustained(step, job.sustain_s, clock, told=told)
     return samples, sustain
+
+
+def _telling(job: Job, step: Step, seconds: float, emit: Emit, clock: Clock) -> Step:
+    """The step, which tells now and then how long it goes on."""
+    start = told = clock()
+    count = 0
+
+    def run() -> Mapping[str, float]:
+        nonlocal told, count
+        times, now = step(), clock()
+        count += 1
+        if now - told >= REPORT_SUSTAINED_S:
+            told, elapsed = now, now - start
+            text = (
+                f"{job.name}: minute {elapsed // 60 + 1:.0f} of {math.ceil(seconds / 60)}, "
+                f"{count / elapsed:.1f}/s, {max(seconds - elapsed, 0):.0f} s left"
+            )
+            emit({"kind": "progress", "text": text, "done": count, "total": None})
+        return times
+
+    return run
 
 
 def _reporter(job: Job, emit: Emit, clock: Clock) -> Callable[[int], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -152,7 +151,11 @@ def test_minutes_of_a_killed_run_are_kept_and_it_is_run_anew(
     assert list(tmp_path.glob("*.minutes")) == []
 
 
-def test_ctrl_c_ends_the_measuring_process_too(models: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for children in /proc")
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_the_measuring_process_ends_with_the_command(
+    models: dict[str, Path], tmp_path: Path, how: signal.Signals, status: int
+) -> None:
     command = [sys.executable, "-m", "edge_edet", "bench", str(models["fp32"]), "--stream"]
     command += ["--samples", "1000000", "--max-samples", "1000000", "--device", "host"]
     with subprocess.Popen(
@@ -163,14 +166,22 @@ def test_ctrl_c_ends_the_measuring_process_too(models: dict[str, Path], tmp_path
         for line in process.stdout:
             if json.loads(line).get("done"):
                 break
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 130
-        assert process.stderr.read().strip() == "edge-edet: error: interrupted"
-    assert children
-    for child in children:
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(child), 0)
+        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(how)
+        assert process.wait(timeout=30) == status
+        if how is signal.SIGTERM:
+            assert process.stderr.read().strip() == "edge-edet: error: interrupted"
+    deadline = time.monotonic() + 30
+    while is_running(int(child)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_accuracy_stands_in_the_same_row(
@@ -267,6 +278,7 @@ def test_one_failure_does_not_end_the_others(
     [
         ("import os; os.kill(os.getpid(), 11)", "ended by signal 11 (SIGSEGV)"),
         ("import os; os.kill(os.getpid(), 9)", "signal 9 (SIGKILL), as the system does when memory"),
+        ("import os; os.close(0); os._exit(3)", "ended by exit status 3"),
         ("raise RuntimeError('a broken library')", "exit status 1: RuntimeError: a broken library"),
     ],
 )  # fmt: skip
@@ -280,7 +292,7 @@ def test_a_runtime_that_breaks_down_takes_its_row_only(
     from edge_edet.benchmarks.rows import DeviceName
 
     program = tmp_path / "python"
-    program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.read()\n{code}\n")
+    program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.readline()\n{code}\n")
     program.chmod(0o755)
     plan = Plan(Ways(), StopRule())
     jobs = make_jobs([models["fp32"]], plan, DeviceName("host", "x"), named=True, note=print)
