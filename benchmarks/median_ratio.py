@@ -62,9 +62,7 @@ def ratio_of_runs(
 def _of_runs(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> Floats:
     """[RESAMPLES]"""
     medians = np.stack([_medians(np.asarray(run, np.float64), rng) for run in runs])
-    if len(runs) == 1:
-        return medians[0]
-    chosen = rng.integers(0, len(runs), medians.shape)
+    chosen = rng.integers(0, len(runs), medians.shape)  # of one run: that one
     result: Floats = np.median(np.take_along_axis(medians, chosen, axis=0), axis=0)
     return result
 
