@@ -1,4 +1,4 @@
-"""Runs the float network over pictures and keeps the statistics of every calibrated tensor.
+"""Runs the networks over pictures and keeps what INT8 needs of them: statistics and corrections.
 
 The digest covers names and pixels of the pictures.
 """
@@ -6,28 +6,23 @@ The digest covers names and pixels of the pictures.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_edet.converters.calibration_record import CalibrationRecord, as_stored
-from edge_edet.converters.graph import Array, Graph
-from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.network_pass import Pass, Pixels, passes, picture_input
 from edge_edet.converters.ranges import calibrated_tensors
+from edge_edet.converters.recipes import RECONSTRUCTED, quantize
+from edge_edet.converters.reconstruction import reconstruct
 from edge_edet.converters.statistics import Statistics
-from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.errors import InputError
-from edge_edet.image import read_image
-from edge_edet.preprocess import letterbox
 from edge_edet.progress import Progress
-from edge_edet.variants import Variant
 
 T = TypeVar("T")
-Pixels = npt.NDArray[np.uint8]
-MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several times a picture
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -47,14 +42,12 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
     return [found[i] for i in sorted(chosen)]
 
 
-def picture_input(path: Path, variant: Variant) -> Pixels:
-    """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
-    return letterbox(read_image(path), variant.image_size, variant.pad_rgb)[0]
+def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threads: int,
+              corrections: bool = True) -> CalibrationRecord:  # fmt: skip
+    """Statistics of every calibrated tensor over the pictures, and corrections of every layer if asked.
 
-
-def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path],
-              threads: int) -> CalibrationRecord:  # fmt: skip
-    """Statistics of every calibrated tensor over the pictures. Raises ImageError for a bad one."""
+    Raises ImageError for a file that is no picture.
+    """
     v = graph.variant
     digests = dict.fromkeys(pictures, "")
 
@@ -64,11 +57,15 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path],
         return pixels
 
     statistics = as_stored(collect(graph, pictures, load, threads))
+    found = None
+    if corrections:
+        built, quantized = quantize(graph, statistics, RECONSTRUCTED, {})
+        found = reconstruct(built, quantized, pictures, threads)
     names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
     digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
         statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
-        pictures[0].resolve().parent.name,
+        pictures[0].resolve().parent.name, found,
     )  # fmt: skip
 
 
@@ -82,7 +79,7 @@ def calibrate_on_noise(graph: Graph, weights_sha256: str, count: int, seed: int,
 
     statistics = collect(graph, range(count), noise, threads)
     return CalibrationRecord(
-        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise"
+        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise", {}
     )
 
 
@@ -96,54 +93,13 @@ def collect(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
     shapes = {node.name: node.shape for node in graph.nodes}
     names = calibrated_tensors(graph)
     statistics = {name: Statistics.empty(shapes[name][-1]) for name in names}
-    passes = _passes(names, shapes)
+    parts = passes(names, shapes)
     what = f"calibrating {graph.variant.name}"
-    with Progress(what, len(passes) * len(inputs), "pictures") as progress:
-        for tensors in passes:
+    with Progress(what, len(parts) * len(inputs), "pictures") as progress:
+        for tensors in parts:
             run = Pass(graph, tensors, threads)
             for item in inputs:
                 for name, values in run(load(item)):
                     statistics[name].add(values)
                 progress.advance()
     return statistics
-
-
-def _passes(names: list[str], shapes: dict[str, tuple[int, ...]]) -> list[list[str]]:
-    """Groups of tensors that fit into MAX_PASS_BYTES."""
-    groups: list[list[str]] = [[]]
-    used = 0
-    for name in names:
-        size = 4 * int(np.prod(shapes[name]))
-        if groups[-1] and used + size > MAX_PASS_BYTES:
-            groups.append([])
-            used = 0
-        groups[-1].append(name)
-        used += size
-    return groups
-
-
-class Pass:
-    """One interpreter that exposes some of the tensors and ends with the last of them.
-
-    Called with a picture it yields each tensor by name: float32, or int8 where `quantized` is given.
-    """
-
-    def __init__(self, graph: Graph, names: list[str], threads: int,
-                 quantized: Quantized | None = None):  # fmt: skip
-        from ai_edge_litert.interpreter import Interpreter
-
-        last = max(i for i, node in enumerate(graph.nodes) if node.name in names)
-        part = Graph(graph.variant, graph.input_name, graph.nodes[: last + 1], {})
-        precision = "fp32" if quantized is None else "int8"
-        model = write_tflite(part, precision, quantized, extra_outputs=names)
-        self.interpreter = Interpreter(model_content=model, num_threads=threads)
-        self.interpreter.allocate_tensors()
-        self.image = self.interpreter.get_input_details()[0]["index"]
-        details = {d["name"]: d["index"] for d in self.interpreter.get_output_details()}
-        self.outputs = {name: details[name] for name in names}
-
-    def __call__(self, pixels: Pixels) -> Iterator[tuple[str, Array]]:
-        self.interpreter.set_tensor(self.image, pixels)
-        self.interpreter.invoke()
-        for name, index in self.outputs.items():
-            yield name, self.interpreter.get_tensor(index)

@@ -1,8 +1,9 @@
 """The calibration record: what INT8 needs of the pictures, in a file that travels without them.
 
-Format version 1: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
+Format version 2: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
 uint32, `extremes` [T, 2] float32, `channels` [T] int32, `channel_low` and `channel_high` float16, the
-channels of all tensors one after the other. No pickles.
+channels of all tensors one after the other; of the corrected layers `outputs` and `weights` [L] int32,
+and one after the other `gain` and `shift` float16 and `steps` int8. No pickles.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
+from edge_edet.converters.corrections import Correction, pack, unpack
 from edge_edet.converters.graph import Array, Graph
 from edge_edet.converters.ranges import calibrated_tensors
+from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: corrections
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20  # of one array
 READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
@@ -38,12 +41,20 @@ ARRAYS = {
     "channels": "<i4",
     "channel_low": "<f2",
     "channel_high": "<f2",
+    "outputs": "<i4",
+    "weights": "<i4",
+    "gain": "<f2",
+    "shift": "<f2",
+    "steps": "|i1",
 }
 
 
 @dataclass(frozen=True)
 class CalibrationRecord:
-    """statistics: tensor -> Statistics; variant, weights_sha256: whose; digest, pictures: from what."""
+    """statistics: tensor -> Statistics; variant, weights_sha256: whose; digest, pictures: from what.
+
+    corrections: layer -> Correction, for the recipe RECONSTRUCTED; None where nobody asked for them.
+    """
 
     statistics: dict[str, Statistics]
     variant: str
@@ -52,6 +63,7 @@ class CalibrationRecord:
     digest: str
     pictures: int
     source: str
+    corrections: dict[str, Correction] | None
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:
@@ -65,6 +77,7 @@ def weights_digest(weights: Mapping[str, Array]) -> str:
 
 def save_record(record: CalibrationRecord, path: Path) -> None:
     """Writes the record through a temporary name; the same record gives the same bytes."""
+    assert record.corrections is not None
     statistics = record.statistics
     meta = {
         "format_version": FORMAT_VERSION,
@@ -76,6 +89,8 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "pictures": record.pictures,
         "source": record.source,
         "tensors": list(statistics),
+        "recipe": RECONSTRUCTED.to_dict(),
+        "layers": list(record.corrections),
     }
     values = list(statistics.values())
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -85,6 +100,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "channels": np.asarray([s.channel_low.size for s in values], np.int32),
         "channel_low": half(np.concatenate([s.channel_low for s in values])),
         "channel_high": half(np.concatenate([s.channel_high for s in values])),
+        **pack(record.corrections),
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -132,12 +148,17 @@ def load_record(path: Path) -> CalibrationRecord:
                 f"calibration record {str(path)!r} has format version {meta['format_version']}, "
                 f"this edge-edet reads {FORMAT_VERSION}: calibrate again"
             )
+        if meta["recipe"] != RECONSTRUCTED.to_dict():
+            raise InputError(
+                f"calibration record {str(path)!r} corrects layers for another recipe than this "
+                "edge-edet has: calibrate again"
+            )
         if not all(type(meta[key]) is int and meta[key] > 0 for key in ("image_size", "pictures")):
             raise ValueError("image_size and pictures must be positive integers")
         return CalibrationRecord(
             _statistics(meta, arrays), str(meta["variant"]), meta["image_size"],
             str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
-            str(meta["source"]),
+            str(meta["source"]), unpack(meta["layers"], arrays),
         )  # fmt: skip
     except InputError:
         raise

@@ -110,7 +110,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             if precision == "int8":
                 record = find_calibration(
                     source, graph, request.calibration, request.calibration_images, request.seed,
-                    request.threads,
+                    request.threads, _wants_corrections(request, recipes),
                 )  # fmt: skip
                 described = dataclasses.replace(described, calibration=record)
             for target in fitting:
@@ -126,6 +126,11 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                     made.float_convolutions, round(time.monotonic() - started, 3),
                 )  # fmt: skip
                 started = time.monotonic()
+
+
+def _wants_corrections(request: Request, recipes: Recipes) -> bool:
+    recipe = recipes.tflite
+    return recipe is not None and (recipe.reconstruct or request.max_drop is not None)
 
 
 @dataclass(frozen=True)
@@ -213,6 +218,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
     assert request.max_drop is not None
     assert described.calibration is not None
+    assert described.calibration.corrections is not None
     # Candidates are scored without in-graph suppression, whose threshold would cut the AP.
     plain = dataclasses.replace(described, nms="none", command=())
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.converters.corrections import Corrections, corrected
 from edge_edet.converters.equalize import equalize
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.quantized import Affine, Quantized, least_scale, quantize_weight
@@ -20,6 +21,8 @@ from edge_edet.errors import InputError
 class Recipe:
     """ranges: how grids are chosen; equalize_*: see equalize.equalize, no equalization if None.
 
+    reconstruct: take the calibration's corrections, see reconstruction.reconstruct.
+
     Source of the values: docs/decisions/0002-channel-equalization.md.
     """
 
@@ -28,21 +31,24 @@ class Recipe:
     equalize_step: float | None = None
     equalize_lower: float = 0.3
     equalize_scope: str = ""
-    bias_correction: bool = False  # needs pictures, so only in a search
+    reconstruct: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
 
+# What the corrections of a calibration record were made for: others have another set of grids.
+RECONSTRUCTED = Recipe("reconstructed", equalize_step=0.2, reconstruct=True)
 RECIPES = {
     recipe.name: recipe
     for recipe in (
+        RECONSTRUCTED,
         Recipe("equalized", equalize_step=0.2),
         Recipe("mse"),
         Recipe("minmax", ranges="minmax"),
     )
 }
-DEFAULT_RECIPE = "equalized"
+DEFAULT_RECIPE = "reconstructed"
 
 
 def get_recipe(name: str) -> Recipe:
@@ -52,9 +58,12 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def quantize(graph: Graph, statistics: Mapping[str, Statistics],
-             recipe: Recipe) -> tuple[Graph, Quantized]:  # fmt: skip
-    """The graph to write, the same function as `graph`, and its integers."""
+def quantize(graph: Graph, statistics: Mapping[str, Statistics], recipe: Recipe,
+             corrections: Corrections | None = None) -> tuple[Graph, Quantized]:  # fmt: skip
+    """The graph to write, the same function as `graph`, and its integers.
+
+    corrections: of the calibration, wanted by a recipe that reconstructs.
+    """
     grids = choose_grids(graph, statistics, recipe.ranges)
     if recipe.equalize_step is not None:
         result = equalize(graph, statistics, grids, recipe.equalize_step, recipe.equalize_lower,
@@ -67,4 +76,8 @@ def quantize(graph: Graph, statistics: Mapping[str, Statistics],
             source = grids.get(node.inputs[0], input_affine(graph))  # the picture has no grid here
             least = least_scale(node.bias, source)
             weights[node.name] = quantize_weight(node.weight, node.op, least)
-    return graph, Quantized(grids, weights)
+    quantized = Quantized(grids, weights)
+    if recipe.reconstruct:
+        assert corrections is not None
+        quantized = corrected(graph, quantized, corrections)
+    return graph, quantized

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
+from edge_edet.converters.corrections import Corrections
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, parts
@@ -41,6 +42,7 @@ class Task:
 
     graph: Graph
     statistics: Mapping[str, Statistics]
+    corrections: Corrections
     write: Writer
     data: Path
     split: str | None
@@ -132,7 +134,7 @@ class _Run:
 
     def built(self, candidate: Candidate) -> tuple[Graph, Quantized]:
         task = self.task
-        return build(candidate, task.graph, task.statistics, self.pictures, task.threads)
+        return build(candidate, task.graph, task.statistics, task.corrections)
 
     def written(self, candidate: Candidate, name: str) -> Path:
         path = self.folder / f"{name}.tflite"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.bias_correction import correct_biases
+from edge_edet.converters.corrections import Corrections
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipes import RECIPES, Recipe, quantize
@@ -25,7 +24,7 @@ INTEGER_RECIPES = (
     Recipe("equalized-0.12", equalize_step=0.12),
     Recipe("equalized-0.05", equalize_step=0.05),
     Recipe("equalized-low", equalize_step=0.2, equalize_lower=0.5),
-    Recipe("equalized-bias", equalize_step=0.2, bias_correction=True),
+    RECIPES["reconstructed"],
 )
 
 
@@ -46,11 +45,9 @@ class Candidate:
 
 
 def build(candidate: Candidate, graph: Graph, statistics: Mapping[str, Statistics],
-          pictures: Sequence[Path], threads: int) -> tuple[Graph, Quantized]:  # fmt: skip
-    """The graph and its integers; pictures are for bias correction."""
-    built, quantized = quantize(graph, statistics, candidate.recipe)
-    if candidate.recipe.bias_correction:
-        correct_biases(built, quantized, pictures, threads)
+          corrections: Corrections) -> tuple[Graph, Quantized]:  # fmt: skip
+    """The graph and its integers."""
+    built, quantized = quantize(graph, statistics, candidate.recipe, corrections)
     if candidate.float_parts:
         inside = {n.name for n in built.nodes if part_of(n.name) in candidate.float_parts}
         if part_of("backbone/conv_stem") in candidate.float_parts:

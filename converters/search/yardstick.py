@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import edge_edet
-from edge_edet.converters.calibration import find_pictures, picture_input
+from edge_edet.converters.calibration import find_pictures
+from edge_edet.converters.network_pass import picture_input
 from edge_edet.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters import calibration
+from edge_edet.converters import network_pass
 from edge_edet.converters.calibration import calibrate, calibrate_on_noise, collect, find_pictures
 from edge_edet.converters.calibration_record import (
     ARRAYS,
@@ -31,6 +31,7 @@ from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.network import build_network
 from edge_edet.converters.ranges import calibrated_tensors
+from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS
 from edge_edet.errors import EdgeEdetError, ImageError, InputError
 from edge_edet.variants import VARIANTS
@@ -60,7 +61,16 @@ def same(one: CalibrationRecord, two: CalibrationRecord) -> bool:
         )
         if not all(np.array_equal(x, y) for x, y in arrays):
             return False
-    rest = [dataclasses.replace(found, statistics={}) for found in (one, two)]
+    assert one.corrections is not None
+    assert two.corrections is not None
+    for name, c in one.corrections.items():
+        d = two.corrections[name]
+        pairs = ((c.gain, d.gain), (c.shift, d.shift), (c.steps, d.steps))
+        if not all(np.array_equal(x, y) for x, y in pairs):
+            return False
+    if list(one.corrections) != list(two.corrections):
+        return False
+    rest = [dataclasses.replace(found, statistics={}, corrections={}) for found in (one, two)]
     return rest[0] == rest[1] and list(one.statistics) == list(two.statistics)
 
 
@@ -116,9 +126,9 @@ def test_passes_that_fit_into_memory_give_the_same(
 ) -> None:
     pictures = find_pictures(smears, 2, 0)
     whole = collect(graph, pictures, _loader(), 1)
-    monkeypatch.setattr(calibration, "MAX_PASS_BYTES", 300_000)
+    monkeypatch.setattr(network_pass, "MAX_PASS_BYTES", 300_000)
     shapes = {node.name: node.shape for node in graph.nodes}
-    passes = calibration._passes(calibrated_tensors(graph), shapes)
+    passes = network_pass.passes(calibrated_tensors(graph), shapes)
     sizes = [sum(4 * int(np.prod(shapes[name])) for name in names) for names in passes]
     assert len(passes) > 3
     assert all(
@@ -162,7 +172,7 @@ def test_digest_changes_with_the_pictures(graph: Graph, smears: Path, tmp_path: 
     pixels[200:300, 200:300] = 0
     Image.fromarray(pixels).save(changed)
     digests = {
-        what: calibrate(graph, "", pictures, 1).digest
+        what: calibrate(graph, "", pictures, 1, corrections=False).digest
         for what, pictures in {
             "one": [first], "same": [first], "another": [second], "two": [first, second],
             "renamed": [renamed], "changed": [changed],
@@ -350,6 +360,17 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "pictures infinite": lambda c: with_meta(c, pictures=float("inf")),
     "pictures are a text": lambda c: with_meta(c, pictures="many"),
     "no pictures": lambda c: with_meta(c, pictures=0),
+    "layers are a number": lambda c: with_meta(c, layers=5),
+    "layers repeat": lambda c: with_meta(c, layers=["x"] * 214),
+    "a layer is missing": lambda c: with_meta(c, layers=["x"]),
+    "a layer without channels": with_array("outputs", put(0, 0)),
+    "outputs beyond the data": with_array("outputs", put(0, 2**31 - 1)),
+    "a negative number of weights": with_array("weights", put(0, -5)),
+    "too few steps": with_array("steps", lambda a: a[:-1]),
+    "too few shifts": with_array("shift", lambda a: a[:-1]),
+    "a gain of zero": with_array("gain", put(7, 0)),
+    "a gain of NaN": with_array("gain", put(7, np.nan)),
+    "an infinite shift": with_array("shift", put(7, np.inf)),
     "size is NaN": lambda c: with_meta(c, image_size=float("nan")),
 }
 
@@ -378,8 +399,16 @@ def test_sound_entries_are_accepted_however_packed(
 
 
 def test_unknown_version_says_which(contents: dict[str, bytes], tmp_path: Path) -> None:
-    path = zipped(tmp_path / "x", with_meta(contents, format_version=2))
-    assert "has format version 2, this edge-edet reads 1: calibrate again" in refused(path)
+    path = zipped(tmp_path / "x", with_meta(contents, format_version=1))
+    assert "has format version 1, this edge-edet reads 2: calibrate again" in refused(path)
+
+
+def test_corrections_for_another_recipe_are_refused(
+    contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    recipe = RECONSTRUCTED.to_dict() | {"equalize_step": 0.1}
+    path = zipped(tmp_path / "x", with_meta(contents, recipe=recipe))
+    assert "corrects layers for another recipe than this edge-edet has" in refused(path)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_missing_statistics_name_the_tensors(helpers: Any) -> None:
 
 
 def test_unknown_recipe_lists_the_known() -> None:
-    with pytest.raises(InputError, match="'best': known are equalized, mse, minmax"):
+    with pytest.raises(InputError, match="'best': known are reconstructed, equalized, mse, minmax"):
         get_recipe("best")
 
 

@@ -116,6 +116,6 @@ def test_float_and_int8_manifests_name_what_they_come_from(
         calibration = manifest.provenance["calibration"]
         if precision == "int8":
             assert (calibration["images"], len(calibration["digest"])) == (205, 64)
-            assert manifest.provenance["recipe"]["name"] == "equalized"
+            assert manifest.provenance["recipe"]["name"] == "reconstructed"
         else:
             assert calibration is None

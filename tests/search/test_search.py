@@ -201,7 +201,7 @@ def test_float_island_has_one_crossing_a_tensor(quantized: Any, part: str, tmp_p
     chosen = candidates.Candidate(RECIPES["equalized"], (part,))
     source = find_weights("d0", "bundled", 0, None, None)
     record = find_calibration(source, graph, None, None, 0, 2)
-    built, mixed = candidates.build(chosen, graph, record.statistics, [], 2)
+    built, mixed = candidates.build(chosen, graph, record.statistics, {})
     path = tmp_path / "mixed.tflite"
     path.write_bytes(write_tflite(built, "int8", mixed))
     model = read_tflite(path)

@@ -1,0 +1,109 @@
+"""What layer-wise reconstruction changes in a quantized network: small enough to travel in a record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.quantized import Quantized, QuantizedWeight, channel_axis
+from edge_edet.errors import InputError
+
+Halves = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Of one convolution with O output channels.
+
+    gain: [O], factor of the weight's scale; shift: [O], added to the bias in real units; steps: [weights],
+    added to the weight rounded at the new scale, or empty where the integers stay as they are.
+    """
+
+    gain: Halves
+    shift: Halves
+    steps: npt.NDArray[np.int8]
+
+
+Corrections = Mapping[str, Correction]
+
+
+def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Quantized:
+    """The integers with the corrections applied. Raises InputError where they are of another network."""
+    nodes = {node.name: node for node in graph.nodes}
+    weights, biases = dict(quantized.weights), dict(quantized.biases)
+    for name, correction in corrections.items():
+        node = nodes.get(name)
+        old = weights.get(name)
+        if node is None or node.weight is None or node.bias is None or old is None:
+            raise InputError(f"the calibration corrects {name}, which this network has not")
+        if correction.gain.size != old.scale.size or correction.steps.size not in (
+            0, node.weight.size
+        ):  # fmt: skip
+            raise InputError(
+                f"the calibration corrects {correction.gain.size} channels and "
+                f"{correction.steps.size} weights of {name}, the network has {old.scale.size} and "
+                f"{node.weight.size}: calibrate again"
+            )
+        scale = old.scale * correction.gain.astype(np.float32)
+        values = old.values
+        if correction.steps.size:
+            steps = correction.steps.reshape(node.weight.shape).astype(np.int32)
+            rounded = round_at(node.weight, scale, node.op).astype(np.int32) + steps
+            values = np.clip(rounded, -127, 127).astype(np.int8)
+        weights[name] = QuantizedWeight(values, scale, old.channel_axis)
+        biases[name] = np.asarray(node.bias + correction.shift.astype(np.float32), np.float32)
+    return dataclasses.replace(quantized, weights=weights, biases=biases)
+
+
+def round_at(weight: npt.NDArray[np.float32], scale: npt.NDArray[np.float32],
+             op: str) -> npt.NDArray[np.int8]:  # fmt: skip
+    """The nearest integers at given scales of the output channels."""
+    shape = [1] * weight.ndim
+    shape[channel_axis(op)] = -1
+    values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127)
+    return np.asarray(values, np.int8)
+
+
+def pack(corrections: Corrections) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a calibration record, all layers one after the other."""
+    values = list(corrections.values())
+
+    def joined(parts: list[npt.NDArray[Any]], kind: Any) -> npt.NDArray[Any]:
+        return np.concatenate([np.zeros(0, kind), *parts])
+
+    return {
+        "outputs": np.asarray([c.gain.size for c in values], np.int32),
+        "weights": np.asarray([c.steps.size for c in values], np.int32),
+        "gain": joined([c.gain for c in values], np.float16),
+        "shift": joined([c.shift for c in values], np.float16),
+        "steps": joined([c.steps for c in values], np.int8),
+    }
+
+
+def unpack(layers: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Correction]:
+    """The inverse of `pack`. Raises ValueError where the arrays do not fit together."""
+    gain, shift, steps = arrays["gain"], arrays["shift"], arrays["steps"]
+    outputs, weights = arrays["outputs"], arrays["weights"]
+    if not isinstance(layers, list) or len(set(map(str, layers))) != len(layers):
+        raise ValueError("the corrected layers must be a list of different names")
+    if {outputs.shape, weights.shape} != {(len(layers),)}:
+        raise ValueError(f"{outputs.size} corrections do not fit {len(layers)} layers")
+    if (outputs < 1).any() or (weights < 0).any():
+        raise ValueError("a corrected layer has no channels")
+    if {gain.shape, shift.shape} != {(int(outputs.sum()),)} or steps.shape != (int(weights.sum()),):
+        raise ValueError(
+            f"{gain.size} gains and {steps.size} steps do not fit the corrected layers"
+        )
+    if not (np.isfinite(gain) & (gain > 0) & np.isfinite(shift)).all():
+        raise ValueError("a gain is not positive, or a shift not finite")
+    channels, parts = np.cumsum(outputs)[:-1], np.cumsum(weights)[:-1]
+    rows = zip(
+        np.split(gain, channels), np.split(shift, channels), np.split(steps, parts), strict=True
+    )
+    return {str(name): Correction(*row) for name, row in zip(layers, rows, strict=False)}

@@ -1,0 +1,131 @@
+"""Runs a network over pictures and shows the tensors inside it: float, or integers stage by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.quantized import Quantized
+from edge_edet.converters.to_tflite import TfliteLowering, write_tflite
+from edge_edet.image import read_image
+from edge_edet.preprocess import letterbox
+from edge_edet.variants import Variant
+
+Pixels = npt.NDArray[np.uint8]
+MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several times a picture
+
+
+def picture_input(path: Path, variant: Variant) -> Pixels:
+    """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
+    return letterbox(read_image(path), variant.image_size, variant.pad_rgb)[0]
+
+
+def passes(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> list[list[str]]:
+    """Groups of tensors that fit into MAX_PASS_BYTES."""
+    groups: list[list[str]] = [[]]
+    used = 0
+    for name in names:
+        size = 4 * int(np.prod(shapes[name]))
+        if groups[-1] and used + size > MAX_PASS_BYTES:
+            groups.append([])
+            used = 0
+        groups[-1].append(name)
+        used += size
+    return groups
+
+
+class Pass:
+    """One float interpreter that exposes some of the tensors and ends with the last of them.
+
+    Called with a picture it yields each tensor by name.
+    """
+
+    def __init__(self, graph: Graph, names: list[str], threads: int):
+        last = max(i for i, node in enumerate(graph.nodes) if node.name in names)
+        part = Graph(graph.variant, graph.input_name, graph.nodes[: last + 1], {})
+        self.interpreter = _interpreter(write_tflite(part, "fp32", extra_outputs=names), threads)
+        self.image = self.interpreter.get_input_details()[0]["index"]
+        details = {d["name"]: d["index"] for d in self.interpreter.get_output_details()}
+        self.outputs = {name: details[name] for name in names}
+
+    def __call__(self, pixels: Pixels) -> Iterator[tuple[str, Array]]:
+        self.interpreter.set_tensor(self.image, pixels)
+        self.interpreter.invoke()
+        for name, index in self.outputs.items():
+            yield name, self.interpreter.get_tensor(index)
+
+
+class Stage:
+    """Some nodes of an integer network, from tensors that are known to those that are asked for."""
+
+    def __init__(self, graph: Graph, quantized: Quantized, nodes: Sequence[Node],
+                 outputs: Sequence[str], threads: int):  # fmt: skip
+        made = {node.name for node in nodes}
+        self.inputs = sorted({name for node in nodes for name in node.inputs} - made)
+        lowering = TfliteLowering(graph, "int8", quantized)
+        for name in self.inputs:
+            if name == graph.input_name:
+                lowering.input_tensor()
+            else:
+                lowering.activation(name, lowering.shapes[name])
+        indices = {name: lowering.index[name] for name in self.inputs}
+        for node in nodes:
+            getattr(lowering, f"op_{node.op}")(node)
+        lowering.writer.interface(indices, {name: lowering.index[name] for name in outputs})
+        self.interpreter = _interpreter(lowering.writer.to_bytes(), threads)
+        self.run = self.interpreter.get_signature_runner()
+
+    def __call__(self, known: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Tensor -> int8 [1, h, w, channels] of one picture."""
+        found: dict[str, npt.NDArray[Any]] = self.run(**{name: known[name] for name in self.inputs})
+        return found
+
+
+class IntegerWalk:
+    """Runs an integer network over pictures from front to back, while its later layers still change.
+
+    Nothing is computed twice, and what nobody will read any more is dropped.
+    """
+
+    def __init__(self, graph: Graph, inputs: Sequence[Pixels], threads: int):
+        self.graph, self.threads = graph, threads
+        self.consumers = graph.consumers()
+        self.done = {graph.input_name}
+        self.known: list[dict[str, npt.NDArray[Any]]] = [{graph.input_name: x} for x in inputs]
+
+    def __call__(
+        self, quantized: Quantized, names: Sequence[str]
+    ) -> list[dict[str, npt.NDArray[Any]]]:
+        """For each picture the tensors of these names, and others that are still needed."""
+        wanted = set(names) - self.done
+        nodes: list[Node] = []
+        for node in reversed(self.graph.nodes):
+            if node.name in wanted:
+                nodes.insert(0, node)
+                wanted |= set(node.inputs) - self.done
+        if nodes:
+            self.done |= {node.name for node in nodes}
+            kept = [node.name for node in nodes if node.name in names or self._needed(node.name)]
+            stage = Stage(self.graph, quantized, nodes, kept, self.threads)
+            for tensors in self.known:
+                tensors |= stage(tensors)
+        for tensors in self.known:
+            for name in [n for n in tensors if n not in names and not self._needed(n)]:
+                del tensors[name]
+        return self.known
+
+    def _needed(self, name: str) -> bool:
+        return any(node.name not in self.done for node in self.consumers.get(name, []))
+
+
+def _interpreter(model: bytes, threads: int) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=model, num_threads=threads)
+    interpreter.allocate_tensors()
+    return interpreter
