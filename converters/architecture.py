@@ -6,9 +6,12 @@ readers map to them and `network.py` reads them. Convolution kernels are [out, i
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from edge_edet.converters.feature_networks import feature_nodes, lateral
 from edge_edet.variants import Variant
 
 BATCH_NORM_EPSILON = 1e-3
@@ -26,6 +29,22 @@ _STAGES = (
 )
 _STEM_CHANNELS = 32
 FEATURE_STAGES = {3: 2, 4: 4, 5: 6}  # pyramid level -> the stage whose last block gives it
+
+# Networks of the studies: Variant.feature_network -> module with `Builder`, a NetworkBuilder; where it
+# is no EfficientDet, also `parameter_shapes(variant)` and `kernel_gains(variant)` for random weights
+STUDIES = {
+    "bifpn-runtime": "edge_edet.converters.studies.run_time_fusion",
+    "bifpn-stacked": "edge_edet.converters.studies.run_time_fusion",
+    "retinanet-r50": "edge_edet.converters.studies.retinanet",
+    "retinanet-r101": "edge_edet.converters.studies.retinanet",
+    "yolov3": "edge_edet.converters.studies.yolov3",
+}
+
+
+def study_of(variant: Variant) -> Any:
+    """The module of a variant of STUDIES; None for an ordinary one."""
+    module = STUDIES.get(variant.feature_network)
+    return importlib.import_module(module) if module else None
 
 
 @dataclass(frozen=True)
@@ -48,18 +67,6 @@ class Block:
     @property
     def residual(self) -> bool:
         return self.stride == 1 and self.in_channels == self.out_channels
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """One BiFPN node of one cell: which features it fuses and at which level it lives.
-
-    inputs are offsets into the cell's feature list: 0..L-1 are the cell's inputs (P3 up), L.. its
-    own nodes in order.
-    """
-
-    level: int
-    inputs: tuple[int, ...]
 
 
 def _round_channels(channels: int, width: float) -> int:
@@ -104,22 +111,6 @@ def feature_channels(variant: Variant) -> dict[int, int]:
     return {level: last[stage] for level, stage in FEATURE_STAGES.items()}
 
 
-def bifpn_nodes(variant: Variant) -> list[Fusion]:
-    """The nodes of one BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper)."""
-    low, high = variant.min_level, variant.max_level
-    count = high - low + 1
-    latest = {level: level - low for level in range(low, high + 1)}
-    nodes: list[Fusion] = []
-    for level in range(high - 1, low - 1, -1):
-        nodes.append(Fusion(level, (level - low, latest[level + 1])))
-        latest[level] = count + len(nodes) - 1
-    for level in range(low + 1, high + 1):
-        own = (level - low,) if level == high else (level - low, latest[level])
-        nodes.append(Fusion(level, (*own, latest[level - 1])))
-        latest[level] = count + len(nodes) - 1
-    return nodes
-
-
 def _batch_norm(name: str, channels: int) -> dict[str, tuple[int, ...]]:
     parts = ("weight", "bias", "running_mean", "running_var")
     return {f"{name}.{part}": (channels,) for part in parts}
@@ -161,6 +152,10 @@ def _resample(name: str, channels: int, out: int) -> dict[str, tuple[int, ...]]:
 
 def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
     """Every tensor that a checkpoint of this variant holds: name -> shape, in network order."""
+    study = study_of(variant)
+    if hasattr(study, "parameter_shapes"):
+        shapes: dict[str, tuple[int, ...]] = study.parameter_shapes(variant)
+        return shapes
     width, features = variant.fpn_channels, feature_channels(variant)
     shapes = _conv("backbone.conv_stem", (stem_channels(variant), 3, 3, 3))
     shapes |= _batch_norm("backbone.bn1", stem_channels(variant))
@@ -168,14 +163,14 @@ def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
         shapes |= _block_shapes(block)
     shapes |= _resample("fpn.resample.3", features[5], width)
     for cell in range(variant.fpn_repeats):
-        for index, node in enumerate(bifpn_nodes(variant)):
+        for index, node in enumerate(feature_nodes(variant)):
             name = f"fpn.cell.{cell}.fnode.{index}"
             if variant.fusion != "sum":
                 shapes[f"{name}.combine.edge_weights"] = (len(node.inputs),)
             for offset in node.inputs:
                 level = variant.min_level + offset
                 if cell == 0 and level in features and features[level] != width:
-                    resample = f"{name}.combine.resample.{offset}"
+                    resample = lateral(variant, name, offset)
                     shapes |= _resample(resample, features[level], width)
             shapes |= _separable(f"{name}.after_combine.conv", width, width)
             shapes |= _batch_norm(f"{name}.after_combine.conv.bn", width)

@@ -21,12 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.passed_statistics import with_passed
 from edge_edet.converters.quantized import QuantizedWeight, quantize_weight
 from edge_edet.converters.statistics import Statistics
 from edge_edet.converters.to_tflite import stem_shift
 
 LEVELS = 256
 STEM_INPUT = "normalized"  # whose integers are the picture's own
+SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 CHANNEL_MARGIN = 2.0  # channel extremes are averages over pictures: some picture goes beyond
 LEAST_STEP = 1e-6
 LEAST_HIGH = 1e-3
@@ -91,7 +93,7 @@ CHANNELWISE_RECIPES = {  # the first is the default
 def quantize_channelwise(graph: Graph, statistics: Mapping[str, Statistics],
                          recipe: ChannelwiseRecipe) -> ChannelQuantized:  # fmt: skip
     """The integers of a graph."""
-    result = ChannelQuantized()
+    result, statistics = ChannelQuantized(), with_passed(graph, statistics)
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if node.weight is None:
@@ -117,7 +119,7 @@ def _why_float(node: Node, statistics: Mapping[str, Statistics], recipe: Channel
     """Why this convolution stays in float; empty: it does not."""
     if any(node.name.startswith(place) for place in recipe.float_scope):
         return "budget"
-    if node.shape[1:3] == (1, 1):
+    if SQUEEZE in node.name:
         return "squeeze-and-excitation"
     if node.op == "depthwise" and (
         recipe.float_depthwise == "all"

@@ -32,7 +32,11 @@ OPS = {
     "maxpool": "3x3 stride 2 max pool, SAME: padding 'ignore' or 'zero'",
     "resize": "nearest neighbour to the output's size",
     "reshape": "same elements, new shape",
-    "concat": "along axis 1",
+    "concat": "along `axis`, 1 where absent, or 3, the channels",
+    # in the studies of converters/studies/ only:
+    "relu": "the positive part",
+    "leaky_relu": "x where positive, else alpha * x",
+    "fusion": "weighted sum, weights normalized at run time: values, method, stacked",
 }
 
 
@@ -51,7 +55,7 @@ class Node:
 
     @property
     def activation(self) -> str:
-        """The activation fused into this node: "none" or "relu6"."""
+        """The activation fused into this node: "none", "relu6" or "relu"."""
         return str(self.attrs.get("activation", "none"))
 
 

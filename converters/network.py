@@ -18,14 +18,17 @@ from edge_edet.converters.architecture import (
     FUSION_EPSILON,
     Block,
     backbone_blocks,
-    bifpn_nodes,
     stem_channels,
+    study_of,
 )
+from edge_edet.converters.feature_networks import Fusion, feature_nodes, lateral
 from edge_edet.converters.graph import Array, Graph, Node
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 
 IMAGE, BOX_CODES, CLASS_LOGITS = "image", "box_codes", "class_logits"
+LEAKY_ALPHA = 0.1
+FUSED_ACTIVATIONS = ("relu6", "relu")
 Weights = Mapping[str, Array]
 Doubles = npt.NDArray[np.float64]
 
@@ -36,10 +39,15 @@ def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
     Without weights the graph has shapes only: enough to count, not to run. Outputs are
     [1, N, 4] and [1, N, num_classes], see docs/manifest.md.
     """
-    return _Builder(variant, weights).build()
+    builder: type[NetworkBuilder] = NetworkBuilder
+    if (study := study_of(variant)) is not None:
+        builder = study.Builder
+    return builder(variant, weights).build()
 
 
-class _Builder:
+class NetworkBuilder:
+    """Emits node after node; the studies' networks derive from it."""
+
     def __init__(self, variant: Variant, weights: Weights | None):
         self.variant = variant
         self.weights = weights
@@ -77,7 +85,7 @@ class _Builder:
 
     def conv(self, x: str, name: str, param: str, out: int, kernel: int = 1, stride: int = 1,
              norm: str | None = None, activation: str = "none", depthwise: bool = False) -> str:  # fmt: skip
-        """A convolution with its bias and folded batch norm; swish becomes its own node."""
+        """A convolution with its bias and folded batch norm; swish and leaky become a node."""
         _, height, width, channels = self.shapes[x]
         shape = (1, math.ceil(height / stride), math.ceil(width / stride), out)
         inner = (1, kernel, kernel, out) if depthwise else (out, kernel, kernel, channels)
@@ -96,8 +104,10 @@ class _Builder:
             weight = np.ascontiguousarray(folded, np.float32)
             bias = np.ascontiguousarray(shift, np.float32)
         op = "depthwise" if depthwise else "conv"
-        fused = activation if activation == "relu6" else "none"
+        fused = activation if activation in FUSED_ACTIVATIONS else "none"
         y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused)
+        if activation == "leaky_relu":
+            return self.emit("leaky_relu", f"{name}/leaky", (y,), shape, alpha=LEAKY_ALPHA)
         return self.emit("swish", f"{name}/swish", (y,), shape) if activation == "swish" else y
 
     def separable(self, x: str, name: str, param: str, out: int,
@@ -158,11 +168,11 @@ class _Builder:
                 if level == max(FEATURE_STAGES) + 1:
                     x = self.project(x, "fpn/resample.3", "fpn.resample.3")
                 inputs.append(self.pool(x, f"fpn/p{level}", self.size(level)))
+        nodes = feature_nodes(v)
         for cell in range(v.fpn_repeats):
             tensors = list(inputs)
-            nodes = bifpn_nodes(v)
             for index, node in enumerate(nodes):
-                tensors.append(self.fuse(cell, index, node.level, node.inputs, tensors))
+                tensors.append(self.fuse(cell, index, node, tensors))
             count = len(inputs)
             newest = {node.level: count + index for index, node in enumerate(nodes)}
             inputs = [tensors[newest[level]] for level in v.levels]
@@ -181,45 +191,73 @@ class _Builder:
         padding = self.variant.pool_padding
         return self.emit("maxpool", name, (x,), (1, size, size, channels), padding=padding)
 
-    def fuse(self, cell: int, index: int, level: int, offsets: tuple[int, ...],
-             tensors: list[str]) -> str:  # fmt: skip
+    def fuse(self, cell: int, index: int, node: Fusion, tensors: list[str]) -> str:
         """Resample the inputs, weigh and add them, activate, separable convolution."""
         v, name, param = (
             self.variant,
             f"fpn/cell.{cell}/fnode.{index}",
             f"fpn.cell.{cell}.fnode.{index}",
         )
-        size, width = self.size(level), v.fpn_channels
+        total = self.weigh(name, param, node, tensors)
+        if v.activation == "swish":
+            total = self.emit("swish", f"{name}/swish", (total,), self.shapes[total])
+        conv = f"{param}.after_combine.conv"
+        return self.separable(total, name, conv, v.fpn_channels, f"{conv}.bn")
+
+    def weigh(self, name: str, param: str, node: Fusion, tensors: list[str]) -> str:
+        """The weighted sum of a node's inputs, weights being constants."""
         total: str | None = None
-        factors = self.fusion_factors(f"{param}.combine.edge_weights", len(offsets))
-        kept = [(offset, factor) for offset, factor in zip(offsets, factors, strict=True) if factor]
+        factors = self.fusion_factors(f"{param}.combine.edge_weights", len(node.inputs))
+        kept = [(offset, f) for offset, f in zip(node.inputs, factors, strict=True) if f]
         for position, (offset, factor) in enumerate(kept):
-            x, place = tensors[offset], f"{name}/in.{offset}"
-            if self.shapes[x][3] != width:
-                x = self.project(x, place, f"{param}.combine.resample.{offset}")
-            if self.shapes[x][1] > size:
-                x = self.pool(x, f"{place}/pool", size)
-            if factor != 1.0:  # before upsampling: a quarter of the elements
-                x = self.emit("scale", f"{place}/scale", (x,), self.shapes[x], factor=factor)
-            if self.shapes[x][1] < size:
-                x = self.emit("resize", f"{place}/resize", (x,), (1, size, size, width))
+            x = self.resample(name, param, node.level, offset, tensors[offset], factor)
             if total is None:
                 total = x
-            else:
-                last = position == len(kept) - 1
-                fused = v.activation if last and v.activation == "relu6" else "none"
-                suffix = "sum" if last else f"sum.{position}"
-                total = self.emit("add", f"{name}/{suffix}", (total, x), self.shapes[x],
-                                  activation=fused)  # fmt: skip
+                continue
+            if node.gated and position == 1:
+                x = self.gate(name, total, x)
+            last = position == len(kept) - 1
+            relu6 = last and self.variant.activation == "relu6"
+            suffix = "sum" if last else f"sum.{position}"
+            total = self.emit("add", f"{name}/{suffix}", (total, x), self.shapes[x],
+                              activation="relu6" if relu6 else "none")  # fmt: skip
         if total is None:
             raise CheckpointError(
                 f"{param}.combine.edge_weights are all zero or negative: the node would have no "
                 "input; check the checkpoint"
             )
-        if v.activation == "swish":
-            total = self.emit("swish", f"{name}/swish", (total,), self.shapes[total])
-        conv = f"{param}.after_combine.conv"
-        return self.separable(total, name, conv, width, f"{conv}.bn")
+        return total
+
+    def resample(self, name: str, param: str, level: int, offset: int, x: str,
+                 factor: float = 1.0) -> str:  # fmt: skip
+        """One input of a node, in its width and size, times the factor."""
+        place, size, width = f"{name}/in.{offset}", self.size(level), self.variant.fpn_channels
+        if self.shapes[x][3] != width:
+            x = self.lateral(x, place, lateral(self.variant, param, offset))
+        pooled = 0
+        while self.shapes[x][1] > size:  # to a far level in steps of two
+            half = -(-self.shapes[x][1] // 2)
+            x = self.pool(x, f"{place}/pool" + (f".{pooled}" if pooled else ""), half)
+            pooled += 1
+        if factor != 1.0:  # before upsampling: a quarter of the elements
+            x = self.emit("scale", f"{place}/scale", (x,), self.shapes[x], factor=factor)
+        if self.shapes[x][1] < size:
+            x = self.emit("resize", f"{place}/resize", (x,), (1, size, size, width))
+        return x
+
+    def lateral(self, x: str, place: str, param: str) -> str:
+        """The input in the pyramid's width; where nodes share that, it is computed once."""
+        shared = param.replace(".", "/") if param.startswith("fpn.lateral.") else ""
+        if f"{shared}/conv" in self.shapes:
+            return f"{shared}/conv"
+        return self.project(x, shared or place, param)
+
+    def gate(self, name: str, first: str, second: str) -> str:
+        """NAS-FPN's global pooling: the first input decides how much each channel of the second counts."""
+        shape = (1, 1, 1, self.shapes[first][3])
+        mean = self.emit("mean", f"{name}/gate/mean", (first,), shape)
+        gate = self.emit("sigmoid", f"{name}/gate", (mean,), shape)
+        return self.emit("mul", f"{name}/gated", (second, gate), self.shapes[second])
 
     def fusion_factors(self, param: str, count: int) -> list[float]:
         """The constants that the fusion weights come down to (section 3.3 of the paper)."""

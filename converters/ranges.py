@@ -24,7 +24,8 @@ Values = npt.NDArray[np.float64]
 Function = Callable[[Values], Values]
 METHODS = ("mse", "octav", "percentile", "minmax")
 PERCENTILE = 0.9999  # of the values on each side stay inside
-CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean"})
+CALIBRATED = frozenset({"conv", "depthwise", "add", "mul", "swish", "mean", "relu", "leaky_relu"})
+CHANNELS = 3  # their axis
 LOWEST_LOGIT = -8.0  # a score of 0.0003: below every protocol's threshold
 MEAN_ERROR_WEIGHT = 30.0
 MOST_IMPORTANCE = 32.0  # an outlier beyond 32 times the power counts no more than that
@@ -90,6 +91,9 @@ def _derive(node: Node, grids: dict[str, Affine]) -> None:
         grids[node.name] = Affine(source.scale * node.attrs["factor"], source.zero_point)
     elif node.op == "sigmoid":
         grids[node.name] = SIGMOID
+    elif node.op == "concat" and node.attrs.get("axis") == CHANNELS:
+        ends = [end for name in node.inputs for end in (grids[name].low, grids[name].high)]
+        grids[node.name] = Affine.from_range(min(ends), max(ends))
 
 
 def _output_groups(graph: Graph) -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ from edge_edet.converters.channelwise import (
 from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.quantized import QuantizedWeight
 from edge_edet.converters.statistics import FLOAT16_MAX
+from edge_edet.converters.studies.openvino_operators import StudyOperators
 from edge_edet.converters.to_tflite import input_zero_point
 from edge_edet.errors import InputError
 from edge_edet.ir_file import BIN_SHA256_KEY
@@ -45,7 +46,7 @@ class IrFiles:
     bin: bytes
 
 
-class OpenVinoLowering:
+class OpenVinoLowering(StudyOperators):
     """Lowers a graph operator by operator into an openvino.Model.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
@@ -177,7 +178,8 @@ class OpenVinoLowering:
     def activated(self, node: Node, made: Made) -> Made:
         if node.activation == "none":
             return made
-        return op.clamp(self.named(made, f"{node.name}/sum"), 0.0, 6.0)
+        linear = self.named(made, f"{node.name}/sum")
+        return op.relu(linear) if node.activation == "relu" else op.clamp(linear, 0.0, 6.0)
 
     def float_weight(self, node: Node) -> Made:
         """float32, or float16 widened at load: all of fp16's, and what int8 keeps in float."""
@@ -256,6 +258,7 @@ class OpenVinoLowering:
         return op.reshape(last, self.constant(f"{node.name}/shape", node.shape, np.int64), False)
 
     def op_concat(self, node: Node) -> Made:
+        """Rows of anchors, or channels, whose axis is 1 in NCHW."""
         return op.concat([self.tensors[name] for name in node.inputs], 1)
 
 

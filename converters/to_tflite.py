@@ -24,6 +24,7 @@ from edge_edet.converters.quantized import (
     quantize_weight,
 )
 from edge_edet.converters.statistics import FLOAT16_MAX
+from edge_edet.converters.studies.tflite_operators import StudyOperators
 from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
 from edge_edet.errors import InputError
 
@@ -32,6 +33,7 @@ Op = schema.BuiltinOperator
 _ACTIVATIONS = {
     "none": schema.ActivationFunctionType.NONE,
     "relu6": schema.ActivationFunctionType.RELU6,
+    "relu": schema.ActivationFunctionType.RELU,
 }
 
 
@@ -49,7 +51,7 @@ def input_affine(graph: Graph) -> Affine:
     return Affine(1.0, input_zero_point(graph) + INT8_MIN)
 
 
-class TfliteLowering:
+class TfliteLowering(StudyOperators):
     """Lowers a graph operator by operator into a TfliteWriter.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
@@ -341,9 +343,20 @@ class TfliteLowering:
 
     def op_concat(self, node: Node) -> None:
         options = schema.ConcatenationOptionsT()
-        options.axis = 1
-        inputs = [self.index[name] for name in node.inputs]
+        options.axis = node.attrs.get("axis", 1)
+        inputs = [self.on_grid_of(node, name) for name in node.inputs]
         self.emit(Op.CONCATENATION, 2 if self.integer else 1, node, inputs, options)
+
+    def on_grid_of(self, node: Node, name: str) -> int:
+        """The input, through a QUANTIZE where its integers mean something else than the node's."""
+        if not self.integer or self.affine(name) == self.affine(node.name):
+            return self.index[name]
+        grid = self.affine(node.name)
+        affine = Quantization((grid.scale,), (grid.zero_point,))
+        output = self.writer.tensor(f"{node.name}/{name}", self.shapes[name], "int8", affine)
+        options = schema.QuantizeOptionsT()
+        self.writer.operator(Op.QUANTIZE, 2, [self.index[name]], [output], options)
+        return output
 
 
 def stem_shift(graph: Graph, weight: QuantizedWeight) -> npt.NDArray[np.float64]:

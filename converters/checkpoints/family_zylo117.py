@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 
-from edge_edet.converters.architecture import backbone_blocks, bifpn_nodes, parameter_shapes
+from edge_edet.converters.architecture import backbone_blocks, parameter_shapes
 from edge_edet.converters.checkpoints.mapping import Family, Source
+from edge_edet.converters.feature_networks import bifpn_nodes
 from edge_edet.variants import ASPECTS_EFFDET, Variant
 
 __all__ = ["ZYLO117"]

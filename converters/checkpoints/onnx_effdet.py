@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.architecture import BATCH_NORM_EPSILON, bifpn_nodes, parameter_shapes
+from edge_edet.converters.architecture import BATCH_NORM_EPSILON, parameter_shapes
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.checkpoints.mapping import assemble
 from edge_edet.converters.checkpoints.onnx_convolutions import (
@@ -24,6 +24,7 @@ from edge_edet.converters.checkpoints.onnx_convolutions import (
 from edge_edet.converters.checkpoints.onnx_file import OnnxFile, parse_onnx
 from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
 from edge_edet.converters.checkpoints.onnx_match import Place, infer_classes, match
+from edge_edet.converters.feature_networks import bifpn_nodes
 from edge_edet.converters.network import build_network
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from edge_edet.converters.architecture import (
     FEATURE_STAGES,
     backbone_blocks,
-    bifpn_nodes,
     parameter_shapes,
+    study_of,
 )
+from edge_edet.converters.feature_networks import feature_nodes, lateral
 from edge_edet.variants import Variant
 
 __all__ = ["random_weights"]
@@ -49,11 +50,11 @@ def _kernel_gains(variant: Variant) -> dict[str, float]:
     feature_gain = {level: stage_gain[stage] for level, stage in FEATURE_STAGES.items()}
     gains["fpn.resample.3.conv.conv"] = feature_gain[5]
     for cell in range(variant.fpn_repeats):
-        for index, node in enumerate(bifpn_nodes(variant)):
+        for index, node in enumerate(feature_nodes(variant)):
             name = f"fpn.cell.{cell}.fnode.{index}"
             for offset in node.inputs:
                 gain = feature_gain.get(variant.min_level + offset, 1.0)
-                gains[f"{name}.combine.resample.{offset}.conv.conv"] = gain
+                gains[f"{lateral(variant, name, offset)}.conv.conv"] = gain
             count = len(node.inputs) if variant.fusion == "sum" else 1
             gains[f"{name}.after_combine.conv.conv_dw"] = _AFTER_ACTIVATION / math.sqrt(count)
     for net in ("class_net", "box_net"):
@@ -85,7 +86,9 @@ def random_weights(variant: Variant, seed: int) -> dict[str, NDArray[np.float32]
 
     Each tensor has its own random stream, from the seed and its name.
     """
-    gains = _kernel_gains(variant)
+    study = study_of(variant)
+    own = hasattr(study, "kernel_gains")
+    gains = study.kernel_gains(variant) if own else _kernel_gains(variant)
     weights = {}
     for name, shape in parameter_shapes(variant).items():
         random = np.random.default_rng([seed, zlib.crc32(name.encode())])

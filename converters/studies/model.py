@@ -1,0 +1,83 @@
+"""The model files of a study: random weights, INT8 calibrated on noise, good for cost and latency only."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+
+from edge_edet.converters.architecture import count_parameters, parameter_shapes
+from edge_edet.converters.calibration import calibrate_on_noise
+from edge_edet.converters.calibration_record import CalibrationRecord, weights_digest
+from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
+from edge_edet.converters.checkpoints import random_weights
+from edge_edet.converters.graph import Graph, node_multiply_adds
+from edge_edet.converters.model_file import ModelFile, write_checked
+from edge_edet.converters.network import build_network
+from edge_edet.converters.recipes import DEFAULT_RECIPE, get_recipe, quantize
+from edge_edet.converters.sources import Source
+from edge_edet.variants import Variant
+
+__all__ = ["StudyModel", "feature_network_size", "size"]
+
+NOISE_PICTURES = 1
+
+
+def size(variant: Variant) -> tuple[int, int]:
+    """Trainable parameters and multiply-adds, counted from the graph."""
+    return count_parameters(variant), build_network(variant).multiply_adds()
+
+
+def feature_network_size(variant: Variant) -> tuple[int, int]:
+    """As `size`, of all that stands between the backbone and the heads."""
+    parameters = sum(
+        math.prod(shape)
+        for name, shape in parameter_shapes(variant).items()
+        if name.startswith("fpn.") and not name.endswith(("running_mean", "running_var"))
+    )
+    nodes = build_network(variant).nodes
+    return parameters, sum(node_multiply_adds(n) for n in nodes if n.name.startswith("fpn/"))
+
+
+class StudyModel:
+    """One network with seeded weights; graph and statistics are made once for all its files."""
+
+    def __init__(self, variant: Variant, seed: int, threads: int):
+        self.variant, self.seed, self.threads = variant, seed, threads
+
+    @functools.cached_property
+    def source(self) -> Source:
+        weights = random_weights(self.variant, self.seed)
+        provenance = {"name": "random", "sha256": None, "family": None, "random": True,
+                      "seed": self.seed}  # fmt: skip
+        labels = tuple(f"class {index}" for index in range(self.variant.num_classes))
+        return Source(self.variant, weights, labels, provenance, weights_digest(weights), "")
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        return build_network(self.variant, self.source.weights)
+
+    @functools.cached_property
+    def record(self) -> CalibrationRecord:
+        digest = self.source.digest
+        return calibrate_on_noise(self.graph, digest, NOISE_PICTURES, self.seed, self.threads)
+
+    def write(self, path: Path, target: str, precision: str) -> None:
+        """target: "tflite" or "openvino"; precision: "fp32" or "int8"."""
+        record = self.record if precision == "int8" else None
+        file = ModelFile(self.source, self.source.labels, precision, "none", (), record)
+        if target == "openvino":
+            write_checked(path, self._ir(file))
+        elif record is None:
+            write_checked(path, {".tflite": file.to_bytes(self.graph, None, None)})
+        else:
+            recipe = get_recipe(DEFAULT_RECIPE)
+            graph, quantized = quantize(self.graph, record.statistics, recipe, {})
+            write_checked(path, {".tflite": file.to_bytes(graph, quantized, recipe.to_dict())})
+
+    def _ir(self, file: ModelFile) -> dict[str, bytes]:
+        if file.calibration is None:
+            return file.to_ir(self.graph, None, None)
+        recipe = next(iter(CHANNELWISE_RECIPES.values()))
+        channels = quantize_channelwise(self.graph, file.calibration.statistics, recipe)
+        return file.to_ir(self.graph, channels, recipe.to_dict())

@@ -1,0 +1,70 @@
+"""The operators of the studies in an OpenVINO IR: a part of OpenVinoLowering, which has all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from openvino import opset13 as op
+
+from edge_edet.converters.architecture import FUSION_EPSILON
+from edge_edet.converters.graph import Node
+from edge_edet.converters.studies.tflite_operators import NEXT_TO_NOTHING
+
+__all__ = ["StudyOperators"]
+
+Made = Any
+
+
+class StudyOperators:
+    """Mixed into OpenVinoLowering; `self` is one."""
+
+    def op_relu(self: Any, node: Node) -> Made:
+        return op.relu(self.tensors[node.inputs[0]])
+
+    def op_leaky_relu(self: Any, node: Node) -> Made:
+        slope = self.constant(f"{node.name}/alpha", [node.attrs["alpha"]])
+        return op.prelu(self.tensors[node.inputs[0]], slope)
+
+    def op_fusion(self: Any, node: Node) -> Made:
+        """Weights to shares at every inference, then the weighted sum: see tflite_operators.py."""
+        probe, *inputs = (self.tensors[name] for name in node.inputs)
+        softmax = node.attrs["method"] == "softmax"
+
+        def named(made: Made, name: str) -> Made:
+            return self.named(made, f"{node.name}/{name}")
+
+        def constant(name: str, values: Any, dtype: Any = np.float32) -> Made:
+            return self.constant(f"{node.name}/{name}", values, dtype)
+
+        axis = constant("axis", [1], np.int64)
+        value = named(op.reduce_mean(probe, axis, True), "probe")
+        value = named(op.multiply(value, constant("tiny", NEXT_TO_NOTHING)), "nothing")
+        row = self.per_channel(f"{node.name}/weights", node.attrs["values"])  # [1, n, 1, 1]
+        raw = named(op.add(row, value), "raw")
+        positive = named(op.exp(raw) if softmax else op.relu(raw), "positive")
+        total = named(op.reduce_sum(positive, axis, True), "total")
+        if not softmax:
+            total = named(op.add(total, constant("epsilon", FUSION_EPSILON)), "above zero")
+        stacked = node.attrs["stacked"]
+        divided = stacked and not softmax
+        shares = positive if divided else named(op.divide(positive, total), "shares")
+        if stacked and softmax:
+            last = constant("last", -1, np.int64)
+            parts = [named(op.unsqueeze(x, last), f"wide.{i}") for i, x in enumerate(inputs)]
+            stack = named(op.concat(parts, 4), "stack")
+            wide = constant("wide", [1, 1, 1, 1, len(inputs)], np.int64)
+            shares = named(op.reshape(shares, wide, False), "wide shares")
+            return op.reduce_sum(named(op.multiply(stack, shares), "products"), last, False)
+        channel = named(op.constant(1, np.int64), "channel")  # a scalar
+        split = named(op.split(shares, channel, len(inputs)), "entries")
+        parts = [
+            named(op.multiply(x, split.output(i)), f"product.{i}") for i, x in enumerate(inputs)
+        ]
+        if divided:
+            parts = [named(op.divide(x, total), f"part.{i}") for i, x in enumerate(parts)]
+        result = parts[0]
+        for i, part in enumerate(parts[1:], 2):
+            added = op.add(result, part)
+            result = added if i == len(parts) else named(added, f"sum.{i}")
+        return result

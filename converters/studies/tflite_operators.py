@@ -1,0 +1,147 @@
+"""The operators of the studies in `.tflite`: a part of TfliteLowering, which has all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_edet.converters.architecture import FUSION_EPSILON
+from edge_edet.converters.graph import Node
+from edge_edet.converters.tflite_writer import schema
+from edge_edet.errors import InputError
+
+__all__ = ["StudyOperators"]
+
+Op = schema.BuiltinOperator
+NEXT_TO_NOTHING = 1e-12  # how much a fusion weight depends on the picture
+
+
+class StudyOperators:
+    """Mixed into TfliteLowering; `self` is one."""
+
+    def op_relu(self: Any, node: Node) -> None:
+        self.emit(Op.RELU, 2 if self.integer else 1, node, [self.index[node.inputs[0]]], None)
+
+    def op_leaky_relu(self: Any, node: Node) -> None:
+        options = schema.LeakyReluOptionsT()
+        options.alpha = node.attrs["alpha"]
+        version = 2 if self.integer else 1
+        self.emit(Op.LEAKY_RELU, version, node, [self.index[node.inputs[0]]], options)
+
+    def op_fusion(self: Any, node: Node) -> None:
+        """Weights to shares at every inference, then the weighted sum: in float only."""
+        if self.integer:
+            raise InputError(
+                "fusion weights that are normalized at run time have no INT8: use fp32"
+            )
+        probe, *inputs = (self.index[name] for name in node.inputs)
+        weights = _Fusion(self, node).raw(probe)
+        if node.attrs["stacked"]:
+            _Fusion(self, node).stacked(weights, inputs)
+        else:
+            _Fusion(self, node).scalars(weights, inputs)
+
+
+class _Fusion:
+    """The operators of one fusion; shapes with the weights, [1, 1, 1, n], last."""
+
+    def __init__(self, lowering: Any, node: Node):
+        self.lowering, self.node = lowering, node
+        self.count = len(node.inputs) - 1
+        self.softmax = node.attrs["method"] == "softmax"
+
+    def emit(self, code: int, name: str, inputs: list[int], shape: tuple[int, ...],
+             options: Any = None, version: int = 1) -> int:  # fmt: skip
+        """One float operator; the last one of a node writes the node's own tensor."""
+        place = f"{self.node.name}/{name}" if name else self.node.name
+        output = self.lowering.writer.tensor(place, shape, "float32")
+        if not name:
+            self.lowering.index[place] = output
+        self.lowering.writer.operator(code, version, inputs, [output], options)
+        return int(output)
+
+    def constant(self, name: str, values: Any) -> int:
+        return int(self.lowering.constant(f"{self.node.name}/{name}", np.asarray(values)))
+
+    def raw(self, probe: int) -> int:
+        """The weights as they were trained, plus next to nothing of the picture."""
+        one, row = (1, 1, 1, 1), (1, 1, 1, self.count)
+        axes = self.constant("channels", np.asarray([3], np.int32))
+        value = self.emit(Op.MEAN, "probe", [probe, axes], one, _keeping())
+        tiny = self.constant("tiny", np.full(one, NEXT_TO_NOTHING, np.float32))
+        value = self.emit(Op.MUL, "nothing", [value, tiny], one, schema.MulOptionsT())
+        values = self.constant("weights", self.node.attrs["values"].reshape(row))
+        return self.emit(Op.ADD, "raw", [values, value], row, schema.AddOptionsT())
+
+    def positive(self, weights: int) -> int:
+        code = Op.EXP if self.softmax else Op.RELU
+        return self.emit(code, "positive", [weights], (1, 1, 1, self.count),
+                         schema.ExpOptionsT() if self.softmax else None)  # fmt: skip
+
+    def total(self, positive: int) -> int:
+        axes = self.constant("last", np.asarray([3], np.int32))
+        total = self.emit(Op.SUM, "total", [positive, axes], (1, 1, 1, 1), _keeping())
+        if self.softmax:
+            return total
+        epsilon = self.constant("epsilon", np.full((1, 1, 1, 1), FUSION_EPSILON, np.float32))
+        options = schema.AddOptionsT()
+        return self.emit(Op.ADD, "above zero", [total, epsilon], (1, 1, 1, 1), options)
+
+    def entry(self, row: int, index: int) -> int:
+        begin = self.constant(f"begin.{index}", np.asarray([0, 0, 0, index], np.int32))
+        size = self.constant("size", np.asarray([1, 1, 1, 1], np.int32))
+        return self.emit(Op.SLICE, f"entry.{index}", [row, begin, size], (1, 1, 1, 1),
+                         schema.SliceOptionsT())  # fmt: skip
+
+    def scalars(self, weights: int, inputs: list[int]) -> None:
+        """Shares first, then one product for each input."""
+        positive = self.positive(weights)
+        row = (1, 1, 1, self.count)
+        shares = self.emit(Op.DIV, "shares", [positive, self.total(positive)], row,
+                           schema.DivOptionsT())  # fmt: skip
+        self.summed([
+            self.emit(Op.MUL, f"part.{i}", [x, self.entry(shares, i)], self.node.shape,
+                      schema.MulOptionsT())
+            for i, x in enumerate(inputs)
+        ])  # fmt: skip
+
+    def stacked(self, weights: int, inputs: list[int]) -> None:
+        """As google/automl writes it: softmax stacks the inputs, fast divides each of them."""
+        positive, shape = self.positive(weights), self.node.shape
+        total = self.total(positive)
+        if not self.softmax:
+            parts = []
+            for i, x in enumerate(inputs):
+                part = self.emit(Op.MUL, f"product.{i}", [x, self.entry(positive, i)], shape,
+                                 schema.MulOptionsT())  # fmt: skip
+                options = schema.DivOptionsT()
+                parts.append(self.emit(Op.DIV, f"part.{i}", [part, total], shape, options))
+            self.summed(parts)
+            return
+        row = (1, 1, 1, self.count)
+        shares = self.emit(Op.DIV, "shares", [positive, total], row, schema.DivOptionsT())
+        options = schema.PackOptionsT()
+        options.valuesCount, options.axis = self.count, 4
+        stack = self.emit(Op.PACK, "stack", inputs, (*shape, self.count), options)
+        wide = self.constant("wide", np.asarray([1, 1, 1, 1, self.count], np.int32))
+        options = schema.ReshapeOptionsT()
+        options.newShape = [1, 1, 1, 1, self.count]
+        shares = self.emit(Op.RESHAPE, "wide shares", [shares, wide], (1, 1, 1, 1, self.count),
+                           options)  # fmt: skip
+        product = self.emit(Op.MUL, "products", [stack, shares], (*shape, self.count),
+                            schema.MulOptionsT(), version=1)  # fmt: skip
+        axes = self.constant("stacked", np.asarray([4], np.int32))
+        self.emit(Op.SUM, "", [product, axes], shape, _keeping(False))
+
+    def summed(self, parts: list[int]) -> None:
+        total = parts[0]
+        for i, part in enumerate(parts[1:], 2):
+            name = "" if i == len(parts) else f"sum.{i}"
+            total = self.emit(Op.ADD, name, [total, part], self.node.shape, schema.AddOptionsT())
+
+
+def _keeping(keep: bool = True) -> Any:
+    options = schema.ReducerOptionsT()
+    options.keepDims = keep
+    return options
