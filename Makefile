@@ -1,11 +1,12 @@
 # `make demo`: convert the bundled D0 to INT8 and detect cells in a drawn smear.
+# `make bench-peers`: D0 beside what other tools make of the same weights (README=README.md: into it).
 # `make test`: everything that must hold. Each sets itself up in .venv; a second run is quick.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit bench-peers clean
 
 demo: .venv/installed-convert
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
@@ -27,6 +28,10 @@ types: .venv/installed-dev
 
 unit: .venv/installed-dev
 	$(BIN)/python -m pytest
+
+bench-peers: .venv/installed-dev .venv/installed-nncf
+	EDGE_EDET_README=$(README) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
+	    -p no:warnings --benchmark-columns=median
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
