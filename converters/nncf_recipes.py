@@ -1,7 +1,9 @@
 """INT8 of an OpenVINO IR by NNCF: its post-training quantization of our float IR, settings stated.
 
-The presets choose how activations are quantized: performance symmetrically, mixed asymmetrically after
-activations that are not symmetric. NNCF needs pictures: a calibration record keeps too little for it.
+The presets choose how activations are quantized: performance symmetrically, mixed asymmetrically where
+an activation is not symmetric. Squeeze-and-excitation is left alone: NNCF does so by itself where it
+knows the pattern, which has a reduction where our IR has a pooling window. NNCF needs pictures: a
+calibration record keeps too little for it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_edet.converters.channelwise import SQUEEZE
+from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.network_pass import Pixels, picture_input
-from edge_edet.converters.graph import Graph
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.progress import Progress
 
@@ -26,20 +29,19 @@ OFF = "NNCF_CI"  # NNCF sends no usage statistics where this is set
 
 @dataclass(frozen=True)
 class NncfRecipe:
-    """preset: NNCF's; ignored: convolutions, by name, that it must leave in float."""
+    """preset: NNCF's own name for it."""
 
     name: str
     preset: str
-    ignored: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, graph: Graph) -> dict[str, Any]:
         return {
             "name": self.name,
             "tool": "nncf",
             "preset": self.preset,
             "target_device": "CPU",
             "fast_bias_correction": True,
-            "ignored": list(self.ignored),
+            "ignored_layers": ignored_layers(graph),
         }
 
 
@@ -82,15 +84,12 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
                      recipe: NncfRecipe) -> tuple[Any, dict[str, str]]:  # fmt: skip
     """The quantized openvino.Model, and the convolutions left in float with the reason.
 
-    Raises InputError for an ignored layer that is not there, EdgeEdetError where NNCF gives up.
+    Raises EdgeEdetError where NNCF gives up.
     """
     from edge_edet.converters.to_openvino import OpenVinoLowering
 
     nncf = _import()
-    convolutions = [node.name for node in graph.nodes if node.weight is not None]
-    for name in recipe.ignored:
-        if name not in convolutions:
-            raise InputError(f"the network has no convolution {name!r} to leave in float")
+    ignored = ignored_layers(graph)
     with Progress(f"nncf, {recipe.preset}", len(pictures), "pictures") as progress:
 
         def load(path: Path) -> Pixels:
@@ -98,7 +97,6 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
             progress.advance()
             return pixels
 
-        ignored = [_operation(name) for name in recipe.ignored]
         with _quiet():
             try:
                 model = nncf.quantize(
@@ -108,22 +106,29 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
                     target_device=nncf.TargetDevice.CPU,
                     subset_size=len(pictures),
                     fast_bias_correction=True,
-                    ignored_scope=nncf.IgnoredScope(names=ignored) if ignored else None,
+                    ignored_scope=nncf.IgnoredScope(names=ignored),
                 )
             except (RuntimeError, ValueError, nncf.ValidationError) as error:
                 reason = " ".join(str(error).split())
                 raise EdgeEdetError(f"nncf cannot quantize this network: {reason}") from None
     operations = {op.get_friendly_name(): op for op in model.get_ordered_ops()}
     floats = {}
-    for name in convolutions:
-        if not _has_integer_weight(operations[_operation(name)]):
-            floats[name] = "ignored" if name in recipe.ignored else "nncf's own choice"
+    for node in graph.nodes:
+        name = _operation(node)
+        if node.weight is not None and not _has_integer_weight(operations[name]):
+            ours = "squeeze-and-excitation" if name in ignored else "nncf's own choice"
+            floats[node.name] = ours
     return model, floats
 
 
-def _operation(name: str) -> str:
-    """The name that OpenVinoLowering gives to the convolution of a node."""
-    return f"{name}/convolution"
+def ignored_layers(graph: Graph) -> list[str]:
+    """The operations of squeeze-and-excitation, as the IR names them."""
+    return [_operation(node) for node in graph.nodes if SQUEEZE in node.name]
+
+
+def _operation(node: Node) -> str:
+    """The name that OpenVinoLowering gives to a node; a convolution's own is the bias behind it."""
+    return f"{node.name}/convolution" if node.weight is not None else node.name
 
 
 def _has_integer_weight(convolution: Any) -> bool:
