@@ -24,14 +24,15 @@ from edge_edet.converters.inspect.agreement import (
 )
 from edge_edet.converters.inspect.certificate_page import page
 from edge_edet.converters.inspect.error_figure import error_svg
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
 from edge_edet.errors import InputError
 from edge_edet.manifest import manifest_of
-from edge_edet.tflite_file import TfliteModel, read_tflite
+from edge_edet.model_file import ModelFile, sha256_of
 
 FORMAT_VERSION = 1
-TOOLS = ("ai-edge-litert", "numpy", "pillow")
+TOOLS = ("numpy", "pillow")
+RUNTIME = {".tflite": "ai-edge-litert", ".xml": "openvino"}
 WORST_TENSORS = 40
 
 
@@ -45,7 +46,7 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
     dicts, as `edge-edet eval --json` prints. Raises InputError where the files are not twins.
     """
-    integer, exact = read_tflite(int8_path), read_tflite(float_path)
+    integer, exact = readable(int8_path), readable(float_path)
     check_same_input(integer, exact)
     check_same_weights(integer, exact)
     inner = list(compared or pictures[:8])
@@ -67,7 +68,7 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     return record
 
 
-def _record(integer: TfliteModel, exact: TfliteModel, inspection: Inspection,
+def _record(integer: ModelFile, exact: ModelFile, inspection: Inspection,
             found: Agreement | None, pictures: Sequence[Path],
             inner: Sequence[Path]) -> dict[str, Any]:  # fmt: skip
     outputs = {t.name for t in integer.output_tensors}
@@ -76,7 +77,7 @@ def _record(integer: TfliteModel, exact: TfliteModel, inspection: Inspection,
     return {
         "format_version": FORMAT_VERSION,
         "generator": f"edge-edet {__version__}",
-        "tools": _versions(),
+        "tools": _versions((RUNTIME[integer.format], *TOOLS)),
         "healthy": inspection.healthy,
         "findings": [f.to_dict() for f in findings],
         "int8": _file(integer),
@@ -86,6 +87,7 @@ def _record(integer: TfliteModel, exact: TfliteModel, inspection: Inspection,
         "image_size": manifest.variant.image_size if manifest else None,
         "operators": inspection.facts.operators,
         "float_operators_inside": inspection.facts.islands,
+        "openvino": _openvino(inspection),
         "protocol": {
             "tensors": {"pictures": len(inner), "sha256": pictures_digest(inner)},
             "detections": {
@@ -102,11 +104,25 @@ def _record(integer: TfliteModel, exact: TfliteModel, inspection: Inspection,
     }  # fmt: skip
 
 
-def _file(model: TfliteModel) -> dict[str, Any]:
+def _openvino(inspection: Inspection) -> dict[str, Any] | None:
+    """Of an IR: what is integer, and what ran in which precision; times are not reproducible."""
+    facts = inspection.facts.openvino
+    if facts is None:
+        return None
+    ran = facts["executed"]
+    return {
+        "convolutions": facts["convolutions"],
+        "as_run": facts.get("as_run"),
+        "executed": ran
+        and {key: ran[key] for key in ("device", "precision", "layers", "in_float")},
+    }
+
+
+def _file(model: ModelFile) -> dict[str, Any]:
     manifest = manifest_of(model)
     return {
         "file": model.path.name,
-        "sha256": hashlib.sha256(model.path.read_bytes()).hexdigest(),
+        "sha256": sha256_of(model.path),
         "size_bytes": model.size_bytes,
         "precision": manifest.precision if manifest else None,
     }
@@ -120,9 +136,9 @@ def pictures_digest(pictures: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def _versions(tools: Sequence[str]) -> dict[str, str]:
     found = {}
-    for name in TOOLS:
+    for name in tools:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

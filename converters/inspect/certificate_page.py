@@ -117,7 +117,7 @@ def _origin(record: Mapping[str, Any]) -> Iterable[str]:
     for key in ("weights", "calibration", "recipe"):
         entry = provenance.get(key)
         if isinstance(entry, Mapping):
-            rows.append([key, ", ".join(f"{k} {v}" for k, v in entry.items() if v is not None)])
+            rows.append([key, ", ".join(_entry(k, v) for k, v in entry.items() if v is not None)])
     rows += [[f"pictures for {what}", f"{p['pictures']}, sha256 {p['sha256']}"]
              for what, p in record["protocol"].items()]  # fmt: skip
     rows += [["made by", record["generator"]],
@@ -127,6 +127,11 @@ def _origin(record: Mapping[str, Any]) -> Iterable[str]:
         f"<tr><td>{escape(str(k))}</td><td><code>{escape(str(v))}</code></td></tr>" for k, v in rows
     )
     yield f"<table>{cells}</table>"
+
+
+def _entry(key: str, value: object) -> str:
+    """A long table of the manifest, such as the convolutions kept in float, by its length."""
+    return f"{key} {len(value) if isinstance(value, Mapping) else value}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Row]) -> Iterable[str]:

@@ -13,16 +13,15 @@ from typing import Any
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
-from edge_edet.tflite_file import read_tflite
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit status 1 where the certificate names a fault, 0 where it names none."
-    parser.add_argument("model", type=Path, metavar="INT8", help="the .tflite")
+    parser.add_argument("model", type=Path, metavar="INT8", help="a .tflite, or an OpenVINO .xml")
     parser.add_argument("--against", type=Path, required=True, metavar="FLOAT",
-                        help="its float twin, from the same weights")  # fmt: skip
+                        help="its float twin, of the same weights and format")  # fmt: skip
     parser.add_argument("--data", required=True, metavar="DIR|FILE",
                         help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP too")  # fmt: skip
     parser.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
@@ -37,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect.certificate import write_certificate
+    from edge_edet.converters.inspect.inspection import readable
     from edge_edet.converters.inspect.pictures import spread
 
-    check_pair(read_tflite(args.model), read_tflite(args.against))
+    check_pair(readable(args.model), readable(args.against))
     pictures, accuracy = pictures_and_accuracy(
         args.model, args.against, Path(args.data), args.split, args.threads, args.limit
     )

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from edge_edet.converters.cli import positive
 from edge_edet.errors import InputError
-from edge_edet.tflite_file import TfliteModel, read_tflite
+from edge_edet.model_file import FORMATS
+from edge_edet.tflite_file import TfliteModel
 
 if TYPE_CHECKING:
     from edge_edet.converters.inspect.inspection import Inspection
+    from edge_edet.model_file import ModelFile
 
 __all__ = ["add_arguments", "check_pair", "run"]
 
@@ -22,14 +24,18 @@ STATUS_FAULT = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit status 1 where it finds a fault, 0 where the model is healthy."
-    parser.add_argument("model", type=Path, metavar="MODEL", help="the .tflite")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite, or an OpenVINO .xml")
     parser.add_argument("--against", type=Path, metavar="FLOAT",
-                        help="its float twin, from the same weights; needs --data")  # fmt: skip
+                        help="its float twin, of the same weights and format; needs --data")  # fmt: skip
     parser.add_argument("--data", nargs="+", metavar="DIR|PICTURE",
                         help="pictures to measure the errors on")  # fmt: skip
     parser.add_argument("--pictures", type=positive, default=8, metavar="N",
                         help="how many of them (default: 8)")  # fmt: skip
-    parser.add_argument("--tensors", action="store_true", help="list every tensor with its grid")
+    parser.add_argument(
+        "--tensors",
+        action="store_true",
+        help="list every tensor with its grid, of an .xml every quantizer",
+    )
     parser.add_argument("--figure", type=Path, metavar="FILE.svg",
                         help="draw the error along the network")  # fmt: skip
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
@@ -38,17 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
+    from edge_edet.converters.inspect.inspection import inspect_against, inspect_file, readable
     from edge_edet.converters.inspect.pictures import inputs_of, pick
-    from edge_edet.converters.inspect.report import all_tensors, lines
+    from edge_edet.converters.inspect.report import all_quantizers, all_tensors, lines
 
     _check(args)
-    model = read_tflite(args.model)
+    model = readable(args.model)
     pictures: list[Path] = []
     if args.against is None:
         inspection = inspect_file(args.model)
     else:
-        check_pair(model, read_tflite(args.against))
+        check_pair(model, readable(args.against))
         pictures = pick(args.data, args.pictures)
         inputs = inputs_of(model, pictures)
         inspection = inspect_against(args.model, args.against, inputs, args.threads)
@@ -56,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         _write_figure(args.figure, args.model.name, inspection)
     if args.json:
         document = inspection.to_dict() | {"pictures": [str(p) for p in pictures]}
-        if args.tensors:
+        if args.tensors and isinstance(model, TfliteModel):
             from edge_edet.converters.inspect.facts import tensor_dict
 
             document["all_tensors"] = [tensor_dict(t) for t in model.tensors]
@@ -64,31 +70,36 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(inspection, len(pictures))))
         if args.tensors:
-            print("\n" + "\n".join(all_tensors(model)))
+            is_tflite = isinstance(model, TfliteModel)
+            every = all_tensors(model) if is_tflite else all_quantizers(inspection.facts)
+            print("\n" + "\n".join(every))
     return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
 
 
 def _check(args: argparse.Namespace) -> None:
     if (args.against is None) != (args.data is None):
-        raise InputError("a comparison needs both --against FLOAT.tflite and --data PICTURES")
+        raise InputError("a comparison needs both --against FLOAT and --data PICTURES")
     if args.figure is not None and args.against is None:
-        raise InputError(
-            "--figure draws errors: give --against FLOAT.tflite and --data PICTURES too"
-        )
+        raise InputError("--figure draws errors: give --against FLOAT and --data PICTURES too")
     if args.figure is not None and args.figure.suffix.lower() != ".svg":
         raise InputError(f"--figure {str(args.figure)!r}: expected a name that ends in .svg")
 
 
-def check_pair(model: TfliteModel, other: TfliteModel) -> None:
+def check_pair(model: ModelFile, other: ModelFile) -> None:
     """Raises InputError where they cannot be an INT8 model and its float twin."""
-    from edge_edet.converters.inspect.facts import is_integer_model
+    from edge_edet.converters.inspect.facts import is_integer_file
     from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
 
-    if not is_integer_model(model):
+    if model.format != other.format:
+        raise InputError(
+            f"{str(other.path)!r} is {FORMATS[other.format]} and {str(model.path)!r} is "
+            f"{FORMATS[model.format]}: --against wants the float twin in the same format"
+        )
+    if not is_integer_file(model):
         raise InputError(
             f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float"
         )
-    if is_integer_model(other):
+    if is_integer_file(other):
         raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float twin")
     check_same_input(model, other)
     check_same_weights(model, other)

@@ -15,6 +15,7 @@ from edge_edet.converters.inspect.twins import Twin
 from edge_edet.converters.inspect.wiring import Wiring
 from edge_edet.tflite_file import OperatorInfo, TensorInfo
 
+BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 Doubles = npt.NDArray[np.float64]
 
@@ -25,11 +26,15 @@ class ConstantError:
 
     weight_db: the rounding error of its weights, about 40; bias_steps: the largest error of a bias
     in steps of the output's grid, None for the first one, whose bias takes over the mean colour.
+    Of an IR also source, the tensor that its fake quantizer reads, and gain: the weights are so many
+    times what that quantizer's ends ask for, where this is all that is wrong with them.
     """
 
     name: str
     weight_db: float
     bias_steps: float | None
+    source: str = ""
+    gain: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_edet.converters.inspect.block_error import BlockError
-from edge_edet.converters.inspect.constants import ConstantError
+from edge_edet.converters.inspect.constants import BAD_WEIGHTS_DB, ConstantError
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.places import block_of, part_of
 from edge_edet.converters.inspect.suspicion import CALIBRATE
@@ -20,7 +20,6 @@ BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
 AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
 CLIPPING = 0.001  # of the values
 SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2
-BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
 BAD_BIAS_STEPS = 8.0
 BAD_STEM_DB = 15.0  # one convolution after the picture
 WEAK_BLOCK_DB = 16.0
@@ -29,11 +28,13 @@ NOISY_OUTPUT_DB = 6.0
 
 def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
              suspicions: Sequence[Finding] = (),
-             constants: Sequence[ConstantError] = ()) -> list[Finding]:  # fmt: skip
+             constants: Sequence[ConstantError] = (),
+             better: str = "take --recipe equalized") -> list[Finding]:  # fmt: skip
     """All findings, the cause first. Empty, or notes only: the model is healthy.
 
     errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
-    suspicion.suspect, what the file alone gave away; constants: constants.compare_constants.
+    suspicion.suspect, what the file alone gave away; constants: constants.compare_constants;
+    better: what to do about grids that lose too much by themselves.
     """
     suspicions = [s for s in suspicions if not _refuted(s, errors)]
     explained = {name for s in suspicions for name in s.place.split(" and ")}
@@ -45,13 +46,13 @@ def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
     if systemic:
         found.append(_calibration(clipped, len(errors)))
     else:
-        found += [_grid(e) for e in bad]
-    wrong = list(_constants(c for c in constants if c.name not in explained))
+        found += [_grid(e, better) for e in bad]
+    wrong = list(_constants(c for c in constants if not {c.name, c.source} & explained))
     found += wrong
     explained |= {block_of(f.place) for f in wrong} | {e.block for e in bad}
     found += _stem(blocks, explained)
     if not any(f.severity == "fault" for f in found):
-        found += [*_noise(errors, blocks), *_weakest(blocks)]
+        found += [*_noise(errors, blocks, better), *_weakest(blocks, better)]
     return sorted_findings(found)
 
 
@@ -84,7 +85,7 @@ def _calibration(clipped: Sequence[TensorError], count: int) -> Finding:
     )  # fmt: skip
 
 
-def _grid(e: TensorError) -> Finding:
+def _grid(e: TensorError, better: str) -> Finding:
     lost = f"{10 ** (-e.own_db / 10):.2g} of the signal's power"
     if e.dead:
         return Finding("dead", e.name, "it never changes, and in the float model it does",
@@ -100,13 +101,21 @@ def _grid(e: TensorError) -> Finding:
     return Finding(
         "coarse", e.name,
         f"its grid is too wide: {e.grid_used:.0%} of the steps occur; that costs {lost}",
-        "narrow this tensor's range: look for one odd calibration picture, or take --recipe "
-        "equalized", e.harm,
+        f"narrow this tensor's range: look for one odd calibration picture, or {better}", e.harm,
     )  # fmt: skip
 
 
 def _constants(constants: Iterable[ConstantError]) -> Iterator[Finding]:
     for c in constants:
+        if c.gain is not None:
+            yield Finding(
+                "computation", c.source,
+                f"its fake quantizer's ends are not those that the weights of {c.name} were made for: "
+                f"they are {1 / c.gain:.3g} times what would fit",
+                "convert again; a range changed by hand needs the weights behind it changed too",
+                -c.weight_db,
+            )  # fmt: skip
+            continue
         weights_differ = c.weight_db < BAD_WEIGHTS_DB
         if weights_differ or (c.bias_steps or 0.0) > BAD_BIAS_STEPS:
             what = (f"its weights are not the float model's ({c.weight_db:.0f} dB)" if weights_differ
@@ -127,7 +136,8 @@ def _stem(blocks: Sequence[BlockError], explained: set[str]) -> Iterator[Finding
             )  # fmt: skip
 
 
-def _noise(errors: Sequence[TensorError], blocks: Sequence[BlockError]) -> Iterator[Finding]:
+def _noise(errors: Sequence[TensorError], blocks: Sequence[BlockError],
+           better: str) -> Iterator[Finding]:  # fmt: skip
     """Outputs that are mostly noise though nothing stands out."""
     for e in errors:
         if part_of(e.name) == "outputs" and e.behind_db < NOISY_OUTPUT_DB:
@@ -136,18 +146,18 @@ def _noise(errors: Sequence[TensorError], blocks: Sequence[BlockError]) -> Itera
                 "noise", e.name,
                 f"only {e.behind_db:.0f} dB are left of it and no tensor stands out: the error of "
                 "many blocks adds up",
-                f"try --recipe equalized; begin at {begin}, which adds most", e.harm,
+                f"{better}; begin at {begin}, which adds most", e.harm,
             )  # fmt: skip
 
 
-def _weakest(blocks: Sequence[BlockError]) -> Iterator[Finding]:
+def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
     weak = [b for b in blocks if b.own_db < WEAK_BLOCK_DB and part_of(b.tensor) != "outputs"]
     if weak:
         b = min(weak, key=lambda b: b.own_db)
         yield Finding(
             "weak block", b.block,
             f"the weakest block: fed exact values it alone leaves {b.own_db:.0f} dB, as channels of "
-            "very different range do on one grid",
-            "if accuracy falls short, begin here; --recipe equalized is made for it",
+            "very different range, or extremes that calibration did not see, make it",
+            f"if accuracy falls short, begin here: {better}",
             10 ** (-b.own_db / 10),
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from edge_edet.converters.inspect.places import PARTS, block_of, part_of
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.manifest import Manifest, manifest_of
+from edge_edet.model_file import ModelFile
 from edge_edet.tflite_file import TensorInfo, TfliteModel
 
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
@@ -17,14 +18,18 @@ LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 @dataclass(frozen=True)
 class Facts:
     """JSON-ready. weights_bytes: constants by part of the network, a shared one counted where it
-    is read first; islands: place -> its operators that compute in float, of an INT8 model."""
+    is read first; islands: place -> its operators that compute in float, of an INT8 model.
+
+    openvino: of an IR, see ir_facts.py; what is integer the plugin decides, so that float_operators
+    is None there.
+    """
 
     path: str
     size_bytes: int
     description: str
     precision: str
     operators: dict[str, int]
-    float_operators: int
+    float_operators: int | None
     islands: dict[str, list[str]]
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
@@ -32,6 +37,7 @@ class Facts:
     weights_bytes: dict[str, int]
     metadata: list[str]
     manifest: dict[str, Any] | None
+    openvino: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,8 +61,15 @@ def facts_of(opened: Rewritable) -> Facts:
         tensors=len(model.tensors),
         weights_bytes=_weights_bytes(opened),
         metadata=sorted(model.metadata),
-        manifest=_summary(manifest) if manifest else None,
+        manifest=manifest_summary(manifest) if manifest else None,
     )
+
+
+def better_recipe(facts: Facts, recipe: str) -> str:
+    """What to do about grids that lose too much: the default recipe, or what comes after it."""
+    stored = (facts.manifest or {}).get("recipe")
+    used = stored.get("name") if isinstance(stored, dict) else None
+    return "convert with --max-drop" if used == recipe else f"take --recipe {recipe}"
 
 
 def tensor_dict(t: TensorInfo) -> dict[str, Any]:
@@ -74,6 +87,13 @@ def tensor_dict(t: TensorInfo) -> dict[str, Any]:
 def is_integer_model(model: TfliteModel) -> bool:
     """Whether most operators compute in integers."""
     return len(model.non_integer_operators) < len(model.operators) / 2
+
+
+def is_integer_file(model: ModelFile) -> bool:
+    """Of any format: whether it computes in integers where the format says so."""
+    if isinstance(model, TfliteModel):
+        return is_integer_model(model)
+    return "FakeQuantize" in model.operator_names
 
 
 def islands(model: TfliteModel) -> dict[str, list[str]]:
@@ -128,7 +148,7 @@ def _weights_bytes(opened: Rewritable) -> dict[str, int]:
     return {part: size for part, size in sizes.items() if size}
 
 
-def _summary(manifest: Manifest) -> dict[str, Any]:
+def manifest_summary(manifest: Manifest) -> dict[str, Any]:
     return {
         "variant": manifest.variant.name,
         "image_size": manifest.variant.image_size,

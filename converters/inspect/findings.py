@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "score shift": ("note", 14),
     "weak block": ("note", 15),
     "random weights": ("note", 16),
+    "ran in float": ("note", 17),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from edge_edet.converters.inspect.block_error import BlockError, errors_of_blocks
 from edge_edet.converters.inspect.constants import ConstantError, compare_constants
 from edge_edet.converters.inspect.diagnosis import diagnose
-from edge_edet.converters.inspect.facts import Facts, facts_of
+from edge_edet.converters.inspect.facts import Facts, better_recipe, facts_of
 from edge_edet.converters.inspect.findings import Finding, is_healthy
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.converters.inspect.suspicion import (
@@ -21,7 +21,10 @@ from edge_edet.converters.inspect.suspicion import (
 )
 from edge_edet.converters.inspect.tensor_error import Pixels, TensorError, by_harm, compare
 from edge_edet.converters.inspect.twins import match
-from edge_edet.errors import BackendError
+from edge_edet.converters.recipes import DEFAULT_RECIPE
+from edge_edet.errors import BackendError, InputError
+from edge_edet.model_file import ModelFile
+from edge_edet.read_model import read_model
 from edge_edet.tflite_file import read_tflite
 
 
@@ -55,8 +58,26 @@ class Inspection:
         }
 
 
+def readable(path: Path) -> ModelFile:
+    """The file, of a format that can be looked into. Raises InputError, ModelFileError."""
+    model = read_model(path)
+    if model.format == ".onnx":
+        raise InputError(
+            f"{str(path)!r} is ONNX: inspect and certify look into .tflite and OpenVINO .xml files; "
+            "'edge-edet eval' measures its accuracy"
+        )
+    return model
+
+
 def inspect_file(path: Path) -> Inspection:
-    """What the file alone tells. Raises ModelFileError for a file that is no model."""
+    """What the file alone tells; of an IR also what the CPU runs of it.
+
+    Raises ModelFileError for a file that is no model.
+    """
+    if readable(path).format == ".xml":
+        from edge_edet.converters.inspect.ir_inspection import inspect_ir
+
+        return inspect_ir(path)
     opened = Rewritable(read_tflite(path))
     facts = facts_of(opened)
     return Inspection(facts, suspect(opened, facts), [], [], [])
@@ -69,6 +90,10 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     A model that the runtime refuses is a finding, not an error. Raises InputError where the files
     are not twins.
     """
+    if readable(int8_path).format == ".xml":
+        from edge_edet.converters.inspect.ir_inspection import inspect_ir_against
+
+        return inspect_ir_against(int8_path, float_path, pictures, threads)
     integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
     facts = facts_of(integer)
     suspicions = suspect(integer, facts)
@@ -80,7 +105,7 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     except BackendError as error:
         findings = diagnose([], [], [*suspicions, refused(error)], constants)
         return Inspection(facts, findings, [], [], constants)
-    findings = diagnose(errors, blocks, suspicions, constants)
+    findings = diagnose(errors, blocks, suspicions, constants, better_recipe(facts, DEFAULT_RECIPE))
     if has_random_weights(facts):
         findings = without_ranges(findings)
     return Inspection(facts, findings, by_harm(errors), blocks, constants)

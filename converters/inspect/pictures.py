@@ -10,8 +10,8 @@ from edge_edet.detect_command import find_pictures
 from edge_edet.errors import InputError
 from edge_edet.image import read_image
 from edge_edet.manifest import manifest_of
+from edge_edet.model_file import ModelFile
 from edge_edet.preprocess import letterbox, stretch
-from edge_edet.tflite_file import TfliteModel
 
 
 def pick(given: Sequence[str], count: int) -> list[Path]:
@@ -26,12 +26,12 @@ def spread(found: Sequence[Path], count: int) -> list[Path]:
     return [found[i * len(found) // count] for i in range(count)]
 
 
-def inputs_of(model: TfliteModel, pictures: Sequence[Path]) -> list[Pixels]:
+def inputs_of(model: ModelFile, pictures: Sequence[Path]) -> list[Pixels]:
     """[1, height, width, 3] uint8 for each picture, as the runtime would feed it.
 
     Raises InputError for a model that takes no uint8 picture, ImageError for a bad picture.
     """
-    tensor = model.input_tensors[0] if len(model.inputs) == 1 else None
+    tensor = model.input_tensors[0] if len(model.input_tensors) == 1 else None
     if tensor is None or tensor.dtype != "uint8" or len(tensor.shape) != 4 or tensor.shape[3] != 3:
         found = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.input_tensors)
         raise InputError(
@@ -46,7 +46,7 @@ def inputs_of(model: TfliteModel, pictures: Sequence[Path]) -> list[Pixels]:
     return [letterbox(read_image(path), v.image_size, v.pad_rgb)[0] for path in pictures]
 
 
-def check_same_input(model: TfliteModel, other: TfliteModel) -> None:
+def check_same_input(model: ModelFile, other: ModelFile) -> None:
     """Raises InputError where the twins do not take the same input."""
     left, right = (
         [(t.dtype, t.shape) for t in m.input_tensors] for m in (model, other)
@@ -58,7 +58,7 @@ def check_same_input(model: TfliteModel, other: TfliteModel) -> None:
         )
 
 
-def check_same_weights(model: TfliteModel, other: TfliteModel) -> None:
+def check_same_weights(model: ModelFile, other: ModelFile) -> None:
     """Raises InputError where both manifests tell their weights' digest and it is not the same."""
     digests = []
     for each in (model, other):

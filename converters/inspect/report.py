@@ -6,12 +6,14 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.findings import Finding, is_healthy
 from edge_edet.converters.inspect.inspection import Inspection
 from edge_edet.tflite_file import TensorInfo, TfliteModel
 
 COLUMNS = 80
 SHOWN_TENSORS, SHOWN_BLOCKS, SHOWN_FINDINGS = 12, 8, 6
+SHOWN_KERNELS = 8
 NAME = 38
 
 
@@ -57,13 +59,15 @@ def _facts(inspection: Inspection) -> Iterator[str]:
     total = sum(facts.operators.values())
     counts = ", ".join(f"{name} {count}" for name, count in facts.operators.items())
     yield from textwrap.wrap(f"{total} operators: {counts}", COLUMNS, subsequent_indent="  ")
-    if facts.precision == "int8":
+    if facts.openvino:
+        yield from _openvino(facts.openvino)
+    elif facts.precision == "int8" and facts.float_operators is not None:
         inner = sum(len(ops) for ops in facts.islands.values())
         yield f"float operators: {inner or 'none'} inside, {facts.float_operators - inner} at the ends"
     for what, tensors in (("in ", facts.inputs), ("out", facts.outputs)):
         for t in tensors:
             yield _clip(
-                f"{what} {t['name']:<22} {t['dtype']:<8} {_shape(t['shape']):<16} {_grid(t)}"
+                f"{what} {t['name']:<22} {t['dtype']:<8} {_shape(t['shape']):<16} {_grid(t)}".rstrip()
             )
     parts = ", ".join(f"{part} {size / 1e3:.0f}" for part, size in facts.weights_bytes.items())
     yield from textwrap.wrap(f"weights in kB: {parts}", COLUMNS, subsequent_indent="  ")
@@ -71,6 +75,26 @@ def _facts(inspection: Inspection) -> Iterator[str]:
         yield from _manifest(facts.manifest)
     else:
         yield "no manifest of edge-edet in the file"
+
+
+def _openvino(o: Mapping[str, Any]) -> Iterator[str]:
+    """What is integer in the file, and what the CPU made of it."""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in o["convolutions"]["float"].items())
+    yield from textwrap.wrap(f"convolutions: {o['convolutions']['int8']} int8, in float {reasons or 0}",
+                             COLUMNS, subsequent_indent="  ")  # fmt: skip
+    grids = o["quantizers"]
+    if grids:
+        by_channel = sum(q["channels"] > 1 for q in grids)
+        steps = sum(q["hands_on"] == "steps" for q in grids)
+        yield f"fake quantizers: {len(grids)}, {by_channel} with grids by channel, {steps} give steps"
+    ran = o["executed"]
+    if ran is None:
+        yield "it does not run on this CPU"
+        return
+    layers = ", ".join(f"{count} {kind}" for kind, count in ran["layers"].items() if count)
+    yield _clip(f"ran on {ran['device']}, rest in {ran['precision']}: layers {layers}")
+    for kind, kernel, count, ms in ran["kernels"][:SHOWN_KERNELS]:
+        yield f"  {kind:<14} {kernel:<28} {count:>4} {ms:8.2f} ms"
 
 
 def _manifest(m: Mapping[str, Any]) -> Iterator[str]:
@@ -94,6 +118,9 @@ def _outputs(inspection: Inspection) -> Iterator[str]:
     for e in shown:
         score = " (as scores)" if e.reader == "sigmoid" else ""
         yield f"{e.name + score:<34} {e.behind_db:15.1f} {e.cosine:8.4f} {e.mean_error:+11.2g}"
+    as_run = (inspection.facts.openvino or {}).get("as_run")
+    for name, e in as_run["outputs"].items() if as_run else ():
+        yield f"{name + ', rest in ' + as_run['precision']:<34} {e['behind_db']:15.1f} {e['cosine']:8.4f}"
 
 
 def _blocks(inspection: Inspection) -> Iterator[str]:
@@ -121,6 +148,16 @@ def all_tensors(model: TfliteModel) -> Iterator[str]:
         else:
             yield t.name
             yield f"{'':<24} {rest}"
+
+
+def all_quantizers(facts: Facts) -> Iterator[str]:
+    """The fake quantizers of an IR, each with its least and largest scale and zero point."""
+    for q in (facts.openvino or {}).get("quantizers", ()):
+        (low, high), (first, last) = q["scale"], q["zero_point"]
+        scale = f"{low:.4g}" if q["channels"] == 1 else f"{low:.4g} to {high:.4g}"
+        zero = f"{first:.4g}" if first == last else f"{first:.4g} to {last:.4g}"
+        yield q["tensor"]
+        yield f"    {q['levels']} levels, {q['channels']} x scale {scale}, zero {zero}"
 
 
 def _info_grid(t: TensorInfo) -> str:

@@ -31,7 +31,7 @@ def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:
     running = [model.tensors[i] for op in model.operators for i in op.outputs]
     grids = [t for t in running if t.dtype in ("int8", "uint8", "int16")]
     found = [*_zero_scales(grids), *_islands(facts), *_swish_ranges(opened, grids)]
-    found += [*_outputs(model.output_tensors, has_random_weights(facts)), *_provenance(facts)]
+    found += [*_outputs(model.output_tensors, has_random_weights(facts)), *provenance(facts)]
     return sorted_findings(found)
 
 
@@ -152,7 +152,7 @@ def has_random_weights(facts: Facts) -> bool:
     return isinstance(weights, dict) and bool(weights.get("random"))
 
 
-def _provenance(facts: Facts) -> Iterator[Finding]:
+def provenance(facts: Facts) -> Iterator[Finding]:
     calibration = (facts.manifest or {}).get("calibration")
     source = calibration.get("source") if isinstance(calibration, dict) else None
     if source == "noise" and not has_random_weights(facts):

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 
-def _load() -> ModuleType:
-    """faults.py beside this file: tests are no package."""
-    path = Path(__file__).with_name("faults.py")
-    spec = importlib.util.spec_from_file_location("inspect_faults", path)
+def _load(name: str) -> ModuleType:
+    """A file beside this one: tests are no package."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"inspect_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -24,7 +24,7 @@ def _load() -> ModuleType:
     return module
 
 
-faults: Any = _load()
+faults: Any = _load("faults")
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +55,34 @@ def model(bench: Any) -> Callable[[str], Path]:
             build = faults.FAULTS.get(name)
             data = build(bench) if build else faults.healthy(bench, name)
             made[name] = bench.write(name, data)
+        return made[name]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def planted_ir() -> Any:
+    """The module of faults in OpenVINO models."""
+    return _load("ir_faults")
+
+
+@pytest.fixture(scope="session")
+def ir_twin(bench: Any, planted_ir: Any) -> Path:
+    path: Path = planted_ir.write(bench, "fp32", None)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ir_model(bench: Any, planted_ir: Any) -> Callable[[str], Path]:
+    """Name of a fault, or "sound" -> the INT8 IR."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            build = planted_ir.FAULTS.get(name)
+            made[name] = build(bench) if build else planted_ir.write(
+                bench, name, planted_ir.sound(bench)
+            )  # fmt: skip
         return made[name]
 
     return make

@@ -52,7 +52,7 @@ def test_lists_every_tensor_in_80_columns(
     [
         (["nothing.tflite"], "no model file 'nothing.tflite'"),
         ([__file__], "is not a .tflite model"),
-        (["INT8", "--against", "FLOAT"], "needs both --against FLOAT.tflite and --data PICTURES"),
+        (["INT8", "--against", "FLOAT"], "needs both --against FLOAT and --data PICTURES"),
         (["INT8", "--figure", "a.svg"], "--figure draws errors"),
         (["INT8", "--against", "FLOAT", "--data", "EMPTY"], "no pictures in folder"),
         (["INT8", "--against", "FLOAT", "--data", "EMPTY", "--figure", "a.png"], "ends in .svg"),

@@ -1,0 +1,186 @@
+"""Errors of an INT8 IR against its float twin: of each tensor, each block, and the stored weights.
+
+As tensor_error.py, block_error.py and constants.py say it for a `.tflite`, but for one thing: tensors
+are real-valued here, so that a block is fed the float twin's values themselves, and rounds them in
+its own fake quantizers. All of it with what is not integer in float32, on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from edge_edet.converters.inspect.block_error import BlockError
+from edge_edet.converters.inspect.constants import BAD_WEIGHTS_DB, ConstantError
+from edge_edet.converters.inspect.ir_graph import (
+    IrGraph,
+    Op,
+    channels_last,
+    name_of,
+    readers,
+    reading_block,
+)
+from edge_edet.converters.inspect.ir_twins import IrTwin
+from edge_edet.converters.inspect.moments import Doubles, decibels
+from edge_edet.converters.inspect.tensor_error import Pixels, Sums, TensorError
+from edge_edet.converters.inspect.tensor_values import MAX_PASS_BYTES
+
+STEPS = 255
+LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone
+
+
+def compare_irs(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
+                pictures: Sequence[Pixels], threads: int) -> list[Sums]:  # fmt: skip
+    """The sums of the twins, in their order."""
+    outputs = {t.name for t in integer.file.output_tensors}
+    found: list[Sums] = []
+    for part in _passes(twins):
+        sums = [Sums(twin, all_values=twin.name in outputs) for twin in part]
+        names = [twin.name for twin in part]
+        left, right = integer.exposing(names, threads), exact.exposing(names, threads)
+        for pixels in pictures:
+            left.run([pixels])
+            right.run([pixels])
+            for name, total in zip(names, sums, strict=True):
+                total.add(channels_last(left.get(name)), channels_last(right.get(name)))
+        found += sums
+    return found
+
+
+def tensor_errors(sums: Sequence[Sums]) -> list[TensorError]:
+    return [total.error(order) for order, total in enumerate(sums)]
+
+
+def _passes(twins: Sequence[IrTwin]) -> Iterator[list[IrTwin]]:
+    group: list[IrTwin] = []
+    used = 0
+    for twin in twins:
+        size = 2 * 4 * int(np.prod(twin.shape))
+        if group and used + size > MAX_PASS_BYTES:
+            yield group
+            group, used = [], 0
+        group.append(twin)
+        used += size
+    if group:
+        yield group
+
+
+def errors_of_ir_blocks(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
+                        pictures: Sequence[Pixels], threads: int) -> list[BlockError]:  # fmt: skip
+    """What each block adds by itself, see block_error.py."""
+    borders = [t for t in twins if _leaves_block(integer.running[t.name], t.block)]
+    if not borders:
+        return []
+    names = [t.name for t in borders]
+    runner, reference = integer.cut(names, threads), exact.exposing(names, threads)
+    sums = [Sums(twin) for twin in borders]
+    for pixels in pictures:
+        reference.run([pixels])
+        runner.run([pixels, *(reference.get(name) for name in runner.fed)])
+        for name, total in zip(names, sums, strict=True):
+            total.add(channels_last(runner.get(name)), channels_last(reference.get(name)))
+    errors = [total.error(order) for order, total in enumerate(sums)]
+    return [BlockError(e.block, e.name, e.order, e.behind_db, e.shift) for e in errors]
+
+
+def _leaves_block(op: Op, block: str) -> bool:
+    return {reading_block(reader) for reader in readers(op)} != {block}
+
+
+def compare_ir_constants(integer: IrGraph, exact: IrGraph,
+                         sums: Sequence[Sums] = ()) -> list[ConstantError]:  # fmt: skip
+    """Of every convolution of both: weights as they act on real values, and biases.
+
+    A fake quantizer may hand on steps, which the weights then take back. Biases are told in steps of
+    a grid over what the float twin's tensor holds on the pictures, so only where `sums` are given.
+    """
+    ranges = {t.twin.name: float(t.high.max() - t.low.min()) for t in sums}
+    names = [name for name in integer.convolutions if name in exact.convolutions]
+    pairs = list(zip(_stored(integer, names), _stored(exact, names), strict=True))
+    found = []
+    for name, ((weight, bias), (weight_exact, bias_exact)) in zip(names, pairs, strict=True):
+        if weight.shape != weight_exact.shape:
+            continue
+        op = integer.convolutions[name]
+        source = op.input_value(0).get_node()
+        gain, offset = _from_real(integer, source)
+        if op.get_type_name() == "GroupConvolution":  # [groups, out, in, h, w]
+            groups = weight.shape[0]
+            gain, offset = (np.resize(v, groups).reshape(-1, 1, 1, 1, 1) for v in (gain, offset))
+        else:
+            gain, offset = (v.reshape(1, -1, *[1] * (weight.ndim - 2)) for v in (gain, offset))
+        wanted = weight_exact / np.where(gain == 0, 1.0, gain)  # for what the quantizer hands on
+        error, factor = _fit(weight, wanted, 1.0), None
+        if error < BAD_WEIGHTS_DB:
+            factor = float((weight * wanted).sum() / np.maximum(np.square(wanted).sum(), 1e-30))
+            fits = abs(factor) > LEAST_GAIN and _fit(weight, wanted, factor) > BAD_WEIGHTS_DB
+            factor = factor if fits else None
+        output, steps = _biased(op), None
+        reads_picture = name_of(source) in integer.before_convolutions
+        span = ranges.get(output, 0.0)
+        if bias is not None and bias_exact is not None and span > 0 and not reads_picture:
+            per_output = (weight * offset).reshape(bias.size, -1).sum(axis=1)
+            steps = float(np.abs(bias + per_output - bias_exact).max() * STEPS / span)
+        quantizer = next(
+            (q.source for q in integer.quantizers.values() if q.name == name_of(source)), ""
+        )
+        found.append(ConstantError(output, error, steps, quantizer, factor))
+    return found
+
+
+def _fit(weight: Doubles, wanted: Doubles, factor: float) -> float:
+    """Signal over error in dB of stored weights, against the wanted ones times a factor."""
+    error = np.square(weight - factor * wanted).sum()
+    return decibels(float(np.square(factor * wanted).sum()), float(error))
+
+
+def _stored(graph: IrGraph, names: Sequence[str]) -> list[tuple[Any, Any]]:
+    """Weights, and the bias [channels] where one is added, of each convolution."""
+    outputs, has_bias = [], []
+    for name in names:
+        op = graph.convolutions[name]
+        outputs.append(op.input_value(1))
+        bias = None
+        if graph.lacks_bias(op):
+            inputs = readers(op)[0].input_values()
+            bias = next((v for v in inputs if name_of(v.get_node()) not in graph.running), None)
+        has_bias.append(bias is not None)
+        outputs += [bias] if bias is not None else []
+    values = iter(graph.constants(outputs))
+    return [
+        (np.asarray(next(values), np.float64),
+         np.asarray(next(values), np.float64).reshape(-1) if has else None)
+        for has in has_bias
+    ]  # fmt: skip
+
+
+def _biased(op: Op) -> str:
+    """The name of the convolution's tensor with its bias."""
+    after = readers(op)
+    return (
+        name_of(after[0]) if len(after) == 1 and after[0].get_type_name() == "Add" else name_of(op)
+    )
+
+
+def _from_real(graph: IrGraph, source: Op) -> tuple[Any, Any]:
+    """What the convolution reads, of the real values: gain and offset of its channels."""
+    by_name = {q.name: q for q in graph.quantizers.values()}
+    quantizer = by_name.get(name_of(source))
+    if quantizer is not None:
+        return quantizer.gain, quantizer.offset
+    return np.asarray([_picture_scale(graph, source)]), np.zeros(1)
+
+
+def _picture_scale(graph: IrGraph, source: Op) -> float:
+    """What the picture's values were multiplied by on the way here; 1 behind the first layer."""
+    scale, before = 1.0, graph.before_convolutions
+    while name_of(source) in before and source.get_type_name() != "Parameter":
+        running = [v for v in source.input_values() if name_of(v.get_node()) in graph.running]
+        others = [v for v in source.input_values() if name_of(v.get_node()) not in graph.running]
+        if source.get_type_name() == "Multiply" and others:
+            [values] = graph.constants(others)
+            scale *= float(values.reshape(-1)[0]) if values.size == 1 else 1.0
+        source = running[0].get_node()
+    return scale

@@ -1,0 +1,87 @@
+"""The whole comparison of an INT8 IR with its float twin, each file opened once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.channelwise import CHANNELWISE_RECIPES
+from edge_edet.converters.inspect.diagnosis import diagnose
+from edge_edet.converters.inspect.facts import Facts, better_recipe
+from edge_edet.converters.inspect.inspection import Inspection
+from edge_edet.converters.inspect.ir_errors import (
+    compare_ir_constants,
+    compare_irs,
+    errors_of_ir_blocks,
+    tensor_errors,
+)
+from edge_edet.converters.inspect.ir_facts import facts_of_ir, suspect_ir
+from edge_edet.converters.inspect.ir_graph import IrGraph, IrRunner, channels_last
+from edge_edet.converters.inspect.ir_twins import IrTwin, match_irs
+from edge_edet.converters.inspect.suspicion import has_random_weights, refused, without_ranges
+from edge_edet.converters.inspect.tensor_error import Pixels, Sums, by_harm
+from edge_edet.errors import BackendError
+from edge_edet.ir_file import read_ir
+
+
+def inspect_ir(path: Path) -> Inspection:
+    """What the file tells, and what the CPU runs of it."""
+    graph = IrGraph(read_ir(path))
+    facts = facts_of_ir(graph)
+    return Inspection(facts, suspect_ir(graph, facts), [], [], [])
+
+
+def inspect_ir_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels],
+                       threads: int = 2) -> Inspection:  # fmt: skip
+    """The file and its errors against the float twin on the pictures, [1, S, S, 3] uint8 each.
+
+    Errors are measured with what is not integer in float32; facts.openvino["as_run"] has those of
+    the outputs in the precision that the CPU takes by itself.
+    """
+    integer, exact = IrGraph(read_ir(int8_path)), IrGraph(read_ir(float_path))
+    facts = facts_of_ir(integer)
+    suspicions = suspect_ir(integer, facts)
+    twins = match_irs(integer, exact)
+    try:
+        sums = compare_irs(integer, exact, twins, pictures, threads)
+        blocks = errors_of_ir_blocks(integer, exact, twins, pictures, threads)
+        facts = _with_outputs_as_run(facts, integer, exact, twins, pictures, threads)
+    except BackendError as error:
+        constants = compare_ir_constants(integer, exact)
+        findings = diagnose([], [], [*suspicions, refused(error)], constants)
+        return Inspection(facts, findings, [], [], constants)
+    constants = compare_ir_constants(integer, exact, sums)
+    errors = tensor_errors(sums)
+    findings = diagnose(
+        errors, blocks, suspicions, constants, better_recipe(facts, next(iter(CHANNELWISE_RECIPES)))
+    )
+    if has_random_weights(facts):
+        findings = without_ranges(findings)
+    return Inspection(facts, findings, by_harm(errors), blocks, constants)
+
+
+def _with_outputs_as_run(facts: Facts, integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
+                         pictures: Sequence[Pixels], threads: int) -> Facts:  # fmt: skip
+    """Adds the errors of the outputs where the CPU computes what is not integer in less than f32."""
+    ran: Any = (facts.openvino or {}).get("executed")
+    if not ran or ran["precision"] == "f32":
+        return facts
+    named = {twin.name: twin for twin in twins}
+    outputs = [next(iter(o.get_names()), "") for o in integer.model.outputs]
+    names = [name for name in outputs if name in named]
+    running = IrRunner(integer.as_run, outputs)
+    reference = exact.exposing(names, threads)
+    sums = [Sums(named[name], all_values=True) for name in names]
+    for pixels in pictures:
+        running.run([pixels])
+        reference.run([pixels])
+        for name, total in zip(names, sums, strict=True):
+            total.add(channels_last(running.get(name)), channels_last(reference.get(name)))
+    errors = [total.error(i) for i, total in enumerate(sums)]
+    as_run = {
+        "precision": ran["precision"],
+        "outputs": {e.name: {"behind_db": e.behind_db, "cosine": e.cosine} for e in errors},
+    }
+    return dataclasses.replace(facts, openvino=(facts.openvino or {}) | {"as_run": as_run})

@@ -1,0 +1,138 @@
+"""Pairs the tensors of an INT8 IR with those of its float twin, each with the grid that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.inspect.ir_graph import FakeQuantizer, IrGraph, Op, readers
+from edge_edet.converters.inspect.places import block_of
+from edge_edet.converters.inspect.twins import LEAST_MATCHED, SWISH_CLOSES
+from edge_edet.errors import InputError
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+ACTIVATIONS = {"Swish": "swish", "Sigmoid": "sigmoid"}
+
+
+@dataclass(frozen=True)
+class IrTwin:
+    """One real-valued tensor in both files; quantizer: what stands behind it in the INT8 one."""
+
+    name: str
+    operator: str
+    shape: tuple[int, ...]
+    quantizer: FakeQuantizer | None = None
+    reader: str = ""
+    carried: bool = False
+
+    @property
+    def block(self) -> str:
+        return block_of(self.name)
+
+    @property
+    def is_integer(self) -> bool:
+        return self.quantizer is not None
+
+    @property
+    def dtype(self) -> str:
+        return "float32" if self.quantizer is None else f"{self.levels} levels"
+
+    @property
+    def levels(self) -> int:
+        return self.quantizer.levels if self.quantizer else 1
+
+    @property
+    def scale(self) -> float | None:
+        return _one(self.quantizer.step) if self.quantizer else None
+
+    @property
+    def zero_point(self) -> int | None:
+        zero = _one(self.quantizer.zero_point) if self.quantizer else None
+        return None if zero is None or zero != round(zero) else round(zero)
+
+    def dequantize(self, integers: npt.NDArray[Any]) -> Floats:
+        """The running model's own values: they are real here."""
+        return integers.astype(np.float32, copy=False)
+
+    def steps(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """As FakeQuantize is specified: cut off at both ends, then rounded to even."""
+        q = self._quantizer
+        span = np.where(q.step > 0, q.step, 1.0)
+        cut = np.clip(integers, q.low, np.maximum(q.high, q.low))
+        return np.asarray(np.rint((cut - q.low) / span), np.int64)
+
+    def rounded(self, values: Floats) -> Floats:
+        q = self._quantizer
+        return np.asarray(self.steps(values) * q.step + q.low, np.float32)
+
+    def beyond(self, values: Floats) -> tuple[int, int]:
+        q = self._quantizer
+        below = int((values < q.low - q.step / 2).sum())
+        return below, int((values > q.high + q.step / 2).sum())
+
+    def plain_error(self, low: Doubles, high: Doubles) -> float:
+        """With a grid for each channel where the quantizer has one, else with one for all."""
+        if self.reader == "swish":
+            low = np.maximum(low, SWISH_CLOSES)
+        if self._quantizer.step.size == 1:
+            low, high = low.min(keepdims=True), high.max(keepdims=True)
+        step = np.maximum(high - low, 0) / (self.levels - 1)
+        return float(np.square(step).mean() / 12)
+
+    @property
+    def _quantizer(self) -> FakeQuantizer:
+        assert self.quantizer is not None
+        return self.quantizer
+
+
+def _one(values: Doubles) -> float | None:
+    return float(values[0]) if np.ptp(values) <= 1e-6 * np.abs(values).max() else None
+
+
+def match_irs(integer: IrGraph, exact: IrGraph) -> list[IrTwin]:
+    """The tensors that both files compute behind the first layer, in execution order.
+
+    Raises InputError where the files are not the same network.
+    """
+    before = integer.before_convolutions
+    names = {name: op for name, op in integer.tensors.items() if name not in before}
+    others = exact.tensors
+    outputs = {t.name for t in integer.file.output_tensors}
+    twins, unequal = [], []
+    for name, op in names.items():
+        twin = others.get(name)
+        if twin is None:
+            continue
+        shape, other = (tuple(int(n) for n in o.output(0).get_shape()) for o in (op, twin))
+        if shape != other:
+            unequal.append(f"{name} {list(shape)} and {list(other)}")
+            continue
+        if name.endswith("/nhwc"):  # the same values in another order
+            continue
+        reader = "sigmoid" if name in outputs and name == "class_logits" else _reader(op)
+        quantizer = integer.quantizers.get(name)
+        twins.append(IrTwin(name, op.get_type_name(), shape, quantizer, reader))
+    if unequal or len(twins) < LEAST_MATCHED * len(names):
+        found = f"they differ at {unequal[0]}" if unequal else (
+            f"only {len(twins)} of its {len(names)} tensors have one of the same name there"
+        )  # fmt: skip
+        raise InputError(
+            f"{str(exact.file.path)!r} is not the float twin of {str(integer.file.path)!r}: {found}; "
+            "convert both from the same weights"
+        )
+    return twins
+
+
+def _reader(op: Op) -> str:
+    """The activation that alone reads a tensor, perhaps through a fake quantizer."""
+    kinds = set()
+    for reader in readers(op):
+        if reader.get_type_name() == "FakeQuantize":
+            kinds |= {r.get_type_name() for r in readers(reader)}
+        else:
+            kinds.add(reader.get_type_name())
+    return ACTIVATIONS.get(kinds.pop(), "") if len(kinds) == 1 else ""

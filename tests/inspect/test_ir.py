@@ -1,0 +1,202 @@
+"""OpenVINO IRs looked into: what ran, errors by place, planted faults named first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_edet.cli import main
+from edge_edet.converters.inspect.diagnosis import diagnose
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
+from edge_edet.converters.inspect.ir_errors import compare_ir_constants
+from edge_edet.converters.inspect.ir_graph import IrGraph
+from edge_edet.converters.inspect.ir_twins import match_irs
+from edge_edet.converters.inspect.report import lines, verdict
+from edge_edet.ir_file import read_ir
+
+Model = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def sound(ir_model: Model, ir_twin: Path, bench: Any) -> Inspection:
+    return inspect_against(ir_model("sound"), ir_twin, [bench.pixels(bench.pictures[0])], 2)
+
+
+def test_sound_model_is_healthy_and_its_errors_have_places(sound: Inspection) -> None:
+    assert sound.healthy
+    by_name = {e.name: e for e in sound.tensors}
+    assert by_name["class_logits"].reader == "sigmoid"
+    assert by_name["class_logits"].behind_db > 15
+    assert by_name["backbone/conv_stem"].reader == "swish"
+    grid = by_name["backbone/blocks.2.1/se/mul"]
+    assert not grid.carried
+    assert grid.own_db > 20
+    assert by_name["backbone/blocks.2.1/se/gate"].carried  # no quantizer behind it
+    assert not {"normalized", "image"} & set(by_name)
+    blocks = {b.block: b.own_db for b in sound.blocks}
+    assert {"backbone/conv_stem", "backbone/blocks.2.1", "fpn/cell.1/fnode.4"} <= set(blocks)
+    assert min(c.weight_db for c in sound.constants) > 25
+    assert max(c.bias_steps or 0.0 for c in sound.constants) < 0.1
+
+
+def test_what_really_ran_is_told(sound: Inspection) -> None:
+    facts = sound.facts.openvino
+    assert facts is not None
+    ran, convolutions = facts["executed"], facts["convolutions"]
+    assert sum(convolutions["float"].values()) > 30
+    assert "not told" not in convolutions["float"]
+    assert ran["layers"]["int8"] > 50
+    assert ran["in_float"] == []
+    assert sum(count for kind, _, count, _ in ran["kernels"] if kind == "Convolution") == (
+        convolutions["int8"] + sum(convolutions["float"].values())
+    )
+    text = "\n".join(lines(sound, 1))
+    assert max(map(len, text.splitlines())) <= 80
+    for part in ("fake quantizers: ", "ran on ", f"convolutions: {convolutions['int8']} int8"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "first", "kind"),
+    [
+        ("clipped", "fault: backbone/blocks.3.1/add: ", "clipped"),
+        ("black_calibration", "fault: calibration, worst at ", "calibration"),
+        ("mean_not_folded", "fault: backbone/conv_stem: the first convolution", "normalization"),
+    ],
+)  # fmt: skip
+def test_first_line_names_the_culprit(
+    fault: str, first: str, kind: str, ir_model: Model, ir_twin: Path, bench: Any
+) -> None:
+    found = inspect_against(ir_model(fault), ir_twin, [bench.pixels(bench.pictures[0])], 2)
+    assert found.findings[0].kind == kind
+    assert next(verdict(found, 1)).startswith(first)
+
+
+def test_dead_range_shows_in_the_file_alone(ir_model: Model) -> None:
+    found = inspect_file(ir_model("dead")).findings
+    assert [(f.kind, f.place) for f in found] == [("zero scale", "fpn/cell.1/fnode.4/conv_dw")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "gain"),
+    [("empty_weights", None), ("one_quantizer_wrong", pytest.approx(1 / 3, 0.01))],
+)
+def test_weights_are_held_to_the_quantizer_before_them(
+    fault: str, gain: Any, ir_model: Model, ir_twin: Path
+) -> None:
+    graphs = IrGraph(read_ir(ir_model(fault))), IrGraph(read_ir(ir_twin))
+    constants = compare_ir_constants(*graphs)
+    worst = min(constants, key=lambda c: c.weight_db)
+    assert worst.name == "fpn/cell.1/fnode.4/conv_pw"
+    assert worst.gain == gain
+    [finding] = diagnose([], [], [], constants)
+    if gain is None:
+        assert finding.place == "fpn/cell.1/fnode.4/conv_pw"
+        assert "its weights are not the float model's" in finding.text
+    else:
+        assert finding.place == "fpn/cell.1/fnode.4/conv_dw"
+        assert "fake quantizer's ends are not those" in finding.text
+        assert "3 times what would fit" in finding.text
+
+
+def test_grid_rounds_as_the_runtime_does(ir_model: Model, bench: Any) -> None:
+    graph = IrGraph(read_ir(ir_model("sound")))
+    ov = graph.ov
+    quantizer = graph.quantizers["backbone/blocks.1.0/conv_pwl"]
+    [twin] = [t for t in match_irs(graph, graph) if t.name == quantizer.source]
+    values = (
+        np.random.default_rng(0).normal(0, 40, (1, 6, 5, quantizer.step.size)).astype(np.float32)
+    )
+    parameter = ov.opset13.parameter([1, quantizer.step.size, 6, 5], np.float32)
+    ends = [
+        ov.opset13.constant(np.asarray(end.reshape(1, -1, 1, 1), np.float32))
+        for end in (quantizer.low, quantizer.high) * 2
+    ]
+    op = ov.opset13.fake_quantize(parameter, *ends, quantizer.levels)
+    compiled = graph.compiled(
+        ov.Model([op], [parameter], "one"), {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    wanted = compiled([values.transpose(0, 3, 1, 2)])[0].transpose(0, 2, 3, 1)
+    difference = np.abs(twin.rounded(values) - wanted)
+    assert (difference < 1e-3 * quantizer.step).mean() > 0.999  # ties go either way
+    assert (difference <= 1.01 * quantizer.step).all()
+    below, above = twin.beyond(values)
+    assert below > 0
+    assert above > 0
+
+
+def test_exposed_tensors_do_not_change_what_runs(
+    ir_model: Model, bench: Any, planted_ir: Any
+) -> None:
+    graph = IrGraph(read_ir(ir_model("sound")))
+    pixels = bench.pixels(bench.pictures[0])
+    values = []
+    for names in (["class_logits"], ["class_logits", *list(graph.tensors)[10:400:3]]):
+        runner = graph.exposing(names, 2)
+        runner.run([pixels])
+        values.append(runner.get("class_logits").copy())
+    noise = np.square(values[0] - values[1]).mean() / np.square(values[0]).mean()
+    assert noise < 1e-3  # sums in another order now and then fall on the other step
+
+
+def test_command_lists_quantizers_and_prints_json(
+    ir_model: Model, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", str(ir_model("sound")), "--tensors"]) == 0
+    text = capsys.readouterr().out
+    assert "backbone/blocks.2.1/se/mul" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert main(["inspect", str(ir_model("sound")), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["model"]["openvino"]["executed"]["layers"]["int8"] > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["IR", "--against", "TFLITE", "--data", "x"], "the float twin in the same format"),
+        (["IR", "--against", "IR", "--data", "x"], "wants the float twin"),
+        (["FLOAT", "--against", "FLOAT", "--data", "x"], "is no INT8 model"),
+        (["ONNX"], "is ONNX: inspect and certify look into .tflite and OpenVINO .xml files"),
+        (["LONE"], "beside"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], message: str, ir_model: Model, ir_twin: Path, twin: Path, bench: Any,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    names = {"IR": ir_model("sound"), "FLOAT": ir_twin, "TFLITE": twin, "LONE": tmp_path / "x.xml",
+             "ONNX": tmp_path / "x.onnx"}  # fmt: skip
+    names["LONE"].write_bytes(ir_twin.read_bytes())
+    if "ONNX" in arguments:
+        from edge_edet.converters.to_onnx import write_onnx
+
+        names["ONNX"].write_bytes(write_onnx(bench.graph, {}, None))
+    assert main(["inspect", *(str(names.get(a, a)) for a in arguments)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_certificate_of_an_ir(
+    ir_model: Model, ir_twin: Path, bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "a.jpg").symlink_to(bench.pictures[0])
+    command = ["certify", str(ir_model("sound")), "--against", str(ir_twin), "--data", str(folder),
+               "--pictures", "1", "-o", str(tmp_path / "out")]  # fmt: skip
+    assert main(command) == 0
+    record = json.loads((tmp_path / "out/report.json").read_text("utf-8"))
+    assert record["agreement"]["same"] > 5
+    assert record["openvino"]["executed"]["layers"]["int8"] > 50
+    assert "kernels" not in record["openvino"]["executed"]  # times differ from run to run
+    assert "openvino" in record["tools"]
+    page = (tmp_path / "out/index.html").read_text("utf-8")
+    floats = sum(record["openvino"]["convolutions"]["float"].values())
+    assert f"float_convolutions {floats}" in page  # a long list, told by its length
