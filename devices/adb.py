@@ -71,8 +71,8 @@ class Adb:
         wanted = self._host.device
         if wanted is not None and find_profile(wanted, profiles) != match.profile:
             raise BackendError(
-                f"{self.name} is named {wanted} in hosts.toml, but it is {match.profile.id} "
-                f"({match.because}): correct the one or the other"
+                f"{self.name} is called {wanted}, by --device or in hosts.toml, but it is "
+                f"{match.profile.id} ({match.because}): correct the one or the other"
             )
         tool = self._host.benchmark_model
         if tool is None or not Path(tool).expanduser().is_file():

@@ -99,8 +99,8 @@ class AgentTransport:
         wanted = self._host.device
         if wanted is not None and find_profile(wanted, profiles) != match.profile:
             raise BackendError(
-                f"{self.name} is named {wanted} in hosts.toml, but it is {match.profile.id} "
-                f"({match.because}): correct the one or the other"
+                f"{self.name} is called {wanted}, by --device or in hosts.toml, but it is "
+                f"{match.profile.id} ({match.because}): correct the one or the other"
             )
         return Board(match.profile.id, match.because, system)
 

@@ -93,7 +93,9 @@ def test_another_board_than_was_meant(
     done = bench(environment, tmp_path, tiny_int8, "--device", "jetson-nano", *QUICK)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()[-1:]
-    assert line.startswith("edge-edet: error: one is named jetson-nano in hosts.toml, but it is ")
+    assert line.startswith(
+        "edge-edet: error: one is called jetson-nano, by --device or in hosts.toml, but it is "
+    )
 
 
 def test_an_emulated_board(tiny_int8: Path, tmp_path: Path, arm_root: Path) -> None:
