@@ -1,0 +1,231 @@
+"""Figures as data -> SVG and PNG, by matplotlib. Each mark becomes an element with an id."""
+
+from __future__ import annotations
+
+import io
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from edge_edet.benchmarks.report.axes import finish_axes, set_axes
+from edge_edet.benchmarks.report.figure import Figure, Mark, Panel, Series
+from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
+from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
+
+__all__ = ["draw_png", "draw_svg", "drawn", "mark_ids"]
+
+MARKER = 6.0  # points
+PNG_DPI = 160
+NEAR = 14  # points: a name stands once for several points of it that lie so close
+STEPS = 12  # of a line between two points, where labels are kept off it
+
+
+def draw_svg(figure: Figure, layout: Layout) -> str:
+    """The same figure gives the same bytes."""
+    stream = io.StringIO()
+    with _settings():
+        drawn(figure, layout).savefig(
+            stream, format="svg", metadata={"Date": None, "Title": figure.title}
+        )
+    return stream.getvalue()
+
+
+def draw_png(figure: Figure, layout: Layout) -> bytes:
+    stream = io.BytesIO()
+    with _settings():
+        drawn(figure, layout).savefig(
+            stream, format="png", dpi=PNG_DPI, metadata={"Title": figure.title, "Software": None}
+        )
+    return stream.getvalue()
+
+
+def mark_ids(figure: Figure) -> list[str]:
+    """An id for each of `figure.marks()`, in their order."""
+    return [f"{figure.name}-{number}" for number, _ in enumerate(figure.marks())]
+
+
+def drawn(figure: Figure, layout: Layout) -> Any:
+    """matplotlib's Figure, laid out, with its labels in place."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as Canvas
+
+    ids = iter(mark_ids(figure))
+    beside = len(figure.panels) > 1 and not figure.stacked and layout.name == "wide"
+    count = len(figure.panels)
+    shape = (1, count) if beside else (count, 1)
+    columns = layout.columns
+    if not beside and layout.name == "wide":
+        columns *= 2
+    height = _height(figure, layout, columns, count if not beside else 1)
+    canvas = Canvas(figsize=(layout.width, height), layout="constrained")
+    FigureCanvasAgg(canvas)  # measures texts
+    grid = canvas.subplots(*shape, squeeze=False, sharex=figure.stacked)
+    all_axes = list(grid.flat)
+    for panel, axes in zip(figure.panels, all_axes, strict=True):
+        set_axes(axes, panel, columns, last=not figure.stacked or axes is all_axes[-1])
+        for series in panel.series:
+            _draw_series(axes, series, ids)
+    _legend(canvas, figure, layout)
+    canvas.draw_without_rendering()
+    canvas.set_layout_engine("none")  # what comes now fits into what is there
+    for panel, axes in zip(figure.panels, all_axes, strict=True):
+        finish_axes(axes, panel)
+        _label(canvas, axes, panel)
+    return canvas
+
+
+def _settings() -> Any:
+    import matplotlib as mpl
+
+    return mpl.rc_context(RC)
+
+
+def _height(figure: Figure, layout: Layout, columns: int, rows: int) -> float:
+    entries = len(_entries(figure))
+    legend = 0.2 * math.ceil(entries / layout.legend_columns) + 0.1
+    if figure.stacked:
+        return 0.5 + legend + sum(2.0 if n == 0 else 1.3 for n in range(rows))
+    names = figure.panels[0].y.categories
+    if not names:
+        return layout.height + legend
+    lines = max(len(textwrap.wrap(name, columns)) for name in names)
+    return rows * (0.7 + len(names) * (0.24 + 0.15 * lines)) + legend
+
+
+def _draw_series(axes: Any, series: Series, ids: Iterator[str]) -> None:
+    color = series_color(series.color)
+    marks = series.marks
+    xs = [mark.x.middle for mark in marks]
+    ys = [mark.y.middle for mark in marks]
+    measured = all(mark.how in ("measured", "counted") for mark in marks)
+    if series.line and len(marks) > 1:
+        style = ":" if series.color is None else "-" if measured else "--"
+        axes.plot(xs, ys, style, color=color, linewidth=1.3, zorder=2)
+    if series.band:
+        low, high = ([_end(m, end) for m in marks] for end in ("low", "high"))
+        axes.fill_between(xs, low, high, color=color, alpha=0.18, linewidth=0, zorder=1)
+    size = 0.6 if series.band else 1.0  # of many points in a row
+    for mark in marks:
+        if not series.band:
+            _bars(axes, mark, color)
+        (line,) = axes.plot(mark.x.middle, mark.y.middle, **_look(mark, color, size))
+        line.set_gid(next(ids))
+
+
+def _end(mark: Mark, which: str) -> float:
+    value: float | None = getattr(mark.y, which)
+    return mark.y.middle if value is None else value
+
+
+def _look(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
+    """Measured: full. Estimated: hollow. Measured cost and published AP: the left half full."""
+    kind = mark.how
+    look: dict[str, Any] = {
+        "marker": mark.shape, "markersize": MARKER * size, "color": color, "linestyle": "none",
+        "markeredgewidth": 1.2, "zorder": 4, "markerfacecoloralt": LIGHT["paper"],
+    }  # fmt: skip
+    if mark.all_published:
+        return look
+    if kind == "estimated":
+        look["fillstyle"] = "full"
+        look["markerfacecolor"] = LIGHT["paper"]
+    elif kind == "published":
+        look["fillstyle"] = "left"
+    return look
+
+
+def _bars(axes: Any, mark: Mark, color: str) -> None:
+    for value, other, which in ((mark.x, mark.y, "xerr"), (mark.y, mark.x, "yerr")):
+        if value.low is None or value.high is None or other is None:
+            continue
+        below, above = max(value.middle - value.low, 0.0), max(value.high - value.middle, 0.0)
+        axes.errorbar(
+            mark.x.middle, mark.y.middle, **{which: [[below], [above]]}, fmt="none",
+            ecolor=color, elinewidth=1.0, capsize=2.2, zorder=3,
+        )  # fmt: skip
+
+
+def _entries(figure: Figure) -> dict[str, Series]:
+    """What the legend tells, each once."""
+    found: dict[str, Series] = {}
+    for panel in figure.panels:
+        for series in panel.series:
+            found.setdefault(series.name, series)
+    return dict(sorted(found.items(), key=lambda item: item[1].color is not None))
+
+
+def _legend(canvas: Any, figure: Figure, layout: Layout) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    entries = _entries(figure)
+    columns = layout.legend_columns
+    if any(len(name) > layout.columns for name in entries):
+        columns = 1
+    for name, series in entries.items():
+        mark = series.marks[0]
+        look = _look(mark, series_color(series.color))
+        if series.line:
+            look["linestyle"] = (
+                ":" if series.color is None else "-" if mark.how == "measured" else "--"
+            )
+        wrapped = textwrap.fill(name, layout.columns if columns > 1 else layout.columns + 6)
+        handles.append(Line2D([], [], label=wrapped, **look))
+    if handles:
+        canvas.legend(handles=handles, loc="outside lower left", ncols=columns)
+
+
+def _label(canvas: Any, axes: Any, panel: Panel) -> None:
+    """Names beside the points of an axis with numbers; those that have no room are left out."""
+    if panel.y.categories:
+        return
+    renderer = canvas.canvas.get_renderer()
+    scale = canvas.dpi / 72
+    marks = [(series, mark) for series in panel.series for mark in series.marks]
+    marks = [(s, m) for s, m in marks if math.isfinite(m.x.middle) and math.isfinite(m.y.middle)]
+    places = [axes.transData.transform((m.x.middle, m.y.middle)) for _, m in marks]
+    half = MARKER * scale * 0.6
+    taken = [Box(x - half, y - half, x + half, y + half) for x, y in places]
+    texts, wanted, named = [], [], set[tuple[str, int, int]]()
+    for (series, mark), (x, y) in zip(marks, places, strict=True):
+        about = (mark.label.lower(), round(x / NEAR / scale), round(y / NEAR / scale))
+        if not mark.label or about in named:
+            continue
+        named |= {(about[0], about[1] + i, about[2] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
+        color = LIGHT["muted"] if series.color is None else series_color(series.color)
+        text = axes.text(0, 0, mark.label, fontsize=7.5, color=color, zorder=5, transform=None)
+        text.set(va="baseline", ha="left")
+        box = text.get_window_extent(renderer)
+        texts.append((text, box))
+        wanted.append(Wanted(x, y, box.width + 2 * scale, box.height + scale))
+    frame = axes.get_window_extent(renderer)
+    bounds = Box(frame.x0, frame.y0, frame.x1, frame.y1)
+    path = list(_path(axes, panel.series))
+    for (text, box), place in zip(
+        texts, place_labels(wanted, taken, path, bounds, half + 2 * scale), strict=True
+    ):
+        if place is None:
+            text.remove()
+        else:
+            at = (place.x0 + scale - box.x0, place.y0 + scale / 2 - box.y0)
+            text.set_position(canvas.transFigure.inverted().transform(at))
+            text.set_transform(canvas.transFigure)  # pixels change when it is saved
+
+
+def _path(axes: Any, all_series: Sequence[Series]) -> Iterator[tuple[float, float]]:
+    """Points along lines and bars."""
+    for series in all_series:
+        points = [(m.x.middle, m.y.middle) for m in series.marks]
+        pairs = list(zip(points, points[1:], strict=False)) if series.line else []
+        for mark in series.marks:
+            x, y = mark.x, mark.y
+            if x.low is not None and x.high is not None:
+                pairs.append(((x.low, y.middle), (x.high, y.middle)))
+            if y.low is not None and y.high is not None:
+                pairs.append(((x.middle, y.low), (x.middle, y.high)))
+        for first, second in pairs:
+            a, b = axes.transData.transform([first, second])
+            for step in range(STEPS + 1):
+                part = step / STEPS
+                yield a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part

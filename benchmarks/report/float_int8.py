@@ -1,0 +1,127 @@
+"""What other precisions gain and cost against float: the same network, device, way and protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edge_edet.benchmarks.checks import same_way
+from edge_edet.benchmarks.median_ratio import median_ratio
+from edge_edet.benchmarks.report.chosen import Notes, has_time
+from edge_edet.benchmarks.report.figure import (
+    PRECISION_COLORS,
+    Axis,
+    Figure,
+    Mark,
+    Panel,
+    Series,
+    shape_of,
+)
+from edge_edet.benchmarks.report.values import Value, ap_of, latency_of, way_of
+from edge_edet.benchmarks.report.yardstick import yardstick_of
+from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["float_int8_figures"]
+
+LINES = 14
+FLOAT = "fp32"
+Pair = tuple[BenchmarkRow, BenchmarkRow]
+
+
+def float_int8_figures(rows: Sequence[BenchmarkRow], stage: str) -> Iterator[Figure]:
+    notes = Notes()
+    pairs = list(_pairs([row for row in rows if has_time(row, notes)], stage))
+    title = "Float against INT8"
+    if not pairs:
+        nothing = (
+            "nothing to draw: no float32 row has a row of another precision that was measured alike "
+            "(variant, format, device, options, protocol)"
+        )
+        yield Figure("float-int8", title, (), (nothing, *notes.lines()))
+        return
+    notes.add("faster: median of float32 over median of the other, with the 95 % interval of the "
+              "ratio; AP: each model's own interval, which is wider than that of their "
+              "difference ('edge-edet eval FLOAT INT8' gives it)")  # fmt: skip
+    parts = [pairs[start : start + LINES] for start in range(0, len(pairs), LINES)]
+    for number, part in enumerate(parts, 1):
+        several = len(parts) > 1
+        yield Figure(
+            f"float-int8-{number}" if several else "float-int8",
+            f"{title} ({number} of {len(parts)})" if several else title,
+            tuple(_panels(part, stage, notes)),
+            notes.lines(),
+        )
+
+
+def _pairs(rows: Sequence[BenchmarkRow], stage: str) -> Iterator[Pair]:
+    for first in rows:
+        if first.model.precision != FLOAT or not _time(first, stage):
+            continue
+        for other in rows:
+            if other.model.precision != FLOAT and _time(other, stage) and same_way(first, other):
+                yield first, other
+
+
+def _time(row: BenchmarkRow, stage: str) -> float:
+    value = latency_of(row, stage)
+    return value.middle if value is not None else 0.0
+
+
+def _panels(pairs: Sequence[Pair], stage: str, notes: Notes) -> Iterator[Panel]:
+    names = tuple(f"{b.model.variant} {b.model.precision}, {way_of(b)}" for _, b in pairs)
+    places = Axis("", "", categories=names)
+    yield Panel(
+        Axis(f"times faster than float32, {stage.replace('_', ' ')}", "times"), places,
+        tuple(_grouped([_speed_up(pair, n, stage) for n, pair in enumerate(pairs)])),
+        reference_x=1.0,
+    )  # fmt: skip
+    marks = [mark for n, pair in enumerate(pairs) for mark in _accuracies(pair, n, notes)]
+    if marks:
+        yield Panel(Axis("AP", "points"), places, tuple(_grouped(marks)))
+    else:
+        notes.add("no AP: none of these pairs was evaluated on the same data by the same protocol")
+
+
+def _speed_up(pair: Pair, place: int, stage: str) -> Mark:
+    first, second = pair
+    samples = [row.samples_ms.get(stage, ()) for row in pair]
+    ratio = _time(first, stage) / _time(second, stage)
+    if all(samples):
+        found = median_ratio(samples[1], samples[0])
+        value = Value(found.value, "measured", "ratio of medians, 95 % interval",
+                      found.low, found.high)  # fmt: skip
+    elif first.how == "estimated":
+        value = Value(ratio, "estimated", "ratio of two estimates, no interval")
+    else:
+        value = Value(ratio, "measured", "ratio, no samples kept, no interval")
+    return _mark(value, place, second)
+
+
+def _accuracies(pair: Pair, place: int, notes: Notes) -> Iterator[Mark]:
+    values = [ap_of(row.accuracy) for row in pair]
+    first, second = (row.accuracy for row in pair)
+    if first is None or second is None or None in values:
+        return
+    if (yardstick_of(first), first.protocol) != (yardstick_of(second), second.protocol):
+        notes.add("no AP: evaluated on different data or by different protocols",
+                  pair[1].model.file)  # fmt: skip
+        return
+    for row, value in zip(pair, values, strict=True):
+        assert value is not None
+        yield _mark(value, place, row)
+
+
+def _mark(value: Value, place: int, row: BenchmarkRow) -> Mark:
+    at = Value(float(place), "counted", "")
+    title = f"{row.model.file} {row.model.precision}, {way_of(row)}"
+    return Mark(value, at, "", title, shape_of(row.model.precision), (), row)
+
+
+def _grouped(marks: Sequence[Mark]) -> Iterator[Series]:
+    groups: dict[tuple[str, bool], list[Mark]] = {}
+    for mark in marks:
+        assert mark.row is not None
+        key = mark.row.model.precision, mark.how == "estimated"
+        groups.setdefault(key, []).append(mark)
+    for (precision, estimated), group in groups.items():
+        name = precision + (", estimated" if estimated else "")
+        yield Series(name, PRECISION_COLORS.get(precision, 5), tuple(group), line=False)

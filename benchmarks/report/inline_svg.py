@@ -1,0 +1,24 @@
+"""An SVG of matplotlib's, made to stand in a page beside others."""
+
+from __future__ import annotations
+
+import re
+
+from edge_edet.benchmarks.report.theme import themed
+
+__all__ = ["inline_svg"]
+
+
+def inline_svg(svg: str, prefix: str, title: str) -> str:
+    """prefix: before every id, as ids must be unique in the page. The size is left to the page.
+
+    title: for those who do not see it; escaped already.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    head, _, rest = body.partition(">")
+    head = re.sub(r' (width|height)="[^"]*"', "", head)
+    rest = re.sub(r'\bid="', f'id="{prefix}', rest)
+    rest = re.sub(r'href="#', f'href="#{prefix}', rest)
+    rest = rest.replace("url(#", f"url(#{prefix}")
+    return themed(f'{head} role="img" aria-label="{title}">{rest.strip()}')

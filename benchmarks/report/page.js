@@ -1,0 +1,94 @@
+"use strict";
+// Shows what a point says: the nearest one under the pointer, the one that is tapped, or that has focus.
+const data = JSON.parse(document.getElementById("data").textContent);
+const tip = document.getElementById("tip");
+const REACH = 26; // CSS pixels
+let shown = null, pinned = false;
+
+function lines(list, target) {
+  for (const [key, text] of list) {
+    const term = document.createElement("dt"), told = document.createElement("dd");
+    term.textContent = key;
+    told.textContent = text;
+    target.append(term, told);
+  }
+}
+
+function show(mark) {
+  if (mark === shown) return;
+  hide();
+  shown = mark;
+  mark.classList.add("on");
+  const one = data.marks[mark.dataset.mark];
+  const head = document.createElement("h3"), list = document.createElement("dl");
+  head.textContent = one.title;
+  lines(one.lines, list);
+  if (one.row !== null) {
+    list.append(document.createElement("hr"));
+    lines(data.rows[one.row], list);
+  }
+  tip.replaceChildren(head, list);
+  tip.hidden = false;
+  tip.scrollTop = 0;
+  place(mark.getBoundingClientRect());
+}
+
+function place(box) {
+  const size = tip.getBoundingClientRect(), gap = 14;
+  const width = document.documentElement.clientWidth, height = window.innerHeight;
+  let left = box.right + gap;
+  if (left + size.width > width - 8) left = box.left - gap - size.width;
+  let top = box.top - size.height / 3;
+  if (left < 8) { // no room at either side: below, or above
+    left = Math.max(8, Math.min(width - 8 - size.width, box.left - size.width / 2));
+    top = box.bottom + gap;
+    if (top + size.height > height - 8) top = box.top - gap - size.height;
+  }
+  tip.style.left = `${left}px`;
+  tip.style.top = `${Math.max(8, Math.min(height - 8 - size.height, top))}px`;
+}
+
+function hide() {
+  if (shown) shown.classList.remove("on");
+  shown = null;
+  pinned = false;
+  tip.hidden = true;
+}
+
+function nearest(svg, event) {
+  let best = null, least = REACH;
+  for (const mark of svg.querySelectorAll(".mark")) {
+    const box = mark.getBoundingClientRect();
+    const away = Math.hypot((box.left + box.right) / 2 - event.clientX, (box.top + box.bottom) / 2 - event.clientY);
+    if (away < least) [best, least] = [mark, away];
+  }
+  return best;
+}
+
+for (const svg of document.querySelectorAll("figure svg")) {
+  for (const [id, one] of Object.entries(data.marks)) {
+    const mark = svg.querySelector(`[id="${svg.dataset.prefix}${id}"]`);
+    if (!mark) continue;
+    mark.classList.add("mark");
+    mark.dataset.mark = id;
+    mark.tabIndex = 0;
+    mark.setAttribute("role", "button");
+    mark.setAttribute("aria-label", one.title);
+    mark.addEventListener("focus", () => { if (mark.matches(":focus-visible")) { show(mark); pinned = true; } });
+  }
+  svg.addEventListener("pointermove", (event) => {
+    if (pinned || event.pointerType === "touch") return;
+    const mark = nearest(svg, event);
+    if (mark) show(mark); else hide();
+  });
+  svg.addEventListener("pointerleave", () => { if (!pinned) hide(); });
+  svg.addEventListener("click", (event) => {
+    const mark = nearest(svg, event);
+    if (!mark) { hide(); return; }
+    show(mark);
+    pinned = true; // stays, so that it can be scrolled and copied from
+  });
+}
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+document.addEventListener("click", (event) => { if (!event.target.closest("svg, #tip")) hide(); });
+window.addEventListener("scroll", () => { if (!pinned) hide(); }, { passive: true });

@@ -1,0 +1,143 @@
+"""The report as one page: no request, light and dark, for wide and narrow screens and for paper."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+
+from edge_edet import __version__
+from edge_edet.benchmarks.report.draw import mark_ids
+from edge_edet.benchmarks.report.figure import Figure
+from edge_edet.benchmarks.report.inline_svg import inline_svg
+from edge_edet.benchmarks.report.row_lines import mark_lines, row_lines
+from edge_edet.benchmarks.report.theme import css_variables
+from edge_edet.benchmarks.report.values import ap_of, latency_of, way_of
+from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["Content", "page"]
+
+
+@dataclass(frozen=True)
+class Content:
+    """svgs: figure name -> layout name -> SVG. given: files of rows. notes: of rows left out."""
+
+    figures: Sequence[Figure]
+    svgs: Mapping[str, Mapping[str, str]]
+    rows: Sequence[BenchmarkRow]
+    given: Sequence[str]
+    notes: Sequence[str]
+
+
+def page(content: Content) -> str:
+    script = _asset("page.js")
+    style = _asset("page.css").replace("LIGHT", css_variables(False))
+    style = style.replace("DARK", css_variables(True))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<link rel="icon" href="data:,">',
+            f"<title>edge-edet report</title>\n<style>\n{style}</style>\n</head>\n<body>",
+            *_head(content),
+            *(line for figure in content.figures for line in _section(figure, content)),
+            *_table(content.rows),
+            '<div id="tip" role="status" hidden></div>',
+            f'<script type="application/json" id="data">{_data(content)}</script>',
+            f"<script>{script}</script>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _asset(name: str) -> str:
+    return files("edge_edet.benchmarks.report").joinpath(name).read_text("utf-8")
+
+
+def _head(content: Content) -> Iterator[str]:
+    yield "<h1>Accuracy against size, multiply-adds and latency</h1>"
+    count = len(content.rows)
+    hows = [row.how for row in content.rows]
+    told = ", ".join(f"{hows.count(how)} {how}" for how in dict.fromkeys(hows))
+    devices = ", ".join(dict.fromkeys(row.device.id for row in content.rows))
+    yield (
+        f"<p>{count} row{'s' * (count != 1)} ({escape(told)}) of {escape(', '.join(content.given))}; "
+        f"devices: {escape(devices)}.</p>"
+    )
+    yield (
+        "<p>Full marks were measured; bars are 95 % intervals, of the median where it is a time. Hollow "
+        "marks are estimated, half-full ones stand at a published AP that was not measured. Grey ones "
+        "are published, each from the source that is named.</p>"
+    )
+    yield '<p class="hint muted">Point at a mark, tap it, or reach it with Tab, to see its whole row.</p>'
+    yield from _list(content.notes)
+    links = "".join(f'<li><a href="#{f.name}">{escape(f.title)}</a></li>' for f in content.figures)
+    yield f"<nav><ul>{links}</ul></nav>"
+
+
+def _section(figure: Figure, content: Content) -> Iterator[str]:
+    yield f'<section id="{figure.name}"><h2>{escape(figure.title)}</h2>'
+    if not figure.panels:
+        yield f'<div class="muted gap">{"".join(_list(figure.notes))}</div></section>'
+        return
+    yield "<figure>"
+    title = escape(f"{figure.title}: {sum(1 for _ in figure.marks())} points, also in the CSV")
+    for layout, svg in content.svgs[figure.name].items():
+        prefix = f"{layout[0]}-"
+        drawn = inline_svg(svg, prefix, title)
+        yield drawn.replace("<svg", f'<svg class="{layout}" data-prefix="{prefix}"', 1)
+    links = ", ".join(f'<a href="{figure.name}.{kind}">{kind.upper()}</a>' for kind in KINDS)
+    yield f"<figcaption>{''.join(_list(figure.notes))}{links}</figcaption></figure></section>"
+
+
+KINDS = ("svg", "png", "csv")
+
+
+def _list(notes: Sequence[str]) -> Iterator[str]:
+    if notes:
+        yield "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
+
+
+def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
+    yield '<section id="rows"><h2>All rows</h2><div class="scroll"><table>'
+    heads = ("model", "precision", "device and way", "how", "inference, ms", "AP", "warnings")
+    numbers = (4, 5)
+    yield "<tr>" + "".join(_cell("th", text, n in numbers) for n, text in enumerate(heads)) + "</tr>"
+    for row in rows:
+        time, ap = latency_of(row), ap_of(row.accuracy)
+        cells = (
+            row.model.file, row.model.precision, way_of(row), row.how,
+            "-" if time is None else f"{time.middle:.4g}", "-" if ap is None else f"{ap.middle:.1f}",
+            ", ".join(one.code for one in row.warnings),
+        )  # fmt: skip
+        yield "<tr>" + "".join(_cell("td", text, n in numbers) for n, text in enumerate(cells)) + "</tr>"
+    yield "</table></div>"
+    yield f'<p class="muted">edge-edet {__version__}</p></section>'
+
+
+def _cell(tag: str, text: str, number: bool) -> str:
+    kind = ' class="n"' if number else ""
+    return f"<{tag}{kind}>{escape(text)}</{tag}>"
+
+
+def _data(content: Content) -> str:
+    """marks: id -> title, lines and the number of its row. Nothing in it can end the script."""
+    numbers = {id(row): number for number, row in enumerate(content.rows)}
+    marks = {}
+    for figure in content.figures:
+        for one, (panel, series, mark) in zip(mark_ids(figure), figure.marks(), strict=True):
+            told = [["series", series.name], *mark_lines(panel, mark)]
+            row = numbers[id(mark.row)] if mark.row is not None else None
+            marks[one] = {"title": mark.title, "lines": told, "row": row}
+    document = {"marks": marks, "rows": [row_lines(row) for row in content.rows]}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -1,0 +1,148 @@
+"""Published numbers as series and values, each from one named source; sources are never mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_edet.benchmarks.published import read_rows
+from edge_edet.benchmarks.report.figure import Mark, Series
+from edge_edet.benchmarks.report.values import Value
+from edge_edet.benchmarks.report.yardstick import TEST_DEV, VAL2017, Yardstick
+from edge_edet.errors import InputError
+
+__all__ = ["QUANTITIES", "SOURCES", "Published", "board_latency", "published_from"]
+
+SOURCES = {
+    "v7": "arXiv 1911.09070v7, Table 2",  # the legend of its Fig. 1 has APs of an earlier version
+    "cvpr": "CVPR 2020, Table 2",
+    "readme": "google/automl README",
+}
+SPLITS = {"val2017": "ap_val", "test-dev": "ap"}
+BOARDS = "github.com/NobuoTsukamoto/benchmarks, TensorFlow Lite 2.18, XNNPACK"
+LITE = "google/automl README, EfficientDet-Lite"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """column of the file -> what a horizontal axis shows; scale: to the unit of the axis."""
+
+    column: str
+    what: str
+    scale: float = 1.0
+
+
+# of figure: the columns that a source may have for it, the first that it has counts
+QUANTITIES: dict[str, tuple[Quantity, ...]] = {
+    "flops": (Quantity("flops_g", "billions of multiply-adds"),),
+    "params": (Quantity("params_m", "millions of parameters"),),
+    "gpu": (
+        Quantity("titan_v_ms", "Titan V, FP32, batch 1, ms"),
+        Quantity("v100_ms", "V100, FP16, batch 1, end to end, ms"),
+    ),
+    "cpu": (Quantity("cpu_s", "single-thread Xeon, ms", 1000.0),),
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """One source and one split of COCO."""
+
+    source: str
+    split: Literal["val2017", "test-dev"]
+
+    @property
+    def name(self) -> str:
+        return SOURCES[self.source]
+
+    @property
+    def yardstick(self) -> Yardstick:
+        return VAL2017 if self.split == "val2017" else TEST_DEV
+
+    def ap(self, variant: str, precision: str) -> Value | None:
+        """In points. Of the paper's family it is the float model's, whatever the precision."""
+        if variant.startswith("lite"):
+            column = "ap_int8" if precision == "int8" else "ap_float"
+            for row in read_rows("lite"):
+                if row["model"] == variant and self.split == "val2017":
+                    return Value(float(row[column]), "published", f"{LITE}, {column}")
+            return None
+        for row in read_rows("efficientdet"):
+            text = row[SPLITS[self.split]]
+            if (row["source"], row["model"]) == (self.source, variant) and text:
+                basis = f"{self.name}, {self.yardstick.name}, the float model"
+                return Value(float(text), "published", basis)
+        return None
+
+    def quantity(self, figure: str) -> Quantity | None:
+        """What the source has for the horizontal axis of a figure."""
+        rows = [row for row in read_rows("efficientdet") if row["source"] == self.source]
+        for one in QUANTITIES[figure]:
+            if any(row[one.column] for row in rows):
+                return one
+        return None
+
+    def series(self, figure: str) -> list[Series]:
+        """EfficientDet as a line, the detectors that the source compares it with as points."""
+        quantity = self.quantity(figure)
+        if quantity is None:
+            return []
+        made = []
+        for file, name, line in (
+            ("efficientdet", "EfficientDet", True),
+            ("comparators", "other detectors", False),
+        ):
+            marks = [
+                self._mark(row, quantity)
+                for row in read_rows(file)
+                if row["source"] == self.source
+                and row[quantity.column]
+                and row[SPLITS[self.split]]
+            ]
+            if marks:
+                made.append(
+                    Series(f"{name}, published: {self.source}", None, tuple(marks), line=line)
+                )
+        return made
+
+    def _mark(self, row: dict[str, str], quantity: Quantity) -> Mark:
+        x = float(row[quantity.column]) * quantity.scale
+        ap = float(row[SPLITS[self.split]])
+        lines = [("source", self.name)]
+        lines += [(key, text) for key, text in row.items() if text and key != "source"]
+        size = f" {row['input_size']}" if row["input_size"] and not _ours(row["model"]) else ""
+        return Mark(
+            Value(x, "published", f"{self.name}: {quantity.what}"),
+            Value(ap, "published", f"{self.name}: {self.yardstick.name} AP"),
+            row["model"].upper().replace("X", "x") if _ours(row["model"]) else "",
+            f"{row['model']}{size}, published",
+            "x" if _ours(row["model"]) else "+",
+            tuple(lines),
+        )
+
+
+def published_from(source: str, split: str) -> Published | None:
+    """None for the source "none". Raises InputError for one that is not known."""
+    if split not in SPLITS:
+        raise InputError(
+            f"unknown --published-split {split!r}: known are {', '.join(SPLITS)}"
+        )
+    if source == "none":
+        return None
+    if source not in SOURCES:
+        known = ", ".join([*SOURCES, "none"])
+        raise InputError(f"unknown --published source {source!r}: known are {known}")
+    return Published(source, "val2017" if split == "val2017" else "test-dev")
+
+
+def board_latency(device: str, variant: str, precision: str, threads: int | None) -> Value | None:
+    """The mean of 50 runs of an EfficientDet-Lite on a board, in ms."""
+    wanted = (device, variant, precision, str(threads))
+    for row in read_rows("board_latency"):
+        if (row["device"], row["model"], row["precision"], row["threads"]) == wanted:
+            return Value(float(row["mean_ms"]), "published", f"mean of 50 runs; {BOARDS}")
+    return None
+
+
+def _ours(model: str) -> bool:
+    return len(model) <= 3 and model.startswith("d")

@@ -1,0 +1,41 @@
+"""Colours for series; as many figures as it takes where there are more than can be told apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from edge_edet.benchmarks.report.figure import Series
+
+__all__ = ["COLORS", "colored_parts"]
+
+COLORS = 6
+LEGEND = 9  # entries that a legend has room for
+
+
+def colored_parts(series: Sequence[Series]) -> list[tuple[Series, ...]]:
+    """One colour for each way of running: precisions of it differ in shape, not in colour."""
+    parts: list[tuple[Series, ...]] = []
+    for part in _parts(series):
+        ways = list(dict.fromkeys(_way(one) for one in part))
+        parts.append(
+            tuple(dataclasses.replace(one, color=ways.index(_way(one))) for one in part)
+        )
+    return parts
+
+
+def _parts(series: Sequence[Series]) -> Iterator[list[Series]]:
+    part: list[Series] = []
+    for one in sorted(series, key=_way):
+        ways = {_way(each) for each in [*part, one]}
+        if part and (len(ways) > COLORS or len(part) == LEGEND):
+            yield part
+            part = []
+        part.append(one)
+    if part:
+        yield part
+
+
+def _way(series: Series) -> str:
+    """The name without the precision that it begins with."""
+    return series.name.partition(", ")[2]
