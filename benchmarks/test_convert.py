@@ -41,21 +41,21 @@ def interleaved(benchmark: Any, step: Callable[[], Any], base: Callable[[], Any]
 
 
 @pytest.fixture(scope="module")
-def parts() -> tuple[Any, Any]:
-    """The bundled D0: its graph and its statistics."""
+def parts() -> tuple[Any, Any, Any]:
+    """The bundled D0: its graph, its statistics and its corrections."""
     source = find_weights("d0", "bundled", 0, None, None)
     record = load_record(asset("d0-bccd.calibration"))
-    return build_network(source.variant, source.weights), record.statistics
+    return build_network(source.variant, source.weights), record.statistics, record.corrections
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
-def test_quantize_beside_writing(benchmark: Any, parts: tuple[Any, Any], name: str) -> None:
+def test_quantize_beside_writing(benchmark: Any, parts: tuple[Any, Any, Any], name: str) -> None:
     """Choosing the integers beside writing them: the search over ranges is what a recipe costs."""
-    graph, given = parts
+    graph, given, corrections = parts
     written = quantize(graph, given, RECIPES["minmax"])
     ratio = interleaved(
         benchmark,
-        lambda: quantize(graph, given, RECIPES[name]),
+        lambda: quantize(graph, given, RECIPES[name], corrections),
         lambda: write_tflite(written[0], "int8", written[1]),
     )
     print(f"\nrecipe {name}: {ratio:.1f} times as long as writing the file, n = {ROUNDS}")

@@ -35,8 +35,8 @@ def test_float_model_has_the_reference_ap(precision_of: dict[str, float]) -> Non
 
 
 def test_int8_keeps_the_ap(precision_of: dict[str, float]) -> None:
-    """Other converters to .tflite lose 0.034 to 0.12 here; ours lost 0.006 when this was written."""
-    assert precision_of["int8"] >= precision_of["fp32"] - 0.02
+    """Other converters to .tflite lose 0.034 to 0.12 here; ours gained 0.0007 when this was written."""
+    assert precision_of["int8"] >= precision_of["fp32"] - 0.01
 
 
 # --- precisions against each other ---------------------------------------------------------------
