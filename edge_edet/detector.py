@@ -265,7 +265,8 @@ def load(
     device, of OpenVINO: "CPU" (as None), "GPU", "NPU", one of several as "GPU.1", or "AUTO", and
     `info` says what was taken; of onnxruntime: "CPU", "GPU" (CUDA), or a provider's own name.
     precision, of OpenVINO: what computes that is not integer. "f32", "bf16", "f16", or "default",
-    which is the device's choice; None is "default" for an INT8 model, else "f32". cache_dir, of OpenVINO: compiled models are kept there.
+    which is the device's choice; None is "default" for an INT8 model, else "f32". cache_dir, of
+    OpenVINO: compiled models are kept there.
 
     delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), "none" turns
     delegates off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
