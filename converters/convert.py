@@ -7,24 +7,24 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.calibration import find_pictures
 from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
-from edge_edet.converters.formats import SUFFIXES, plan
+from edge_edet.converters.formats import SUFFIXES, beside, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
-from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipe_choice import Recipes, choose_recipes
 from edge_edet.converters.recipes import quantize
 from edge_edet.converters.search.budget import Found, Task, search
+from edge_edet.converters.search.makers import IrMaker, Made, Maker, TfliteMaker
 from edge_edet.converters.sources import (
     DEFAULT_PICTURES,
     find_calibration,
@@ -117,7 +117,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                 path = request.output / _file_name(request, name, precision, SUFFIXES[target])
                 made = yield from _make(request, recipes, described, graph, target, path)
                 write_checked(path, made.files)
-                if precision == "int8" and target == "tflite":
+                if precision == "int8":
                     yield from _certify(request, described, graph, path)
                 model = read_model(path)
                 yield Written(
@@ -133,50 +133,42 @@ def _wants_corrections(request: Request, recipes: Recipes) -> bool:
     return recipe is not None and (recipe.reconstruct or request.max_drop is not None)
 
 
-@dataclass(frozen=True)
-class _Made:
-    """files: suffix -> bytes, in the order in which they are put in place."""
-
-    files: Mapping[str, bytes]
-    float_convolutions: int | None = None
-
-
 def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph, target: str,
-          path: Path) -> Generator[Written | str, None, _Made]:  # fmt: skip
+          path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
     """One model in one format, in memory."""
     record = described.calibration
     if target == "onnx":
-        return _Made(described.to_onnx(graph))
+        return Made(described.to_onnx(graph))
     if target == "openvino":
         if record is None:
-            return _Made(described.to_ir(graph, None, None))
+            return Made(described.to_ir(graph, None, None))
+        if request.max_drop is not None:
+            return (yield from _within_budget(request, described, graph, path))
         return _int8_ir(request, recipes.openvino, described, graph)
     if record is None:
         data = described.to_bytes(graph, None, None)
     elif request.max_drop is not None:
-        data = yield from _within_budget(request, described, graph, path)
+        return (yield from _within_budget(request, described, graph, path))
     else:
         assert recipes.tflite is not None
         built, quantized = quantize(graph, record.statistics, recipes.tflite, record.corrections)
         data = described.to_bytes(built, quantized, recipes.tflite.to_dict())
-    return _Made({".tflite": data})
+    return Made({".tflite": data})
 
 
 def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, described: ModelFile,
-             graph: Graph) -> _Made:  # fmt: skip
+             graph: Graph) -> Made:  # fmt: skip
     assert recipe is not None
     assert described.calibration is not None
     if isinstance(recipe, NncfRecipe):
-        assert request.calibration is not None
-        count = request.calibration_images or DEFAULT_PICTURES
-        pictures = find_pictures(request.calibration, count, request.seed)  # the record's own
+        pictures = _calibration_pictures(request)
         model, floats = quantize_by_nncf(graph, pictures, recipe)
-        files = described.ir_of(model, recipe.to_dict() | {"float_convolutions": floats})
+        files = described.ir_of(model, recipe.to_dict(graph) | {"float_convolutions": floats})
     else:
         channels = quantize_channelwise(graph, described.calibration.statistics, recipe)
         floats = channels.floats
         files = described.to_ir(graph, channels, recipe.to_dict() | {"float_convolutions": floats})
-    return _Made(files, float_convolutions=len(floats))
+    return Made(files, float_convolutions=len(floats))
 
 
 def _certify(request: Request, described: ModelFile, graph: Graph,
@@ -189,17 +181,22 @@ def _certify(request: Request, described: ModelFile, graph: Graph,
     if request.data is None and folder is None:
         yield (
             f"{path.name}: no pictures were given, so no certificate; later: edge-edet certify "
-            f"{path} --against FLOAT.tflite --data DIR"
+            f"{path} --against FLOAT{path.suffix} --data DIR"
         )
         return
     plain = dataclasses.replace(described, precision="fp32", calibration=None)
+    is_ir = path.suffix == SUFFIXES["openvino"]
     with tempfile.TemporaryDirectory(prefix="edge-edet-") as temporary:
-        twin = Path(temporary) / "float.tflite"
-        twin.write_bytes(plain.to_bytes(graph, None, None))
+        twin = Path(temporary) / f"float{path.suffix}"
+        files = plain.to_ir(graph, None, None) if is_ir else {
+            path.suffix: plain.to_bytes(graph, None, None)
+        }  # fmt: skip
+        for suffix, content in files.items():
+            twin.with_suffix(suffix).write_bytes(content)
         data = request.data or folder
         assert data is not None
         pictures, accuracy = pictures_and_accuracy(path, twin, data, request.split, request.threads)
-        output = path.with_name(f"{path.stem}-certificate")
+        output = beside(path, "-certificate")
         record = write_certificate(
             path, twin, pictures, accuracy, output=output, threads=request.threads,
             command=shlex.join(request.command),
@@ -210,7 +207,7 @@ def _certify(request: Request, described: ModelFile, graph: Graph,
 
 
 def _within_budget(request: Request, described: ModelFile, graph: Graph,
-                   path: Path) -> Generator[Written | str, None, bytes]:  # fmt: skip
+                   path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
     """Searches, tells what it tries, writes the table of all candidates beside the model."""
     if described.source.random:
         raise InputError("--max-drop needs trained weights: random ones have no accuracy to lose")
@@ -218,24 +215,14 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
     assert request.max_drop is not None
     assert described.calibration is not None
-    assert described.calibration.corrections is not None
-    # Candidates are scored without in-graph suppression, whose threshold would cut the AP.
-    plain = dataclasses.replace(described, nms="none", command=())
-
-    def write(graph: Graph, quantized: Quantized | None) -> bytes:
-        precision = "fp32" if quantized is None else "int8"
-        return dataclasses.replace(plain, precision=precision).to_bytes(graph, quantized, None)
-
+    maker = _maker(request, described, graph, path)
     steps = search(Task(
-        graph=graph,
-        statistics=described.calibration.statistics,
-        corrections=described.calibration.corrections,
-        write=write,
+        maker=maker,
         data=request.data,
         split=request.split,
         max_drop=request.max_drop,
         threads=request.threads,
-        log=path.with_suffix(".search.jsonl"),
+        log=beside(path, ".search.jsonl"),
         identity={"weights": described.source.digest, "calibration": described.calibration.digest},
     ))  # fmt: skip
     found: Found | None = None
@@ -256,17 +243,32 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
         "float_ap": found.float_ap,
         "ap": found.chosen.ap,
     }
-    data = described.to_bytes(found.graph, found.quantized, found.chosen.candidate | budget)
+    made = maker.make(found.candidate, found.chosen.candidate | budget)
     rows = [vars(row) for row in sorted(found.rows, key=lambda row: row.ms)]
     document = {
         **budget,
         "float_ms": found.float_ms,
+        "float_precision": found.float_precision,
         "chosen": found.chosen.name,
         "candidates": rows,
     }
     text = json.dumps(document, indent=1) + "\n"
-    write_atomically(path.with_suffix(".pareto.json"), text.encode())
-    return data
+    write_atomically(beside(path, ".pareto.json"), text.encode())
+    return made
+
+
+def _maker(request: Request, described: ModelFile, graph: Graph, path: Path) -> Maker:
+    if path.suffix == SUFFIXES["tflite"]:
+        return TfliteMaker(described, graph)
+    return IrMaker(described, graph, _calibration_pictures(request))
+
+
+def _calibration_pictures(request: Request) -> Sequence[Path]:
+    """Those that the record was taken from, where they are at hand."""
+    if request.calibration is None or not request.calibration.is_dir():
+        return ()
+    count = request.calibration_images or DEFAULT_PICTURES
+    return find_pictures(request.calibration, count, request.seed)
 
 
 def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from edge_edet.errors import InputError
 
@@ -29,6 +30,15 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
+def beside(model: Path, what: str) -> Path:
+    """The path of what belongs to a model, such as "-certificate" or ".pareto.json".
+
+    Both formats of a model have the same stem: what belongs to an IR has `-openvino` in its name.
+    """
+    kind = "-openvino" if model.suffix == SUFFIXES["openvino"] else ""
+    return model.with_name(f"{model.stem}{kind}{what}")
+
+
 def plan(precisions: Sequence[str], formats: Sequence[str] | None, nms: str,
          budget: bool) -> dict[str, tuple[str, ...]]:  # fmt: skip
     """Precision -> the formats to write it in. formats: None is the default, as far as it goes.
@@ -39,7 +49,7 @@ def plan(precisions: Sequence[str], formats: Sequence[str] | None, nms: str,
     if nms == "in-graph":
         wanted = _limit(wanted, _SUPPRESSION, formats, "suppression in the graph")
     if budget:
-        wanted = _limit(wanted, ("tflite",), formats, "a search within --max-drop")
+        wanted = _limit(wanted, ("tflite", "openvino"), formats, "search within --max-drop")
     planned = {}
     for precision in precisions:
         fitting = tuple(name for name in wanted if precision in _PRECISIONS[name])

@@ -14,36 +14,36 @@ import dataclasses
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.converters.corrections import Corrections
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Quantized
-from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, parts
+from edge_edet.converters.search.candidates import Candidate, parts
 from edge_edet.converters.search.log import Measured, SearchLog, table
-from edge_edet.converters.search.yardstick import Yardstick, make_yardstick, output_error
-from edge_edet.converters.statistics import Statistics
+from edge_edet.converters.search.makers import Made, Maker
+from edge_edet.converters.search.yardstick import (
+    Yardstick,
+    float_precision,
+    make_yardstick,
+    output_error,
+)
 from edge_edet.errors import EdgeEdetError
+from edge_edet.model_file import sha256_of
 from edge_edet.progress import track
-from edge_edet.tflite_file import read_tflite
+from edge_edet.read_model import read_model
+from edge_edet.tflite_file import TfliteModel
 
 SENSITIVITY_PICTURES = 6
 MAX_FLOAT_STEPS = 12
-Writer = Callable[[Graph, Quantized | None], bytes]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to search for. write: a graph and its integers (None: float) to the bytes of a model."""
+    """What to search for, in the format of the maker."""
 
-    graph: Graph
-    statistics: Mapping[str, Statistics]
-    corrections: Corrections
-    write: Writer
+    maker: Maker
     data: Path
     split: str | None
     max_drop: float
@@ -54,15 +54,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Found:
-    """The answer: the graph and integers to write, and what was measured of every candidate."""
+    """The answer: the candidate to write, and what was measured of every one."""
 
-    graph: Graph
-    quantized: Quantized
+    candidate: Candidate
     chosen: Measured
     rows: tuple[Measured, ...]
     labelled: bool
     float_ap: float
     float_ms: float
+    float_precision: str  # that it is timed in
 
 
 def search(task: Task) -> Iterator[str | Found]:
@@ -74,8 +74,8 @@ def search(task: Task) -> Iterator[str | Found]:
         run = _Run(task, Path(folder))
         yield from run.introduction()
         rows = []
-        for recipe in INTEGER_RECIPES:
-            row = run.measure(Candidate(recipe))
+        for candidate in task.maker.candidates():
+            row = run.measure(candidate)
             rows.append(row)
             yield run.line(row)
         within = [row for row in rows if row.drop <= task.max_drop]
@@ -87,13 +87,12 @@ def search(task: Task) -> Iterator[str | Found]:
         if chosen is None:
             best = min(rows, key=lambda row: row.drop)
             raise EdgeEdetError(
-                f"no INT8 model of {task.graph.variant.name} stays within {task.max_drop:g} points "
+                f"no INT8 model of {task.maker.graph.variant.name} stays within {task.max_drop:g} points "
                 f"and is faster than float ({run.float_ms:.1f} ms): the best, {best.name}, loses "
                 f"{best.drop:.2f}; allow more with --max-drop, or give more calibration pictures"
             )
-        graph, quantized = run.built(run.candidates[chosen.name])
-        yield Found(graph, quantized, chosen, tuple(rows), run.yardstick.labelled,
-                    run.float_ap, run.float_ms)  # fmt: skip
+        yield Found(run.candidates[chosen.name], chosen, tuple(rows), run.yardstick.labelled,
+                    run.float_ap, run.float_ms, run.float_precision)  # fmt: skip
 
 
 class _Run:
@@ -101,8 +100,7 @@ class _Run:
 
     def __init__(self, task: Task, folder: Path):
         self.task, self.folder = task, folder
-        self.float_model = folder / "float.tflite"
-        self.float_model.write_bytes(task.write(task.graph, None))
+        self.float_model, _ = self.written(None, "float")
         self.yardstick: Yardstick = make_yardstick(
             task.data, task.split, self.float_model, task.threads
         )
@@ -110,7 +108,7 @@ class _Run:
         described = {
             **task.identity,
             "data": self.yardstick.dataset.digest(),
-            "float": hashlib.sha256(self.float_model.read_bytes()).hexdigest(),
+            "float": sha256_of(self.float_model),
             "version": __version__,
         }
         text = json.dumps(described, sort_keys=True)
@@ -121,6 +119,7 @@ class _Run:
             [ms] = self.yardstick.milliseconds([self.float_model])
             stored = [self.yardstick.ap(self.float_model), ms]
             self.log.put("float", stored)
+        self.float_precision = float_precision(self.float_model)
         self.float_ap, self.float_ms = float(stored[0]), float(stored[1])
 
     def introduction(self) -> Iterator[str]:
@@ -130,32 +129,36 @@ class _Run:
         yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
         if self.log.resumed:
             yield f"going on from {self.log.path}: {self.log.resumed} results are known"
-        yield f"float: AP {self.float_ap:.4f}, {self.float_ms:.1f} ms"
+        yield from self.task.maker.notes()
+        precision = self.float_precision
+        timed = "" if precision == "f32" else f" in {precision}, OpenVINO's default here"
+        yield f"float: AP {self.float_ap:.4f}, {self.float_ms:.1f} ms{timed}"
 
-    def built(self, candidate: Candidate) -> tuple[Graph, Quantized]:
-        task = self.task
-        return build(candidate, task.graph, task.statistics, task.corrections)
-
-    def written(self, candidate: Candidate, name: str) -> Path:
-        path = self.folder / f"{name}.tflite"
-        path.write_bytes(self.task.write(*self.built(candidate)))
-        return path
+    def written(self, candidate: Candidate | None, name: str) -> tuple[Path, Made]:
+        path = self.folder / f"{name}{self.task.maker.suffix}"
+        made = self.task.maker.make(candidate)
+        for suffix, data in made.files.items():
+            path.with_suffix(suffix).write_bytes(data)
+        return path, made
 
     def measure(self, candidate: Candidate) -> Measured:
         """Writes, times and scores a candidate, or takes it from the log."""
         self.candidates[candidate.name] = candidate
-        what = json.dumps(candidate.to_dict(), sort_keys=True)
+        described = candidate.to_dict(self.task.maker.graph)
+        what = json.dumps(described, sort_keys=True)
         if (known := self.log.get(what)) is not None:
             return Measured(**known)
-        path = self.written(candidate, "candidate")
+        path, made = self.written(candidate, "candidate")
         # beside the float model, so that a busy machine slows both
         ms, beside = self.yardstick.milliseconds([path, self.float_model])
         ap = self.yardstick.ap(path)
-        model = read_tflite(path)
+        model = read_model(path)
+        floats = made.float_convolutions or 0
+        if isinstance(model, TfliteModel):
+            floats = len(model.non_integer_operators)
         row = Measured(
-            candidate.name, candidate.to_dict(), ap, 100 * (self.float_ap - ap),
-            ms / beside * self.float_ms, model.size_bytes, len(model.operators),
-            len(model.non_integer_operators),
+            candidate.name, described, ap, 100 * (self.float_ap - ap),
+            ms / beside * self.float_ms, model.size_bytes, len(model.operator_names), floats,
         )  # fmt: skip
         self.log.put(what, dataclasses.asdict(row))
         return row
@@ -166,7 +169,8 @@ class _Run:
 
     def add_float_parts(self, rows: list[Measured]) -> Iterator[str]:
         """Appends mixed candidates to rows, the most useful part first, until one is within."""
-        base = self.candidates[min(rows, key=lambda row: row.drop).name]
+        mixable = [row for row in rows if self.candidates[row.name].can_mix]
+        base = self.candidates[min(mixable, key=lambda row: row.drop).name]
         yield f"no integer model is within the budget: which parts of {base.name} cost the most?"
         ranked = self.rank(base)
         for part, gain, cost in ranked[:5]:
@@ -183,14 +187,15 @@ class _Run:
     def rank(self, base: Candidate) -> list[tuple[str, float, float]]:
         """(part, error saved, milliseconds) of each part in float alone, best quotient first."""
         pictures = self._spread(SENSITIVITY_PICTURES)
-        plain = self.written(base, "base")
+        plain, _ = self.written(base, "base")
+        described = json.dumps(base.to_dict(self.task.maker.graph), sort_keys=True)
         [error] = output_error([plain], self.float_model, pictures)
         ranked = []
-        for part in track(parts(self.task.graph), "sensitivity", unit="parts"):
-            what = f"sensitivity of {part} on {json.dumps(base.to_dict(), sort_keys=True)}"
+        for part in track(parts(self.task.maker.graph), "sensitivity", unit="parts"):
+            what = f"sensitivity of {part} on {described}"
             known = self.log.get(what)
             if known is None:
-                path = self.written(Candidate(base.recipe, (part,)), "part")
+                path, _ = self.written(Candidate(base.recipe, (part,)), "part")
                 [other] = output_error([path], self.float_model, pictures)
                 ms, beside = self.yardstick.milliseconds([path, plain])
                 known = [error - other, ms - beside]

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.converters.channelwise import ChannelwiseRecipe
 from edge_edet.converters.corrections import Corrections
 from edge_edet.converters.graph import Graph
+from edge_edet.converters.nncf_recipes import NncfRecipe
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipes import RECIPES, Recipe, quantize
 from edge_edet.converters.statistics import Statistics
@@ -32,7 +34,7 @@ INTEGER_RECIPES = (
 class Candidate:
     """A recipe and the parts of the network that it leaves in float."""
 
-    recipe: Recipe
+    recipe: Recipe | ChannelwiseRecipe | NncfRecipe
     float_parts: tuple[str, ...] = ()
 
     @property
@@ -40,13 +42,21 @@ class Candidate:
         parts = f" + float {len(self.float_parts)}" if self.float_parts else ""
         return f"{self.recipe.name}{parts}"
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def can_mix(self) -> bool:
+        """Whether parts of it can be left in float here."""
+        return not isinstance(self.recipe, NncfRecipe)
+
+    def to_dict(self, graph: Graph) -> dict[str, Any]:
+        if isinstance(self.recipe, NncfRecipe):
+            return self.recipe.to_dict(graph)
         return {**self.recipe.to_dict(), "float_parts": list(self.float_parts)}
 
 
 def build(candidate: Candidate, graph: Graph, statistics: Mapping[str, Statistics],
           corrections: Corrections) -> tuple[Graph, Quantized]:  # fmt: skip
-    """The graph and its integers."""
+    """The graph and its integers, of a `.tflite`."""
+    assert isinstance(candidate.recipe, Recipe)
     built, quantized = quantize(graph, statistics, candidate.recipe, corrections)
     if candidate.float_parts:
         inside = {n.name for n in built.nodes if part_of(n.name) in candidate.float_parts}

@@ -14,7 +14,10 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class Measured:
-    """One candidate: AP from 0 to 1, drop in AP points (100 = 1.0), milliseconds of an inference."""
+    """One candidate: AP from 0 to 1, drop in AP points (100 = 1.0), milliseconds of an inference.
+
+    non_integer_operators: of an OpenVINO IR, the convolutions in float.
+    """
 
     name: str
     candidate: dict[str, Any]
@@ -59,7 +62,7 @@ class SearchLog:
 def table(rows: Iterable[Measured], chosen: str | None) -> list[str]:
     """Every candidate, fastest first; `*`: none is both faster and better, `>`: chosen."""
     ordered = sorted(rows, key=lambda row: row.ms)
-    lines = [f"{'':2}{'candidate':<34}{'AP':>8}{'drop':>8}{'ms':>8}{'MB':>7}{'float ops':>11}"]
+    lines = [f"{'':2}{'candidate':<34}{'AP':>8}{'drop':>8}{'ms':>8}{'MB':>7}{'in float':>11}"]
     best = float("-inf")
     for row in ordered:
         mark = "*" if row.ap > best else " "

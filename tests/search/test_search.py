@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from PIL import Image
 
 import edge_edet
+from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.network import build_network
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.search import budget, candidates, yardstick
+from edge_edet.converters.search import budget, candidates, makers, yardstick
 from edge_edet.converters.search.log import Measured, SearchLog, table
 from edge_edet.converters.smear import draw_smear
 from edge_edet.converters.sources import find_calibration, find_weights
@@ -51,16 +53,18 @@ def smears(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def request(data: Path, output: Path, max_drop: float, **changes: Any) -> Request:
+def request(data: Path, output: Path, max_drop: float, target: str = "tflite") -> Request:
     return Request(("d0",), ("int8",), output, weights="bundled", max_drop=max_drop, data=data,
-                   threads=2, **changes)  # fmt: skip
+                   threads=2, formats=(target,), certificate=False)  # fmt: skip
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Fewer recipes than the real search tries, for time's sake."""
-    few = tuple(r for r in candidates.INTEGER_RECIPES if r.name in names)
-    assert len(few) == len(names)
-    monkeypatch.setattr(budget, "INTEGER_RECIPES", few)
+    tables = (makers.INTEGER_RECIPES, makers.CHANNELWISE)
+    few = [tuple(r for r in table if r.name in names) for table in tables]
+    assert sum(map(len, few)) == len(names)
+    monkeypatch.setattr(makers, "INTEGER_RECIPES", few[0])
+    monkeypatch.setattr(makers, "CHANNELWISE", few[1])
 
 
 def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
@@ -89,6 +93,66 @@ def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
     assert any(str(step).startswith("going on from") for step in again)
     assert not evaluated
     assert written.path.read_bytes() == before
+
+
+def test_openvino_is_searched_with_its_own_recipes(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "channelwise", "channelwise-all")
+    steps = list(convert(request(smears / "instances.json", tmp_path, 100, "openvino")))
+    notes = [step for step in steps if isinstance(step, str)]
+    assert any(
+        note.startswith("nncf's presets are not tried: they need pictures") for note in notes
+    )
+    written = steps[-1]
+    assert isinstance(written, Written)
+    document = json.loads((tmp_path / "d0-int8-openvino.pareto.json").read_text())
+    rows = {row["name"]: row for row in document["candidates"]}
+    assert set(rows) == {"channelwise", "channelwise-all"}
+    assert rows["channelwise-all"]["non_integer_operators"] < written.operators
+    assert document["float_precision"] in ("f32", "bf16")
+    recipe = edge_edet.read_manifest(written.path).provenance["recipe"]
+    assert recipe["name"] == document["chosen"]
+    assert len(recipe["float_convolutions"]) == written.float_convolutions
+    before = written.path.read_bytes()
+    monkeypatch.setattr(yardstick, "_evaluate", None)  # nothing is measured twice
+    list(convert(request(smears / "instances.json", tmp_path, 100, "openvino")))
+    assert written.path.read_bytes() == before
+
+
+def test_openvino_keeps_parts_in_float_where_integers_do_not_do(
+    smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "channelwise-all")
+    few = ("box_net/p7", "backbone/blocks.1.0")
+    monkeypatch.setattr(budget, "parts", lambda graph: few)
+    monkeypatch.setattr(
+        yardstick.Yardstick, "ap", lambda self, model: 0.9 if model.name == "float.xml" else 0.5
+    )
+    steps = convert(request(smears, tmp_path, 0, "openvino"))
+    with pytest.raises(EdgeEdetError, match="no INT8 model of d0 stays within 0 points"):
+        list(steps)
+    assert not (tmp_path / "d0-int8.xml").exists()
+    assert not (tmp_path / "d0-int8-openvino.pareto.json").exists()
+    lines = (tmp_path / "d0-int8-openvino.search.jsonl").read_text().splitlines()
+    rows = [json.loads(line)["result"] for line in lines]
+    mixed = [row for row in rows if isinstance(row, dict) and row["candidate"]["float_parts"]]
+    plain = next(row for row in rows if isinstance(row, dict) and row["name"] == "channelwise-all")
+    assert mixed
+    assert all(row["non_integer_operators"] > plain["non_integer_operators"] for row in mixed)
+
+
+def test_parts_in_float_are_those_and_no_others() -> None:
+    source = find_weights("d0", "bundled", 0, None, None)
+    graph = build_network(source.variant, source.weights)
+    for part in ("backbone/conv_stem", "backbone/blocks.5.1", "fpn/inputs", "box_net/p7"):
+        inside = makers._scope(graph, (part,))
+        assert inside
+        assert {candidates.part_of(name) for name in inside} == {part}
+        record = find_calibration(source, graph, None, None, 0, 2)
+        recipe = dataclasses.replace(CHANNELWISE_RECIPES["channelwise-all"], float_scope=inside)
+        floats = quantize_channelwise(graph, record.statistics, recipe).floats
+        assert {name for name, why in floats.items() if why == "budget"} == set(inside)
 
 
 def test_budget_that_integers_cannot_meet_keeps_parts_in_float(

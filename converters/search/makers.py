@@ -1,0 +1,135 @@
+"""From a candidate of the search to the files of a model, for each format that can be searched."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge_edet.converters.channelwise import (
+    CHANNELWISE_RECIPES,
+    ChannelwiseRecipe,
+    quantize_channelwise,
+)
+from edge_edet.converters.graph import Graph
+from edge_edet.converters.model_file import ModelFile
+from edge_edet.converters.nncf_recipes import NNCF_RECIPES, NncfRecipe, check_nncf, quantize_by_nncf
+from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, part_of
+from edge_edet.errors import InputError
+
+# From the most that is integer to the least; margins: how far a channel may go beyond calibration.
+CHANNELWISE = (
+    CHANNELWISE_RECIPES["channelwise-all"],
+    CHANNELWISE_RECIPES["channelwise"],
+    ChannelwiseRecipe("channelwise-1.5", margin=1.5),
+    ChannelwiseRecipe("channelwise-3", margin=3.0),
+    ChannelwiseRecipe("channelwise-pointwise", float_depthwise="all"),
+    ChannelwiseRecipe("channelwise-pointwise-3", margin=3.0, float_depthwise="all"),
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """files: suffix -> bytes, in the order in which they are put in place."""
+
+    files: Mapping[str, bytes]
+    float_convolutions: int | None = None  # of an OpenVINO IR
+
+
+class Maker(Protocol):
+    """Makes models of one format. described: the model that was asked for, calibrated."""
+
+    suffix: str
+    graph: Graph
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Those with nothing in float that need not be, in the order in which they are tried."""
+        ...
+
+    def notes(self) -> Sequence[str]:
+        """What is not tried, and why."""
+        ...
+
+    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+        """candidate: None for the float twin. recipe: for the manifest of the model that was chosen;
+        without it a model to measure, with no suppression inside, whose threshold would cut AP."""
+        ...
+
+
+@dataclass(frozen=True)
+class TfliteMaker:
+    described: ModelFile
+    graph: Graph
+    suffix: str = ".tflite"
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        return tuple(Candidate(recipe) for recipe in INTEGER_RECIPES)
+
+    def notes(self) -> Sequence[str]:
+        return ()
+
+    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+        described = _described(self.described, candidate, recipe)
+        if candidate is None:
+            return Made({".tflite": described.to_bytes(self.graph, None, None)})
+        record = self.described.calibration
+        assert record is not None
+        assert record.corrections is not None
+        graph, quantized = build(candidate, self.graph, record.statistics, record.corrections)
+        return Made({".tflite": described.to_bytes(graph, quantized, recipe)})
+
+
+@dataclass(frozen=True)
+class IrMaker:
+    """pictures: those of the calibration, for NNCF; none: its presets are not tried."""
+
+    described: ModelFile
+    graph: Graph
+    pictures: Sequence[Path] = ()
+    suffix: str = ".xml"
+
+    def candidates(self) -> tuple[Candidate, ...]:
+        presets = () if self.notes() else tuple(NNCF_RECIPES.values())
+        return tuple(Candidate(recipe) for recipe in (*CHANNELWISE, *presets))
+
+    def notes(self) -> Sequence[str]:
+        folder = self.pictures[0].parent if self.pictures else None
+        try:
+            check_nncf(next(iter(NNCF_RECIPES.values())), folder)
+        except InputError:
+            return ("nncf's presets are not tried: they need pictures, with --calibration DIR",)
+        except ImportError as error:
+            return (f"nncf's presets are not tried: {error}",)
+        return ()
+
+    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+        described = _described(self.described, candidate, recipe)
+        if candidate is None:
+            return Made(described.to_ir(self.graph, None, None))
+        chosen = candidate.recipe
+        if isinstance(chosen, NncfRecipe):
+            model, floats = quantize_by_nncf(self.graph, self.pictures, chosen)
+            stated = recipe and {**recipe, "float_convolutions": floats}
+            return Made(described.ir_of(model, stated), len(floats))
+        assert isinstance(chosen, ChannelwiseRecipe)
+        record = self.described.calibration
+        assert record is not None
+        chosen = dataclasses.replace(chosen, float_scope=_scope(self.graph, candidate.float_parts))
+        channels = quantize_channelwise(self.graph, record.statistics, chosen)
+        stated = recipe and {**recipe, "float_convolutions": channels.floats}
+        return Made(described.to_ir(self.graph, channels, stated), len(channels.floats))
+
+
+def _described(asked: ModelFile, candidate: Candidate | None,
+               recipe: Mapping[str, Any] | None) -> ModelFile:  # fmt: skip
+    if recipe is not None:
+        return asked
+    precision = "int8" if candidate else "fp32"
+    return dataclasses.replace(asked, precision=precision, nms="none", command=())
+
+
+def _scope(graph: Graph, parts: Sequence[str]) -> tuple[str, ...]:
+    """The places of the convolutions in these parts, by name: a part's name may begin another's."""
+    return tuple(n.name for n in graph.nodes if n.weight is not None and part_of(n.name) in parts)
