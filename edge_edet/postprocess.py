@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from edge_edet.anchors import decode
 from edge_edet.errors import InputError
-from edge_edet.nms import PAIRWISE_BOXES, hard_nms, pairwise_nms, soft_nms
+from edge_edet.nms import hard_nms, soft_nms
 from edge_edet.preprocess import Placement
 
 __all__ = ["Candidates", "Found", "PostprocessConfig", "Quantized", "postprocess", "select"]
@@ -27,6 +27,7 @@ Ints = npt.NDArray[np.int64]
 
 KINDS = ("hard", "soft-gaussian")
 BLOCK = 2048
+TOGETHER = 256  # up to so many boxes all classes at once are faster than one by one
 LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
 
 
@@ -135,9 +136,10 @@ def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
         anchors = hit[first]
         flat = anchors * num_classes + values[anchors].argmax(axis=1)
     limit: int | None = config.candidates
-    if config.whole_anchors:
-        flat, limit = flat[_of_best_anchors(flat // num_classes, values, config.candidates)], None
     raw = values.reshape(-1)[flat]
+    if config.whole_anchors:
+        mine, limit = _of_best_anchors(flat // num_classes, raw, config.candidates), None
+        flat, raw = flat[mine], raw[mine]
     order = _descending(raw)[:limit]
     scores = _scores(logits, raw[order])
     above = scores > np.float32(config.score_threshold)
@@ -146,15 +148,20 @@ def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
 
 
 def _of_best_anchors(
-    hit: Ints, values: npt.NDArray[Any], candidates: int
+    hit: Ints, raw: npt.NDArray[Any], candidates: int
 ) -> npt.NDArray[np.bool_] | slice:
-    """Which hits (anchor of each, ascending) are of the anchors with the highest class logits."""
-    first = np.flatnonzero(np.diff(hit, prepend=-1))
-    if len(first) <= candidates:
+    """Which hits (anchor of each, ascending) are of the anchors with the highest class logits.
+
+    An anchor's highest logit is among its hits: the others need not be read.
+    """
+    if len(hit) <= candidates:
         return slice(None)
-    anchors = hit[first]
-    best = np.zeros(len(values), bool)
-    best[anchors[_descending(values[anchors].max(axis=1))[:candidates]]] = True
+    new = np.ones(len(hit), bool)
+    np.not_equal(hit[1:], hit[:-1], out=new[1:])
+    first = np.flatnonzero(new)
+    order = _descending(np.maximum.reduceat(raw, first))
+    best = np.zeros(hit[-1] + 1, bool)
+    best[hit[first[order[:candidates]]]] = True
     return best[hit]
 
 
@@ -226,12 +233,12 @@ def _sigmoid(x: Floats) -> Floats:
 
 def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
     """Non-maximum suppression class by class; the arrays come best first, and leave so."""
-    if config.kind == "hard" and len(boxes) <= PAIRWISE_BOXES:
-        stay = pairwise_nms(boxes, classes, config.iou_threshold, config.per_class)
+    if config.kind == "hard" and len(boxes) <= TOGETHER:
+        stay = hard_nms(boxes, config.iou_threshold, config.per_class, classes)
         stay = stay[: config.max_detections]
         return Found(boxes[stay], scores[stay], classes[stay])
     kept, values = [], []
-    for class_id in sorted(set(classes.tolist())):
+    for class_id in np.flatnonzero(np.bincount(classes)):
         members = np.flatnonzero(classes == class_id)
         if config.kind == "hard":
             stay = hard_nms(boxes[members], config.iou_threshold, config.per_class)

@@ -9,7 +9,7 @@ import pytest
 
 from edge_edet.anchors import anchors, decode
 from edge_edet.errors import InputError
-from edge_edet.nms import PAIRWISE_BOXES, hard_nms, pairwise_nms, soft_nms
+from edge_edet.nms import BLOCK, hard_nms, soft_nms
 from edge_edet.postprocess import PostprocessConfig, Quantized, postprocess, select
 from edge_edet.preprocess import Placement
 from edge_edet.variants import VARIANTS
@@ -74,14 +74,14 @@ def random_boxes(seed: int, n: int) -> np.ndarray:
     return np.concatenate([low, high], axis=1)
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 60, PAIRWISE_BOXES, PAIRWISE_BOXES + 90])
+@pytest.mark.parametrize("n", [0, 1, 2, BLOCK, BLOCK + 1, 3 * BLOCK, 350])
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
 def test_hard_nms_equals_the_slow_one(n: int, threshold: float) -> None:
     boxes = random_boxes(n, n)
     assert hard_nms(boxes, threshold, 100).tolist() == slow_hard(boxes, threshold, 100)
 
 
-@pytest.mark.parametrize("n", [0, 1, 60, PAIRWISE_BOXES])
+@pytest.mark.parametrize("n", [0, 1, BLOCK, BLOCK + 1, 4 * BLOCK])
 @pytest.mark.parametrize("per_class", [1, 3, 100])
 def test_all_classes_at_once_equal_class_by_class(n: int, per_class: int) -> None:
     boxes, classes = random_boxes(n, n), np.random.default_rng(n).integers(0, 4, n)
@@ -89,7 +89,7 @@ def test_all_classes_at_once_equal_class_by_class(n: int, per_class: int) -> Non
     for class_id in range(4):
         members = np.flatnonzero(classes == class_id)
         slow += members[slow_hard(boxes[members], 0.3, per_class)].tolist()
-    assert pairwise_nms(boxes, classes, 0.3, per_class).tolist() == sorted(slow)
+    assert hard_nms(boxes, 0.3, per_class, classes).tolist() == sorted(slow)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 60, 200])
@@ -124,6 +124,24 @@ def test_selection_equals_the_slow_one(kind: str, threshold: float, multi_label:
     pairs = list(zip(chosen.anchors.tolist(), chosen.classes.tolist(), strict=True))
     assert pairs == slow_select(logits, config)
     assert np.all(chosen.scores[1:] <= chosen.scores[:-1])
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8", "uint8"])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("candidates", [1, 40, 300, 5000])
+def test_the_best_anchors_with_all_of_their_classes(
+    kind: str, threshold: float, candidates: int
+) -> None:
+    logits = raw_logits(kind, 4)
+    config = PostprocessConfig(
+        score_threshold=threshold, candidates=candidates, multi_label=True, whole_anchors=True
+    )
+    chosen = select(logits, config)
+    alone = PostprocessConfig(score_threshold=threshold, candidates=10**9)
+    every = slow_select(logits, alone.replace(multi_label=True))
+    best = {anchor for anchor, _ in slow_select(logits, alone)[:candidates]}
+    pairs = list(zip(chosen.anchors.tolist(), chosen.classes.tolist(), strict=True))
+    assert pairs == [(anchor, c) for anchor, c in every if anchor in best]
 
 
 @pytest.mark.parametrize("score", [0.25, 0.5, 0.75])
