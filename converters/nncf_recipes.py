@@ -123,7 +123,9 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
 
 def ignored_layers(graph: Graph) -> list[str]:
     """The operations of squeeze-and-excitation, as the IR names them."""
-    return [_operation(node) for node in graph.nodes if SQUEEZE in node.name]
+    inside = [node for node in graph.nodes if SQUEEZE in node.name]
+    rows = [f"{node.name}/rows" for node in inside if node.op == "mean"]
+    return [*(_operation(node) for node in inside), *rows]
 
 
 def _operation(node: Node) -> str:
