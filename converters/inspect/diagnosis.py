@@ -29,7 +29,7 @@ NOISY_OUTPUT_DB = 6.0
 def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
              suspicions: Sequence[Finding] = (),
              constants: Sequence[ConstantError] = (),
-             better: str = "take --recipe equalized") -> list[Finding]:  # fmt: skip
+             better: str = "take --recipe reconstructed") -> list[Finding]:  # fmt: skip
     """All findings, the cause first. Empty, or notes only: the model is healthy.
 
     errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:

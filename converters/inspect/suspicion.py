@@ -96,7 +96,7 @@ def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Findi
             "min-max ranges", worst[0],
             f"min-max ranges before swish: {wasted[worst[0]]:.0%} of this grid lies below "
             f"{SWISH_CLOSES:g}, where swish gives 0, and {len(worst)} of {len(before)} are like it",
-            "convert with a recipe that chooses ranges behind the swish: --recipe equalized",
+            "convert with a recipe that chooses ranges behind the swish: --recipe reconstructed",
         )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def head(inspection: Inspection, count: int = 4) -> str:
 @pytest.mark.parametrize(
     ("fault", "place", "words", "advice"),
     [
-        ("minmax", "backbone/blocks.", "min-max ranges before swish", "--recipe equalized"),
+        ("minmax", "backbone/blocks.", "min-max ranges before swish", "--recipe reconstructed"),
         ("shared_scale", "class_logits and box_codes", "one scale", "a grid of its own"),
         ("clipped", "backbone/blocks.3.1/add", "lie beyond its grid", "widen this tensor's range"),
         ("black_calibration", "calibration", "saw other pictures", "calibrate with pictures like"),
