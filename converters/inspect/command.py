@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(inspection, len(pictures))))
         if args.tensors:
-            is_tflite = isinstance(model, TfliteModel)
-            every = all_tensors(model) if is_tflite else all_quantizers(inspection.facts)
+            facts = inspection.facts
+            every = all_tensors(model) if isinstance(model, TfliteModel) else all_quantizers(facts)
             print("\n" + "\n".join(every))
     return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
 

@@ -32,10 +32,10 @@ LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone
 
 
 def compare_irs(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
-                pictures: Sequence[Pixels], threads: int) -> list[Sums]:  # fmt: skip
+                pictures: Sequence[Pixels], threads: int) -> list[Sums[IrTwin]]:  # fmt: skip
     """The sums of the twins, in their order."""
     outputs = {t.name for t in integer.file.output_tensors}
-    found: list[Sums] = []
+    found: list[Sums[IrTwin]] = []
     for part in _passes(twins):
         sums = [Sums(twin, all_values=twin.name in outputs) for twin in part]
         names = [twin.name for twin in part]
@@ -49,7 +49,7 @@ def compare_irs(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
     return found
 
 
-def tensor_errors(sums: Sequence[Sums]) -> list[TensorError]:
+def tensor_errors(sums: Sequence[Sums[IrTwin]]) -> list[TensorError]:
     return [total.error(order) for order, total in enumerate(sums)]
 
 
@@ -90,7 +90,7 @@ def _leaves_block(op: Op, block: str) -> bool:
 
 
 def compare_ir_constants(integer: IrGraph, exact: IrGraph,
-                         sums: Sequence[Sums] = ()) -> list[ConstantError]:  # fmt: skip
+                         sums: Sequence[Sums[IrTwin]] = ()) -> list[ConstantError]:  # fmt: skip
     """Of every convolution of both: weights as they act on real values, and biases.
 
     A fake quantizer may hand on steps, which the weights then take back. Biases are told in steps of

@@ -118,8 +118,8 @@ def _outputs(inspection: Inspection) -> Iterator[str]:
     for e in shown:
         score = " (as scores)" if e.reader == "sigmoid" else ""
         yield f"{e.name + score:<34} {e.behind_db:15.1f} {e.cosine:8.4f} {e.mean_error:+11.2g}"
-    as_run = (inspection.facts.openvino or {}).get("as_run")
-    for name, e in as_run["outputs"].items() if as_run else ():
+    as_run: Mapping[str, Any] = (inspection.facts.openvino or {}).get("as_run") or {}
+    for name, e in as_run.get("outputs", {}).items():
         yield f"{name + ', rest in ' + as_run['precision']:<34} {e['behind_db']:15.1f} {e['cosine']:8.4f}"
 
 

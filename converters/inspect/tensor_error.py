@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -150,10 +150,13 @@ class Paired(Protocol):
         ...
 
 
-class Sums:
+P = TypeVar("P", bound=Paired)
+
+
+class Sums(Generic[P]):
     """What is added up over the pictures for one tensor."""
 
-    def __init__(self, twin: Paired, all_values: bool = False):
+    def __init__(self, twin: P, all_values: bool = False):
         self.twin = twin
         self.limit = MAX_SAMPLES if not all_values else 2**62
         self.n = self.below = self.above = 0

@@ -41,8 +41,10 @@ class Made:
 class Maker(Protocol):
     """Makes models of one format. described: the model that was asked for, calibrated."""
 
-    suffix: str
-    graph: Graph
+    @property
+    def suffix(self) -> str: ...
+    @property
+    def graph(self) -> Graph: ...
 
     def candidates(self) -> tuple[Candidate, ...]:
         """Those with nothing in float that need not be, in the order in which they are tried."""
@@ -91,8 +93,8 @@ class IrMaker:
     suffix: str = ".xml"
 
     def candidates(self) -> tuple[Candidate, ...]:
-        presets = () if self.notes() else tuple(NNCF_RECIPES.values())
-        return tuple(Candidate(recipe) for recipe in (*CHANNELWISE, *presets))
+        presets = () if self.notes() else NNCF_RECIPES.values()
+        return (*map(Candidate, CHANNELWISE), *map(Candidate, presets))
 
     def notes(self) -> Sequence[str]:
         folder = self.pictures[0].parent if self.pictures else None

@@ -58,8 +58,7 @@ class Yardstick:
 
 
 def _fastest(model: Path) -> Any:
-    options = {"precision": "default"} if model.suffix == ".xml" else {}
-    return edge_edet.load(model, threads=1, **options)
+    return edge_edet.load(model, threads=1, precision="default" if model.suffix == ".xml" else None)
 
 
 def float_precision(model: Path) -> str:
