@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_edet.benchmarks.bench_plan import Plan
     from edge_edet.benchmarks.rows import BenchmarkRow
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "ended_politely", "run"]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.output or (None if args.stream else ROWS)
     form = "stream" if args.stream else "json" if args.json else "table"
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_ended_politely())
+        stack.enter_context(ended_politely())
         file = stack.enter_context(open_rows(path)) if path is not None else None
         output = BenchOutput(form, file, path)
         if path is not None and file is not None:
@@ -202,7 +202,7 @@ def _recover(path: Path, output: BenchOutput) -> None:
 
 
 @contextlib.contextmanager
-def _ended_politely() -> Iterator[None]:
+def ended_politely() -> Iterator[None]:
     """SIGTERM ends as Ctrl-C does: the measuring process goes along, the files stay whole."""
 
     def interrupt(*_: object) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_edet.benchmarks.rows import ModelFacts
+from edge_edet.errors import InputError
 from edge_edet.model_file import sha256_of
 from edge_edet.outputs import ModelLayout, layout_of
 from edge_edet.read_model import read_model
@@ -51,4 +52,7 @@ def _size_of(layout: ModelLayout) -> tuple[int | None, int | None]:
     from edge_edet.converters.network import build_network
 
     variant = layout.variant
-    return count_parameters(variant), build_network(variant).multiply_adds()
+    try:
+        return count_parameters(variant), build_network(variant).multiply_adds()
+    except InputError:  # a feature network that is not known here
+        return None, None

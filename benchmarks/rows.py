@@ -222,6 +222,7 @@ class BenchmarkRow:
     summary: Summary | None
     accuracy: Accuracy | None
     warnings: tuple[Warned, ...]
+    study: str | None = None  # of `edge-edet reproduce`, where the row was measured for one
 
     def __post_init__(self) -> None:
         if self.schema_version != SCHEMA_VERSION:

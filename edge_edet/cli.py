@@ -54,6 +54,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.benchmarks.compare_command",
         "what changed between two files of measurements, and whether it is more than noise",
     ),
+    "reproduce": (
+        "edge_edet.benchmarks.reproduce.command",
+        "count and measure the paper's cost figures here, beside the published ones",
+    ),
     "variants": (
         "edge_edet.variants_command",
         "list the networks, with parameters and multiply-adds",

@@ -23,7 +23,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
 }
-NEEDED_BY = {"convert": "convert", "calibrate": "convert", "eval": "bench", "bench": "bench"}  # command -> its extra
+NEEDED_BY = {  # command -> its extra
+    "convert": "convert",
+    "calibrate": "convert",
+    "eval": "bench",
+    "bench": "bench",
+    "reproduce": "convert",
+}
 
 
 def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:

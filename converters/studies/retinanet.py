@@ -22,14 +22,14 @@ RESIDUAL = 0.2  # of random weights: what a branch adds, relative to its input
 class Builder(plain_builder.PlainBuilder):
     def build(self) -> Graph:
         v = self.variant
-        features = self.pyramid(self.backbone())
+        features = self.pyramid(self.features())
         outputs = {
             "boxes": self.head("box_net", BOX_CODES, features, 4),
             "classes": self.head("class_net", CLASS_LOGITS, features, v.num_classes),
         }
         return Graph(v, IMAGE, self.nodes, outputs)
 
-    def backbone(self) -> list[str]:
+    def features(self) -> list[str]:
         """C3, C4, C5."""
         x = self.unit(self.start(), "backbone/conv_stem", 64, 7, 2, "relu")
         x = self.pool(x, "backbone/pool", -(-self.shapes[x][1] // 2))

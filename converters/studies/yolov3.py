@@ -21,7 +21,7 @@ RESIDUAL = 0.2  # of random weights: what a branch adds, relative to its input
 class Builder(plain_builder.PlainBuilder):
     def build(self) -> Graph:
         v = self.variant
-        maps = self.detection_maps(self.backbone())
+        maps = self.detection_maps(self.features())
         outputs = {
             "boxes": self.predict("box_net", BOX_CODES, maps, 4),
             "classes": self.predict("class_net", CLASS_LOGITS, maps, v.num_classes),
@@ -32,7 +32,7 @@ class Builder(plain_builder.PlainBuilder):
               gain: float = 1.0) -> str:  # fmt: skip
         return self.unit(x, name, out, kernel, stride, "leaky_relu", gain=gain)
 
-    def backbone(self) -> list[str]:
+    def features(self) -> list[str]:
         """Strides 8, 16, 32."""
         x = self.leaky(self.start(), "backbone/conv_stem", 32, 3)
         ends = []

@@ -1,0 +1,145 @@
+"""`edge-edet reproduce`: the paper's cost figures, counted and measured here beside the published ones."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_edet.benchmarks.bench_command import ended_politely
+from edge_edet.benchmarks.reproduce.items import STUDIES, Way, find_items
+from edge_edet.errors import EdgeEdetError, InputError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.reproduce.items import Item
+    from edge_edet.benchmarks.reproduce.lines import Line
+    from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["add_arguments", "run"]
+
+TARGETS = {"litert": "tflite", "openvino": "openvino"}
+PRECISIONS = ("fp32", "int8")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    told = "; ".join(f"{name}: {study.title}" for name, study in STUDIES.items())
+    parser.add_argument("study", choices=STUDIES, metavar="STUDY", help=told)
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR",
+        help="STUDY.txt and .csv, and STUDY.rows.jsonl with all that was ever measured, go here; run "
+        "again to go on",
+    )  # fmt: skip
+    parser.add_argument(
+        "--variants", metavar="V,...",
+        help="some of the study's networks (fig4, comparators), of the EfficientDets that it varies "
+        "(table5, table6) or of the ways to scale (fig6)",
+    )  # fmt: skip
+    parser.add_argument("--threads", default="1", metavar="N,...", help="default: 1")
+    parser.add_argument("--runtime", default="litert,openvino", metavar="R,...",
+                        help="default: litert,openvino")  # fmt: skip
+    parser.add_argument(
+        "--precision", metavar="P,...", help="fp32, int8; default: both where it can"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="all in turns so often; 1 to 20")
+    parser.add_argument(
+        "--samples", type=int, default=6, metavar="N", help="of each round, at least; default: 6"
+    )
+    parser.add_argument("--count-only", action="store_true", help="measure nothing, build no files")
+    parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
+    parser.add_argument("--json", action="store_true", help="the table as one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when all was measured, else the first failure's status; the table has what there is."""
+    from edge_edet.benchmarks.reproduce.compared import Measured
+    from edge_edet.benchmarks.reproduce.tables import table
+
+    ways = _ways(args)
+    items = find_items(args.study, _list(args.variants, "--variants") if args.variants else ())
+    rows: list[BenchmarkRow] = []
+    failures: list[EdgeEdetError] = []
+    if not args.count_only:
+        with ended_politely():
+            rows, failures = _measure(args, items, ways)
+    measured = Measured(args.study, rows, () if args.count_only else ways)
+    _write(args, table(args.study, items, measured))
+    for error in failures:
+        print(f"edge-edet: error: {error}", file=sys.stderr)
+    return failures[0].exit_status if failures else 0
+
+
+def _measure(
+    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
+) -> tuple[list[BenchmarkRow], list[EdgeEdetError]]:
+    from edge_edet.benchmarks.latency import StopRule
+    from edge_edet.benchmarks.reproduce.models import ModelFolder
+    from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled
+    from edge_edet.benchmarks.row_file import dump_row, open_rows
+    from edge_edet.converters.model_file import write_atomically
+
+    rounds = args.rounds if args.rounds is not None else STUDIES[args.study].rounds
+    if not 1 <= rounds <= 20:
+        raise InputError(f"--rounds must be from 1 to 20, but got {rounds}")
+    rule = StopRule(2, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
+    threads = max(way.threads for way in ways)
+    folder = ModelFolder(args.output / "models", threads, keep=args.keep_models)
+    plan = Rounds(args.study, items, ways, rounds, rule, folder)
+    with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:
+        failures = list(plan.measure(file, _say))
+        everything, asked_for = pooled(file.rows), pooled(plan.measured(file.rows))
+    data = "".join(f"{dump_row(row)}\n" for row in everything).encode()
+    write_atomically(args.output / f"{args.study}.rows.jsonl", data)
+    return asked_for, failures
+
+
+def _write(args: argparse.Namespace, lines: Sequence[Line]) -> None:
+    from edge_edet.benchmarks.reproduce.lines import to_csv, to_text
+    from edge_edet.benchmarks.reproduce.tables import remarks
+    from edge_edet.converters.model_file import write_atomically
+
+    told = remarks(args.study, measured=not args.count_only)
+    text = to_text(lines, told)
+    for suffix, content in ((".txt", text), (".csv", to_csv(lines))):
+        write_atomically(args.output / f"{args.study}{suffix}", content.encode())
+    if args.json:
+        document = {"study": args.study, "lines": [line.to_dict() for line in lines],
+                    "remarks": told}  # fmt: skip
+        print(json.dumps(document, indent=1, ensure_ascii=False))
+    else:
+        print(text, end="")
+
+
+def _ways(args: argparse.Namespace) -> list[Way]:
+    from edge_edet.benchmarks.bench_plan import parse_threads
+
+    able = STUDIES[args.study].precisions
+    precisions = _list(args.precision, "--precision") if args.precision else list(able)
+    for precision in precisions:
+        if precision not in able:
+            reason = " (its fusion weights stay in float)" if precision in PRECISIONS else ""
+            raise InputError(
+                f"--precision {precision!r}: {args.study} is measured in {', '.join(able)}{reason}"
+            )
+    runtimes = _list(args.runtime, "--runtime")
+    for runtime in runtimes:
+        if runtime not in TARGETS:
+            raise InputError(f"--runtime {runtime!r}: known are {', '.join(TARGETS)}")
+    return [
+        Way(TARGETS[runtime], precision, int(threads or 1))
+        for threads in parse_threads(args.threads)
+        for precision in precisions
+        for runtime in runtimes
+    ]
+
+
+def _list(text: str, option: str) -> list[str]:
+    from edge_edet.benchmarks.bench_plan import parse_list
+
+    return [part for part in parse_list(text, option) if part is not None]
+
+
+def _say(text: str) -> None:
+    print(f"edge-edet: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,67 @@
+"""The folder of a study's model files: made when they are first wanted, removed after the last."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_edet import __version__
+from edge_edet.benchmarks.reproduce.items import Way
+from edge_edet.errors import ModelFileError
+from edge_edet.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from edge_edet.variants import Variant
+
+__all__ = ["SUFFIXES", "ModelFolder"]
+
+SUFFIXES = {"tflite": (".tflite",), "openvino": (".xml", ".bin")}  # the first one names the model
+
+
+class ModelFolder:
+    """Files of random weights under `folder`."""
+
+    def __init__(self, folder: Path, threads: int, *, seed: int = 0, keep: bool = False):
+        self.folder, self.threads, self.seed, self.keep = folder, threads, seed, keep
+
+    def path(self, variant: Variant, way: Way) -> Path:
+        return self.folder / f"{variant.name}-{way.precision}{SUFFIXES[way.target][0]}"
+
+    def make(self, variant: Variant, ways: Iterable[Way]) -> None:
+        """Makes all files of a network at once: they share weights and statistics."""
+        from edge_edet.converters.studies.model import StudyModel
+
+        missing = {
+            self.path(variant, way): way
+            for way in ways
+            if not self._is_there(self.path(variant, way), variant)
+        }
+        if missing:
+            model = StudyModel(variant, self.seed, self.threads)
+            for path, way in missing.items():
+                model.write(path, way.target, way.precision)
+
+    def drop(self, variant: Variant, way: Way) -> None:
+        if self.keep:
+            return
+        for suffix in SUFFIXES[way.target]:
+            self.path(variant, way).with_suffix(suffix).unlink(missing_ok=True)
+
+    @staticmethod
+    def _is_there(path: Path, variant: Variant) -> bool:
+        if not path.is_file():
+            return False
+        try:
+            manifest = read_manifest(path)
+        except ModelFileError:
+            return False
+        return manifest.variant == variant and manifest.generator == f"edge-edet {__version__}"
+
+    @staticmethod
+    @functools.cache
+    def multiply_adds(variant: Variant) -> int:
+        from edge_edet.converters.studies.model import size
+
+        return size(variant)[1]
