@@ -84,7 +84,7 @@ def _series(
             marks_of.setdefault((row.model.precision, x.how), []).append(mark)
     known = [*ORDER, *sorted({precision for precision, _ in marks_of} - set(ORDER))]
     for (precision, how), marks in sorted(
-        marks_of.items(), key=lambda item: (known.index(item[0][0]), item[0][1])
+        marks_of.items(), key=lambda item: (known.index(item[0][0]), item[0][1] != "measured")
     ):
         name = precision + (", estimated" if how == "estimated" else "")
         yield Series(name, PRECISION_COLORS.get(precision, 5), tuple(marks), line=False)

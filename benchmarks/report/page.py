@@ -74,9 +74,10 @@ def _head(content: Content) -> Iterator[str]:
         f"devices: {escape(devices)}.</p>"
     )
     yield (
-        "<p>Full marks were measured; bars are 95 % intervals, of the median where it is a time. Hollow "
-        "marks are estimated, half-full ones stand at a published AP that was not measured. Grey ones "
-        "are published, each from the source that is named.</p>"
+        "<p>Full marks were measured; their bars are 95 % intervals, of the median where it is a time. "
+        "Hollow marks are estimated, with the interval of the estimate; half-full ones stand at a "
+        "published AP that was not measured here. Grey ones are published, each from the source that is "
+        "named.</p>"
     )
     yield '<p class="hint muted">Point at a mark, tap it, or reach it with Tab, to see its whole row.</p>'
     yield from _list(content.notes)

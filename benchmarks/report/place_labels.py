@@ -42,7 +42,7 @@ class Wanted:
 
 
 # directions from the point, the best first; then the same farther out
-SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
+SIDES = ((0, 1), (1, 0), (-1, 0), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 GAPS = (1.0, 1.9)
 
 

@@ -28,7 +28,8 @@ def _parts(series: Sequence[Series]) -> Iterator[list[Series]]:
     part: list[Series] = []
     for one in sorted(series, key=_way):
         ways = {_way(each) for each in [*part, one]}
-        if part and (len(ways) > COLORS or len(part) == LEGEND):
+        names = {each.name for each in [*part, one]}
+        if part and (len(ways) > COLORS or len(names) > LEGEND):
             yield part
             part = []
         part.append(one)
