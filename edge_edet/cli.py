@@ -54,6 +54,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.benchmarks.compare_command",
         "what changed between two files of measurements, and whether it is more than noise",
     ),
+    "report": (
+        "edge_edet.benchmarks.report.command",
+        "draw accuracy against size, multiply-adds and latency: one page, and files",
+    ),
+    "recommend": (
+        "edge_edet.benchmarks.recommend_command",
+        "which model to take on a device within a time, and what that rests on",
+    ),
     "reproduce": (
         "edge_edet.benchmarks.reproduce.command",
         "count and measure the paper's cost figures here, beside the published ones",

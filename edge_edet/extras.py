@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "keras": ("h5py",),
     "tensorflow": ("tensorflow",),
     "bench": ("hotcoco", "tqdm"),
+    "report": ("matplotlib", "tqdm"),
     "devices": ("tomli",) if sys.version_info < (3, 11) else (),  # later ones read TOML themselves
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
@@ -28,6 +29,7 @@ NEEDED_BY = {  # command -> its extra
     "calibrate": "convert",
     "eval": "bench",
     "bench": "bench",
+    "report": "report",
     "reproduce": "convert",
 }
 
