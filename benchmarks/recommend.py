@@ -106,7 +106,9 @@ def candidates_of(
         if judged is not None:
             name = f"{row.model.file}, {way_of(row)}"
             told = [*(one.text for one in row.warnings), *slowed.get(row.model.sha256, ())]
-            found.append((judged[0], Candidate(name, timed[1], timed[0], judged[1], row, tuple(told))))
+            found.append(
+                (judged[0], Candidate(name, timed[1], timed[0], judged[1], row, tuple(told)))
+            )
     if not found:
         raise InputError(
             f"no row of {device} has both a time and an AP: {'; '.join(notes.lines())}"
@@ -145,9 +147,7 @@ def published_candidates(device: str, published: Published) -> list[Candidate]:
     return made
 
 
-def choose_model(
-    candidates: Sequence[Candidate], budget_ms: float, min_ap: float = 0.0
-) -> Choice:
+def choose_model(candidates: Sequence[Candidate], budget_ms: float, min_ap: float = 0.0) -> Choice:
     """The highest AP that is surely within the budget; if none is, the highest within it at all."""
     good = [one for one in candidates if one.ap.middle >= min_ap]
     sure = [one for one in good if one.surely_within(budget_ms)]

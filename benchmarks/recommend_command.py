@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--device", required=True, metavar="ID", help="of the rows, such as rpi4")
     parser.add_argument("--budget", required=True, metavar="TIME", help="such as 100ms or 0.5s")
-    parser.add_argument("--min-ap", type=float, metavar="POINTS", help="at least so much AP, 0 to 100")
+    parser.add_argument(
+        "--min-ap", type=float, metavar="POINTS", help="at least so much AP, 0 to 100"
+    )
     add_published_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = "Exit status 1 where nothing fits."
@@ -63,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
         notes.add("no ROWS were given: all numbers are published, none is of your device or model")
     choice = choose_model(candidates, budget_ms, min_ap)
     if args.json:
-        print(json.dumps(_document(choice, args.device, budget_ms, min_ap, notes.lines()), indent=1))
+        print(
+            json.dumps(_document(choice, args.device, budget_ms, min_ap, notes.lines()), indent=1)
+        )
     else:
         print("\n".join(_lines(choice, args.device, budget_ms, min_ap, notes.lines())))
     return 0 if choice.pick is not None else 1
@@ -108,7 +112,9 @@ def _rests(pick: Candidate, budget_ms: float, min_ap: float) -> Iterator[str]:
         yield "- no interval is known: whether it stays within the budget is open"
     else:
         word = "inside" if pick.surely_within(budget_ms) else "OUTSIDE"
-        yield from _wrapped(f"- upper end of the interval: {pick.time.high:.4g} ms, {word} the budget")
+        yield from _wrapped(
+            f"- upper end of the interval: {pick.time.high:.4g} ms, {word} the budget"
+        )
     ends = f", {_ends(pick.ap)}" if pick.ap.low is not None else ""
     yield from _wrapped(f"- AP: {pick.ap.how}{ends}; {pick.ap.basis}")
     if pick.ap.low is not None and pick.ap.low < min_ap:
@@ -122,7 +128,9 @@ def _how(value: Value) -> str:
 
 
 def _ends(value: Value) -> str:
-    return "-" if value.low is None or value.high is None else f"{value.low:.4g} to {value.high:.4g}"
+    return (
+        "-" if value.low is None or value.high is None else f"{value.low:.4g} to {value.high:.4g}"
+    )
 
 
 def _wrapped(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from edge_edet.benchmarks.report.figure import Figure, Mark, Panel, Series
 from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
 from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
 
-__all__ = ["draw_png", "draw_svg", "drawn", "mark_ids"]
+__all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
 MARKER = 6.0  # points
 PNG_DPI = 160
@@ -23,20 +23,24 @@ STEPS = 12  # of a line between two points, where labels are kept off it
 
 def draw_svg(figure: Figure, layout: Layout) -> str:
     """The same figure gives the same bytes."""
-    stream = io.StringIO()
     with _settings():
-        drawn(figure, layout).savefig(
-            stream, format="svg", metadata={"Date": None, "Title": figure.title}
-        )
-    return stream.getvalue()
+        return _svg(drawn(figure, layout), figure)
 
 
-def draw_png(figure: Figure, layout: Layout) -> bytes:
+def draw_both(figure: Figure, layout: Layout) -> tuple[str, bytes]:
+    """The SVG, and the same as PNG."""
     stream = io.BytesIO()
     with _settings():
-        drawn(figure, layout).savefig(
-            stream, format="png", dpi=PNG_DPI, metadata={"Title": figure.title, "Software": None}
-        )
+        canvas = drawn(figure, layout)
+        svg = _svg(canvas, figure)
+        about = {"Title": figure.title, "Software": None}
+        canvas.savefig(stream, format="png", dpi=PNG_DPI, metadata=about)
+    return svg, stream.getvalue()
+
+
+def _svg(canvas: Any, figure: Figure) -> str:
+    stream = io.StringIO()
+    canvas.savefig(stream, format="svg", metadata={"Date": None, "Title": figure.title})
     return stream.getvalue()
 
 

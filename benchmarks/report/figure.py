@@ -8,12 +8,26 @@ from dataclasses import dataclass
 from edge_edet.benchmarks.report.values import Value
 from edge_edet.benchmarks.rows import BenchmarkRow
 
-__all__ = ["PRECISION_COLORS", "PRECISION_SHAPES", "Axis", "Figure", "Mark", "Panel", "Series", "shape_of"]
+__all__ = [
+    "PRECISION_COLORS",
+    "PRECISION_SHAPES",
+    "Axis",
+    "Figure",
+    "Mark",
+    "Panel",
+    "Series",
+    "shape_of",
+]
 
 # precision of the file -> marker; drawn and told in one place
 PRECISION_SHAPES = {"fp32": "o", "fp16": "s", "int8-dynamic": "^", "int8": "D"}
 OTHER_SHAPE = "P"
-PRECISION_COLORS = {"fp32": 0, "fp16": 4, "int8-dynamic": 2, "int8": 1}  # where colour is free for it
+PRECISION_COLORS = {
+    "fp32": 0,
+    "fp16": 4,
+    "int8-dynamic": 2,
+    "int8": 1,
+}  # where colour is free for it
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,9 @@ def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     yield '<section id="rows"><h2>All rows</h2><div class="scroll"><table>'
     heads = ("model", "precision", "device and way", "how", "inference, ms", "AP", "warnings")
     numbers = (4, 5)
-    yield "<tr>" + "".join(_cell("th", text, n in numbers) for n, text in enumerate(heads)) + "</tr>"
+    yield (
+        "<tr>" + "".join(_cell("th", text, n in numbers) for n, text in enumerate(heads)) + "</tr>"
+    )
     for row in rows:
         time, ap = latency_of(row), ap_of(row.accuracy)
         cells = (
@@ -120,7 +122,11 @@ def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
             "-" if time is None else f"{time.middle:.4g}", "-" if ap is None else f"{ap.middle:.1f}",
             ", ".join(one.code for one in row.warnings),
         )  # fmt: skip
-        yield "<tr>" + "".join(_cell("td", text, n in numbers) for n, text in enumerate(cells)) + "</tr>"
+        yield (
+            "<tr>"
+            + "".join(_cell("td", text, n in numbers) for n, text in enumerate(cells))
+            + "</tr>"
+        )
     yield "</table></div>"
     yield f'<p class="muted">edge-edet {__version__}</p></section>'
 

@@ -95,9 +95,7 @@ class Published:
             marks = [
                 self._mark(row, quantity)
                 for row in read_rows(file)
-                if row["source"] == self.source
-                and row[quantity.column]
-                and row[SPLITS[self.split]]
+                if row["source"] == self.source and row[quantity.column] and row[SPLITS[self.split]]
             ]
             if marks:
                 made.append(
@@ -124,9 +122,7 @@ class Published:
 def published_from(source: str, split: str) -> Published | None:
     """None for the source "none". Raises InputError for one that is not known."""
     if split not in SPLITS:
-        raise InputError(
-            f"unknown --published-split {split!r}: known are {', '.join(SPLITS)}"
-        )
+        raise InputError(f"unknown --published-split {split!r}: known are {', '.join(SPLITS)}")
     if source == "none":
         return None
     if source not in SOURCES:

@@ -18,9 +18,7 @@ def colored_parts(series: Sequence[Series]) -> list[tuple[Series, ...]]:
     parts: list[tuple[Series, ...]] = []
     for part in _parts(series):
         ways = list(dict.fromkeys(_way(one) for one in part))
-        parts.append(
-            tuple(dataclasses.replace(one, color=ways.index(_way(one))) for one in part)
-        )
+        parts.append(tuple(dataclasses.replace(one, color=ways.index(_way(one))) for one in part))
     return parts
 
 

@@ -52,7 +52,9 @@ def _panels(runs: Sequence[BenchmarkRow]) -> Iterator[Panel]:
         series = []
         for color, row in enumerate(runs):
             assert row.sustain is not None
-            marks = [_mark(row, minute, of(minute)) for minute in _without_holes(row.sustain.minutes)]
+            marks = [
+                _mark(row, minute, of(minute)) for minute in _without_holes(row.sustain.minutes)
+            ]
             if any(not math.isnan(mark.y.middle) for mark in marks):
                 name = f"{row.model.variant or row.model.file} {row.model.precision}, {way_of(row)}"
                 series.append(Series(name, color, tuple(marks), band=True))

@@ -57,9 +57,7 @@ def tradeoff_figures(rows: Sequence[BenchmarkRow], options: Options) -> Iterator
             yield from _figures(rows, cost, yardstick, overlay, options, suffix)
 
 
-def vertical(
-    row: BenchmarkRow, options: Options, notes: Notes
-) -> tuple[Yardstick, Value] | None:
+def vertical(row: BenchmarkRow, options: Options, notes: Notes) -> tuple[Yardstick, Value] | None:
     """The AP of a row: its own, or where that is asked for the published one of its variant."""
     if row.accuracy is not None:
         value = ap_of(row.accuracy)
@@ -202,5 +200,3 @@ def _model(mark: Mark) -> tuple[str, float]:
 
 def _file(mark: Mark) -> str:
     return mark.row.model.file if mark.row is not None else ""
-
-

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_edet.benchmarks.report.chosen import choose
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
-from edge_edet.benchmarks.report.draw import draw_png, draw_svg
+from edge_edet.benchmarks.report.draw import draw_both, draw_svg
 from edge_edet.benchmarks.report.figure import Axis, Figure
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.page import Content, page
@@ -48,11 +48,12 @@ def write_report(
     svgs: dict[str, dict[str, str]] = {}
     written = []
     for figure in track([one for one in figures if one.panels], "report", unit="figures"):
-        svgs[figure.name] = {layout.name: draw_svg(figure, layout) for layout in LAYOUTS}
-        wide = LAYOUTS[0]
+        wide, narrow = LAYOUTS
+        svg, png = draw_both(figure, wide)
+        svgs[figure.name] = {wide.name: svg, narrow.name: draw_svg(figure, narrow)}
         for kind, data in (
-            ("svg", svgs[figure.name][wide.name].encode()),
-            ("png", draw_png(figure, wide)),
+            ("svg", svg.encode()),
+            ("png", png),
             ("csv", figure_csv(figure).encode()),
         ):
             written.append(folder / f"{figure.name}.{kind}")

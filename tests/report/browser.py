@@ -83,7 +83,9 @@ class Browser:
                 return result
             self.events.append(told)
 
-    def open(self, url: str, width: int, height: int, *, dark: bool = False, touch: bool = False) -> None:
+    def open(
+        self, url: str, width: int, height: int, *, dark: bool = False, touch: bool = False
+    ) -> None:
         """The page at that size in CSS pixels, loaded."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height,
@@ -107,9 +109,7 @@ class Browser:
 
     def tap(self, x: float, y: float) -> None:
         for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1
-            )
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def screenshot(self) -> bytes:
         return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])

@@ -46,7 +46,9 @@ def build_row(
     measured = None
     if ap is not None:
         ends = (max(ap - 0.01, 0.0), ap + 0.01)
-        measured = Accuracy({"ap": ap}, {"ap": ends}, pictures, data, "d" * 64, {"suppression": "hard"})
+        measured = Accuracy(
+            {"ap": ap}, {"ap": ends}, pictures, data, "d" * 64, {"suppression": "hard"}
+        )
     fields: dict[str, Any] = {
         "schema_version": 1, "how": "measured", "started_at": "2026-01-02T03:04:05+00:00",
         "tool": "edge-edet 0.1.0", "model": model, "asked": Asked(threads=threads),
@@ -72,7 +74,9 @@ def build_estimate(variant: str, precision: str, ms: float, device: str = "rpi4"
 def build_long_run(minutes: int = 5, hole: int | None = 3) -> BenchmarkRow:
     """hole: the minute in which nothing was done."""
     made = tuple(
-        Minute(n, () if n == hole else tuple(40.0 + n + i % 3 for i in range(20)), 50.0 + n, 1800.0, ())
+        Minute(
+            n, () if n == hole else tuple(40.0 + n + i % 3 for i in range(20)), 50.0 + n, 1800.0, ()
+        )
         for n in range(1, minutes + 1)
     )
     row = build_row("d0", "int8", 41.0, device="rpi4")

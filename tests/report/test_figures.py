@@ -84,7 +84,21 @@ def test_times_that_mean_nothing_are_left_out(make_row: Make, make_long_run: Mak
 
 
 def test_a_gpu_row_is_in_the_gpu_figure_only(make_row: Make) -> None:
-    ran = Ran("openvino", "2026", "none", None, None, None, "f16", None, None, None, ("GPU.0",), None, None)
+    ran = Ran(
+        "openvino",
+        "2026",
+        "none",
+        None,
+        None,
+        None,
+        "f16",
+        None,
+        None,
+        None,
+        ("GPU.0",),
+        None,
+        None,
+    )
     rows = [make_row(ap=0.3, ran=ran)]
     assert len(drawn(figure(rows, "ap-gpu"))) == 1
     assert drawn(figure(rows, "ap-cpu")) == []
@@ -181,11 +195,21 @@ def test_many_ways_become_several_figures(make_row: Make) -> None:
         assert len(set(colors)) == len(colors)
 
 
-def test_devices_show_estimates_apart_and_boards_beside(make_row: Make, make_estimate: Make) -> None:
+def test_devices_show_estimates_apart_and_boards_beside(
+    make_row: Make, make_estimate: Make
+) -> None:
     rows = [make_row("d0"), make_estimate("lite0", "fp32", 300.0), make_row("d1", how="emulated")]
     (found,) = device_latency_figures(rows, "inference")
-    assert [series.name for series in drawn(found)] == ["fp32", "fp32, estimated", "published, boards"]
-    assert [series.marks[0].how for series in drawn(found)] == ["measured", "estimated", "published"]
+    assert [series.name for series in drawn(found)] == [
+        "fp32",
+        "fp32, estimated",
+        "published, boards",
+    ]
+    assert [series.marks[0].how for series in drawn(found)] == [
+        "measured",
+        "estimated",
+        "published",
+    ]
     assert drawn(found)[2].marks[0].x.middle == 329.0  # rpi4, lite0, fp32, 1 thread
     (found,) = device_latency_figures(rows[1:2], "end_to_end")
     assert found.panels == ()

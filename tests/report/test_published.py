@@ -59,7 +59,12 @@ def test_published_ap_of_a_variant() -> None:
     val, dev = published_from("v7", "val2017"), published_from("v7", "test-dev")
     assert val is not None
     assert dev is not None
-    values = [val.ap("d0", "int8"), dev.ap("d0", "fp32"), val.ap("lite0", "int8"), val.ap("lite0", "fp16")]
+    values = [
+        val.ap("d0", "int8"),
+        dev.ap("d0", "fp32"),
+        val.ap("lite0", "int8"),
+        val.ap("lite0", "fp16"),
+    ]
     assert [value.middle for value in values if value] == [34.3, 34.6, 26.1, 26.41]
     assert values[0] is not None
     assert "the float model" in values[0].basis
