@@ -13,6 +13,7 @@ import importlib
 import io
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from edge_edet.converters.network_pass import Pixels, picture_input
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.progress import Progress
 
+AUTOMATIC = re.compile(r"[A-Za-z]+_\d+")
 OFF = "NNCF_CI"  # NNCF sends no usage statistics where this is set
 
 
@@ -118,7 +120,15 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
         if node.weight is not None and not _has_integer_weight(operations[name]):
             ours = "squeeze-and-excitation" if name in ignored else "nncf's own choice"
             floats[node.name] = ours
+    _name_by_place(model)
     return model, floats
+
+
+def _name_by_place(model: Any) -> None:
+    """New names for what NNCF added without one: OpenVINO counts such nodes up in each process."""
+    for place, node in enumerate(model.get_ordered_ops()):
+        if AUTOMATIC.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{node.get_type_name()}/{place}")
 
 
 def ignored_layers(graph: Graph) -> list[str]:
