@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.latency import StopRule
+from edge_edet.benchmarks.model_facts import _size_of
 from edge_edet.benchmarks.published import read_rows as published
 from edge_edet.benchmarks.reproduce.compared import Measured
 from edge_edet.benchmarks.reproduce.items import STUDIES, Item, Way, find_items
@@ -21,6 +22,9 @@ from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled, turns
 from edge_edet.benchmarks.reproduce.tables import SPEEDUPS, remarks, table
 from edge_edet.benchmarks.row_file import open_rows, read_rows
 from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, ModelFacts
+from edge_edet.converters.studies.model import size
+from edge_edet.outputs import layout_of
+from edge_edet.read_model import read_model
 from edge_edet.variants import VARIANTS
 
 FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
@@ -213,6 +217,15 @@ def test_kept_models_are_used_again_unless_they_are_of_another_network(tmp_path:
     path.write_bytes(b"damaged")
     folder.make(SMALL, [FLOAT])
     assert path.stat().st_size > 1000
+
+
+def test_rows_of_an_unknown_feature_network_have_no_counts(tmp_path: Path) -> None:
+    folder = ModelFolder(tmp_path, 1, keep=True)
+    folder.make(SMALL, [FLOAT])
+    layout = layout_of(read_model(folder.path(SMALL, FLOAT)))
+    assert _size_of(layout) == size(SMALL)
+    foreign = dataclasses.replace(layout, variant=SMALL.replace(feature_network="mesh"))
+    assert _size_of(foreign) == (None, None)
 
 
 # --- command ------------------------------------------------------------------------------------
