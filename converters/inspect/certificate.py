@@ -23,7 +23,8 @@ from edge_edet.converters.inspect.agreement import (
     score_shift,
 )
 from edge_edet.converters.inspect.certificate_page import page
-from edge_edet.converters.inspect.error_figure import error_svg
+from edge_edet.converters.inspect.error_figure import error_figure
+from edge_edet.converters.inspect.figure_svg import svg
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
 from edge_edet.errors import InputError
@@ -57,14 +58,14 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     record = _record(integer, exact, inspection, found, pictures, inner)
     record["accuracy"] = dict(dataset_result) if dataset_result else None
     record["command"] = command
-    figure = error_svg(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
+    figure = error_figure(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"cannot write into {str(output)!r}: it is a file") from None
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(output / "report.json", text + "\n")
-    write_text(output / "index.html", page(record, figure))
+    write_text(output / "index.html", page(record, svg(figure)))
     return record
 
 

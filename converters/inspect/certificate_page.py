@@ -11,8 +11,8 @@ STYLE = """
 padding:0 1rem}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #8884;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}code{font-size:.85em;overflow-wrap:anywhere}
-.good{color:#1a7f37}.bad{color:#c0392b}svg{width:100%;height:auto}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}code{font-size:.85em;overflow-wrap:anywhere}
+.good{color:#1a7f37}.bad{color:#c0392b}svg{width:100%;min-width:44rem;height:auto;display:block}.wide{overflow-x:auto}
 @media (prefers-color-scheme:dark){.good{color:#5fd07a}.bad{color:#ff8370}}
 """
 SHOWN = 12
@@ -29,7 +29,8 @@ def page(record: Mapping[str, Any], figure: str) -> str:
         f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
         f"<h1>Parity of {escape(name)} with its float twin</h1>",
         *_verdict(record), *_accuracy(record["accuracy"]), *_agreement(record["agreement"]),
-        *_outputs(record["outputs"]), "<h2>Error along the network</h2>", figure,
+        *_outputs(record["outputs"]), "<h2>Error along the network</h2>",
+        f'<div class="wide" tabindex="0">{figure}</div>',
         *_blocks(record["blocks"]), *_origin(record),
         "</html>\n",
     ]  # fmt: skip
@@ -135,10 +136,14 @@ def _entry(key: str, value: object) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Row]) -> Iterable[str]:
-    yield "<table><tr>" + "".join(_cell("th", i, text) for i, text in enumerate(head)) + "</tr>"
+    yield (
+        '<div class="wide"><table><tr>'
+        + "".join(_cell("th", i, text) for i, text in enumerate(head))
+        + "</tr>"
+    )
     for row in rows:
         yield "<tr>" + "".join(_cell("td", i, text) for i, text in enumerate(row)) + "</tr>"
-    yield "</table>"
+    yield "</table></div>"
 
 
 def _cell(tag: str, column: int, text: object) -> str:

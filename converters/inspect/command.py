@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="list every tensor with its grid, of an .xml every quantizer",
     )
-    parser.add_argument("--figure", type=Path, metavar="FILE.svg",
-                        help="draw the error along the network")  # fmt: skip
+    parser.add_argument("--figure", type=Path, metavar="FILE",
+                        help="draw the error along the network, as .svg or .png")  # fmt: skip
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
                         help="default: all cores, at most 8")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="everything as one JSON document")
@@ -81,8 +81,16 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("a comparison needs both --against FLOAT and --data PICTURES")
     if args.figure is not None and args.against is None:
         raise InputError("--figure draws errors: give --against FLOAT and --data PICTURES too")
-    if args.figure is not None and args.figure.suffix.lower() != ".svg":
-        raise InputError(f"--figure {str(args.figure)!r}: expected a name that ends in .svg")
+    if args.figure is None:
+        return
+    if args.figure.suffix.lower() not in (".svg", ".png"):
+        raise InputError(
+            f"--figure {str(args.figure)!r}: expected a name that ends in .svg or .png"
+        )
+    if args.figure.suffix.lower() == ".png":
+        from edge_edet.converters.inspect.figure_png import check_fonts
+
+        check_fonts()
 
 
 def check_pair(model: ModelFile, other: ModelFile) -> None:
@@ -106,8 +114,11 @@ def check_pair(model: ModelFile, other: ModelFile) -> None:
 
 
 def _write_figure(path: Path, name: str, inspection: Inspection) -> None:
-    from edge_edet.converters.inspect.certificate import write_text
-    from edge_edet.converters.inspect.error_figure import error_svg
+    from edge_edet.converters.inspect.error_figure import error_figure
+    from edge_edet.converters.inspect.figure_png import png
+    from edge_edet.converters.inspect.figure_svg import svg
+    from edge_edet.converters.model_file import write_atomically
 
-    figure = error_svg(inspection.tensors, inspection.blocks, f"{name} against float")
-    write_text(path, figure)
+    figure = error_figure(inspection.tensors, inspection.blocks, f"{name} against float")
+    is_png = path.suffix.lower() == ".png"
+    write_atomically(path, png(figure) if is_png else svg(figure).encode())
