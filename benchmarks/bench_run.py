@@ -43,10 +43,11 @@ def measure_jobs(
     dataset: Dataset | None = None,
     limit: int | None = None,
     fresh: bool = True,
+    scheduler: str | None = None,
 ) -> Iterator[Failure]:
     """Emits the lines of docs/measuring.md; gives the jobs that failed, the others go on.
 
-    earlier: rows to hold new ones against.
+    earlier: rows to hold new ones against. scheduler: of a Dask cluster for the pictures of the dataset.
     """
     rows = list(earlier)
     for number, job in enumerate(jobs, 1):
@@ -54,7 +55,9 @@ def measure_jobs(
         try:
             for line in run_fresh(job) if fresh else run_here(job):
                 if line["kind"] == "measured":
-                    row = _finished(job, row_from_dict(line["row"], job.name), rows, dataset, limit)
+                    row = _finished(
+                        job, row_from_dict(line["row"], job.name), rows, dataset, limit, scheduler
+                    )
                     rows.append(row)
                     emit({"kind": "row", "key": row.key, "row": row_to_dict(row)})
                 elif line["kind"] == "progress":
@@ -71,20 +74,21 @@ def _finished(
     others: Sequence[BenchmarkRow],
     dataset: Dataset | None,
     limit: int | None,
+    scheduler: str | None,
 ) -> BenchmarkRow:
     if has_random_weights(Path(job.model)):
         row = dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
     elif dataset is not None:
-        row = dataclasses.replace(row, accuracy=_accuracy(job, dataset, limit))
+        row = dataclasses.replace(row, accuracy=_accuracy(job, dataset, limit, scheduler))
     return with_checks(row, others)
 
 
-def _accuracy(job: Job, dataset: Dataset, limit: int | None) -> Accuracy:
+def _accuracy(job: Job, dataset: Dataset, limit: int | None, scheduler: str | None) -> Accuracy:
     """Of the same file, with the same options; the evaluator's own protocol."""
     from edge_edet.benchmarks.accuracy import evaluate
 
     options = load_options(job.model, job.asked)
-    result = evaluate(job.model, dataset, limit=limit, state=None, **options)
+    result = evaluate(job.model, dataset, limit=limit, state=None, scheduler=scheduler, **options)
     intervals = {
         name: (value.low, value.high) if value is not None else None
         for name, value in result.intervals.items()

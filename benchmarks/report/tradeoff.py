@@ -185,8 +185,10 @@ def _runtime(row: BenchmarkRow) -> str:
 
 
 def _family(row: BenchmarkRow) -> str:
+    """The paper's, the Lite one, or the network alone; what was built for a study stays in it."""
     name = row.model.variant or row.model.file
-    return "lite" if name.startswith("lite") else "d" if row.model.variant else name
+    family = ("lite" if VARIANTS[name].lite else "d") if name in VARIANTS else name
+    return f"{family} {row.study or ''}"
 
 
 def _protocol_of_ap(row: BenchmarkRow) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.bench_command import ended_politely
+from edge_edet.benchmarks.reproduce import ap
 from edge_edet.benchmarks.reproduce.items import STUDIES, Way, find_items
 from edge_edet.errors import EdgeEdetError, InputError
 
@@ -26,7 +27,8 @@ PRECISIONS = ("fp32", "int8")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     told = "; ".join(f"{name}: {study.title}" for name, study in STUDIES.items())
-    parser.add_argument("study", choices=STUDIES, metavar="STUDY", help=told)
+    told += "; ap: AP of variants, precisions and runtimes on labelled pictures"
+    parser.add_argument("study", choices=[*STUDIES, "ap"], metavar="STUDY", help=told)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR",
         help="STUDY.txt and .csv, and STUDY.rows.jsonl with all that was ever measured, go here; run "
@@ -38,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(table5, table6) or of the ways to scale (fig6)",
     )  # fmt: skip
     parser.add_argument("--threads", default="1", metavar="N,...", help="default: 1")
-    parser.add_argument("--runtime", default="litert,openvino", metavar="R,...",
-                        help="default: litert,openvino")  # fmt: skip
+    parser.add_argument("--runtime", metavar="R,...",
+                        help="default: litert,openvino; of ap onnxruntime too")  # fmt: skip
     parser.add_argument(
         "--precision", metavar="P,...", help="fp32, int8; default: both where it can"
     )
@@ -50,10 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count-only", action="store_true", help="measure nothing, build no files")
     parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
+    ap.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when all was measured, else the first failure's status; the table has what there is."""
+    if args.study == "ap":
+        return ap.run(args)
     from edge_edet.benchmarks.reproduce.compared import Measured
     from edge_edet.benchmarks.reproduce.tables import table
 
@@ -123,7 +128,7 @@ def _ways(args: argparse.Namespace) -> list[Way]:
             raise InputError(
                 f"--precision {precision!r}: {args.study} is measured in {', '.join(able)}{reason}"
             )
-    runtimes = _list(args.runtime, "--runtime")
+    runtimes = _list(args.runtime, "--runtime") if args.runtime else list(TARGETS)
     for runtime in runtimes:
         if runtime not in TARGETS:
             raise InputError(f"--runtime {runtime!r}: known are {', '.join(TARGETS)}")

@@ -1,0 +1,158 @@
+"""`edge-edet reproduce ap`: AP and latency of variants x precisions x runtimes on labelled pictures.
+
+Each way of running a model is one row of `bench`, with its AP. What is there already is not done
+again, down to single pictures: rows by their keys, evaluations by build/eval/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_edet.errors import EdgeEdetError, InputError
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.bench_job import Job
+    from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["add_arguments", "run"]
+
+ROWS = "ap.rows.jsonl"
+# as --runtime has them -> as `load` has them; and the package that each needs
+RUNTIMES = {"litert": "ai-edge-litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
+MODULES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("ap: AP of every variant, precision and runtime")
+    group.add_argument("--data", type=Path, metavar="PATH", help="labelled pictures, as of 'eval'")
+    group.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
+    group.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    group.add_argument("--weights", metavar="NAME|FILE", help="as of 'convert'; default: official")
+    group.add_argument("--calibration", metavar="DIR|RECORD", help="for INT8, as of 'convert'")
+    group.add_argument("--models", nargs="+", type=Path, default=[], metavar="MODEL",
+                       help="these files and no others, also those of other people")  # fmt: skip
+    group.add_argument("--scheduler", metavar="URL", help="a Dask cluster for the pictures")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when every row is there, else the first failure's status; the others go on."""
+    from edge_edet.benchmarks.accuracy import load_dataset
+    from edge_edet.benchmarks.bench_command import ended_politely
+    from edge_edet.benchmarks.bench_output import BenchOutput
+    from edge_edet.benchmarks.bench_run import measure_jobs
+    from edge_edet.benchmarks.reproduce.ap_table import to_document, to_text
+    from edge_edet.benchmarks.row_file import done_keys, open_rows
+
+    if args.data is None:
+        raise InputError(
+            "reproduce ap needs labelled pictures: give --data, see 'edge-edet eval --help'"
+        )
+    dataset = load_dataset(args.data, split=args.split)
+    dataset.check_files()
+    here = dataset.digest(), len(dataset.first(args.limit).pictures)
+    failures: list[EdgeEdetError] = []
+    path = args.output / ROWS
+    with ended_politely(), open_rows(path) as file:
+        jobs = list(_jobs(args, failures))
+        done = done_keys(row for row in file.rows if _is_of(row, here))
+        left = [job for job in jobs if job.key not in done]
+        output = BenchOutput("quiet", file, path)
+        if len(left) < len(jobs):
+            output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
+        for failure in measure_jobs(left, file.rows, output, dataset=dataset, limit=args.limit,
+                                    scheduler=args.scheduler):  # fmt: skip
+            failures.append(failure.error)
+        keys = {job.key for job in jobs}
+        rows = {row.key: row for row in file.rows if row.key in keys and _is_of(row, here)}
+    if args.json:
+        print(json.dumps(to_document(list(rows.values())), indent=1))
+    else:
+        print(to_text(list(rows.values())))
+        print(f"\nfor the curves: edge-edet report {path} -o {args.output / 'report'}")
+    for error in failures:
+        print(f"edge-edet: error: {error}", file=sys.stderr)
+    return failures[0].exit_status if failures else 0
+
+
+def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[Job]:
+    """One for each file, thread count and runtime that takes it."""
+    from edge_edet.benchmarks.bench_places import find_places
+    from edge_edet.benchmarks.bench_plan import Plan, Ways, make_jobs, parse_threads
+    from edge_edet.benchmarks.latency import StopRule
+
+    (place,) = find_places([], [])
+    assert place.device is not None
+    threads = parse_threads(args.threads)
+    rule = StopRule(2, 0.5, args.samples, 0.05, max(200, args.samples), 20.0)
+    runtimes = _chosen(args.runtime, "--runtime", RUNTIMES)
+    for found in _models(args, runtimes, threads):
+        if isinstance(found, EdgeEdetError):
+            failures.append(found)
+            continue
+        for runtime in _taken(found, runtimes):
+            plan = Plan(Ways(threads=threads, runtimes=(runtime,)), rule)
+            try:
+                yield from make_jobs([found], plan, place.device, named=True, note=_say)
+            except EdgeEdetError as error:
+                failures.append(error)
+
+
+def _models(
+    args: argparse.Namespace, runtimes: Sequence[str], threads: Sequence[int | None]
+) -> Iterator[Path | EdgeEdetError]:
+    from edge_edet.benchmarks.bench_plan import parse_list
+    from edge_edet.benchmarks.reproduce.ap_models import PRECISIONS, ApModels, find_variants
+    from edge_edet.model_file import FORMATS
+
+    if args.models:
+        for path in args.models:
+            if path.suffix not in FORMATS:
+                raise InputError(f"{str(path)!r} is no model file: expected {', '.join(FORMATS)}")
+        yield from args.models
+        return
+    variants = find_variants([name for name in parse_list(args.variants, "--variants") if name])
+    precisions = _chosen(args.precision, "--precision", PRECISIONS)
+    models = ApModels(args.output, args.weights, args.calibration, max(n or 1 for n in threads))
+    models.check_same()
+    yield from models.make(variants, runtimes, precisions)
+
+
+def _chosen(text: str | None, option: str, known: Iterable[str]) -> list[str]:
+    """All of the known where nothing is given."""
+    from edge_edet.benchmarks.bench_plan import parse_list
+
+    names = [name for name in parse_list(text, option) if name] or list(known)
+    for name in names:
+        if name not in known:
+            raise InputError(f"{option} {name!r}: known are {', '.join(known)}")
+    return names
+
+
+def _taken(model: Path, chosen: Sequence[str]) -> list[str]:
+    """The installed runtimes of those chosen that take the file."""
+    import importlib.util
+
+    from edge_edet.backends.choose import RUNTIMES as TAKEN
+
+    names = {RUNTIMES[name]: MODULES[name] for name in chosen}
+    return [
+        name
+        for name in TAKEN[model.suffix]
+        if name in names and importlib.util.find_spec(names[name]) is not None
+    ]
+
+
+def _is_of(row: BenchmarkRow, data: tuple[str, int]) -> bool:
+    """Evaluated on these pictures, or without accuracy for good: its weights are random."""
+    if row.accuracy is None:
+        return any(one.code == "random-weights" for one in row.warnings)
+    return (row.accuracy.data_digest, row.accuracy.pictures) == data
+
+
+def _say(text: str) -> None:
+    print(f"edge-edet: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,111 @@
+"""The model files of an AP sweep: converted once, by the same command that people type."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.benchmarks.published import read_rows
+from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.variants import VARIANTS
+
+__all__ = ["PRECISIONS", "ApModels", "find_variants"]
+
+# runtime -> the format that is made for it, and its precisions
+FORMATS = {
+    "litert": ("tflite", ".tflite", ("fp32", "fp16", "int8-dynamic", "int8")),
+    "openvino": ("openvino", ".xml", ("fp32", "fp16", "int8")),
+    "onnxruntime": ("onnx", ".onnx", ("fp32",)),
+}
+PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
+BEGUN = "ap.json"
+
+
+@dataclass(frozen=True)
+class ApModels:
+    """folder: of the sweep. weights, calibration: as of `convert`; None is its default."""
+
+    folder: Path
+    weights: str | None
+    calibration: str | None
+    threads: int
+
+    def check_same(self) -> None:
+        """Raises InputError where the folder was begun with other weights: its files are of those."""
+        asked = {"weights": self.weights, "calibration": self.calibration}
+        path = self.folder / BEGUN
+        if path.is_file():
+            try:
+                begun = json.loads(path.read_bytes())
+            except ValueError:
+                raise InputError(
+                    f"{str(path)!r} is damaged: give another -o, or remove it"
+                ) from None
+            if begun != asked:
+                raise InputError(
+                    f"{str(self.folder)!r} was begun with {begun}, and asked for is {asked}: give another -o"
+                )
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{BEGUN}.{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(asked), "utf-8")
+        temporary.replace(path)
+
+    def make(
+        self, variants: Sequence[str], runtimes: Sequence[str], precisions: Sequence[str]
+    ) -> Iterator[Path | EdgeEdetError]:
+        """Each file, made where it is not there; what could not be made, as its error."""
+        for variant in variants:
+            for precision in precisions:
+                wanted = {
+                    self.folder / "models" / f"{variant}-{precision}{suffix}": target
+                    for target, suffix, able in (FORMATS[name] for name in runtimes)
+                    if precision in able
+                }
+                missing = [target for path, target in wanted.items() if not _is_there(path)]
+                if missing:
+                    error = self._convert(variant, precision, missing)
+                    if error is not None:
+                        yield error
+                yield from (path for path in wanted if _is_there(path))
+
+    def _convert(
+        self, variant: str, precision: str, targets: Sequence[str]
+    ) -> EdgeEdetError | None:
+        from edge_edet.cli import main
+
+        command = ["convert", variant, f"--{precision}", "--to", ",".join(targets),
+                   "-o", str(self.folder / "models"), "--threads", str(self.threads)]  # fmt: skip
+        if self.weights is not None:
+            command += ["--weights", self.weights]
+        if precision == "int8":
+            command += ["--no-certificate"]
+            command += ["--calibration", self.calibration] if self.calibration else []
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
+            status = main(command)
+        if status == 130:
+            raise KeyboardInterrupt
+        if status == 0:
+            return None
+        return EdgeEdetError(
+            f"no {precision} of {variant}: 'edge-edet {' '.join(command)}' gave {status}"
+        )
+
+
+def find_variants(names: Sequence[str]) -> list[str]:
+    """Raises InputError for unknown ones; without names, those of the paper and of the Lite family."""
+    for name in names:
+        if name not in VARIANTS:
+            raise InputError(f"--variants {name!r}: known are {', '.join(VARIANTS)}")
+    return list(names) or [
+        row["model"] for row in read_rows("efficientdet") if row["source"] == "v7"
+    ] + [row["model"] for row in read_rows("lite")]
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and (path.suffix != ".xml" or path.with_suffix(".bin").is_file())

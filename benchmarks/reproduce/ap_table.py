@@ -1,0 +1,66 @@
+"""What an AP sweep found: AP with its interval, what precision costs, time, and the published AP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edge_edet.benchmarks.report.published_points import published_from
+from edge_edet.benchmarks.report.values import ap_of, latency_of, threads_of
+from edge_edet.benchmarks.report.yardstick import VAL2017, yardstick_of
+from edge_edet.benchmarks.rows import BenchmarkRow
+
+__all__ = ["to_document", "to_text"]
+
+COLUMNS = ("file", "runtime", "thr", "AP", "95 % interval", "published", "ms")
+
+
+def to_text(rows: Sequence[BenchmarkRow]) -> str:
+    """A table; AP in points."""
+    table = [COLUMNS, *(_cells(one) for one in to_document(rows))]
+    widths = [max(len(line[n]) for line in table) for n in range(len(COLUMNS))]
+    left = 2  # columns of text, the others are numbers
+    lines = [
+        "  ".join(
+            f"{cell:{width}}" if n < left else f"{cell:>{width}}"
+            for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in table
+    ]
+    names = dict.fromkeys(yardstick_of(row.accuracy).name for row in rows if row.accuracy)
+    return "\n".join(
+        [*lines, "", f"AP in points, of {', '.join(names) or 'nothing'}; ms: inference, median"]
+    )
+
+
+def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:
+    """published_ap: of the variant on COCO val2017, where that is what was evaluated, else None."""
+    published = published_from("v7", "val2017")
+    assert published is not None
+    lines = []
+    for row in rows:
+        model, ap, time = row.model, ap_of(row.accuracy), latency_of(row)
+        comparable = row.accuracy is not None and yardstick_of(row.accuracy) == VAL2017
+        told = published.ap(model.variant or "", model.precision) if comparable else None
+        lines.append(
+            {
+                "model": model.file, "variant": model.variant, "precision": model.precision,
+                "runtime": row.ran.runtime if row.ran is not None else None,
+                "threads": threads_of(row), "ap": ap.middle if ap else None,
+                "ap_low": ap.low if ap else None, "ap_high": ap.high if ap else None,
+                "published_ap": told.middle if told else None,
+                "inference_ms": time.middle if time else None, "row": row.key,
+            }
+        )  # fmt: skip
+    return lines
+
+
+def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+    def number(key: str, digits: int = 2) -> str:
+        return "-" if line[key] is None else f"{line[key]:.{digits}f}"
+
+    ends = "-" if line["ap_low"] is None else f"{number('ap_low')} to {number('ap_high')}"
+    return (
+        line["model"], line["runtime"] or "-", str(line["threads"] or "-"), number("ap"), ends,
+        number("published_ap", 1), number("inference_ms", 1),
+    )  # fmt: skip
