@@ -21,6 +21,14 @@ SPEEDUP = (
     "the runtime's doing: the ratio is of this machine and runtime"
 )
 FUSION_OF = {"d0": "model1", "d2": "model2", "d4": "model3"}
+FUSION_NOTES = {
+    "stacked": "as google/automl writes it: softmax stacks the inputs, which copies whole feature maps, "
+    "and fast fusion does not; how much that saves is the processor's and the runtime's doing",
+    "runtime": "only the weights, two or three numbers, are normalized at every inference: there is "
+    "next to nothing to save",
+    "constant": "as a converted model has them: the same operators with other numbers, so nothing is "
+    "left of the speed-up",
+}
 SPEEDUPS = (  # rows of the same AP in the CVPR paper
     ("d1", "retinanet-r50-640"),
     ("d1", "retinanet-r101-640"),
@@ -52,11 +60,6 @@ _REMARKS = {
     "table6": (
         "The paper names no models; by their AP they are near D0, D2 and D4, and its times are of a "
         "GPU. Times here are softmax / fast",
-        "runtime: the weights, two or three numbers, are normalized at every inference; there is "
-        "next to nothing to save. stacked: as google/automl writes it, softmax over stacked "
-        "inputs, so that whole feature maps are copied once more: what the paper sped up",
-        "constant: as a converted model has them. Both fusions are the same operators with other "
-        "numbers, so nothing is left of the speed-up",
     ),
     "fig6": (
         "Fig. 6 prints no figures; published are those of D0 to D4, which compound scaling is. "
@@ -187,6 +190,6 @@ def _table6(items: Sequence[Item], measured: Measured) -> list[Line]:
                 of = published if form != "constant" else None
                 found.append(measured.ratio(
                     fast, softmax, way, model=f"{group} softmax/fast {form}", quantity=way.name,
-                    published=of, source="Table 6, GPU" if of else None,
+                    published=of, source="Table 6, GPU" if of else None, note=FUSION_NOTES[form],
                 ))  # fmt: skip
     return found
