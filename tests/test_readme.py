@@ -23,6 +23,8 @@ NOT_RUN = (  # need the network, labelled pictures, minutes, a board
     "edge-edet weights pull",
     "edge-edet bench",
     "edge-edet compare",
+    "edge-edet report",
+    "edge-edet recommend",
     "edge-edet eval",
     "edge-edet convert --int8 d0 --max-drop",
 )
