@@ -12,6 +12,7 @@ from edge_edet.benchmarks.typed_json import to_json
 
 __all__ = ["Chosen", "Notes", "choose", "has_time", "is_gpu", "protocol_names"]
 
+GPUS = ("GPU", "CUDA", "Tensorrt", "ROCM", "Dml")  # devices of OpenVINO, providers of onnxruntime
 NAMED = 3  # of the files in a line
 # of a bench protocol: how many samples are taken is no difference in what is measured
 SAMPLING = ("min_samples", "relative_width", "max_samples", "max_s", "warmup", "warmup_s")
@@ -75,7 +76,7 @@ def is_gpu(row: BenchmarkRow) -> bool:
     ran = row.ran
     if ran is None:
         return row.asked.delegate == "gpu" or (row.asked.device_type or "").upper() == "GPU"
-    return ran.delegate == "gpu" or any(name.startswith("GPU") for name in ran.execution_devices)
+    return ran.delegate == "gpu" or any(one.startswith(GPUS) for one in ran.execution_devices)
 
 
 def protocol_names(rows: Iterable[BenchmarkRow], notes: Notes) -> dict[str, str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edge_edet.benchmarks.report.axes import finish_axes, set_axes
@@ -17,6 +18,7 @@ __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
 MARKER = 6.0  # points
 PNG_DPI = 160
+ASIDE = 4.5  # points between neighbours
 NEAR = 14  # points: a name stands once for several points of it that lie so close
 STEPS = 12  # of a line between two points, where labels are kept off it
 
@@ -69,7 +71,7 @@ def drawn(figure: Figure, layout: Layout) -> Any:
     for panel, axes in zip(figure.panels, all_axes, strict=True):
         set_axes(axes, panel, columns, last=not figure.stacked or axes is all_axes[-1])
         for series in panel.series:
-            _draw_series(axes, series, ids)
+            _draw_series(axes, series, ids, _moved(axes, panel, series))
     _legend(canvas, figure, layout)
     canvas.draw_without_rendering()
     canvas.set_layout_engine("none")  # what comes now fits into what is there
@@ -97,7 +99,22 @@ def _height(figure: Figure, layout: Layout, columns: int, rows: int) -> float:
     return rows * (0.7 + len(names) * (0.24 + 0.15 * lines)) + legend
 
 
-def _draw_series(axes: Any, series: Series, ids: Iterator[str]) -> None:
+def _moved(axes: Any, panel: Panel, series: Series) -> Any:
+    """From data to the paper, a little aside where other series have points of the same networks."""
+    from matplotlib.transforms import ScaledTranslation
+
+    aside = _aside(panel, series) / 72
+    return axes.transData + ScaledTranslation(aside, 0, axes.figure.dpi_scale_trans)
+
+
+def _aside(panel: Panel, series: Series) -> float:
+    """In points."""
+    if not panel.aside or series.color is None:
+        return 0.0
+    return ASIDE * (panel.series.index(series) - (len(panel.series) - 1) / 2)
+
+
+def _draw_series(axes: Any, series: Series, ids: Iterator[str], place: Any) -> None:
     color = series_color(series.color)
     marks = series.marks
     xs = [mark.x.middle for mark in marks]
@@ -105,15 +122,16 @@ def _draw_series(axes: Any, series: Series, ids: Iterator[str]) -> None:
     measured = all(mark.how in ("measured", "counted") for mark in marks)
     if series.line and len(marks) > 1:
         style = ":" if series.color is None else "-" if measured else "--"
-        axes.plot(xs, ys, style, color=color, linewidth=1.3, zorder=2)
+        axes.plot(xs, ys, style, color=color, linewidth=1.3, zorder=2, transform=place)
     if series.band:
         low, high = ([_end(m, end) for m in marks] for end in ("low", "high"))
         axes.fill_between(xs, low, high, color=color, alpha=0.18, linewidth=0, zorder=1)
     size = 0.6 if series.band else 1.0  # of many points in a row
     for mark in marks:
         if not series.band:
-            _bars(axes, mark, color)
-        (line,) = axes.plot(mark.x.middle, mark.y.middle, **_look(mark, color, size))
+            _bars(axes, mark, color, place)
+        look = _look(mark, color, size)
+        (line,) = axes.plot(mark.x.middle, mark.y.middle, **look, transform=place)
         line.set_gid(next(ids))
 
 
@@ -139,14 +157,14 @@ def _look(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
     return look
 
 
-def _bars(axes: Any, mark: Mark, color: str) -> None:
+def _bars(axes: Any, mark: Mark, color: str, place: Any) -> None:
     for value, other, which in ((mark.x, mark.y, "xerr"), (mark.y, mark.x, "yerr")):
         if value.low is None or value.high is None or other is None:
             continue
         below, above = max(value.middle - value.low, 0.0), max(value.high - value.middle, 0.0)
         axes.errorbar(
             mark.x.middle, mark.y.middle, **{which: [[below], [above]]}, fmt="none",
-            ecolor=color, elinewidth=1.0, capsize=2.2, zorder=3,
+            ecolor=color, elinewidth=1.0, capsize=2.2, zorder=3, transform=place,
         )  # fmt: skip
 
 
@@ -155,7 +173,8 @@ def _entries(figure: Figure) -> dict[str, Series]:
     found: dict[str, Series] = {}
     for panel in figure.panels:
         for series in panel.series:
-            found.setdefault(series.name, series)
+            if series.name not in found or series.line:
+                found[series.name] = series
     return dict(sorted(found.items(), key=lambda item: item[1].color is not None))
 
 
@@ -165,7 +184,7 @@ def _legend(canvas: Any, figure: Figure, layout: Layout) -> None:
     handles = []
     entries = _entries(figure)
     columns = layout.legend_columns
-    if any(len(name) > layout.columns for name in entries):
+    if any(len(name) > layout.legend_width for name in entries):
         columns = 1
     for name, series in entries.items():
         mark = series.marks[0]
@@ -174,7 +193,7 @@ def _legend(canvas: Any, figure: Figure, layout: Layout) -> None:
             look["linestyle"] = (
                 ":" if series.color is None else "-" if mark.how == "measured" else "--"
             )
-        wrapped = textwrap.fill(name, layout.columns if columns > 1 else layout.columns + 6)
+        wrapped = textwrap.fill(name, layout.legend_width * (layout.legend_columns // columns))
         handles.append(Line2D([], [], label=wrapped, **look))
     if handles:
         canvas.legend(handles=handles, loc="outside lower left", ncols=columns)
@@ -188,7 +207,8 @@ def _label(canvas: Any, axes: Any, panel: Panel) -> None:
     scale = canvas.dpi / 72
     marks = [(series, mark) for series in panel.series for mark in series.marks]
     marks = [(s, m) for s, m in marks if math.isfinite(m.x.middle) and math.isfinite(m.y.middle)]
-    places = [axes.transData.transform((m.x.middle, m.y.middle)) for _, m in marks]
+    to_paper = {id(series): _moved(axes, panel, series) for series in panel.series}
+    places = [to_paper[id(s)].transform((m.x.middle, m.y.middle)) for s, m in marks]
     half = MARKER * scale * 0.6
     taken = [Box(x - half, y - half, x + half, y + half) for x, y in places]
     texts, wanted, named = [], [], set[tuple[str, int, int]]()
@@ -205,7 +225,7 @@ def _label(canvas: Any, axes: Any, panel: Panel) -> None:
         wanted.append(Wanted(x, y, box.width + 2 * scale, box.height + scale))
     frame = axes.get_window_extent(renderer)
     bounds = Box(frame.x0, frame.y0, frame.x1, frame.y1)
-    path = list(_path(axes, panel.series))
+    path = list(_path(panel.series, to_paper))
     for (text, box), place in zip(
         texts, place_labels(wanted, taken, path, bounds, half + 2 * scale), strict=True
     ):
@@ -217,11 +237,13 @@ def _label(canvas: Any, axes: Any, panel: Panel) -> None:
             text.set_transform(canvas.transFigure)  # pixels change when it is saved
 
 
-def _path(axes: Any, all_series: Sequence[Series]) -> Iterator[tuple[float, float]]:
+def _path(
+    all_series: Sequence[Series], to_paper: Mapping[int, Any]
+) -> Iterator[tuple[float, float]]:
     """Points along lines and bars."""
     for series in all_series:
         points = [(m.x.middle, m.y.middle) for m in series.marks]
-        pairs = list(zip(points, points[1:], strict=False)) if series.line else []
+        pairs = list(itertools.pairwise(points)) if series.line else []
         for mark in series.marks:
             x, y = mark.x, mark.y
             if x.low is not None and x.high is not None:
@@ -229,7 +251,7 @@ def _path(axes: Any, all_series: Sequence[Series]) -> Iterator[tuple[float, floa
             if y.low is not None and y.high is not None:
                 pairs.append(((x.middle, y.low), (x.middle, y.high)))
         for first, second in pairs:
-            a, b = axes.transData.transform([first, second])
+            a, b = to_paper[id(series)].transform([first, second])
             for step in range(STEPS + 1):
                 part = step / STEPS
                 yield a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part

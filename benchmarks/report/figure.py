@@ -83,6 +83,7 @@ class Panel:
     y: Axis
     series: tuple[Series, ...]
     reference_x: float | None = None  # a line to hold the points against
+    aside: bool = False  # series side by side, where all their points would lie on each other
 
 
 @dataclass(frozen=True)

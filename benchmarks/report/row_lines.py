@@ -39,7 +39,7 @@ def value_text(axis: Axis, value: Value) -> str:
 
 def row_lines(row: BenchmarkRow) -> list[Line]:
     """All fields, nested ones as `ran.runtime`; samples as their statistics."""
-    lines = []
+    lines: list[Line] = []
     for key, value in to_json(row).items():
         if key not in COUNTED:
             lines += _flat(key, value)

@@ -24,10 +24,11 @@ def colored_parts(series: Sequence[Series]) -> list[tuple[Series, ...]]:
 
 def _parts(series: Sequence[Series]) -> Iterator[list[Series]]:
     part: list[Series] = []
-    for one in sorted(series, key=_way):
+    for one in sorted(series, key=lambda one: (_way(one), one.name)):
         ways = {_way(each) for each in [*part, one]}
         names = {each.name for each in [*part, one]}
-        if part and (len(ways) > COLORS or len(names) > LEGEND):
+        full = len(ways) > COLORS or len(names) > LEGEND
+        if full and one.name != part[-1].name:
             yield part
             part = []
         part.append(one)

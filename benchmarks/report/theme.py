@@ -56,16 +56,17 @@ RC = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes in inches; text columns are characters."""
+    """Sizes in inches; legend_width, columns: characters of an entry and of a category."""
 
     name: str
     width: float
     height: float
     legend_columns: int
+    legend_width: int
     columns: int
 
 
-LAYOUTS = (Layout("wide", 7.6, 4.3, 2, 52), Layout("narrow", 3.9, 3.6, 1, 54))
+LAYOUTS = (Layout("wide", 7.6, 4.3, 2, 52, 58), Layout("narrow", 3.9, 3.6, 1, 48, 58))
 
 
 def series_color(color: int | None) -> str:

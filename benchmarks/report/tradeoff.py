@@ -111,12 +111,23 @@ def _figures(
     parts = colored_parts(series) or [()]
     for number, part in enumerate(parts, 1):
         several = len(parts) > 1
+        aside = not published and _one_network(part)
+        if aside:
+            notes.add("all points are of one network: they stand side by side, so that they do not cover "
+                      "each other; the CSV has the numbers")  # fmt: skip
         yield Figure(
             f"{name}-{number}" if several else name,
             f"{title} ({number} of {len(parts)})" if several else title,
-            (Panel(x, y, (*published, *part)),),
+            (Panel(x, y, (*published, *part), aside=aside),),
             notes.lines(),
         )
+
+
+def _one_network(series: Iterable[Series]) -> bool:
+    """Whether several points have the same counted cost, and nothing has another."""
+    costs = [mark.x for one in series for mark in one.marks]
+    counted = all(cost.how == "counted" for cost in costs)
+    return counted and len(costs) > 1 and len({cost.middle for cost in costs}) == 1
 
 
 def _marks(
@@ -168,7 +179,7 @@ def _series(marks: Iterable[Mark], cost: Cost, notes: Notes) -> Iterator[Series]
         name = f"{row.model.precision}, {way}{marked}{protocols.get(row.key, '')}"
         key = [name, _family(row), row.model.format, _protocol_of_ap(row)]
         groups.setdefault(json.dumps(key), []).append(mark)
-    for key, group in groups.items():
+    for joined_key, group in groups.items():
         once = {_model(mark): mark for mark in group}  # the last of each model file
         kept = sorted(once.values(), key=lambda mark: (mark.x.middle, mark.y.middle))
         if len(kept) < len(group) and timed:
@@ -177,7 +188,7 @@ def _series(marks: Iterable[Mark], cost: Cost, notes: Notes) -> Iterator[Series]
         joined = len(set(variants)) == len(variants) and all(variants)
         if not joined and len(kept) > 1:
             notes.add("not joined by a line: several models of one variant", _file(kept[0]))
-        yield Series(json.loads(key)[0], 0, tuple(kept), line=joined and len(kept) > 1)
+        yield Series(json.loads(joined_key)[0], 0, tuple(kept), line=joined and len(kept) > 1)
 
 
 def _runtime(row: BenchmarkRow) -> str:

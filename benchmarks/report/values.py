@@ -12,6 +12,7 @@ __all__ = ["How", "Value", "ap_of", "latency_of", "threads_of", "way_of"]
 
 How = Literal["measured", "estimated", "published", "counted"]
 POINTS = 100.0
+CPUS = (("CPU",), ("CPUExecutionProvider",))
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,12 @@ def way_of(row: BenchmarkRow) -> str:
     runtime = ran.runtime if ran is not None else row.asked.runtime
     delegate = ran.delegate if ran is not None else row.asked.delegate
     shown = [runtime, delegate if delegate != "none" else None]
+    if row.model.format == "onnx" and runtime == "openvino":
+        shown.append("from .onnx")
     if told := " ".join(word for word in shown if word):
         words.append(told)
     devices = ran.execution_devices if ran is not None else ()
-    if devices and devices != ("CPU",):
+    if devices and devices not in CPUS:
         words.append("+".join(devices))
     if ran is not None and row.model.precision == "fp32" and ran.precision in ("bf16", "f16"):
         words.append(f"computed in {ran.precision}")

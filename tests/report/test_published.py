@@ -52,7 +52,7 @@ def test_the_paper_s_points_are_those_of_its_table() -> None:
     assert published.series("cpu") == []  # v7 prints none
     older = published_from("cvpr", "test-dev")
     assert older is not None
-    assert [(m.x.middle, m.y.middle) for m in older.series("cpu")[0].marks][0] == (320.0, 33.8)
+    assert next((m.x.middle, m.y.middle) for m in older.series("cpu")[0].marks) == (320.0, 33.8)
 
 
 def test_published_ap_of_a_variant() -> None:

@@ -1,0 +1,121 @@
+"""`edge-edet report` as people run it: the files, and what bad input is told."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from edge_edet.benchmarks.report.figure import Figure
+from edge_edet.benchmarks.report.tradeoff import Options
+from edge_edet.benchmarks.report.write import figure_csv, figures_of
+from edge_edet.benchmarks.row_file import append_rows, dump_row
+from edge_edet.benchmarks.rows import BenchmarkRow
+
+Cli = Callable[..., tuple[int, str, str]]
+Make = Callable[..., BenchmarkRow]
+
+
+def test_one_point_makes_a_report_with_honest_gaps(
+    cli: Cli, make_row: Make, tmp_path: Path
+) -> None:
+    rows, folder = tmp_path / "rows.jsonl", tmp_path / "report"
+    append_rows(rows, [make_row("d0", ap=0.335)])
+    status, out, _ = cli("report", rows, "-o", folder, "--published", "none", "--json")
+    assert status == 0
+    document = json.loads(out)
+    assert document["page"] == str(folder / "index.html")
+    assert {Path(name).suffix for name in document["files"]} == {".html", ".svg", ".png", ".csv"}
+    page = (folder / "index.html").read_text("utf-8")
+    assert "nothing to draw: no float32 row has a row of another precision" in page
+    assert "nothing to draw: no long run" in page
+    again = tmp_path / "again"
+    cli("report", rows, "-o", again, "--published", "none")
+    for path in folder.iterdir():
+        assert (
+            path.read_bytes() == (again / path.name).read_bytes()
+        )  # the same rows, the same bytes
+
+
+def test_names_of_files_cannot_break_the_page(cli: Cli, make_row: Make, tmp_path: Path) -> None:
+    bad = "</script><script>alert(1)</script><img src=x onerror=alert(2)>.tflite"
+    row = json.loads(dump_row(make_row(None, ap=0.335)))
+    row["model"]["file"] = bad
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    status, _, _ = cli(
+        "report", tmp_path / "rows.jsonl", "-o", tmp_path / "out", "--published", "none"
+    )
+    assert status == 0
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert page.count("<script") == 2
+    assert "<img" not in page
+
+
+def spoiled(make_row: Make, **changes: object) -> str:
+    return json.dumps(json.loads(dump_row(make_row("d0", ap=0.3))) | changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda make: "", "no rows in"),
+        (lambda make: "{}\n", "schema_version must be 1, but is None"),
+        (lambda make: f"{dump_row(make())}\n{spoiled(make, schema_version=2)}\n", "line 2: schema_version"),
+        (lambda make: spoiled(make, load_ms=float("nan")) + "\n", "'load_ms' must be a number, but is nan"),
+        (lambda make: spoiled(make, samples_ms={"inference": [1.0, float("inf")]}) + "\n", "is inf"),
+        (lambda make: "model,ms\nd0,80\n", "expected a row as JSON"),
+    ],
+    ids=["empty", "no row", "mixed schema", "NaN", "infinite", "another format"],
+)  # fmt: skip
+def test_files_that_are_no_rows_are_one_line(
+    cli: Cli, make_row: Make, tmp_path: Path, content: Callable[[Make], str], said: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(content(make_row), "utf-8")
+    status, out, err = cli("report", path, "-o", tmp_path / "out")
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--published", "v8"], "unknown --published source 'v8'"),
+        (["--published-split", "val"], "unknown --published-split 'val'"),
+        (["--published", "none", "--published-ap"], "--published-ap needs a source"),
+        (["--stage", "decode"], "--stage must be inference or end_to_end, but got 'decode'"),
+        (["-o", "rows.jsonl"], "is a file: -o takes a folder"),
+    ],
+)
+def test_options_that_make_no_sense(
+    cli: Cli,
+    make_row: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    append_rows(Path("rows.jsonl"), [make_row("d0", ap=0.3)])
+    status, _, err = cli("report", "rows.jsonl", *options)
+    assert status == 2
+    assert said in err
+
+
+def test_the_csv_has_what_is_drawn(sweep: Sequence[BenchmarkRow]) -> None:
+    figures: dict[str, Figure] = {one.name: one for one in figures_of(sweep, Options(None))}
+    lines = list(csv.DictReader(figure_csv(figures["ap-cpu"]).splitlines()))
+    assert len(lines) == 8
+    first = lines[0]
+    assert float(first["x_low"]) < float(first["x"]) < float(first["x_high"])
+    assert (first["x_axis"], first["x_how"]) == ("CPU latency, inference, ms", "measured")
+    assert first["row_key"] in {row.key for row in sweep}
+    minutes = list(csv.DictReader(figure_csv(figures["sustained"]).splitlines()))
+    assert minutes[2]["y"] == ""  # nothing was done in it
+    places = list(csv.DictReader(figure_csv(figures["latency-devices"]).splitlines()))
+    assert {line["how"] for line in places} == {"measured", "estimated"}

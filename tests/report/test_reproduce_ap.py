@@ -1,0 +1,110 @@
+"""`edge-edet reproduce ap`: a real sweep on drawn pictures, gone on with, and refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.row_file import read_rows
+
+FAST = ("--samples", "6", "--variants", "d0", "--weights", "bundled", "--threads", "1")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two drawn smears with the boxes that a detector might be held to."""
+    root = tmp_path_factory.mktemp("ap")
+    images = []
+    for number in (1, 2):
+        name = f"{number}.png"
+        smear = [sys.executable, "-m", "edge_edet.converters.smear", str(root / name)]
+        subprocess.run(smear, check=True, capture_output=True)
+        images.append({"id": number, "file_name": name, "width": 640, "height": 480})
+    boxes = [
+        {
+            "id": n,
+            "image_id": image,
+            "category_id": 1,
+            "bbox": [20.0 * n, 30.0, 90.0, 90.0],
+            "area": 8100,
+        }
+        for n, image in enumerate((1, 1, 2), 1)
+    ]
+    categories = [
+        {"id": 1, "name": "RBC"},
+        {"id": 2, "name": "WBC"},
+        {"id": 3, "name": "Platelets"},
+    ]
+    document = {"images": images, "annotations": boxes, "categories": categories}
+    (root / "drawn.json").write_text(json.dumps(document), "utf-8")
+    return root
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "edge_edet", "reproduce", "ap", *map(str, arguments)]
+        return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
+
+    return call
+
+
+def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
+    asked = (*FAST, "--data", "drawn.json", "-o", "out", "--json")
+    first = run(*asked, "--runtime", "litert", "--precision", "int8")
+    assert first.returncode == 0, first.stderr
+    (line,) = json.loads(first.stdout)
+    assert (line["variant"], line["precision"], line["runtime"]) == ("d0", "int8", "ai-edge-litert")
+    assert 0 <= line["ap"] <= 100
+    assert line["published_ap"] is None  # of other pictures
+    second = run(*asked, "--runtime", "litert,openvino", "--precision", "int8")
+    assert second.returncode == 0, second.stderr
+    assert "1 of 2 rows are there already" in second.stderr
+    lines: list[dict[str, Any]] = json.loads(second.stdout)
+    assert [one["runtime"] for one in lines] == ["ai-edge-litert", "openvino"]
+    rows = read_rows(folder / "out" / "ap.rows.jsonl")
+    assert [row.accuracy.pictures for row in rows if row.accuracy] == [2, 2]
+    third = run(*asked, "--runtime", "litert,openvino", "--precision", "int8", "--limit", "1")
+    assert third.returncode == 0, third.stderr
+    assert len(read_rows(folder / "out" / "ap.rows.jsonl")) == 4  # other pictures, another AP
+    other = run(*asked, "--weights", "random")
+    assert other.returncode == 2
+    assert "was begun with" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "x"], "reproduce ap needs labelled pictures: give --data"),
+        (["-o", "x", "--data", "nowhere"], "no data 'nowhere'"),
+        (["-o", "x", "--data", "drawn.json", "--variants", "d9"], "--variants 'd9': known are d0"),
+        (
+            ["-o", "x", "--data", "drawn.json", "--runtime", "tf"],
+            "--runtime 'tf': known are litert",
+        ),
+        (
+            ["-o", "x", "--data", "drawn.json", "--precision", "int4"],
+            "--precision 'int4': known are fp32",
+        ),
+        (["-o", "x", "--data", "drawn.json", "--models", "1.png"], "'1.png' is no model file"),
+    ],
+)
+def test_what_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], said: str,
+) -> None:  # fmt: skip
+    from edge_edet.cli import main
+
+    monkeypatch.chdir(folder)
+    assert main(["reproduce", "ap", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
