@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT
+from edge_edet.converters.float_islands import SidedLowering
 from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.quantized import (
     INT8_MAX,
@@ -51,7 +52,7 @@ def input_affine(graph: Graph) -> Affine:
     return Affine(1.0, input_zero_point(graph) + INT8_MIN)
 
 
-class TfliteLowering(StudyOperators):
+class TfliteLowering(SidedLowering, StudyOperators):
     """Lowers a graph operator by operator into a TfliteWriter.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
@@ -61,20 +62,14 @@ class TfliteLowering(StudyOperators):
     def __init__(self, graph: Graph, precision: str, quantized: Quantized | None = None,
                  extra_outputs: Iterable[str] = (), float_input: bool = False):  # fmt: skip
         assert precision in PRECISIONS
-        assert (quantized is not None) == (precision == "int8")
-        self.graph, self.precision, self.quantized = graph, precision, quantized
+        super().__init__(graph, precision, quantized)
         self.extra_outputs, self.float_input = tuple(extra_outputs), float_input
-        self.writer = TfliteWriter(f"EfficientDet {graph.variant.name} {precision}, edge-edet")
-        self.sides: dict[bool, dict[str, int]] = {False: {}, True: {}}  # True: float islands
-        self.index = self.sides[False]
-        self.shapes = {node.name: node.shape for node in graph.nodes}
 
     def lower(self) -> TfliteWriter:
         """All operators and the interface with box codes and class logits."""
         inputs = self.body()
         names = (*self.graph.outputs.values(), *self.extra_outputs)
-        found = self.sides[True] | self.sides[False]
-        outputs = {name: found[name] for name in names}
+        outputs = {name: self.found(name) for name in names}
         self.writer.interface(inputs, outputs)
         return self.writer
 
@@ -86,56 +81,7 @@ class TfliteLowering(StudyOperators):
             getattr(self, f"op_{node.op}")(node)
         return {self.graph.input_name: image}
 
-    # --- float islands in an integer graph ----------------------------------------------------
-
-    def choose_side(self, node: Node) -> None:
-        """Integer or float for this node; its inputs cross over where they come from the other."""
-        if self.quantized is None or not self.quantized.float_nodes:
-            return
-        floating = node.name in self.quantized.float_nodes
-        self.precision, self.index = "fp32" if floating else "int8", self.sides[floating]
-        for name in node.inputs:
-            if name not in self.index:
-                self.cross(name, self.sides[not floating][name], floating)
-
-    def cross(self, name: str, source: int, to_float: bool) -> None:
-        """A QUANTIZE or DEQUANTIZE between the two sides of a tensor."""
-        if name == self.graph.input_name:
-            self.index[name] = source
-            return
-        shape = self.shapes[name]
-        if to_float:
-            output = self.writer.tensor(f"{name}/float", shape, "float32")
-            code, version, options = Op.DEQUANTIZE, 2, schema.DequantizeOptionsT()
-        else:
-            grid = self.affine(name)
-            affine = Quantization((grid.scale,), (grid.zero_point,))
-            output = self.writer.tensor(f"{name}/int8", shape, "int8", affine)
-            code, version, options = Op.QUANTIZE, 1, schema.QuantizeOptionsT()
-        self.writer.operator(code, version, [source], [output], options)
-        self.index[name] = output
-
     # --- tensors ----------------------------------------------------------------------------
-
-    @property
-    def integer(self) -> bool:
-        """Whether the operator at hand is an integer one."""
-        return self.precision == "int8"
-
-    def affine(self, name: str) -> Affine:
-        assert self.quantized is not None
-        return self.quantized.activations[name]
-
-    def activation(self, name: str, shape: tuple[int, ...], affine: Affine | None = None) -> int:
-        """The tensor that an operator writes."""
-        if not self.integer:
-            index = self.writer.tensor(name, shape, "float32")
-        else:
-            a = affine or self.affine(name)
-            grid = Quantization((a.scale,), (a.zero_point,))
-            index = self.writer.tensor(name, shape, "int8", grid)
-        self.index[name] = index
-        return index
 
     def constant(self, name: str, data: npt.NDArray[Any], grid: Quantization | None = None) -> int:
         return self.writer.tensor(name, data.shape, str(data.dtype), grid, data)
