@@ -164,7 +164,9 @@ def check_extras() -> list[Check]:
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if not _is_installed(module)]
         note = f"without {', '.join(missing)}: pip install 'edge-edet[{extra}]'"
-        checks.append(Check(extra, not missing, note if missing else ", ".join(modules) or "nothing"))
+        checks.append(
+            Check(extra, not missing, note if missing else ", ".join(modules) or "nothing")
+        )
     return checks
 
 

@@ -55,7 +55,10 @@ def test_lists_every_tensor_in_80_columns(
         (["INT8", "--against", "FLOAT"], "needs both --against FLOAT and --data PICTURES"),
         (["INT8", "--figure", "a.svg"], "--figure draws errors"),
         (["INT8", "--against", "FLOAT", "--data", "EMPTY"], "no pictures in folder"),
-        (["INT8", "--against", "FLOAT", "--data", "EMPTY", "--figure", "a.jpg"], "ends in .svg or .png"),
+        (
+            ["INT8", "--against", "FLOAT", "--data", "EMPTY", "--figure", "a.jpg"],
+            "ends in .svg or .png",
+        ),
         (["INT8", "--against", "INT8", "--data", "EMPTY"], "wants the float twin"),
         (["FLOAT", "--against", "FLOAT", "--data", "EMPTY"], "is no INT8 model"),
         (["INT8", "--against", "OTHER", "--data", "EMPTY"], "twin of another network"),
