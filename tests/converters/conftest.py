@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.calibration_record import load_record
+from edge_edet.converters.calibration_record import CalibrationRecord, load_record
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.network import build_network
@@ -68,6 +69,32 @@ def cheap_statistics(graph: Graph) -> dict[str, Statistics]:
     return found
 
 
+def same_record(one: CalibrationRecord, two: CalibrationRecord) -> bool:
+    """Whether two records say the same of every tensor, and of themselves."""
+    for name, a in one.statistics.items():
+        b = two.statistics[name]
+        if (a.low, a.high, a.pictures) != (b.low, b.high, b.pictures):
+            return False
+        arrays = (
+            (a.counts, b.counts),
+            (a.channel_low, b.channel_low),
+            (a.channel_high, b.channel_high),
+        )
+        if not all(np.array_equal(x, y) for x, y in arrays):
+            return False
+    assert one.corrections is not None
+    assert two.corrections is not None
+    for name, c in one.corrections.items():
+        d = two.corrections[name]
+        pairs = ((c.gain, d.gain), (c.shift, d.shift), (c.steps, d.steps))
+        if not all(np.array_equal(x, y) for x, y in pairs):
+            return False
+    if list(one.corrections) != list(two.corrections):
+        return False
+    rest = [dataclasses.replace(found, statistics={}, corrections={}) for found in (one, two)]
+    return rest[0] == rest[1] and list(one.statistics) == list(two.statistics)
+
+
 class Helpers:
     """The functions above, for tests to call."""
 
@@ -75,6 +102,7 @@ class Helpers:
     cheap_statistics = staticmethod(cheap_statistics)
     histogram = staticmethod(histogram)
     statistics_of = staticmethod(statistics_of)
+    same_record = staticmethod(same_record)
 
     @staticmethod
     def write_models(output: Path, *precisions: str, **request: Any) -> dict[str, Path]:
