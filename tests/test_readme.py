@@ -24,7 +24,6 @@ NOT_RUN = (  # need the network, labelled pictures, minutes, a board
     "edge-edet bench",
     "edge-edet compare",
     "edge-edet report",
-    "edge-edet recommend",
     "edge-edet eval",
     "edge-edet convert --int8 d0 --max-drop",
 )

@@ -49,7 +49,7 @@ def device_latency_figures(
         boards = tuple(_published(part, places)) if overlay else ()
         if boards:
             series.append(Series("published, boards", None, boards, line=False))
-            notes.add(f"published: {BOARDS}, mean of 50 runs")
+            notes.add(f"published: {BOARDS}, mean of 50 runs of files that suppress boxes inside")
         x = Axis(f"{stage.replace('_', ' ')}, ms", "ms", log=True)
         yield Figure(
             f"latency-devices-{number}" if several else "latency-devices",

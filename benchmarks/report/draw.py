@@ -18,7 +18,7 @@ __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
 MARKER = 6.0  # points
 PNG_DPI = 160
-ASIDE = 4.5  # points between neighbours
+ASIDE = 8.0  # points between neighbours
 NEAR = 14  # points: a name stands once for several points of it that lie so close
 STEPS = 12  # of a line between two points, where labels are kept off it
 

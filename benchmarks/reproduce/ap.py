@@ -88,7 +88,7 @@ def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[J
     (place,) = find_places([], [])
     assert place.device is not None
     threads = parse_threads(args.threads)
-    rule = StopRule(2, 0.5, args.samples, 0.05, max(200, args.samples), 20.0)
+    rule = StopRule(2, 0.5, args.samples, 0.05, max(100, args.samples), 10.0)
     runtimes = _chosen(args.runtime, "--runtime", RUNTIMES)
     for found in _models(args, runtimes, threads):
         if isinstance(found, EdgeEdetError):
@@ -117,7 +117,9 @@ def _models(
         return
     variants = find_variants([name for name in parse_list(args.variants, "--variants") if name])
     precisions = _chosen(args.precision, "--precision", PRECISIONS)
-    models = ApModels(args.output, args.weights, args.calibration, max(n or 1 for n in threads))
+    models = ApModels(
+        args.output, args.weights or "official", args.calibration, max(n or 1 for n in threads)
+    )
     models.check_same()
     yield from models.make(variants, runtimes, precisions)
 

@@ -28,10 +28,10 @@ BEGUN = "ap.json"
 
 @dataclass(frozen=True)
 class ApModels:
-    """folder: of the sweep. weights, calibration: as of `convert`; None is its default."""
+    """folder: of the sweep. weights, calibration: as of `convert`; calibration None: what the weights bring."""
 
     folder: Path
-    weights: str | None
+    weights: str
     calibration: str | None
     threads: int
 
@@ -81,8 +81,7 @@ class ApModels:
 
         command = ["convert", variant, f"--{precision}", "--to", ",".join(targets),
                    "-o", str(self.folder / "models"), "--threads", str(self.threads)]  # fmt: skip
-        if self.weights is not None:
-            command += ["--weights", self.weights]
+        command += ["--weights", self.weights]
         if precision == "int8":
             command += ["--no-certificate"]
             command += ["--calibration", self.calibration] if self.calibration else []

@@ -132,6 +132,14 @@ def test_published_ap_is_not_lent_to_another_network(
     assert reason in told(found)
 
 
+def test_published_ap_is_not_lent_to_other_classes(make_row: Make) -> None:
+    row = make_row("d0")
+    row = dataclasses.replace(row, model=dataclasses.replace(row.model, parameters=3_828_000))
+    found = figure([row], "ap-cpu", Options(published_from("v7", "val2017"), published_ap=True))
+    assert found.panels == ()
+    assert "not the published network" in told(found)
+
+
 def test_ap_of_other_data_has_figures_of_its_own(make_row: Make) -> None:
     rows = [
         make_row("d0", ap=0.335),

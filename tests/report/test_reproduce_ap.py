@@ -58,23 +58,20 @@ def run(folder: Path) -> Run:
 
 
 def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
-    asked = (*FAST, "--data", "drawn.json", "-o", "out", "--json")
-    first = run(*asked, "--runtime", "litert", "--precision", "int8")
+    asked = (*FAST, "--data", "drawn.json", "-o", "out", "--json", "--precision", "int8")
+    first = run(*asked, "--runtime", "litert")
     assert first.returncode == 0, first.stderr
     (line,) = json.loads(first.stdout)
     assert (line["variant"], line["precision"], line["runtime"]) == ("d0", "int8", "ai-edge-litert")
     assert 0 <= line["ap"] <= 100
     assert line["published_ap"] is None  # of other pictures
-    second = run(*asked, "--runtime", "litert,openvino", "--precision", "int8")
+    second = run(*asked, "--runtime", "litert,openvino")
     assert second.returncode == 0, second.stderr
     assert "1 of 2 rows are there already" in second.stderr
     lines: list[dict[str, Any]] = json.loads(second.stdout)
     assert [one["runtime"] for one in lines] == ["ai-edge-litert", "openvino"]
     rows = read_rows(folder / "out" / "ap.rows.jsonl")
     assert [row.accuracy.pictures for row in rows if row.accuracy] == [2, 2]
-    third = run(*asked, "--runtime", "litert,openvino", "--precision", "int8", "--limit", "1")
-    assert third.returncode == 0, third.stderr
-    assert len(read_rows(folder / "out" / "ap.rows.jsonl")) == 4  # other pictures, another AP
     other = run(*asked, "--weights", "random")
     assert other.returncode == 2
     assert "was begun with" in other.stderr
