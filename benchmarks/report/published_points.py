@@ -112,7 +112,9 @@ class Published:
         return Mark(
             Value(x, "published", f"{self.name}: {quantity.what}"),
             Value(ap, "published", f"{self.name}: {self.yardstick.name} AP"),
-            row["model"].upper().replace("X", "x") if _ours(row["model"]) else row["model"],
+            row["model"].upper().replace("X", "x")
+            if _ours(row["model"])
+            else row["model"].removesuffix("-nas-fpn-aa").removesuffix("-fpn"),
             f"{row['model']}{size}, published",
             "x" if _ours(row["model"]) else "+",
             tuple(lines),

@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         rows = {row.key: row for row in file.rows if row.key in keys and _is_of(row, here)}
     if args.json:
         print(json.dumps(to_document(list(rows.values())), indent=1))
-    else:
+    elif rows:
         print(to_text(list(rows.values())))
         print(f"\nfor the curves: edge-edet report {path} -o {args.output / 'report'}")
     for error in failures:

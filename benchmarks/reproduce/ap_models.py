@@ -28,7 +28,7 @@ BEGUN = "ap.json"
 
 @dataclass(frozen=True)
 class ApModels:
-    """folder: of the sweep. weights, calibration: as of `convert`; calibration None: what the weights bring."""
+    """folder: of the sweep. weights, calibration: as of `convert`; None: what the weights bring."""
 
     folder: Path
     weights: str
