@@ -15,6 +15,7 @@ from typing import Any
 from edge_edet import __version__
 from edge_edet.converters.calibration_record import CalibrationRecord
 from edge_edet.converters.channelwise import ChannelQuantized
+from edge_edet.converters.corrections import changes
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
 from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS
@@ -64,6 +65,9 @@ class ModelFile:
     def to_bytes(self, graph: Graph, quantized: Quantized | None,
                  recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
         """The `.tflite`. recipe: how the integers were chosen, for the manifest."""
+        corrected = changes(graph, quantized) if recipe and quantized else {}
+        if recipe and corrected:
+            recipe = {**recipe, "corrected": corrected}
         manifest = self._manifest(recipe)
         standard, files = standard_metadata(manifest)
         metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}

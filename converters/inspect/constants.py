@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,11 @@ from edge_edet.converters.inspect.wiring import Wiring
 from edge_edet.tflite_file import OperatorInfo, TensorInfo
 
 BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
+BAD_BIAS_STEPS = 8.0
+STATED_MARGIN_DB = 0.5  # of what the manifest says of corrected weights
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+Change = tuple[float, float]
+NOTHING: Mapping[str, Change] = MappingProxyType({})
 Doubles = npt.NDArray[np.float64]
 
 
@@ -26,6 +31,8 @@ class ConstantError:
 
     weight_db: the rounding error of its weights, about 40; bias_steps: the largest error of a bias
     in steps of the output's grid, None for the first one, whose bias takes over the mean colour.
+    least_weight_db, most_bias_steps: what a sound file has; where the manifest tells how far a recipe
+    moved this layer, as far as that.
     Of an IR also source, the tensor that its fake quantizer reads, and gain: the weights are so many
     times what that quantizer's ends ask for, where this is all that is wrong with them.
     """
@@ -35,14 +42,28 @@ class ConstantError:
     bias_steps: float | None
     source: str = ""
     gain: float | None = None
+    least_weight_db: float = BAD_WEIGHTS_DB
+    most_bias_steps: float = BAD_BIAS_STEPS
+
+    @property
+    def weights_differ(self) -> bool:
+        return self.weight_db < self.least_weight_db
+
+    @property
+    def bias_differs(self) -> bool:
+        return (self.bias_steps or 0.0) > self.most_bias_steps
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def compare_constants(integer: Rewritable, exact: Rewritable,
-                      twins: Sequence[Twin]) -> list[ConstantError]:  # fmt: skip
-    """Of every convolution whose weights are int8 in one file and float32 in the other."""
+                      twins: Sequence[Twin],
+                      corrected: Mapping[str, Change] = NOTHING) -> list[ConstantError]:  # fmt: skip
+    """Of every convolution whose weights are int8 in one file and float32 in the other.
+
+    corrected: stated_changes, how far a recipe moved each layer's on purpose.
+    """
     wiring = Wiring(integer)
     written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
     writers = {t: op for op in integer.model.operators for t in op.outputs}
@@ -68,12 +89,36 @@ def compare_constants(integer: Rewritable, exact: Rewritable,
         error = decibels(float(np.square(weight_exact).sum()),
                          float(np.square(weight - weight_exact).sum()))  # fmt: skip
         steps = None
+        step = twin.integer.scales[0] if twin.is_integer else 0.0
+        change = corrected.get(twin.name)
         reads_picture = any(wiring.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
         if bias is not None and bias_exact is not None and not reads_picture and twin.is_integer:
             scaled = bias_exact if out is None else bias_exact / out
-            steps = float(np.abs(bias - scaled).max() / (twin.integer.scales[0] or 1.0))
-        found.append(ConstantError(twin.name, error, steps))
+            steps = float(np.abs(bias - scaled).max() / (step or 1.0))
+        found.append(ConstantError(twin.name, error, steps, **_allowed(change, step or 1.0)))
     return found
+
+
+def stated_changes(recipe: object) -> dict[str, Change]:
+    """What the manifest's recipe says of corrected layers: name -> dB of the weights, change of a bias."""
+    stated = recipe.get("corrected") if isinstance(recipe, Mapping) else None
+    found = {}
+    for name, values in stated.items() if isinstance(stated, Mapping) else ():
+        pair = (
+            [values.get(k) for k in ("weights_db", "bias")] if isinstance(values, Mapping) else []
+        )
+        if len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
+            found[str(name)] = (float(pair[0]), float(pair[1]))
+    return found
+
+
+def _allowed(change: Change | None, step: float) -> dict[str, float]:
+    if change is None:
+        return {}
+    return {
+        "least_weight_db": min(BAD_WEIGHTS_DB, change[0] - STATED_MARGIN_DB),
+        "most_bias_steps": BAD_BIAS_STEPS + change[1] / step,
+    }
 
 
 def _constants(integer: Rewritable, op: OperatorInfo, exact: Rewritable,

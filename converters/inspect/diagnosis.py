@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_edet.converters.inspect.block_error import BlockError
-from edge_edet.converters.inspect.constants import BAD_WEIGHTS_DB, ConstantError
+from edge_edet.converters.inspect.constants import ConstantError
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.places import block_of, part_of
 from edge_edet.converters.inspect.suspicion import CALIBRATE
@@ -20,7 +20,6 @@ BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
 AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
 CLIPPING = 0.001  # of the values
 SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2
-BAD_BIAS_STEPS = 8.0
 BAD_STEM_DB = 15.0  # one convolution after the picture
 WEAK_BLOCK_DB = 16.0
 NOISY_OUTPUT_DB = 6.0
@@ -116,9 +115,8 @@ def _constants(constants: Iterable[ConstantError]) -> Iterator[Finding]:
                 -c.weight_db,
             )  # fmt: skip
             continue
-        weights_differ = c.weight_db < BAD_WEIGHTS_DB
-        if weights_differ or (c.bias_steps or 0.0) > BAD_BIAS_STEPS:
-            what = (f"its weights are not the float model's ({c.weight_db:.0f} dB)" if weights_differ
+        if c.weights_differ or c.bias_differs:
+            what = (f"its weights are not the float model's ({c.weight_db:.0f} dB)" if c.weights_differ
                     else f"its bias is off by {c.bias_steps:.0f} steps of its grid")  # fmt: skip
             advice = "convert both files again from the same weights"
             yield Finding("computation", c.name, what, advice, -c.weight_db)

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.inspect.block_error import BlockError, errors_of_blocks
-from edge_edet.converters.inspect.constants import ConstantError, compare_constants
+from edge_edet.converters.inspect.constants import (
+    ConstantError,
+    compare_constants,
+    stated_changes,
+)
 from edge_edet.converters.inspect.diagnosis import diagnose
 from edge_edet.converters.inspect.facts import Facts, better_recipe, facts_of
 from edge_edet.converters.inspect.findings import Finding, is_healthy
@@ -98,7 +102,8 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     facts = facts_of(integer)
     suspicions = suspect(integer, facts)
     twins = match(integer, exact)
-    constants = compare_constants(integer, exact, twins)
+    stated = stated_changes((facts.manifest or {}).get("recipe"))
+    constants = compare_constants(integer, exact, twins, stated)
     try:
         errors = compare(integer, exact, twins, pictures, threads)
         blocks = errors_of_blocks(integer, exact, twins, pictures, threads)

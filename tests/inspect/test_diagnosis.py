@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from edge_edet.cli import main
 from edge_edet.converters.in_graph_nms import write_tflite_with_nms
+from edge_edet.converters.inspect.constants import BAD_WEIGHTS_DB
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
 from edge_edet.converters.inspect.report import COLUMNS, lines
+from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.smear import draw_smear
+from edge_edet.preprocess import letterbox
+from edge_edet.tflite_file import read_tflite
 
 PICTURES = 1
 
@@ -67,6 +74,47 @@ def test_sound_recipes_are_healthy(
     found = inspected(model(recipe), twin, bench)
     assert head(found).startswith("healthy: no fault found against its float twin on 1 picture")
     assert all(f.severity == "note" for f in found.findings)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the bundled D0 as people get it: the default recipe, and its float twin."""
+    folder = tmp_path_factory.mktemp("converted")
+    bundled = ["convert", "d0", "--weights", "bundled", "--to", "tflite", "-o", str(folder)]
+    assert main([*bundled, "--int8", "--fp32"]) == 0
+    return folder
+
+
+def against_float(path: Path, folder: Path) -> Inspection:
+    smear, _ = letterbox(Image.fromarray(draw_smear(0)[0]), 512, (0, 0, 0))
+    return inspect_against(path, folder / "d0-fp32.tflite", [smear], threads=1)
+
+
+def test_default_recipe_is_healthy_though_it_moves_weights(converted: Path) -> None:
+    found = against_float(converted / "d0-int8.tflite", converted)
+    assert found.healthy, head(found)
+    moved = [c for c in found.constants if c.weight_db < BAD_WEIGHTS_DB]
+    assert moved  # else this proves nothing
+    assert not any(c.weights_differ or c.bias_differs for c in found.constants)
+
+
+@pytest.mark.parametrize("part", ["weights", "bias"])
+def test_layer_that_was_corrected_can_still_be_at_fault(
+    part: str, converted: Path, tmp_path: Path
+) -> None:
+    name = "backbone/blocks.3.1/conv_dw"  # among those moved farthest
+    opened = Rewritable(read_tflite(converted / "d0-int8.tflite"))
+    op = next(
+        op for op in opened.model.operators
+        if [opened.model.tensors[t].name for t in op.outputs] == [name]
+    )  # fmt: skip
+    stored = opened.constant(op.inputs[1 if part == "weights" else 2]).tobytes()
+    data = (converted / "d0-int8.tflite").read_bytes()
+    assert data.count(stored) == 1
+    broken = tmp_path / "d0-int8.tflite"
+    broken.write_bytes(data.replace(stored, stored[::-1]))
+    found = against_float(broken, converted)
+    assert head(found, 2).startswith(f"fault: {name}: its {part}")
 
 
 def test_weakest_block_of_the_plain_recipe_is_noted(
