@@ -89,13 +89,15 @@ def compare_constants(integer: Rewritable, exact: Rewritable,
         error = decibels(float(np.square(weight_exact).sum()),
                          float(np.square(weight - weight_exact).sum()))  # fmt: skip
         steps = None
-        step = twin.integer.scales[0] if twin.is_integer else 0.0
-        change = corrected.get(twin.name)
+        step = (twin.integer.scales[0] if twin.is_integer else 0.0) or 1.0
         reads_picture = any(wiring.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
         if bias is not None and bias_exact is not None and not reads_picture and twin.is_integer:
             scaled = bias_exact if out is None else bias_exact / out
-            steps = float(np.abs(bias - scaled).max() / (step or 1.0))
-        found.append(ConstantError(twin.name, error, steps, **_allowed(change, step or 1.0)))
+            steps = float(np.abs(bias - scaled).max() / step)
+        least, most = _allowed(corrected.get(twin.name), step)
+        found.append(
+            ConstantError(twin.name, error, steps, least_weight_db=least, most_bias_steps=most)
+        )
     return found
 
 
@@ -104,21 +106,19 @@ def stated_changes(recipe: object) -> dict[str, Change]:
     stated = recipe.get("corrected") if isinstance(recipe, Mapping) else None
     found = {}
     for name, values in stated.items() if isinstance(stated, Mapping) else ():
-        pair = (
-            [values.get(k) for k in ("weights_db", "bias")] if isinstance(values, Mapping) else []
-        )
-        if len(pair) == 2 and all(isinstance(v, int | float) for v in pair):
-            found[str(name)] = (float(pair[0]), float(pair[1]))
+        if not isinstance(values, Mapping):
+            continue
+        weights, bias = values.get("weights_db"), values.get("bias")
+        if isinstance(weights, int | float) and isinstance(bias, int | float):
+            found[str(name)] = (float(weights), float(bias))
     return found
 
 
-def _allowed(change: Change | None, step: float) -> dict[str, float]:
+def _allowed(change: Change | None, step: float) -> tuple[float, float]:
+    """The least weight_db and the most bias_steps of a sound layer."""
     if change is None:
-        return {}
-    return {
-        "least_weight_db": min(BAD_WEIGHTS_DB, change[0] - STATED_MARGIN_DB),
-        "most_bias_steps": BAD_BIAS_STEPS + change[1] / step,
-    }
+        return BAD_WEIGHTS_DB, BAD_BIAS_STEPS
+    return min(BAD_WEIGHTS_DB, change[0] - STATED_MARGIN_DB), BAD_BIAS_STEPS + change[1] / step
 
 
 def _constants(integer: Rewritable, op: OperatorInfo, exact: Rewritable,
