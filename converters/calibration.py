@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from edge_edet.converters.calibration_record import CalibrationRecord, as_stored
+from edge_edet.converters.fitted_swish import fit_swishes
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.network_pass import Pass, Pixels, passes, picture_input
 from edge_edet.converters.ranges import calibrated_tensors
@@ -43,8 +44,9 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
 
 
 def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threads: int,
-              corrections: bool = True) -> CalibrationRecord:  # fmt: skip
-    """Statistics of every calibrated tensor over the pictures, and corrections of every layer if asked.
+              corrections: bool = True, swishes: bool = True) -> CalibrationRecord:  # fmt: skip
+    """Statistics of every calibrated tensor over the pictures; if asked, corrections of every layer and
+    fitted swishes.
 
     Raises ImageError for a file that is no picture.
     """
@@ -61,11 +63,12 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threa
     if corrections:
         built, quantized = quantize(graph, statistics, RECONSTRUCTED, {})
         found = reconstruct(built, quantized, pictures, threads)
+    fitted = fit_swishes(graph, pictures, load, threads) if swishes else None
     names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
     digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
         statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
-        pictures[0].resolve().parent.name, found,
+        pictures[0].resolve().parent.name, found, fitted,
     )  # fmt: skip
 
 
@@ -79,8 +82,9 @@ def calibrate_on_noise(graph: Graph, weights_sha256: str, count: int, seed: int,
 
     statistics = collect(graph, range(count), noise, threads)
     return CalibrationRecord(
-        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise", {}
-    )
+        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise", {},
+        fit_swishes(graph, range(count), noise, threads),
+    )  # fmt: skip
 
 
 def collect(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],

@@ -1,9 +1,10 @@
 """The calibration record: what INT8 needs of the pictures, in a file that travels without them.
 
-Format version 2: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
+Format version 3: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
 uint32, `extremes` [T, 2] float32, `channels` [T] int32, `channel_low` and `channel_high` float16, the
 channels of all tensors one after the other; of the corrected layers `outputs` and `weights` [L] int32,
-and one after the other `gain` and `shift` float16 and `steps` int8. No pickles.
+and one after the other `gain` and `shift` float16 and `steps` int8; of the fitted swishes
+`swish_channels` [S] int32, `swish_db` [S] float32 and `swish` [4, their channels] float16. No pickles.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.converters.corrections import Correction, pack, unpack
+from edge_edet.converters import corrections, fitted_swish
+from edge_edet.converters.corrections import Correction
+from edge_edet.converters.fitted_swish import FittedSwish
 from edge_edet.converters.graph import Array, Graph
 from edge_edet.converters.ranges import calibrated_tensors
 from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
 
-FORMAT_VERSION = 2  # 2: corrections
+FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20  # of one array
 READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
@@ -46,6 +49,9 @@ ARRAYS = {
     "gain": "<f2",
     "shift": "<f2",
     "steps": "|i1",
+    "swish_channels": "<i4",
+    "swish_db": "<f4",
+    "swish": "<f2",
 }
 
 
@@ -53,7 +59,8 @@ ARRAYS = {
 class CalibrationRecord:
     """statistics: tensor -> Statistics; variant, weights_sha256: whose; digest, pictures: from what.
 
-    corrections: layer -> Correction, for the recipe RECONSTRUCTED; None where nobody asked for them.
+    corrections: layer -> Correction, for the recipe RECONSTRUCTED; swishes: name -> FittedSwish, for
+    OpenVINO; None where nobody asked for them.
     """
 
     statistics: dict[str, Statistics]
@@ -64,6 +71,7 @@ class CalibrationRecord:
     pictures: int
     source: str
     corrections: dict[str, Correction] | None
+    swishes: dict[str, FittedSwish] | None = None
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:
@@ -78,6 +86,7 @@ def weights_digest(weights: Mapping[str, Array]) -> str:
 def save_record(record: CalibrationRecord, path: Path) -> None:
     """Writes the record through a temporary name; the same record gives the same bytes."""
     assert record.corrections is not None
+    assert record.swishes is not None
     statistics = record.statistics
     meta = {
         "format_version": FORMAT_VERSION,
@@ -91,6 +100,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "tensors": list(statistics),
         "recipe": RECONSTRUCTED.to_dict(),
         "layers": list(record.corrections),
+        "swishes": list(record.swishes),
     }
     values = list(statistics.values())
     arrays: dict[str, npt.NDArray[Any]] = {
@@ -100,7 +110,8 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "channels": np.asarray([s.channel_low.size for s in values], np.int32),
         "channel_low": half(np.concatenate([s.channel_low for s in values])),
         "channel_high": half(np.concatenate([s.channel_high for s in values])),
-        **pack(record.corrections),
+        **corrections.pack(record.corrections),
+        **fitted_swish.pack(record.swishes),
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -158,7 +169,8 @@ def load_record(path: Path) -> CalibrationRecord:
         return CalibrationRecord(
             _statistics(meta, arrays), str(meta["variant"]), meta["image_size"],
             str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
-            str(meta["source"]), unpack(meta["layers"], arrays),
+            str(meta["source"]), corrections.unpack(meta["layers"], arrays),
+            fitted_swish.unpack(meta["swishes"], arrays),
         )  # fmt: skip
     except InputError:
         raise

@@ -7,6 +7,9 @@ what channel equalization does for TFLite, without a product more. A 1x1 convolu
 padding, so its offsets go into its bias and each channel uses all 256 levels; where there is padding,
 all channels share the zero point.
 
+Swish is what takes the time, so the large ones give way to what was fitted to each channel of them
+(fitted_swish.py), where that comes near enough.
+
 In float stay: squeeze-and-excitation (1x1 tensors), and the backbone's depthwise convolutions of stride
 1, whose integer kernels are no faster than float ones. docs/decisions/0005-openvino-int8.md has the figures.
 """
@@ -20,6 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.converters.fitted_swish import Swishes
 from edge_edet.converters.graph import Array, Graph, Node
 from edge_edet.converters.passed_statistics import with_passed
 from edge_edet.converters.quantized import QuantizedWeight, quantize_weight
@@ -32,6 +36,7 @@ SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 CHANNEL_MARGIN = 2.0  # channel extremes are averages over pictures: some picture goes beyond
 LEAST_STEP = 1e-6
 LEAST_HIGH = 1e-3
+LEAST_SWISH_DB = 30.0  # signal over error of a fitted swish: about what the integers behind it lose
 ZERO_POINTS = (0, 6, 12, 24, 40, 64, 96, 128)
 
 Doubles = npt.NDArray[np.float64]
@@ -60,22 +65,33 @@ class ChannelQuantizer:
 @dataclass
 class ChannelQuantized:
     """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
-    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason."""
+    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason; swishes:
+    those that give way to a fitted function."""
 
     quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)
     weights: dict[str, QuantizedWeight] = field(default_factory=dict)
     biases: dict[str, Array] = field(default_factory=dict)
     floats: dict[str, str] = field(default_factory=dict)
+    swishes: Swishes = field(default_factory=dict)
+
+    def stated(self) -> dict[str, Any]:
+        """For the manifest's recipe."""
+        fitted = {name: found.error_db for name, found in self.swishes.items()}
+        return {"float_convolutions": self.floats, "fitted_swishes": fitted}
 
 
 @dataclass(frozen=True)
 class ChannelwiseRecipe:
-    """margin: see CHANNEL_MARGIN; float_depthwise: which depthwise convolutions stay in float."""
+    """margin: see CHANNEL_MARGIN; float_depthwise: which depthwise convolutions stay in float.
+
+    least_swish_db: how near a fitted swish must come to be taken; None: none is.
+    """
 
     name: str
     margin: float = CHANNEL_MARGIN
     float_depthwise: str = "backbone"  # of stride 1 there; or "none", "all"
     float_scope: tuple[str, ...] = ()  # prefixes of places kept in float, for a budget
+    least_swish_db: float | None = LEAST_SWISH_DB
 
     def to_dict(self) -> dict[str, Any]:
         return {**vars(self), "float_scope": list(self.float_scope)}
@@ -85,15 +101,23 @@ CHANNELWISE_RECIPES = {  # the first is the default
     recipe.name: recipe
     for recipe in (
         ChannelwiseRecipe("channelwise"),
+        ChannelwiseRecipe("channelwise-exact", least_swish_db=None),
         ChannelwiseRecipe("channelwise-all", float_depthwise="none"),
     )
 }
 
 
 def quantize_channelwise(graph: Graph, statistics: Mapping[str, Statistics],
-                         recipe: ChannelwiseRecipe) -> ChannelQuantized:  # fmt: skip
-    """The integers of a graph."""
+                         recipe: ChannelwiseRecipe,
+                         swishes: Swishes | None = None) -> ChannelQuantized:  # fmt: skip
+    """The integers of a graph. swishes: what the calibration fitted."""
     result, statistics = ChannelQuantized(), with_passed(graph, statistics)
+    if recipe.least_swish_db is not None:
+        result.swishes = {
+            name: found
+            for name, found in (swishes or {}).items()
+            if found.error_db >= recipe.least_swish_db and not name.startswith(recipe.float_scope)
+        }
     readers: dict[str, list[Node]] = {}
     for node in graph.nodes:
         if node.weight is None:

@@ -110,7 +110,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             if precision == "int8":
                 record = find_calibration(
                     source, graph, request.calibration, request.calibration_images, request.seed,
-                    request.threads, _wants_corrections(request, recipes),
+                    request.threads, _wants_corrections(request, recipes), "openvino" in fitting,
                 )  # fmt: skip
                 described = dataclasses.replace(described, calibration=record)
             for target in fitting:
@@ -165,9 +165,11 @@ def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, de
         model, floats = quantize_by_nncf(graph, pictures, recipe)
         files = described.ir_of(model, recipe.to_dict(graph) | {"float_convolutions": floats})
     else:
-        channels = quantize_channelwise(graph, described.calibration.statistics, recipe)
+        record = described.calibration
+        channels = quantize_channelwise(graph, record.statistics, recipe, record.swishes)
         floats = channels.floats
-        files = described.to_ir(graph, channels, recipe.to_dict() | {"float_convolutions": floats})
+        stated = recipe.to_dict() | channels.stated()
+        files = described.to_ir(graph, channels, stated)
     return Made(files, float_convolutions=len(floats))
 
 

@@ -163,10 +163,10 @@ def read_labels(path: Path, num_classes: int) -> tuple[str | None, ...]:
 
 def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
                      seed: int, threads: int,
-                     corrections: bool = True) -> CalibrationRecord:  # fmt: skip
+                     corrections: bool = True, swishes: bool = True) -> CalibrationRecord:  # fmt: skip
     """What INT8 needs: of the given folder or record, else the bundled record of these weights.
 
-    corrections: whether to take the time for them, where there are pictures.
+    corrections, swishes: whether to take the time for them, where there are pictures.
 
     Noise is for random weights only. Raises InputError where there is nothing honest to use.
     """
@@ -177,7 +177,7 @@ def find_calibration(source: Source, graph: Graph, calibration: Path | None, cou
         return record
     if calibration is not None:
         pictures = find_pictures(calibration, count or DEFAULT_PICTURES, seed)
-        return calibrate(graph, source.digest, pictures, threads, corrections)
+        return calibrate(graph, source.digest, pictures, threads, corrections, swishes)
     if source.random:
         return calibrate_on_noise(graph, source.digest, count or NOISE_PICTURES, seed, threads)
     if name in RECORDS:

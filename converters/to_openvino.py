@@ -219,8 +219,23 @@ class OpenVinoLowering(StudyOperators):
 
     def op_swish(self, node: Node) -> Made:
         assert "factors" not in node.attrs  # equalization is TFLite's way
+        fitted = self.quantized.swishes.get(node.name)
+        if fitted is not None:
+            return self.fitted_swish(node, fitted.coefficients.astype(np.float32))
         beta = self.constant(f"{node.name}/beta", 1.0)
         return op.swish(self.tensors[node.inputs[0]], beta)
+
+    def fitted_swish(self, node: Node, coefficients: npt.NDArray[np.float32]) -> Made:
+        """c * hard_swish(a * x + b) + d, all of which the plugin fuses into the convolution before."""
+        name, x = node.name, self.tensors[node.inputs[0]]
+        a, b, c, d = (
+            self.per_channel(f"{name}/{letter}", values)
+            for letter, values in zip("abcd", coefficients, strict=True)
+        )
+        scaled = self.named(op.multiply(x, a), f"{name}/scaled")
+        shifted = self.named(op.add(scaled, b), f"{name}/shifted")
+        hard = self.named(op.hswish(shifted), f"{name}/hard")
+        return op.add(self.named(op.multiply(hard, c), f"{name}/fitted"), d)
 
     def op_sigmoid(self, node: Node) -> Made:
         return op.sigmoid(self.tensors[node.inputs[0]])

@@ -131,7 +131,9 @@ def _reader(op: Op) -> str:
     """The activation that alone reads a tensor, perhaps through a fake quantizer."""
     kinds = set()
     for reader in readers(op):
-        if reader.get_type_name() == "FakeQuantize":
+        if reader.get_friendly_name().endswith("/swish/scaled"):  # of a fitted one
+            kinds.add("Swish")
+        elif reader.get_type_name() == "FakeQuantize":
             kinds |= {r.get_type_name() for r in readers(reader)}
         else:
             kinds.add(reader.get_type_name())

@@ -22,11 +22,13 @@ from edge_edet.errors import InputError
 # From the most that is integer to the least; margins: how far a channel may go beyond calibration.
 CHANNELWISE = (
     CHANNELWISE_RECIPES["channelwise-all"],
+    ChannelwiseRecipe("channelwise-fastest", least_swish_db=0.0),
     CHANNELWISE_RECIPES["channelwise"],
     ChannelwiseRecipe("channelwise-1.5", margin=1.5),
     ChannelwiseRecipe("channelwise-3", margin=3.0),
-    ChannelwiseRecipe("channelwise-pointwise", float_depthwise="all"),
-    ChannelwiseRecipe("channelwise-pointwise-3", margin=3.0, float_depthwise="all"),
+    CHANNELWISE_RECIPES["channelwise-exact"],
+    ChannelwiseRecipe("channelwise-pointwise", float_depthwise="all", least_swish_db=None),
+    ChannelwiseRecipe("channelwise-pointwise-3", 3.0, float_depthwise="all", least_swish_db=None),
 )
 
 
@@ -119,8 +121,8 @@ class IrMaker:
         record = self.described.calibration
         assert record is not None
         chosen = dataclasses.replace(chosen, float_scope=_scope(self.graph, candidate.float_parts))
-        channels = quantize_channelwise(self.graph, record.statistics, chosen)
-        stated = recipe and {**recipe, "float_convolutions": channels.floats}
+        channels = quantize_channelwise(self.graph, record.statistics, chosen, record.swishes)
+        stated = recipe and {**recipe, **channels.stated()}
         return Made(described.to_ir(self.graph, channels, stated), len(channels.floats))
 
 

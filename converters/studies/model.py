@@ -79,5 +79,6 @@ class StudyModel:
         if file.calibration is None:
             return file.to_ir(self.graph, None, None)
         recipe = next(iter(CHANNELWISE_RECIPES.values()))
-        channels = quantize_channelwise(self.graph, file.calibration.statistics, recipe)
-        return file.to_ir(self.graph, channels, recipe.to_dict())
+        record = file.calibration
+        channels = quantize_channelwise(self.graph, record.statistics, recipe, record.swishes)
+        return file.to_ir(self.graph, channels, recipe.to_dict() | channels.stated())
