@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.latency import StopRule
+from edge_edet.benchmarks.latency import OPTIONS, StopRule
 from edge_edet.detect_command import parse_options
 from edge_edet.errors import InputError
 
@@ -76,17 +76,17 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
     rule = StopRule()
-    for option, name, kind, letter, text in (
-        ("--warmup", "warmup", int, "N", "runs before sampling, at least"),
-        ("--warmup-seconds", "warmup_s", float, "S", "and at least so long"),
-        ("--samples", "min_samples", int, "N", "at least"),
-        ("--width", "relative_width", float, "X", "of the median's 95%% interval, to go on until"),
-        ("--max-samples", "max_samples", int, "N", "at most"),
-        ("--max-seconds", "max_s", float, "S", "at most, once there are --samples"),
+    for name, kind, letter, text in (
+        ("warmup", int, "N", "runs before sampling, at least"),
+        ("warmup_s", float, "S", "and at least so long"),
+        ("min_samples", int, "N", "at least"),
+        ("relative_width", float, "X", "of the median's 95%% interval, to go on until"),
+        ("max_samples", int, "N", "at most"),
+        ("max_s", float, "S", "at most, once there are --samples"),
     ):
         value = getattr(rule, name)
         group.add_argument(
-            option, dest=name, type=kind, default=value, metavar=letter,
+            OPTIONS[name], dest=name, type=kind, default=value, metavar=letter,
             help=f"{text}; default: {value:g}",
         )  # fmt: skip
     group.add_argument(

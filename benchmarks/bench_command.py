@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.bench_arguments import ROWS, add_arguments, plan_of
 from edge_edet.errors import EdgeEdetError, InputError
 
 if TYPE_CHECKING:
+    from edge_edet.benchmarks.bench_data import Labelled
     from edge_edet.benchmarks.bench_output import BenchOutput
     from edge_edet.benchmarks.bench_places import Place
     from edge_edet.benchmarks.bench_plan import Plan
@@ -25,6 +26,7 @@ __all__ = ["add_arguments", "ended_politely", "run"]
 
 def run(args: argparse.Namespace) -> int:
     """0 when every row was measured, else the first failure's status; the others go on."""
+    from edge_edet.benchmarks.bench_data import read_labelled
     from edge_edet.benchmarks.bench_output import BenchOutput
     from edge_edet.benchmarks.row_file import open_rows
 
@@ -33,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
     for place in places:
         if place.kind == "estimate":  # refused before anything is converted or measured
             _check_estimable(args, place, plan)
+    data = read_labelled(args.data, args.split, args.limit)
+    if data is not None and any(place.kind == "remote" for place in places):
+        data.to_send()
     path = args.output or (None if args.stream else ROWS)
     form = "stream" if args.stream else "json" if args.json else "table"
     with contextlib.ExitStack() as stack:
@@ -47,7 +52,12 @@ def run(args: argparse.Namespace) -> int:
             from edge_edet.benchmarks.bench_plan import convert_d0, find_models
 
             models = find_models() or convert_d0(output.note)
-        status = _measure_all(args, places, models, named, plan, earlier, output)
+        try:
+            status = _measure_all(args, places, models, named, plan, data, earlier, output)
+        finally:  # a sustained run that ended early is kept now, however it ended
+            output.stopped = False
+            if path is not None:
+                _recover(path, output)
         output.end()
     return status
 
@@ -68,6 +78,7 @@ def _measure_all(
     models: list[Path],
     named: bool,
     plan: Plan,
+    data: Labelled | None,
     earlier: list[BenchmarkRow],
     output: BenchOutput,
 ) -> int:
@@ -77,7 +88,7 @@ def _measure_all(
 
     def one(place: Place) -> None:
         try:
-            for error in _measure(args, place, models, named, plan, known, output):
+            for error in _measure(args, place, models, named, plan, data, known, output):
                 failures.append(error)
         except EdgeEdetError as error:
             failures.append(error)
@@ -85,7 +96,7 @@ def _measure_all(
     here = [place for place in places if place.kind != "remote"]
     away = [place for place in places if place.kind == "remote"]
     if len(places) == 1:
-        failures += _measure(args, places[0], models, named, plan, known, output)
+        failures += _measure(args, places[0], models, named, plan, data, known, output)
     else:
         with ThreadPoolExecutor(len(away) or 1) as pool:
             running = [pool.submit(one, place) for place in away]
@@ -108,6 +119,7 @@ def _measure(
     models: list[Path],
     named: bool,
     plan: Plan,
+    data: Labelled | None,
     known: list[BenchmarkRow],
     output: BenchOutput,
 ) -> Iterator[EdgeEdetError]:
@@ -120,7 +132,7 @@ def _measure(
 
         assert place.host is not None
         with contextlib.closing(open_transport(place.host)) as transport:
-            measure_remote(transport, models, plan, known, output, _data_options(args))
+            measure_remote(transport, models, plan, known, output, data)
     elif place.kind == "estimate":
         from edge_edet.benchmarks.estimate.estimate_rows import estimate_rows
         from edge_edet.benchmarks.row_file import done_keys
@@ -131,7 +143,7 @@ def _measure(
             if row.key not in done:
                 output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
     else:
-        yield from _measure_here(args, place, models, named, plan, known, output)
+        yield from _measure_here(args, place, models, named, plan, data, known, output)
 
 
 def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None:
@@ -154,50 +166,38 @@ def _measure_here(
     models: list[Path],
     named: bool,
     plan: Plan,
+    data: Labelled | None,
     known: list[BenchmarkRow],
     output: BenchOutput,
 ) -> Iterator[EdgeEdetError]:
+    from edge_edet.benchmarks.bench_data import with_data
     from edge_edet.benchmarks.bench_plan import make_jobs
     from edge_edet.benchmarks.bench_run import measure_jobs
     from edge_edet.benchmarks.row_file import done_keys
 
     assert place.device is not None
-    dataset: Any = None
-    if args.data is not None:
-        from edge_edet.benchmarks.accuracy import load_dataset
-
-        dataset = load_dataset(Path(args.data), split=args.split)
     jobs = make_jobs(models, plan, place.device, named=named, note=output.note)
-    counted = [row for row in known if dataset is None or _has_accuracy(row)]
-    done = done_keys(counted) | set((args.skip or "").split(","))
+    done = done_keys(with_data(known, data)) | set((args.skip or "").split(","))
     left = [job for job in jobs if job.key not in done]
     if len(left) < len(jobs):
         output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
+    dataset, limit = (data.dataset, data.limit) if data is not None else (None, None)
     for failure in measure_jobs(
-        left, known, output, dataset=dataset, limit=args.limit, fresh=not args.in_process
+        left, known, output, dataset=dataset, limit=limit, fresh=not args.in_process
     ):
         yield failure.error
 
 
-def _has_accuracy(row: BenchmarkRow) -> bool:
-    """Or cannot have any."""
-    return row.accuracy is not None or any(one.code == "random-weights" for one in row.warnings)
-
-
-def _data_options(args: argparse.Namespace) -> list[str]:
-    if args.data is None:
-        return []
-    split = ["--split", args.split] if args.split else []
-    return [args.data, *split, *(["--limit", str(args.limit)] if args.limit is not None else [])]
-
-
 def _recover(path: Path, output: BenchOutput) -> None:
-    """Keeps the minutes of sustained runs that were killed."""
+    """Keeps the minutes of sustained runs that did not come to their end."""
     from edge_edet.benchmarks.rows import row_to_dict
     from edge_edet.benchmarks.sustain_journal import Journal
 
     for row in Journal(path).recover():
-        output.note("a sustained run was killed here: what it measured is kept as a row")
+        minutes = len(row.sustain.minutes) if row.sustain is not None else 0
+        output.note(
+            f"a sustained run of {row.model.file} ended early: its {minutes} minutes are kept as a row"
+        )
         output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
 
 

@@ -62,7 +62,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        return row_key(self.facts.sha256, self.asked, self.device.id, self.protocol())
+        return row_key(self.facts.sha256, self.asked, self.device, self.protocol())
 
 
 def load_options(model: str, asked: Asked) -> dict[str, Any]:

@@ -39,6 +39,11 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
     if hosts:
         if len(devices) > 1:
             raise InputError("of several --device the --host that is meant is not clear: give one")
+        twice = [text for text in hosts if hosts.count(text) > 1]
+        if twice:
+            raise InputError(
+                f"--host {twice[0]!r} is given twice: a board runs one thing at a time"
+            )
         found = [find_host(text, named) for text in hosts]
         if devices:
             found = [dataclasses.replace(host, device=devices[0]) for host in found]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_edet.benchmarks.bench_data import Labelled, with_data
 from edge_edet.benchmarks.bench_plan import Plan
 from edge_edet.benchmarks.emulated_rows import board_key, without_times
 from edge_edet.benchmarks.phone_rows import measure_phone
@@ -39,38 +41,39 @@ def measure_remote(
     plan: Plan,
     earlier: Sequence[BenchmarkRow],
     emit: Emit,
-    data: Sequence[str] = (),
+    data: Labelled | None = None,
 ) -> None:
     """Emits the board's lines; none for a row that is among the earlier ones.
 
-    data: --data and its companions, the folder first. Raises what the transport raises; rows that
-    came before are complete.
+    Raises what the transport raises; rows that came before are complete.
     """
     if transport.program == "benchmark_model":
-        measure_phone(transport, models, plan, earlier, emit)
+        measure_phone(transport, models, plan, earlier, emit, data)
         return
     emit({"kind": "note", "text": f"{transport.name}: preparing"})
-    extras = ["devices", *_runtimes(plan, models), *(["bench"] if data else [])]
+    extras = ["devices", *_runtimes(plan, models), *(["bench"] if data is not None else [])]
     board = transport.prepare(tuple(extras))
     emit({"kind": "note", "text": f"{transport.name} is {board.device} ({board.because})"})
-    sent = [*models, *plan.pictures, *([Path(data[0])] if data else [])]
+    sent = [*models, *plan.pictures, *([data.to_send()] if data is not None else [])]
     there = transport.push(sent)
-    done = done_keys(earlier)
-    ours = [row for row in earlier if row.device.id == board.device and row.key in done]
-    keys = {board_key(row) for row in ours if row.how == transport.how}
+    done = done_keys(with_data(earlier, data))
+    host = None if transport.how == "emulated" else transport.name  # nobody's own board
+    ours = [row for row in earlier if row.how == transport.how and row.key in done]
+    of_it = (board.device, host)
+    keys = {board_key(row) for row in ours if (row.device.id, row.device.host) == of_it}
     arguments = there_arguments(
         plan, [there[model] for model in models], [there[one] for one in plan.pictures],
         board.device, keys,
     )  # fmt: skip
-    if data:
-        arguments += ["--data", there[Path(data[0])], *data[1:]]
+    if data is not None:
+        arguments += data.options(there[data.path])
     if transport.how == "emulated":
         arguments += FEW
-    ended = False
+    ended, pass_on = False, _Passing(transport, host, emit)
     with contextlib.closing(transport.run(arguments)) as lines:  # type: ignore[type-var]
         for line in lines:
             ended = line.get("kind") == "end"
-            _pass_on(transport, line, emit)
+            pass_on(line)
     if not ended:
         raise BackendError(
             f"{transport.name}: its rows do not come to an end: run it with --resume"
@@ -117,16 +120,28 @@ def there_arguments(
     return arguments
 
 
-def _pass_on(transport: Transport, line: dict[str, Any], emit: Emit) -> None:
-    kind = line.get("kind")
-    if kind == "row":
-        row = row_from_dict(line.get("row"), f"{transport.name}: row")
-        row = without_times(row) if transport.how == "emulated" else row
-        emit({"kind": "row", "key": row.key, "row": row_to_dict(row)})
-    elif kind in ("note", "progress"):
-        emit({**line, "text": f"{transport.name}: {line.get('text')}"})
-    elif kind in ("begun", "minute"):
-        emit(line)
+class _Passing:
+    """Takes the board's lines, and gives rows and their keys the name of the host."""
+
+    def __init__(self, transport: Transport, host: str | None, emit: Emit):
+        self._transport, self._host, self._emit = transport, host, emit
+        self._keys: dict[str, str] = {}  # of sustained runs, on the board -> here
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        kind = line.get("kind")
+        if kind in ("row", "begun"):
+            row = self._ours(row_from_dict(line.get("row"), f"{self._transport.name}: row"))
+            self._keys[str(line.get("key"))] = row.key
+            self._emit({"kind": kind, "key": row.key, "row": row_to_dict(row)})
+        elif kind == "minute":
+            self._emit({**line, "key": self._keys[str(line.get("key"))]})
+        elif kind in ("note", "progress"):
+            self._emit({**line, "text": f"{self._transport.name}: {line.get('text')}"})
+
+    def _ours(self, row: BenchmarkRow) -> BenchmarkRow:
+        if self._transport.how == "emulated":
+            return without_times(row)
+        return dataclasses.replace(row, device=dataclasses.replace(row.device, host=self._host))
 
 
 def _runtimes(plan: Plan, models: Sequence[Path]) -> list[str]:

@@ -73,7 +73,7 @@ def statistics(row: BenchmarkRow) -> dict[str, Any]:
 def _ran(row: BenchmarkRow) -> Iterator[str]:
     ran = row.ran
     assert ran is not None
-    yield row.device.name
+    yield row.device.name + (f" ({row.device.host})" if row.device.host else "")
     yield f"{ran.runtime} {ran.version}"
     part = f" {ran.delegated} of {ran.operators}" if ran.delegated else ""
     yield f"delegate {ran.delegate}{part}"

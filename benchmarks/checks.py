@@ -96,10 +96,12 @@ def _samples(row: BenchmarkRow) -> Iterator[Warned]:
     width, wanted = relative_width(samples), row.protocol.get("relative_width")
     if row.sustain is not None:
         found = verdict(row.sustain)
-        if found.code in ("slower", "cut-short"):
-            yield Warned(
-                f"sustain-{found.code}", found.text, "see the minutes; cool it, or plan for them"
-            )
+        advice = {
+            "slower": "see the minutes; cool it, or plan for them",
+            "cut-short": "its minutes are kept; --resume runs it anew, on a board that cooled down",
+        }
+        if found.code in advice:
+            yield Warned(f"sustain-{found.code}", found.text, advice[found.code])
     elif width is not None and isinstance(wanted, (int, float)) and width > wanted:
         yield Warned(
             "spread",

@@ -27,6 +27,7 @@ TOLD = {
     "asked.streams": "streams",
     "device.id": "device",
     "device.name": "device name",
+    "device.host": "host",
     "machine.cpu": "CPU",
     "machine.governor": "governor",
     "machine.throttled": "throttled",
@@ -63,19 +64,25 @@ class Change:
 
 
 def pair_rows(a: Sequence[BenchmarkRow], b: Sequence[BenchmarkRow]) -> Pairs:
-    """By model name, precision, device and what was asked.
+    """By model name, precision, device, host and what was asked.
 
-    Where each side has one thing they are a pair, whatever they are of: the difference is the
-    question.
+    A host may have another name in b, where no other board of the device is left in either. Where
+    each side has one thing they are a pair, whatever they are of: the difference is the question.
     """
     first, second = _grouped(a), _grouped(b)
     if len(first) == len(second) == 1:
         return Pairs(((*first.values(), *second.values()),), ((), ()))  # type: ignore[arg-type]
+    partners = {key: key for key in first if key in second}
+    left = [key for key in first if key not in second], [key for key in second if key not in first]
+    for thing, host in left[0]:
+        others = [key for key in left[1] if key[0] == thing]
+        if len(others) == 1 and [key[0] for key in left[0]].count(thing) == 1:
+            partners[thing, host] = others[0]
     return Pairs(
-        tuple((runs, second[key]) for key, runs in first.items() if key in second),
+        tuple((first[key], second[other]) for key, other in partners.items()),
         (
-            tuple(runs for key, runs in first.items() if key not in second),
-            tuple(runs for key, runs in second.items() if key not in first),
+            tuple(runs for key, runs in first.items() if key not in partners),
+            tuple(runs for key, runs in second.items() if key not in partners.values()),
         ),
     )
 
@@ -124,13 +131,13 @@ def _timed(row: BenchmarkRow, stage: str) -> bool:
     return any(row.samples_ms.get(stage, ()))
 
 
-def _grouped(rows: Sequence[BenchmarkRow]) -> dict[str, Runs]:
-    """Of each thing the rows that are of the same file and protocol as the last one."""
-    found: dict[str, list[BenchmarkRow]] = {}
+def _grouped(rows: Sequence[BenchmarkRow]) -> dict[tuple[str, str | None], Runs]:
+    """(thing, host) -> the rows that are of the same file and protocol as the last one."""
+    found: dict[tuple[str, str | None], list[BenchmarkRow]] = {}
     for row in rows:
         asked = to_json(row.asked)
-        key = repr((row.model.file, row.model.precision, row.device.id, asked, row.how))
-        found.setdefault(key, []).append(row)
+        thing = repr((row.model.file, row.model.precision, row.device.id, asked, row.how))
+        found.setdefault((thing, row.device.host), []).append(row)
     return {
         key: tuple(row for row in runs if (row.key, row.ran) == (runs[-1].key, runs[-1].ran))
         for key, runs in found.items()

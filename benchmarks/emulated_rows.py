@@ -35,6 +35,7 @@ def without_times(row: BenchmarkRow) -> BenchmarkRow:
 
 
 def board_key(row: BenchmarkRow) -> str:
-    """The key that the row had where it ran."""
+    """The key that the row had where it ran: there it is neither emulated nor behind a host."""
     protocol = {key: value for key, value in row.protocol.items() if key != MARK}
-    return row_key(row.model.sha256, row.asked, row.device.id, protocol)
+    device = dataclasses.replace(row.device, host=None)
+    return row_key(row.model.sha256, row.asked, device, protocol)

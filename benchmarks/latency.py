@@ -14,9 +14,18 @@ from edge_edet.benchmarks.stages import Clock
 from edge_edet.benchmarks.stats import relative_width
 from edge_edet.errors import InputError
 
-__all__ = ["CHECK_EVERY", "Samples", "StopRule", "sample", "sample_streams", "warm_up"]
+__all__ = ["CHECK_EVERY", "OPTIONS", "Samples", "StopRule", "sample", "sample_streams", "warm_up"]
 
 CHECK_EVERY = 10  # samples between two looks at the width, which sorts all of them
+
+OPTIONS = {  # of `edge-edet bench`, by the rule's fields
+    "warmup": "--warmup",
+    "warmup_s": "--warmup-seconds",
+    "min_samples": "--samples",
+    "relative_width": "--width",
+    "max_samples": "--max-samples",
+    "max_s": "--max-seconds",
+}
 
 Step = Callable[[], Mapping[str, float]]  # runs one picture: stage -> ms
 Report = Callable[[int], None]  # told the number of samples so far
@@ -37,13 +46,21 @@ class StopRule:
     max_s: float = 60.0
 
     def __post_init__(self) -> None:
-        for name, least in (("warmup", 0), ("min_samples", 6), ("max_samples", self.min_samples)):
-            value = getattr(self, name)
-            if value < least:
-                raise InputError(f"{name} must be at least {least}, but got {value}")
+        for name, least in (("warmup", 0), ("min_samples", 6)):
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"{OPTIONS[name]} must be at least {least}, but got {getattr(self, name)}"
+                )
         for name in ("warmup_s", "relative_width", "max_s"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name} must be at least 0, but got {getattr(self, name)}")
+                raise InputError(
+                    f"{OPTIONS[name]} must be at least 0, but got {getattr(self, name)}"
+                )
+        if self.max_samples < self.min_samples:
+            raise InputError(
+                f"--max-samples is {self.max_samples}, below the {self.min_samples} of --samples: "
+                f"give --max-samples {self.min_samples} or more"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

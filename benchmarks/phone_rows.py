@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from edge_edet.benchmarks.bench_data import Labelled
 from edge_edet.benchmarks.bench_places import name_device
 from edge_edet.benchmarks.bench_plan import Plan
 from edge_edet.benchmarks.log_rows import PROTOCOL, log_row
@@ -27,6 +29,7 @@ def measure_phone(
     plan: Plan,
     earlier: Sequence[BenchmarkRow],
     emit: Callable[[dict[str, Any]], None],
+    data: Labelled | None = None,
 ) -> None:
     """Emits a row for each model, thread count and delegate. Raises InputError for other wishes."""
     ways = plan.ways
@@ -36,6 +39,9 @@ def measure_phone(
         ("--streams", ways.streams > 1),
         ("--sustain", plan.sustain_s is not None),
         ("--pictures", bool(plan.pictures)),
+        ("--precision", ways.precision is not None),
+        ("--delegate-option", bool(ways.delegate_options)),
+        ("--data", data is not None),
     ):
         if given:
             raise InputError(
@@ -43,11 +49,12 @@ def measure_phone(
             )
     emit({"kind": "note", "text": f"{transport.name}: preparing"})
     board = transport.prepare()
-    device, done, there = name_device(board.device), done_keys(earlier), transport.push(models)
+    device = dataclasses.replace(name_device(board.device), host=transport.name)
+    done, there = done_keys(earlier), transport.push(models)
     for model in models:
         facts = model_facts(model)
         for asked in ways.all():
-            key = row_key(facts.sha256, asked, device.id, _protocol(plan))
+            key = row_key(facts.sha256, asked, device, _protocol(plan))
             if key in done:
                 continue
             text = f"{transport.name}: {model.name}, {asked.threads or 'default'} threads"

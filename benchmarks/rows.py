@@ -91,6 +91,13 @@ class Ran:
 class DeviceName:
     id: str  # of a profile; "host" where none fits
     name: str
+    # how `--host` named it, so that two boards of one kind stay two; None: where the command ran
+    host: str | None = field(default=None, metadata={"optional": True})
+
+    @property
+    def place(self) -> str:
+        """For people: `rpi4`, or `rpi4 at pi@192.168.1.7`."""
+        return self.id if self.host is None else f"{self.id} at {self.host}"
 
 
 @dataclass(frozen=True)
@@ -250,12 +257,14 @@ class BenchmarkRow:
 
     @property
     def key(self) -> str:
-        return row_key(self.model.sha256, self.asked, self.device.id, self.protocol)
+        return row_key(self.model.sha256, self.asked, self.device, self.protocol)
 
 
-def row_key(sha256: str, asked: Asked, device: str, protocol: dict[str, Any]) -> str:
+def row_key(sha256: str, asked: Asked, device: DeviceName, protocol: dict[str, Any]) -> str:
     """16 hex digits of what was asked for: known before it runs, the same on every machine."""
-    described = [sha256, to_json(asked), device, to_json(protocol)]
+    described = [sha256, to_json(asked), device.id, to_json(protocol)]
+    if device.host is not None:
+        described.append(device.host)
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

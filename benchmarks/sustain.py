@@ -89,7 +89,7 @@ def verdict(sustain: Sustain) -> Verdict:
     minutes = sustain.minutes
     if len(minutes) * MINUTE_S < sustain.seconds:
         text = f"ended after minute {len(minutes)} of {sustain.seconds / MINUTE_S:.0f}"
-        return Verdict("cut-short", f"{text}: measure again", None)
+        return Verdict("cut-short", text, None)
     if len(minutes) < 2:
         return Verdict("too-short", "one minute is nothing to compare: give --sustain 30m", None)
     last, ratio = minutes[-1].minute, median_ratio(minutes[0].samples_ms, minutes[-1].samples_ms)

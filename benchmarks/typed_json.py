@@ -2,7 +2,7 @@
 
 Understood: str, int, float, bool, None, Any, X | None, tuple[X, ...], tuple[X, Y], dict[str, X], Literal
 and dataclasses of these. A float takes an integer; no number is NaN or infinite. A key that is
-missing or unknown is an error, one line that names the place.
+missing, and not optional by its field's metadata, or unknown is an error, one line that names the place.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ def _hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 
+@functools.cache
+def _optional(kind: Any) -> frozenset[str]:
+    """Fields that came later, with metadata that says so: files from before have their default."""
+    return frozenset(f.name for f in dataclasses.fields(kind) if f.metadata.get("optional"))
+
+
 def _read(kind: Any, value: Any, where: str, path: str) -> Any:
     if kind is Any:
         return _plain(value, where, path)
@@ -78,15 +84,19 @@ def _read(kind: Any, value: Any, where: str, path: str) -> Any:
 def _object(kind: type, value: Any, where: str, path: str) -> Any:
     if not isinstance(value, dict):
         _fail(where, path, "be an object", value)
-    hints = _hints(kind)
+    hints, optional = _hints(kind), _optional(kind)
     for key in value:
         if key not in hints:
             known = ", ".join(hints)
             raise InputError(f"{where}: unknown key {_join(path, key)!r}: known are {known}")
     for key in hints:
-        if key not in value:
+        if key not in value and key not in optional:
             raise InputError(f"{where}: the key {_join(path, key)!r} is missing")
-    read = {key: _read(hint, value[key], where, _join(path, key)) for key, hint in hints.items()}
+    read = {
+        key: _read(hint, value[key], where, _join(path, key))
+        for key, hint in hints.items()
+        if key in value
+    }
     try:
         return kind(**read)
     except ValueError as error:  # of __post_init__: what no single field shows

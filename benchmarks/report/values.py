@@ -72,7 +72,7 @@ def threads_of(row: BenchmarkRow) -> int | None:
 
 def way_of(row: BenchmarkRow) -> str:
     """Where and how it ran, for people: `rpi4, ai-edge-litert xnnpack, 4 threads`."""
-    ran, words = row.ran, [row.device.id]
+    ran, words = row.ran, [row.device.place]
     runtime = ran.runtime if ran is not None else row.asked.runtime
     delegate = ran.delegate if ran is not None else row.asked.delegate
     shown = [runtime, delegate if delegate != "none" else None]

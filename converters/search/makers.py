@@ -23,6 +23,7 @@ from edge_edet.errors import InputError
 CHANNELWISE = (
     CHANNELWISE_RECIPES["channelwise-all"],
     ChannelwiseRecipe("channelwise-fastest", least_swish_db=0.0),
+    CHANNELWISE_RECIPES["channelwise-fast"],
     CHANNELWISE_RECIPES["channelwise"],
     ChannelwiseRecipe("channelwise-1.5", margin=1.5),
     ChannelwiseRecipe("channelwise-3", margin=3.0),
