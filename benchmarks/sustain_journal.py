@@ -1,7 +1,7 @@
 """The minutes of a sustained run, kept as they come: a kill in minute 20 leaves 19.
 
 A board cools down in a pause, so that a run cannot be continued: what was kept becomes a row that
-says that it was cut short, and a continued command starts that run anew.
+says that it was cut short, at once or by the next command, and `--resume` starts that run anew.
 """
 
 from __future__ import annotations

@@ -68,6 +68,21 @@ def test_rows_find_their_partners(make_row: Make) -> None:
     assert found.alone == (((two,),), ((four,),))
 
 
+def test_boards_of_one_kind_stay_apart(make_row: Make) -> None:
+    def on(host: str | None, threads: int = 1) -> BenchmarkRow:
+        device = DeviceName("rpi4", "Raspberry Pi 4", host)
+        return make_row(device=device, asked=Asked(threads=threads))
+
+    one, two = on("one"), on("two")
+    assert pair_rows([one, two], [two, one]).pairs == (((one,), (one,)), ((two,), (two,)))
+    found = pair_rows([one, two], [one, on("three")])  # the other one under a new name
+    assert found.pairs == (((one,), (one,)), ((two,), (on("three"),)))
+    found = pair_rows([one, two], [on("three"), on("four")])  # which is which, nobody can tell
+    assert found.pairs == ()
+    assert [len(runs) for runs in found.alone] == [2, 2]
+    assert compare_rows((one,), (two,)).differs == (("host", "one", "two"),)
+
+
 def test_rows_of_one_key_are_runs_but_not_of_an_earlier_model(make_row: Make) -> None:
     row, again = make_row(), make_row(times(1.1))
     earlier = make_row(model=dataclasses.replace(row.model, sha256="cd" * 32))

@@ -97,11 +97,11 @@ def test_a_failure_in_a_stream_ends_all_of_them(clock: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"min_samples": 5}, "min_samples must be at least 6, but got 5"),
-        ({"max_samples": 49}, "max_samples must be at least 50, but got 49"),
-        ({"warmup": -1}, "warmup must be at least 0, but got -1"),
-        ({"relative_width": float("nan")}, "relative_width must be at least 0, but got nan"),
-        ({"max_s": -1.0}, "max_s must be at least 0, but got -1"),
+        ({"min_samples": 5}, "--samples must be at least 6, but got 5"),
+        ({"max_samples": 49}, "--max-samples is 49, below the 50 of --samples: giv"),
+        ({"warmup": -1}, "--warmup must be at least 0, but got -1"),
+        ({"relative_width": float("nan")}, "--width must be at least 0, but got nan"),
+        ({"max_s": -1.0}, "--max-seconds must be at least 0, but got -1"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -26,6 +26,7 @@ from edge_edet.benchmarks.rows import (
     Summary,
     Sustain,
     Warned,
+    row_from_dict,
     row_to_dict,
 )
 from edge_edet.errors import InputError
@@ -135,10 +136,18 @@ def test_the_key_is_of_what_was_asked_not_of_what_came(make_row: Make) -> None:
         make_row(protocol={"name": "edge-edet bench", "version": 2}),
         make_row(model=dataclasses.replace(row.model, sha256="cd" * 32)),
         make_row(device=dataclasses.replace(row.device, id="rpi4")),
+        make_row(device=dataclasses.replace(row.device, id="rpi4", host="one")),
+        make_row(device=dataclasses.replace(row.device, id="rpi4", host="two")),
     ]
-    assert len({row.key, *(one.key for one in others)}) == 5
+    assert len({row.key, *(one.key for one in others)}) == 7
     (again,) = parse_rows(dump_row(row).encode() + b"\n", "x")
     assert again.key == row.key
+
+
+def test_rows_from_before_hosts_were_told_apart_are_read(make_row: Make) -> None:
+    document = row_to_dict(make_row())
+    assert document["device"].pop("host") is None
+    assert row_from_dict(document, "x") == make_row()
 
 
 def test_a_sustained_run_that_was_cut_short_is_not_done(make_row: Make) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.benchmarks.row_file import dump_row, read_rows
 
 QUICK = ("--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0")
 
@@ -53,16 +53,23 @@ def test_boards_side_by_side(
     done = bench(environment, tmp_path, tiny_int8, *hosts, *QUICK, "-o", "rows.jsonl")
     assert done.returncode == 0, done.stderr
     rows = read_rows(tmp_path / "rows.jsonl")
-    assert len(rows) == 2  # of one machine under two names: it is the user's word that they differ
+    assert {row.device.host for row in rows} == {"one", "two"}
+    assert len({row.key for row in rows}) == 2  # that they differ is the user's word
+    assert "(one)" in done.stdout  # beside the device's name
+    assert "(two)" in done.stdout
     for row in rows:
         assert row.how == "measured"
         assert {stage: len(samples) for stage, samples in row.samples_ms.items()} == dict.fromkeys(
             ("decode", "preprocess", "inference", "postprocess", "end_to_end"), 6
         )
         assert row.model.file == tiny_int8.name
-    again = bench(environment, tmp_path, tiny_int8, *hosts, *QUICK, "-o", "rows.jsonl", "--resume")
+    (tmp_path / "one.jsonl").write_text(
+        "".join(f"{dump_row(row)}\n" for row in rows if row.device.host == "one")
+    )
+    again = bench(environment, tmp_path, tiny_int8, *hosts, *QUICK, "-o", "one.jsonl", "--resume")
     assert again.returncode == 0, again.stderr
-    assert len(read_rows(tmp_path / "rows.jsonl")) == 2
+    assert [row.device.host for row in read_rows(tmp_path / "one.jsonl")] == ["one", "two"]
+    assert "one: 1 of 1 rows are there already" in again.stderr
 
 
 def test_a_connection_that_breaks_costs_no_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,18 @@ from typing import Any
 import pytest
 
 from edge_edet import BackendError, InputError
+from edge_edet.benchmarks.bench_data import Labelled
 from edge_edet.benchmarks.bench_plan import Plan, Ways
 from edge_edet.benchmarks.bench_remote import measure_remote
 from edge_edet.benchmarks.emulated_rows import board_key
 from edge_edet.benchmarks.latency import StopRule
-from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName, row_from_dict, row_to_dict
+from edge_edet.benchmarks.rows import (
+    Accuracy,
+    BenchmarkRow,
+    DeviceName,
+    row_from_dict,
+    row_to_dict,
+)
 from edge_edet.devices.transport import Board
 
 
@@ -55,6 +63,10 @@ def row(load_tests: Callable[[str], Any]) -> Callable[[int], BenchmarkRow]:
     return lambda threads: tests._row(asked=tests.Asked(threads=threads), device=device)
 
 
+def at(host: str, row: BenchmarkRow) -> BenchmarkRow:
+    return dataclasses.replace(row, device=dataclasses.replace(row.device, host=host))
+
+
 def said(*rows: BenchmarkRow) -> list[dict[str, Any]]:
     messages = [{"kind": "row", "key": one.key, "row": row_to_dict(one)} for one in rows]
     return [{"kind": "note", "text": "hello"}, *messages, {"kind": "end", "rows": len(rows)}]
@@ -73,10 +85,10 @@ def rows_of(emitted: list[dict[str, Any]]) -> list[BenchmarkRow]:
     return [row_from_dict(one["row"], "test") for one in emitted if one["kind"] == "row"]
 
 
-def test_rows_are_passed_on_as_they_are(row: Callable[[int], BenchmarkRow]) -> None:
+def test_rows_are_passed_on_under_the_name_of_the_host(row: Callable[[int], BenchmarkRow]) -> None:
     device = Fake(said(row(1), row(2)))
     emitted = bench(device, threads=(1, 2))
-    assert rows_of(emitted) == [row(1), row(2)]
+    assert rows_of(emitted) == [at("pi", row(1)), at("pi", row(2))]
     assert {"kind": "note", "text": "pi: hello"} in emitted
     assert device.asked[:5] == ["bench", "/there/d0.tflite", "--device", "rpi4", "--stream"]
     assert device.asked[5:7] == ["--threads", "1,2"]
@@ -84,8 +96,52 @@ def test_rows_are_passed_on_as_they_are(row: Callable[[int], BenchmarkRow]) -> N
 
 def test_what_is_there_is_not_asked_for_again(row: Callable[[int], BenchmarkRow]) -> None:
     device = Fake(said())
-    bench(device, row(1))
-    assert device.asked[-2:] == ["--skip", row(1).key]
+    bench(device, at("pi", row(1)), at("another", row(2)), row(3))
+    assert device.asked[-2:] == ["--skip", row(1).key]  # the others are of other boards
+
+
+def test_minutes_go_to_the_row_of_their_host(row: Callable[[int], BenchmarkRow]) -> None:
+    minute = {"kind": "minute", "key": row(1).key, "minute": {}}
+    begun = {"kind": "begun", "key": row(1).key, "row": row_to_dict(row(1))}
+    keys = [one["key"] for one in bench(Fake([begun, minute, *said(row(1))])) if "key" in one]
+    assert keys == [at("pi", row(1)).key] * 3
+
+
+def test_rows_without_the_ap_that_is_asked_for_are_measured_again(
+    row: Callable[[int], BenchmarkRow], tmp_path: Path
+) -> None:
+    dataset: Any = None
+
+    def labelled(digest: str, limit: int | None) -> Labelled:
+        return Labelled(tmp_path, "test", limit, dataset, digest, limit or 72)
+
+    def skipped(data: Labelled | None, *earlier: BenchmarkRow) -> set[str]:
+        device = Fake(said())
+        measure_remote(
+            device, [Path("d0.tflite")], Plan(Ways(), StopRule()), earlier, lambda line: None, data
+        )
+        if data is not None:
+            assert "bench" in device.extras
+            assert device.asked[device.asked.index("--data") :][:4] == [
+                "--data", f"/there/{tmp_path.name}", "--split", "test",
+            ]  # fmt: skip
+        return {row(1).key, row(2).key} & set(device.asked)
+
+    plain = at("pi", row(1))
+    known = dataclasses.replace(
+        at("pi", row(2)), accuracy=Accuracy({"ap": 0.5}, {}, 72, "data", "digest", {})
+    )
+    assert skipped(labelled("digest", None), plain, known) == {row(2).key}
+    assert skipped(labelled("digest", 8), plain, known) == set()
+    assert skipped(labelled("other", None), plain, known) == set()
+
+
+def test_a_file_of_labels_is_not_sent_without_its_pictures(tmp_path: Path) -> None:
+    file = tmp_path / "labels.json"
+    file.write_text("{}")
+    dataset: Any = None
+    with pytest.raises(InputError, match="is a file, and a board needs the pictures too: give th"):
+        Labelled(file, None, None, dataset, "digest", 1).to_send()
 
 
 def test_rows_that_do_not_come_to_an_end(row: Callable[[int], BenchmarkRow]) -> None:
@@ -110,6 +166,7 @@ def test_of_an_emulated_board_no_time_is_kept(row: Callable[[int], BenchmarkRow]
     measured = Fake(said())
     bench(measured, kept)
     assert "--skip" not in measured.asked
+    assert kept.device.host is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +186,7 @@ def test_the_board_gets_the_runtime_that_is_asked_for(
     assert list(device.extras) == extras
 
 
-def test_a_phone_runs_benchmark_model(tiny_int8: Path) -> None:
+def test_a_phone_runs_benchmark_model(tiny_int8: Path, tmp_path: Path) -> None:
     log = (Path(__file__).parent / "logs" / "console-2.18.txt").read_text()
     size_mb = tiny_int8.stat().st_size / 1e6
     log = log.replace("(MB): 15.7002", f"(MB): {size_mb:.6g}")
@@ -141,5 +198,17 @@ def test_a_phone_runs_benchmark_model(tiny_int8: Path) -> None:
     phone.asked = []
     again = bench(phone, *rows, model=tiny_int8, threads=(2, 4), delegates=("xnnpack",))
     assert (rows_of(again), phone.asked) == ([], [])
-    with pytest.raises(InputError, match=r"^pi runs benchmark_model, which has no --runtime: leav"):
-        bench(phone, model=tiny_int8, runtimes=("openvino",))
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("--runtime", {"runtimes": ("openvino",)}),
+        ("--precision", {"precision": "f32"}),
+        ("--delegate-option", {"delegate_options": (("a", "b"),)}),
+    ]
+    for option, ways in refused:
+        with pytest.raises(InputError, match=f"^pi runs benchmark_model, which has no {option}: l"):
+            bench(phone, model=tiny_int8, **ways)
+    dataset: Any = None
+    data = Labelled(tmp_path, None, None, dataset, "digest", 1)
+    with pytest.raises(
+        InputError, match=r"^pi runs benchmark_model, which has no --data: leave it"
+    ):
+        measure_remote(phone, [tiny_int8], Plan(Ways(), StopRule()), [], print, data)

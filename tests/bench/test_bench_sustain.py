@@ -1,0 +1,91 @@
+"""Long runs that do not come to their end: no minute of them is lost, and nothing passes for done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.errors import BackendError
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+QUICK = (
+    "--warmup", 1, "--warmup-seconds", 0, "--samples", 6, "--max-samples", 6, "--threads", 1,
+    "--device", "host",
+)  # fmt: skip
+
+
+def test_minutes_of_a_killed_run_are_kept_and_it_is_run_anew(
+    run_cli: Run, models: dict[str, Path], tmp_path: Path
+) -> None:
+    command = ["bench", models["fp32"], *QUICK, "--sustain", "0.5s", "-o", "rows.jsonl", "--resume"]
+    result = run_cli(*command)
+    assert result.returncode == 0, result.stderr
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert row.sustain is not None
+    (minute,) = row.sustain.minutes
+    assert len(minute.samples_ms) >= 1
+    assert row.samples_ms["end_to_end"] == minute.samples_ms
+    assert list(tmp_path.glob("*.minutes")) == []
+    assert "there already" in run_cli(*command).stderr
+
+    from edge_edet.benchmarks.sustain_journal import Journal
+
+    long = json.loads((tmp_path / "rows.jsonl").read_text())
+    long["sustain"] = {"seconds": 1800.0, "minutes": []}
+    journal = Journal(tmp_path / "rows.jsonl")
+    journal.add({"kind": "begun", "key": "k", "row": long})
+    journal.add({"kind": "minute", "key": "k", "minute": json.loads(json.dumps(vars(minute)))})
+    result = run_cli(*command)
+    assert "a sustained run of lite0-64-fp32.tflite ended early: its 1 minutes are" in result.stderr
+    kept = read_rows(tmp_path / "rows.jsonl")[1]
+    assert kept.sustain is not None
+    assert kept.sustain.minutes == (minute,)
+    assert "sustain-cut-short" in [one.code for one in kept.warnings]
+    assert list(tmp_path.glob("*.minutes")) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(KeyboardInterrupt(), 130), (BackendError("it broke down"), 1)]
+)
+def test_a_run_that_is_stopped_is_kept_at_once(
+    models: dict[str, Path],
+    make_row: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+) -> None:
+    from edge_edet.benchmarks.rows import Sustain, row_to_dict
+    from edge_edet.cli import main
+
+    def broken(job: Any) -> Iterator[dict[str, Any]]:
+        row = make_row((), samples_ms={}, sustain=Sustain(job.sustain_s, ()))
+        yield {"kind": "begun", "key": job.key, "row": row_to_dict(row)}
+        heat = {"temperature_c": 61.0, "frequency_mhz": None, "throttled": None}
+        for number in (1, 2):
+            minute = {"minute": number, "samples_ms": [40.0, 41.0], **heat}
+            yield {"kind": "minute", "key": job.key, "minute": minute}
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("edge_edet.benchmarks.bench_run.run_fresh", broken)
+    command = ["bench", str(models["fp32"]), "--sustain", "30m", "-o", "rows.jsonl", "--json"]
+    assert main(command) == status
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert row.sustain is not None
+    assert [minute.samples_ms for minute in row.sustain.minutes] == [(40.0, 41.0)] * 2
+    (warned,) = [one for one in row.warnings if one.code == "sustain-cut-short"]
+    assert warned.text == "ended after minute 2 of 30"
+    assert warned.advice.startswith("its minutes are kept; --resume runs it anew")
+    assert list(tmp_path.glob("*.minutes")) == []
+    said = capsys.readouterr()
+    if status == 1:  # what was kept is in the document too
+        (told,) = json.loads(said.out)["rows"]
+        assert len(told["row"]["sustain"]["minutes"]) == 2
