@@ -15,7 +15,7 @@ from edge_edet.benchmarks.phone_rows import measure_phone
 from edge_edet.benchmarks.row_file import done_keys
 from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.devices.transport import Transport
-from edge_edet.errors import BackendError
+from edge_edet.errors import BackendError, InputError
 
 __all__ = ["measure_remote", "there_arguments"]
 
@@ -50,6 +50,11 @@ def measure_remote(
     if transport.program == "benchmark_model":
         measure_phone(transport, models, plan, earlier, emit, data)
         return
+    if transport.how == "emulated" and plan.sustain_s is not None:
+        raise InputError(
+            f"{transport.name} has no times that mean anything: leave --sustain out, or give the board's "
+            "own --host"
+        )
     emit({"kind": "note", "text": f"{transport.name}: preparing"})
     extras = ["devices", *_runtimes(plan, models), *(["bench"] if data is not None else [])]
     board = transport.prepare(tuple(extras))

@@ -105,7 +105,7 @@ def _others(change: Change) -> Iterator[tuple[str, str, str]]:
 
 def _name(row: BenchmarkRow) -> str:
     threads = (row.ran.threads if row.ran else None) or row.asked.threads
-    return f"{row.model.file}, {row.device.place}, {threads or '-'} threads"
+    return f"{row.model.file}, {row.device.place}, {threads or '-'} thread{'s' * (threads != 1)}"
 
 
 def _as_json(change: Change) -> dict[str, Any]:

@@ -15,8 +15,11 @@ from typing import Any
 from edge_edet.benchmarks.checks import with_checks
 from edge_edet.benchmarks.rows import BenchmarkRow, Minute, Sustain, row_from_dict
 from edge_edet.benchmarks.typed_json import from_json
+from edge_edet.errors import InputError
 
 __all__ = ["Journal"]
+
+AWAY = "move the file away, and run the command again"
 
 
 class Journal:
@@ -34,9 +37,9 @@ class Journal:
     def recover(self) -> Iterator[BenchmarkRow]:
         """The rows of runs that did not come to their end; those without a minute are dropped."""
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
-            begun, *rest = path.read_text("utf-8").split("\n")[:-1] or [""]  # the last: torn
+            begun, *rest = path.read_bytes().split(b"\n")[:-1] or [b""]  # the last: torn
             if rest:
-                yield _row(json.loads(begun), [json.loads(one) for one in rest], str(path))
+                yield _row(begun, rest, str(path))
             path.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:
@@ -48,9 +51,20 @@ class Journal:
         return self._rows.with_name(f"{self._rows.name}.{key}.minutes")
 
 
-def _row(begun: dict[str, Any], rest: list[dict[str, Any]], where: str) -> BenchmarkRow:
-    row = row_from_dict(begun["row"], where)
-    minutes = tuple(from_json(Minute, one["minute"], where) for one in rest)
-    assert row.sustain is not None
+def _row(begun: bytes, rest: list[bytes], where: str) -> BenchmarkRow:
+    """Raises InputError for a file that something else wrote to."""
+    row = row_from_dict(_part(begun, "row", where), where)
+    minutes = tuple(from_json(Minute, _part(one, "minute", where), where) for one in rest)
+    if row.sustain is None:
+        raise InputError(f"{where}: the row is of no sustained run: {AWAY}")
     fields = {**vars(row), "sustain": Sustain(row.sustain.seconds, minutes)}
     return with_checks(BenchmarkRow(**fields))
+
+
+def _part(line: bytes, key: str, where: str) -> Any:
+    try:
+        return json.loads(line)[key]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{where}: expected a line with {key!r}, but found {line[:40]!r}: {AWAY}"
+        ) from None

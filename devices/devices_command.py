@@ -18,7 +18,7 @@ from edge_edet.devices.recognize import Match, read_evidence, recognize
 
 __all__ = ["add_arguments", "run"]
 
-COLUMNS = 100
+COLUMNS = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--profile", type=Path, action="append", default=[], metavar="FILE",
         help="a profile of your own besides those in the config folder; may be repeated",
     )  # fmt: skip
-    parser.add_argument(
+    visit = parser.add_mutually_exclusive_group()
+    visit.add_argument(
         "--check", metavar="HOST", help="reach this host, say what it is, make it ready to measure"
     )
-    parser.add_argument(
+    visit.add_argument(
         "--clean", metavar="HOST", help="remove all that edge-edet ever put on this host"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
@@ -53,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for profile in shown.values():
         mark = "*" if any(match.profile.id == profile.id for match in matches) else " "
-        print(f"{mark} {profile.id:18}{profile.name:34}{profile.cpu}")
+        line = f"{mark} {profile.id:17} {profile.name:33} {profile.cpu}"
+        print(line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}...")  # DEVICE tells all
     for match in matches:
         print(f"\n* this machine: {match.profile.id} ({match.because})", end="")
     print()
@@ -67,12 +69,13 @@ def _visit(args: argparse.Namespace) -> int:
     with contextlib.closing(open_transport(find_host(args.check or args.clean, hosts))) as device:
         found = device.prepare() if args.check is not None else None
         removed = device.clean() if args.clean is not None else 0
-    if found is not None and args.json:
-        print(json.dumps(dataclasses.asdict(found), indent=2))
+    if args.json:
+        told = {"removed_bytes": removed} if found is None else dataclasses.asdict(found)
+        print(json.dumps({"host": device.name, **told}, indent=2))
     elif found is not None:
         print(f"{device.name}: {found.device} ({found.because}), {found.system}: ready")
-    if args.clean is not None and not args.json:
-        print(f"{args.clean}: {removed / 1e6:.1f} MB removed")
+    else:
+        print(f"{device.name}: {removed / 1e6:.1f} MB removed")
     return 0
 
 

@@ -104,6 +104,8 @@ def lay_out(base: Path, folder: str, files: "dict[str, str]") -> str:
 
 def clean(base: Path) -> int:
     """Removes all that was put there; how many bytes that were."""
+    if not base.exists():
+        return 0
     if lock(base / "lock") is None:
         raise RequestError("busy", "a measurement is running there: nothing was removed")
     paths = [path for path in base.rglob("*") if path.is_file() and not path.is_symlink()]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.row_file import read_rows
-from edge_edet.errors import BackendError
+from edge_edet.errors import BackendError, InputError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
@@ -89,3 +89,24 @@ def test_a_run_that_is_stopped_is_kept_at_once(
     if status == 1:  # what was kept is in the document too
         (told,) = json.loads(said.out)["rows"]
         assert len(told["row"]["sustain"]["minutes"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}\n{}\n", "expected a line with 'row', but found b'{}': move the file away"),
+        ("nothing\n\xff\n", "expected a line with 'row', but found b'nothing': move the file"),
+        ('{"row": 3}\n{}\n', "x: 'the row' must be an object, but is 3"),
+    ],
+)
+def test_minutes_that_something_else_wrote_are_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    from edge_edet.benchmarks.sustain_journal import Journal
+
+    kept = tmp_path / "rows.jsonl.k.minutes"
+    kept.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        list(Journal(tmp_path / "rows.jsonl").recover())
+    assert message.replace("x:", f"{kept}:") in str(caught.value)
+    assert kept.exists()

@@ -135,7 +135,7 @@ def test_the_command_says_slower_faster_and_noise(
     words = [line.split()[-1] for line in lines if line.startswith(("inference", "end_to_end"))]
     assert words == ["noise", "slower", "faster", "faster"]
     assert "load, ms 12.5 20.0" in lines
-    assert "not compared: d0-int8.tflite, host, 1 threads: only in a.jsonl" in lines
+    assert "not compared: d0-int8.tflite, host, 1 thread: only in a.jsonl" in lines
 
     document = json.loads(run_cli("compare", "a.jsonl", "b.jsonl", "--json").stdout)
     first = document["changes"][0]
@@ -150,9 +150,9 @@ def test_nothing_to_compare_is_one_line(run_cli: Run, make_row: Make, tmp_path: 
     append_rows(tmp_path / "b.jsonl", [make_row(samples_ms={}, how="estimated", estimate=estimate)])
     (tmp_path / "empty.jsonl").touch()
     for b, message in (
-        ("b.jsonl", "nothing to compare in 'a.jsonl' and 'b.jsonl': d0-int8.tflite, host, 1 threads:"
+        ("b.jsonl", "nothing to compare in 'a.jsonl' and 'b.jsonl': d0-int8.tflite, host, 1 thread:"
          " one of them is estimated"),
-        ("empty.jsonl", "1 threads: only in a.jsonl"),
+        ("empty.jsonl", "1 thread: only in a.jsonl"),
         ("none.jsonl", "no file of rows 'none.jsonl': make one with 'edge-edet bench -o none.jsonl'"),
     ):  # fmt: skip
         result = run_cli("compare", "a.jsonl", b)

@@ -24,6 +24,7 @@ def test_the_list_says_which_one_this_machine_is(capsys: pytest.CaptureFixture[s
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  rpi4              Raspberry Pi 4 Model B" in [line[:42].rstrip() for line in lines]
+    assert max(map(len, lines)) <= 80
     assert main(["devices", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     ids = [one["id"] for one in document["this_machine"]]
@@ -62,9 +63,15 @@ def test_a_host_is_checked_and_cleaned(
     assert said.startswith("shelf: ")
     assert said.endswith(f"Python {sys.version.split()[0]}: ready\n")
     assert (tmp_path / "there").is_dir()
+    assert main(["devices", "--check", "shelf", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["host"] == "shelf"
     assert main(["devices", "--clean", "shelf"]) == 0
     assert capsys.readouterr().out == "shelf: 0.0 MB removed\n"
     assert not (tmp_path / "there").exists()
+    assert main(["devices", "--clean", "shelf", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"host": "shelf", "removed_bytes": 0}
+    assert main(["devices", "--check", "shelf", "--clean", "other"]) == 2
+    assert "argument --clean: not allowed with argument --check" in capsys.readouterr().err
 
 
 def test_no_option_of_ssh_is_a_host(capsys: pytest.CaptureFixture[str]) -> None:

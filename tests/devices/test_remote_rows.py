@@ -167,6 +167,10 @@ def test_of_an_emulated_board_no_time_is_kept(row: Callable[[int], BenchmarkRow]
     bench(measured, kept)
     assert "--skip" not in measured.asked
     assert kept.device.host is None
+    with pytest.raises(
+        InputError, match=r"^pi has no times that mean anything: leave --sustain ou"
+    ):
+        measure_remote(device, [], Plan(Ways(), StopRule(), sustain_s=60.0), [], print)
 
 
 @pytest.mark.parametrize(
