@@ -66,8 +66,8 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--precision", metavar="P",
-        help="of an .xml, what computes that is not integer: f32 (default), bf16, f16, or default, "
-        "the device's choice",
+        help="of an .xml, what computes that is not integer: f32, bf16, f16, or default, the "
+        "device's choice; if not given, default for an INT8 model, else f32",
     )  # fmt: skip
     parser.add_argument(
         "--delegate", metavar="D",

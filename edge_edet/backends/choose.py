@@ -42,6 +42,7 @@ class RunOptions:
 
 def check_options(model: ModelFile, options: RunOptions) -> None:
     """Raises InputError for a runtime that does not take the file, or an option that is not its."""
+    _check_types(options)
     known = RUNTIMES[model.format]
     runtime = options.runtime or known[0]
     if runtime not in OPTIONS:
@@ -59,6 +60,17 @@ def check_options(model: ModelFile, options: RunOptions) -> None:
                 f"{runtime}, which takes threads, {', '.join(OPTIONS[runtime])}"
             )
     _check_delegate(options.delegate)
+
+
+def _check_types(options: RunOptions) -> None:
+    """An empty text is no wish for the default: None is."""
+    for name in ("runtime", "device", "precision", "delegate"):
+        value = getattr(options, name)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise InputError(f"{name} must be a name or None, but got {value!r}")
+    folder = options.cache_dir
+    if folder is not None and (not isinstance(folder, (str, Path)) or not str(folder)):
+        raise InputError(f"cache_dir must be a folder or None, but got {folder!r}")
 
 
 def open_backend(

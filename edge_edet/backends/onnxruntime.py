@@ -22,7 +22,7 @@ PROVIDERS = {"CPU": CPU, "GPU": "CUDAExecutionProvider"}
 PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}  # float32 stays float32
 DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "onnx"
-ERRORS_ONLY = 3
+FATAL_ONLY = 4  # errors are raised, and said once
 FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "float64": "f64"}
 TYPES = {"float": "float32", "double": "float64"}  # others as numpy calls them
 
@@ -44,7 +44,7 @@ class OnnxRuntimeBackend:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
+        options.log_severity_level = FATAL_ONLY
         if provider != CPU:  # else nodes that the provider does not have go to the CPU unsaid
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:

@@ -55,7 +55,9 @@ class OpenVinoBackend:
             raise InputError(f"unknown precision {precision!r}: known are {', '.join(PRECISIONS)}")
         ov = import_openvino()
         core = ov.Core()
-        candidates = _candidates(core, device.upper())
+        candidates = _candidates(core, device)
+        if cache_dir is not None:
+            _make_cache(Path(cache_dir))
         settings = {one: _settings(one, threads, precision, cache_dir) for one in candidates}
         try:
             read = core.read_model(str(model.path))
@@ -145,13 +147,13 @@ def import_openvino() -> Any:
 def _candidates(core: Any, device: str) -> list[str]:
     """The devices that may run the model. Raises BackendError for one that is not there."""
     here = list(core.available_devices)
-    kind, _, listed = device.partition(":")
+    kind, _, listed = device.upper().partition(":")
     if kind.partition(".")[0] not in DEVICES or (listed and kind != "AUTO"):
         raise InputError(
             f"unknown device {device!r}: known are {', '.join(DEVICES)}, also GPU.1 or "
             f"AUTO:GPU,CPU; here are {', '.join(here)}"
         )
-    wanted = listed.split(",") if listed else here if kind == "AUTO" else [device]
+    wanted = listed.split(",") if listed else here if kind == "AUTO" else [kind]
     for one in wanted:
         if one not in here and f"{one}.0" not in here:
             raise BackendError(
@@ -159,6 +161,17 @@ def _candidates(core: Any, device: str) -> list[str]:
                 "'edge-edet doctor' shows what is missing"
             )
     return wanted
+
+
+def _make_cache(folder: Path) -> None:
+    """The plugin goes on without a cache where it cannot have one: here that is an error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(
+            f"cannot keep compiled models in {str(folder)!r}: {reason}; give a folder as cache_dir"
+        ) from None
 
 
 def _settings(

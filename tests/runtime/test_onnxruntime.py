@@ -105,6 +105,7 @@ def test_the_picture_is_written_into_memory_that_the_session_reads(tiny_onnx: Pa
         ({"device": "GPU"}, edge_edet.BackendError, "this onnxruntime has"),
         ({"device": "NPU"}, edge_edet.BackendError, "device='CPU' is CPUExecutionProvider"),
         ({"device": "NoSuchProvider"}, edge_edet.BackendError, "device 'NoSuchProvider' is not"),
+        ({"device": 5}, edge_edet.InputError, "device must be a name or None, but got 5"),
         ({"precision": "bf16"}, edge_edet.InputError, "onnxruntime, which takes threads, device"),
         ({"delegate": "xnnpack"}, edge_edet.InputError, "delegate='xnnpack' is not for"),
         ({"runtime": "tensorflow"}, edge_edet.InputError, "ONNX runs in onnxruntime, openvino"),
@@ -112,12 +113,12 @@ def test_the_picture_is_written_into_memory_that_the_session_reads(tiny_onnx: Pa
     ids=str,
 )
 def test_options_that_cannot_be_met(
-    options: dict[str, str], error: type[Exception], message: str, tiny_onnx: Path
+    options: dict[str, Any], error: type[Exception], message: str, tiny_onnx: Path
 ) -> None:
     if options == {"device": "GPU"} and "CUDAExecutionProvider" in ort.get_available_providers():
         pytest.skip("there is such a provider here")
     with pytest.raises(error) as caught:
-        edge_edet.load(tiny_onnx, **options)  # type: ignore[arg-type]
+        edge_edet.load(tiny_onnx, **options)
     assert message in str(caught.value)
 
 
@@ -186,9 +187,25 @@ def external(model: Any) -> None:
     ],
 )
 def test_a_changed_onnx(
-    how: Callable[[Any], None], message: str, build_onnx: Build, tmp_path: Path
+    how: Callable[[Any], None],
+    message: str,
+    build_onnx: Build,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     assert message in refusal(change(build_onnx(tmp_path / "m.onnx"), how))
+    assert not capfd.readouterr().err, "said once, not by the runtime too"
+
+
+def test_a_provider_that_cannot_take_the_model(
+    tiny_onnx: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    others = [name for name in ort.get_available_providers() if name.startswith("Azure")]
+    if not others:
+        pytest.skip("this onnxruntime has no such provider")
+    with pytest.raises(edge_edet.BackendError, match=r"cannot run .* with AzureExecutionProvider"):
+        edge_edet.load(tiny_onnx, device=others[0])
+    assert not capfd.readouterr().err
 
 
 def test_an_onnx_of_another_model_is_described(build_onnx: Build, tmp_path: Path) -> None:

@@ -212,6 +212,12 @@ def absent_device() -> str:
         ({"device": "TPU"}, edge_edet.InputError, "known are CPU, GPU, NPU, AUTO"),
         ({"device": "HETERO:GPU,CPU"}, edge_edet.InputError, "unknown device 'HETERO:GPU,CPU'"),
         ({"device": "MULTI:CPU"}, edge_edet.InputError, "unknown device"),
+        ({"device": ""}, edge_edet.InputError, "device must be a name or None, but got ''"),
+        ({"device": 5}, edge_edet.InputError, "device must be a name or None, but got 5"),
+        ({"runtime": " "}, edge_edet.InputError, "runtime must be a name or None"),
+        ({"precision": ""}, edge_edet.InputError, "precision must be a name or None"),
+        ({"cache_dir": 3}, edge_edet.InputError, "cache_dir must be a folder or None, but got 3"),
+        ({"cache_dir": __file__}, edge_edet.InputError, "cannot keep compiled models in"),
         ({"precision": "int8"}, edge_edet.InputError, "known are f32, bf16, f16, default"),
         ({"delegate": "gpu"}, edge_edet.InputError, "OpenVINO IR runs in openvino, which takes"),
         ({"delegate": "none"}, edge_edet.InputError, "delegate='none' is not for"),
@@ -222,11 +228,14 @@ def absent_device() -> str:
     ids=str,
 )
 def test_options_that_cannot_be_met(
-    options: dict[str, str], error: type[Exception], message: str, tiny_ir: Path
+    options: dict[str, Any], error: type[Exception], message: str, tiny_ir: Path
 ) -> None:
-    given = {name: value.replace("absent", absent_device()) for name, value in options.items()}
+    given = {
+        name: value.replace("absent", absent_device()) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
     with pytest.raises(error) as caught:
-        edge_edet.load(tiny_ir, **given)  # type: ignore[arg-type]
+        edge_edet.load(tiny_ir, **given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
