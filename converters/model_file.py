@@ -120,12 +120,12 @@ def _model_api(manifest: Manifest) -> dict[str, str]:
     No model_type: they have none for box codes and logits over anchors.
     """
     labels = " ".join(
-        label.replace(" ", "_") if label else f"unused_{number}"
+        "_".join((label or "").split()) or f"unused_{number}"
         for number, label in enumerate(manifest.labels)
     )
     entries = {
         "labels": labels,
-        "resize_type": "fit_to_window_letterbox",
+        "resize_type": "fit_to_window",  # top left; "..._letterbox" is centred
         "pad_value": str(manifest.variant.pad_rgb[0]),
         "reverse_input_channels": "False",
         "embedded_processing": "False",
