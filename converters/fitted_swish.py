@@ -75,7 +75,7 @@ def fit_swishes(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
     found = {}
     nodes = {node.inputs[0]: node for node in fittable(graph)}
     shapes = {name: node.shape for name, node in nodes.items()}
-    parts = passes(list(nodes), shapes)
+    parts = passes(list(nodes), shapes) if nodes else []
     chosen = inputs[:: max(len(inputs) // PICTURES, 1)][:PICTURES]
     with Progress("fitting activations", len(nodes), "tensors") as progress:
         for names in parts:

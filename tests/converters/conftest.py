@@ -91,7 +91,16 @@ def same_record(one: CalibrationRecord, two: CalibrationRecord) -> bool:
             return False
     if list(one.corrections) != list(two.corrections):
         return False
-    rest = [dataclasses.replace(found, statistics={}, corrections={}) for found in (one, two)]
+    fitted = [
+        [(name, f.error_db, f.coefficients.tolist()) for name, f in (found.swishes or {}).items()]
+        for found in (one, two)
+    ]
+    if fitted[0] != fitted[1]:
+        return False
+    rest = [
+        dataclasses.replace(found, statistics={}, corrections={}, swishes={})
+        for found in (one, two)
+    ]
     return rest[0] == rest[1] and list(one.statistics) == list(two.statistics)
 
 

@@ -150,6 +150,14 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "a gain of zero": with_array("gain", put(7, 0)),
     "a gain of NaN": with_array("gain", put(7, np.nan)),
     "an infinite shift": with_array("shift", put(7, np.inf)),
+    "swishes are a text": lambda c: with_meta(c, swishes="x" * 22),
+    "swishes repeat": lambda c: with_meta(c, swishes=["x"] * 22),
+    "a swish is missing": with_array("swish_channels", lambda a: a[:-1]),
+    "a swish without channels": with_array("swish_channels", put(0, 0)),
+    "swish channels beyond the data": with_array("swish_channels", put(0, 2**31 - 1)),
+    "three numbers of each swish": with_array("swish", lambda a: a[:3]),
+    "an infinite swish": with_array("swish", put((1, 3), np.inf)),
+    "a swish as near as NaN": with_array("swish_db", put(0, np.nan)),
     "size is NaN": lambda c: with_meta(c, image_size=float("nan")),
 }
 
@@ -181,7 +189,7 @@ def test_sound_entries_are_accepted_however_packed(
 
 def test_unknown_version_says_which(contents: dict[str, bytes], tmp_path: Path) -> None:
     path = zipped(tmp_path / "x", with_meta(contents, format_version=1))
-    assert "has format version 1, this edge-edet reads 2: calibrate again" in refused(path)
+    assert "has format version 1, this edge-edet reads 3: calibrate again" in refused(path)
 
 
 def test_corrections_for_another_recipe_are_refused(
