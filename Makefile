@@ -27,7 +27,7 @@ types: .venv/installed-dev
 	MYPYPATH=build/types $(BIN)/mypy -p edge_edet
 
 unit: .venv/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench-peers: .venv/installed-dev .venv/installed-nncf
 	EDGE_EDET_README=$(README) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
