@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_edet.benchmarks.log_rows import rows_of_log
-from edge_edet.benchmarks.row_file import append_rows, dump_row
+from edge_edet.benchmarks.row_file import dump_row, open_rows
 from edge_edet.benchmarks.rows import DeviceName
 from edge_edet.devices.catalog import find_profile, known_profiles
 
@@ -40,6 +40,11 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             print(dump_row(row))
         return 0
-    append_rows(args.output, rows)
-    print(f"{len(rows)} rows of {profile.id} added to {args.output}")
+    with open_rows(args.output) as file:
+        new = [row for row in rows if row not in file.rows]  # the same log twice is one measurement
+        for row in new:
+            file.add(row)
+    there = len(rows) - len(new)
+    told = f", {there} {'was' if there == 1 else 'were'} there already" if there else ""
+    print(f"{len(new)} row{'s' * (len(new) != 1)} of {profile.id} added to {args.output}{told}")
     return 0

@@ -1,7 +1,8 @@
 """What `detect` costs over the bare inference, at one thread, on a 640 x 480 picture in memory.
 
 Run it by itself on a quiet machine: pytest benchmarks/test_detect.py -s
-Models: EDGE_EDET_MODEL (several separated by os.pathsep), else every build/*int8*.tflite.
+Models: EDGE_EDET_MODEL (several separated by os.pathsep), else every build/*int8*.tflite, else the
+bundled D0.
 """
 
 from __future__ import annotations
@@ -20,14 +21,6 @@ import edge_edet
 from edge_edet.backends.litert import LiteRtBackend
 
 ROUNDS = 60
-BUILD = Path(__file__).resolve().parents[1] / "build"
-
-
-def models() -> list[Path]:
-    given = os.environ.get("EDGE_EDET_MODEL")
-    if given:
-        return [Path(name) for name in given.split(os.pathsep)]
-    return sorted(BUILD.glob("*int8*.tflite"))
 
 
 def picture() -> Image.Image:
@@ -40,18 +33,12 @@ def picture() -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", ["pil", "array"])
-@pytest.mark.parametrize("model", models() or [None], ids=lambda m: m.stem if m else "no-model")
-def test_detect_beside_invoke(benchmark: Any, model: Path | None, kind: str) -> None:
+def test_detect_beside_invoke(benchmark: Any, int8_model: Path, kind: str) -> None:
     """Interleaved: each round times one bare invoke, then one detect. Prints the ratio."""
-    if model is None:
-        reason = "no build/*int8*.tflite: run 'edge-edet convert --int8 d0' or set EDGE_EDET_MODEL"
-        if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
     image: Any = picture()
     if kind == "array":
         image = np.asarray(image)
-    detector = edge_edet.load(model, threads=1)
+    detector = edge_edet.load(int8_model, threads=1)
     assert isinstance(detector.backend, LiteRtBackend)
     invoke = detector.backend._interpreter.invoke
     wall_ms: list[float] = []
@@ -77,7 +64,7 @@ def test_detect_beside_invoke(benchmark: Any, model: Path | None, kind: str) -> 
     info = detector.info
     benchmark.extra_info.update(info.to_dict() | {"invoke_ms": bare, "ratio": whole / bare})
     print(
-        f"\n{model.name}, {info.runtime} {info.runtime_version}, {info.delegate}, 1 thread, {kind}: "
+        f"\n{int8_model.name}, {info.runtime} {info.runtime_version}, {info.delegate}, 1 thread, {kind}: "
         f"invoke p50 {bare:.1f} ms, detect p50 {whole:.1f} ms, ratio {whole / bare:.3f}; "
         f"CPU time {cpu[0]:.1f} and {cpu[1]:.1f} ms, ratio {cpu[1] / cpu[0]:.3f}; "
         f"{len(found)} objects, n = {ROUNDS}"

@@ -1,12 +1,12 @@
 """Regressions of preprocessing, inference and postprocessing: pytest benchmarks/ --benchmark-only
 
-Models as in test_detect.py; save and hold against earlier runs with pytest-benchmark's
+Models as in conftest.py; save and hold against earlier runs with pytest-benchmark's
 --benchmark-autosave and --benchmark-compare. Run it on a quiet machine.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,10 @@ import edge_edet
 from edge_edet.benchmarks.bench_job import BUNDLED_PICTURE
 from edge_edet.image import read_image
 
-BUILD = Path(__file__).resolve().parents[1] / "build"
 
-
-def models() -> list[Path]:
-    given = os.environ.get("EDGE_EDET_MODEL")
-    if given:
-        return [Path(name) for name in given.split(os.pathsep)]
-    return sorted(BUILD.glob("*.tflite"))
-
-
-@pytest.fixture(params=models() or [None], ids=lambda model: model.stem if model else "no-model")
-def detector(request: Any) -> Any:
-    if request.param is None:
-        reason = "no build/*.tflite: run 'edge-edet convert --int8 d0' or set EDGE_EDET_MODEL"
-        if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with edge_edet.load(request.param, threads=1) as one:
+@pytest.fixture
+def detector(model: Path) -> Iterator[Any]:
+    with edge_edet.load(model, threads=1) as one:
         yield one
 
 

@@ -16,7 +16,8 @@ from edge_edet.errors import InputError
 __all__ = ["BenchmarkLog", "arguments", "parse_logs"]
 
 PREFIX = re.compile(
-    r"^(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ [VDIWEF] +\S+ *: )?"  # logcat
+    r"^(?:(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +)?"  # logcat: its time
+    r"(?:\d+ +\d+ [VDIWEF] +\S+ *: |[VDIWEF]/\S+ *\( *\d+\): ))?"  # as threadtime; as brief, time
     r"(?:[IWE] tflite *: )?(?:(?:INFO|WARNING|ERROR): )*"
 )
 START = "STARTING!"

@@ -20,7 +20,7 @@ from edge_edet.errors import BackendError
 __all__ = ["write_wheel"]
 
 PARTS = ("", ".converters", ".benchmarks", ".devices")
-SKIPPED = ("__pycache__", "test_")  # pytest's own
+SKIPPED = ("__pycache__", "test_", "conftest.py")  # pytest's own
 WHEEL = "Wheel-Version: 1.0\nGenerator: edge-edet\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 WHEN = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ PHOTOGRAPHS = (".jpg", ".jpeg")
 DRAWN = (
     "bench_picture.jpg",
 )  # by converters/smear.py: decoding is timed on a JPEG, as people have
+TESTS = re.compile(r"/(test_[^/]*|conftest)\.py$")
 NOT_SHIPPED = ("tests/", "shared/", ".venv/", "build/")
 
 
@@ -59,7 +61,7 @@ def test_wheel_has_every_module_and_data_file(wheel_names: list[str]) -> None:
             if path.suffix == ".py" or (is_data and "__pycache__" not in path.parts):
                 inner = path.relative_to(ROOT).as_posix()
                 expected.add(inner if part == "edge_edet" else f"edge_edet/{inner}")
-    missing = {name for name in expected - set(wheel_names) if "/test_" not in name}
+    missing = {name for name in expected - set(wheel_names) if not TESTS.search(name)}
     assert missing == set()
 
 

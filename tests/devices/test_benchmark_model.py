@@ -60,6 +60,16 @@ def test_what_a_log_says(name: str, expected: dict[str, Any]) -> None:
     assert {key: getattr(log, key) for key in expected} == expected
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    ["I/tflite  ( 4321): ", "05-31 10:31:13.022 I/tflite  ( 4321): "],
+    ids=["brief", "time"],
+)
+def test_the_other_forms_of_logcat(prefix: str) -> None:
+    given = "".join(f"{prefix}{line}\r\n" for line in text("console-2.18").splitlines())
+    assert parse_logs(given, "x") == parse_logs(text("console-2.18"), "x")
+
+
 def test_several_runs_in_one_file_stay_apart() -> None:
     logs = parse_logs(text("console-2.18") + text("gpu"), "both")
     assert [(log.delegate, log.mean_ms) for log in logs] == [("xnnpack", 200.25), ("gpu", 36.15)]

@@ -36,7 +36,10 @@ def test_a_log_becomes_a_row(
     rows_file = tmp_path / "rows.jsonl"
     command = ["import-log", str(log()), "-m", str(tiny_int8), "--device", "pixel8"]
     assert main([*command, "-o", str(rows_file)]) == 0
-    assert capsys.readouterr().out == f"1 rows of pixel8 added to {rows_file}\n"
+    assert capsys.readouterr().out == f"1 row of pixel8 added to {rows_file}\n"
+    assert main([*command, "-o", str(rows_file)]) == 0
+    told = f"0 rows of pixel8 added to {rows_file}, 1 was there already\n"
+    assert capsys.readouterr().out == told
     (row,) = read_rows(rows_file)
     assert (row.how, row.device.id, row.samples_ms) == ("measured", "pixel8", {})
     assert row.summary is not None
