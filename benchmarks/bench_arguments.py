@@ -50,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stream", action="store_true",
         help="JSON lines as it goes, no file without -o: what runs on a board (docs/measuring.md)",
     )  # fmt: skip
+    output.add_argument(
+        "--board", metavar="ID",
+        help="with --stream: which board this machine is, as whoever reached it found out",
+    )  # fmt: skip
     output.add_argument("--skip", metavar="KEY,...", help="rows to leave out, by their keys")
 
 
@@ -105,6 +109,11 @@ def plan_of(args: argparse.Namespace) -> Plan:
     """Raises InputError for options that do not go together, or have no such value."""
     if args.stream and args.resume and args.output is None:
         raise InputError("--stream keeps no rows to --resume from: give -o, or --skip")
+    if args.board is not None and (not args.stream or args.device or args.host):
+        raise InputError(
+            "--board is for --stream on the board itself, without --device and --host: to measure, or "
+            "estimate, a board give --device"
+        )
     from edge_edet.benchmarks.bench_plan import (
         Plan,
         Ways,

@@ -66,9 +66,9 @@ def _places(args: argparse.Namespace) -> list[Place]:
     from edge_edet.benchmarks.bench_places import Place, find_places, name_device
     from edge_edet.benchmarks.bench_plan import parse_list
 
+    if args.board is not None:  # the other side knows what this machine is
+        return [Place("local", name_device(args.board))]
     devices = [one for one in parse_list(args.device, "--device") if one is not None]
-    if args.stream and devices and not args.host:  # the other side knows what this machine is
-        return [Place("local", name_device(devices[0]))]
     return find_places(devices, args.host)
 
 

@@ -90,7 +90,7 @@ def there_arguments(
 ) -> list[str]:
     """The command line of docs/measuring.md, after `edge-edet`."""
     ways, rule = plan.ways, plan.rule
-    arguments = ["bench", *models, "--device", device, "--stream"]
+    arguments = ["bench", *models, "--board", device, "--stream"]
     lists = {
         "--threads": ways.threads,
         "--runtime": ways.runtimes,

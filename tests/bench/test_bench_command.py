@@ -68,7 +68,16 @@ def test_rows_have_all_of_it_and_the_table_fits(
 
 
 def test_a_stream_is_json_lines_and_skip_leaves_out(run_cli: Run, models: dict[str, Path]) -> None:
-    command = ("bench", models["fp32"], *QUICK, "--threads", "1,2", "--device", "rpi4", "--stream")
+    command = (
+        "bench",
+        models["fp32"],
+        *QUICK[:-2],
+        "--threads",
+        "1,2",
+        "--board",
+        "rpi4",
+        "--stream",
+    )
     result = run_cli(*command)
     assert result.returncode == 0, result.stderr
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -211,6 +220,8 @@ def test_accuracy_stands_in_the_same_row(
         (["--runtime", "openvino"], "runtime 'openvino' does not take"),
         (["--pictures", "none.jpg"], "no picture 'none.jpg'"),
         (["--pictures", "."], "no JPEG or PNG pictures in folder '.'"),
+        (["--board", "rpi4"], "--board is for --stream on the board itself, without --device"),
+        (["--board", "rpi4", "--stream", "--device", "rpi4"], "--board is for --stream on the"),
         (["--stream", "--resume"], "--stream keeps no rows to --resume from"),
         (["--device", "rpi3,rpi4", "--host", "pi@x"], "of several --device the --host that is meant"),
         (["-o", "a-model.tflite"], "a-model.tflite, line 1: expected a row as JSON"),

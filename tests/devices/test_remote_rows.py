@@ -90,7 +90,7 @@ def test_rows_are_passed_on_under_the_name_of_the_host(row: Callable[[int], Benc
     emitted = bench(device, threads=(1, 2))
     assert rows_of(emitted) == [at("pi", row(1)), at("pi", row(2))]
     assert {"kind": "note", "text": "pi: hello"} in emitted
-    assert device.asked[:5] == ["bench", "/there/d0.tflite", "--device", "rpi4", "--stream"]
+    assert device.asked[:5] == ["bench", "/there/d0.tflite", "--board", "rpi4", "--stream"]
     assert device.asked[5:7] == ["--threads", "1,2"]
 
 

@@ -46,6 +46,16 @@ def test_resuming_doubles_nothing(converted: Convert, own_folder: Path) -> None:
     assert [row.asked.threads for row in read_rows(own_folder / "r.jsonl")] == [1, 2, 4]
 
 
+def test_a_stream_is_estimated_too(
+    converted: Convert, own_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["bench", str(converted("d0", "int8")), "--device", "rpi4", "--threads", "4"]
+    assert main([*command, "--stream"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["kind"] for one in lines] == ["row", "end"]
+    assert lines[0]["row"]["how"] == "estimated"
+
+
 def test_json_says_that_it_is_estimated(
     converted: Convert, capsys: pytest.CaptureFixture[str]
 ) -> None:
