@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples", type=int, default=6, metavar="N", help="of each round, at least; default: 6"
     )
     parser.add_argument("--count-only", action="store_true", help="measure nothing, build no files")
+    parser.add_argument(
+        "--table-only", action="store_true",
+        help="measure nothing more: the table of what DIR has, also of other rounds and samples",
+    )  # fmt: skip
     parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
     ap.add_arguments(parser)
@@ -62,15 +67,24 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.reproduce.compared import Measured
     from edge_edet.benchmarks.reproduce.tables import table
 
+    if args.table_only and args.count_only:
+        raise InputError(
+            "--table-only tells what was measured, --count-only nothing of it: give one"
+        )
     ways = _ways(args)
     items = find_items(args.study, _list(args.variants, "--variants") if args.variants else ())
     rows: list[BenchmarkRow] = []
     failures: list[EdgeEdetError] = []
-    if not args.count_only:
+    if args.table_only:
+        rows = _there(args, items, ways)
+    elif not args.count_only:
         with ended_politely():
             rows, failures = _measure(args, items, ways)
     measured = Measured(args.study, rows, () if args.count_only else ways)
-    _write(args, table(args.study, items, measured))
+    lines = table(args.study, items, measured)
+    if args.table_only:  # what was not measured is no gap in it
+        lines = [line for line in lines if line.ours is not None or line.published is not None]
+    _write(args, lines, rows)
     for error in failures:
         print(f"edge-edet: error: {error}", file=sys.stderr)
     return failures[0].exit_status if failures else 0
@@ -89,23 +103,35 @@ def _measure(
     if not 1 <= rounds <= 20:
         raise InputError(f"--rounds must be from 1 to 20, but got {rounds}")
     rule = StopRule(2, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
-    threads = max(way.threads for way in ways)
-    folder = ModelFolder(args.output / "models", threads, keep=args.keep_models)
+    folder = ModelFolder(args.output / "models", os.cpu_count() or 1, keep=args.keep_models)
     plan = Rounds(args.study, items, ways, rounds, rule, folder)
     with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:
         failures = list(plan.measure(file, _say))
-        everything, asked_for = pooled(file.rows), pooled(plan.measured(file.rows))
+        everything, asked_for = pooled(file.rows), plan.measured(file.rows)
     data = "".join(f"{dump_row(row)}\n" for row in everything).encode()
     write_atomically(args.output / f"{args.study}.rows.jsonl", data)
     return asked_for, failures
 
 
-def _write(args: argparse.Namespace, lines: Sequence[Line]) -> None:
+def _there(
+    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
+) -> list[BenchmarkRow]:
+    from edge_edet.benchmarks.reproduce.rounds import of_ways
+    from edge_edet.benchmarks.row_file import read_rows
+
+    path = args.output / f"{args.study}.rounds.jsonl"
+    if not path.is_file():
+        raise InputError(f"nothing was measured yet: no file {str(path)!r}; leave --table-only out")
+    return of_ways(read_rows(path), items, ways)
+
+
+def _write(args: argparse.Namespace, lines: Sequence[Line], rows: Sequence[BenchmarkRow]) -> None:
     from edge_edet.benchmarks.reproduce.lines import to_csv, to_text
+    from edge_edet.benchmarks.reproduce.measured_on import measured_on
     from edge_edet.benchmarks.reproduce.tables import remarks
     from edge_edet.converters.model_file import write_atomically
 
-    told = remarks(args.study, measured=not args.count_only)
+    told = [*remarks(args.study, measured=not args.count_only), *measured_on(rows)]
     text = to_text(lines, told)
     for suffix, content in ((".txt", text), (".csv", to_csv(lines))):
         write_atomically(args.output / f"{args.study}{suffix}", content.encode())

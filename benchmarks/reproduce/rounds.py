@@ -26,7 +26,7 @@ from edge_edet.benchmarks.stats import p50
 from edge_edet.benchmarks.typed_json import to_json
 from edge_edet.errors import EdgeEdetError
 
-__all__ = ["Rounds", "Turn", "pooled", "turns"]
+__all__ = ["Rounds", "Turn", "of_ways", "pooled", "turns"]
 
 START_S = 3.0  # of a process and its model; guesses, for the time left only
 ADDS_PER_S = 15e9
@@ -127,6 +127,18 @@ class Rounds:
 
 def _ways_of(item: Item, left: Sequence[Turn]) -> list[Way]:
     return [turn.way for turn in left if turn.item.variant == item.variant]
+
+
+def of_ways(
+    rows: Sequence[BenchmarkRow], items: Sequence[Item], ways: Sequence[Way]
+) -> list[BenchmarkRow]:
+    """Rows of these networks in these ways, by whatever protocol."""
+    wanted = {(i.variant.name, w.target, w.precision, w.threads) for i in items for w in ways}
+    return [
+        row
+        for row in rows
+        if (row.model.variant, row.model.format, row.model.precision, row.asked.threads) in wanted
+    ]
 
 
 def pooled(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.benchmarks.reproduce.compared import Measured
-from edge_edet.benchmarks.reproduce.items import Item
+from edge_edet.benchmarks.reproduce.items import STUDIES, Item
 from edge_edet.benchmarks.reproduce.lines import Line
 
 __all__ = ["remarks", "table"]
@@ -16,6 +17,12 @@ V7 = "arXiv 1911.09070v7 Table 2"
 XEON = "the published time is of one thread of a Xeon in TensorFlow, another machine and runtime"
 ROUNDED = "the published figure is rounded; ours is counted from the graph"
 COUNTED = 0.03
+NOT_BUILT = "not built here, the paper's row alone"
+PRINTED = (  # of a detector that is not built: quantity, unit, column, scale
+    ("parameters", "M", "params_m", 1.0), ("multiply-adds", "B", "flops_g", 1.0),
+    ("TensorFlow fp32 x1", "ms", "cpu_s", 1e3), ("Titan V fp32", "ms", "titan_v_ms", 1.0),
+    ("V100 fp16", "ms", "v100_ms", 1.0),
+)  # fmt: skip
 SPEEDUP = (
     "plain convolutions come nearer to a processor's peak than depthwise ones, and how near is "
     "the runtime's doing: the ratio is of this machine and runtime"
@@ -26,9 +33,14 @@ FUSION_NOTES = {
     "and fast fusion does not; how much that saves is the processor's and the runtime's doing",
     "runtime": "only the weights, two or three numbers, are normalized at every inference: there is "
     "next to nothing to save",
-    "constant": "as a converted model has them: the same operators with other numbers, so nothing is "
-    "left of the speed-up",
+    "constant": "as a converted model has them: the same operators with other numbers, so there is "
+    "nothing left to speed up",
 }
+DRIFT = (
+    "the same operators with other numbers: whatever is beyond 1 here is the machine's own drift, and "
+    "so may as much of the other ratios be"
+)
+SAME_SIZE = "softmax and fast fusion have the same parameters and convolutions"
 SPEEDUPS = (  # rows of the same AP in the CVPR paper
     ("d1", "retinanet-r50-640"),
     ("d1", "retinanet-r101-640"),
@@ -63,7 +75,7 @@ _REMARKS = {
     ),
     "fig6": (
         "Fig. 6 prints no figures; published are those of D0 to D4, which compound scaling is. "
-        "Layers alone do not reach 60B: it would take some 1,800 in BiFPN or 1,200 in the heads",
+        "Layers alone do not reach 60B: it would take some 1,800 in BiFPN or 1,130 in the heads",
     ),
     "comparators": (
         "The paper's FLOPs are multiply-adds, YOLOv3's too: Darknet prints 141 BFLOPs at 608, "
@@ -133,6 +145,8 @@ def _networks(items: Sequence[Item], measured: Measured) -> list[Line]:
 
 def _comparators(items: Sequence[Item], measured: Measured) -> list[Line]:
     found, by_name = _networks(items, measured), {item.variant.name: item for item in items}
+    if set(STUDIES["comparators"].names) <= set(by_name):
+        found += _not_built(items)
     for fast, slow in SPEEDUPS:
         if not {fast, slow} <= set(by_name):
             continue
@@ -146,6 +160,20 @@ def _comparators(items: Sequence[Item], measured: Measured) -> list[Line]:
                 note=SPEEDUP if float_one else "",
             ))  # fmt: skip
     return found
+
+
+def _not_built(items: Sequence[Item]) -> list[Line]:
+    """The detectors that the paper compares with and that are not built here, of one source each."""
+    built, rows = {item.variant.name for item in items}, {}
+    for row in (row for one in ("v7", "cvpr") for row in read_rows("comparators")
+                if row["source"] == one):  # fmt: skip
+        rows[f"{row['model']}-{row['input_size']}".rstrip("-")] = row  # CVPR has CPU times
+    return [
+        Line("comparators", name, quantity, unit, float(row[key]) * scale,
+             {"cvpr": CVPR, "v7": V7}[row["source"]], None, note=NOT_BUILT)
+        for name, row in rows.items() if name not in built
+        for quantity, unit, key, scale in PRINTED if row[key]
+    ]  # fmt: skip
 
 
 def _table5(items: Sequence[Item], measured: Measured) -> list[Line]:
@@ -181,6 +209,7 @@ def _table6(items: Sequence[Item], measured: Measured) -> list[Line]:
     by_row, found = {(item.group, item.row): item for item in items}, []
     for group in dict.fromkeys(item.group for item in items):
         text = notes.get(FUSION_OF.get(group, ""), "")
+        found += _sizes_of_fusion(measured.study, group, by_row[group, "fast-constant"])
         published = next((float(w[:-1]) for w in text.split() if w[:-1].replace(".", "").isdigit()
                           and w.endswith("x")), None)  # fmt: skip
         for form in ("stacked", "runtime", "constant"):
@@ -188,8 +217,18 @@ def _table6(items: Sequence[Item], measured: Measured) -> list[Line]:
             for way in measured.ways:
                 found += [measured.latency(item, way) for item in (fast, softmax)]
                 of = published if form != "constant" else None
-                found.append(measured.ratio(
+                line = measured.ratio(
                     fast, softmax, way, model=f"{group} softmax/fast {form}", quantity=way.name,
                     published=of, source="Table 6, GPU" if of else None, note=FUSION_NOTES[form],
-                ))  # fmt: skip
+                )  # fmt: skip
+                drifted = form == "constant" and not (line.low or 1.0) <= 1 <= (line.high or 1.0)
+                found.append(dataclasses.replace(line, note=DRIFT) if drifted else line)
     return found
+
+
+def _sizes_of_fusion(study: str, group: str, item: Item) -> list[Line]:
+    """Of all forms: a weight for each input, whichever way they are normalized."""
+    return [
+        dataclasses.replace(line, study=study, model=f"{group}, all forms", note=SAME_SIZE)
+        for line in _counts(study, Item(group, group, item.variant.replace(name=group)))
+    ]

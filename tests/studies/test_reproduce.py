@@ -17,11 +17,20 @@ from edge_edet.benchmarks.published import read_rows as published
 from edge_edet.benchmarks.reproduce.compared import Measured
 from edge_edet.benchmarks.reproduce.items import STUDIES, Item, Way, find_items
 from edge_edet.benchmarks.reproduce.lines import COLUMNS, Line, to_csv, to_text
+from edge_edet.benchmarks.reproduce.measured_on import measured_on
 from edge_edet.benchmarks.reproduce.models import ModelFolder
 from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled, turns
-from edge_edet.benchmarks.reproduce.tables import SPEEDUPS, remarks, table
+from edge_edet.benchmarks.reproduce.tables import DRIFT, NOT_BUILT, SPEEDUPS, remarks, table
 from edge_edet.benchmarks.row_file import open_rows, read_rows
-from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, ModelFacts
+from edge_edet.benchmarks.rows import (
+    Asked,
+    BenchmarkRow,
+    DeviceName,
+    MachineState,
+    ModelFacts,
+    Ran,
+    Warned,
+)
 from edge_edet.converters.studies.model import size
 from edge_edet.outputs import layout_of
 from edge_edet.read_model import read_model
@@ -71,8 +80,8 @@ def test_tables_fit_80_columns_and_count_from_the_graphs(study: str) -> None:
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert len(list(csv.DictReader(to_csv(lines).splitlines()))) == len(lines)
     counted = [line for line in lines if line.quantity.startswith("multiply-adds")]
-    assert bool(counted) == (study != "table6")
-    assert all(line.ours for line in counted)
+    assert counted
+    assert all(line.ours for line in counted if "not built" not in line.note)
     timed = [line for line in lines if line.unit == "ms"]
     assert timed
     assert all(line.ours is None for line in timed)  # nothing was measured: a gap, no figure
@@ -121,6 +130,59 @@ def test_fusion_is_softmax_over_fast_with_the_gpu_ratio() -> None:
         "d0 softmax/fast constant": None,
     }
     assert all(line.ours == pytest.approx(1.25) for line in ratios.values())
+    # constants make the two forms one network: a ratio there is no finding, and is told as drift
+    assert ratios["d0 softmax/fast constant"].note == DRIFT
+    alike = [a_row(item.variant.name, (16.0, 17.0, 18.0) * 2) for item in items]
+    lines = table("table6", items, Measured("table6", alike, [FLOAT]))
+    assert not [line for line in lines if line.note == DRIFT]
+
+
+def test_ratio_is_of_each_round_so_that_slow_spells_cancel() -> None:
+    items = find_items("table6", ["d0"])[:2]
+    names = [item.variant.name for item in items]
+    rows = []
+    for n, spell in enumerate((1.0, 3.0, 1.0, 2.0), 1):  # both are slow in the second and fourth
+        rows += [
+            a_row(names[0], (10.0 * spell,) * 6, round=n),
+            a_row(names[1], (20.0 * spell,) * 6, round=n),
+        ]
+    rows += [a_row(names[1], (77.0,) * 6, round=1, min_samples=9)]  # the other has no such round
+    line = Measured("table6", rows, [FLOAT]).ratio(*items, FLOAT, model="m", quantity="q")
+    assert (line.ours, line.low, line.high, line.n) == (2.0, 2.0, 2.0, 24)
+
+
+def test_table_tells_machine_runtime_and_disturbance() -> None:
+    busy = Warned("busy", "other processes kept 1 of 2 cores busy meanwhile", "stop them")
+    machine = MachineState(cpu="Cortex-A72", cores=4, features={"dotprod": False, "fp16": True})
+    ran = Ran("ai-edge-litert", "2.3.0", "xnnpack", *(None,) * 7, ("CPU",), None, "none")
+    rows = [
+        dataclasses.replace(a_row("d0", (1.0,) * 6, round=n), machine=machine, ran=ran,
+                            warnings=(busy,) if n == 2 else ())
+        for n in (1, 2)
+    ]  # fmt: skip
+    assert measured_on([]) == []
+    where, rounds, warning = measured_on(rows)
+    assert (
+        where == "measured 2026-01-02 on Cortex-A72, 4 cores (fp16); ai-edge-litert 2.3.0 xnnpack"
+    )
+    assert rounds == "2 rounds of 6 samples"
+    assert warning.startswith("WARNING: other programs kept the processor busy in 1 of 2 measurem")
+    assert "not of what changes" in measured_on(rows[:1])[1]
+
+
+def test_table_only_tells_what_is_there(edge_edet: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with open_rows(tmp_path / "out" / "fig4.rounds.jsonl") as file:
+        file.add(a_row("d0", (50.0,) * 6, round=1, rounds=1))
+        file.add(a_row("d1", (90.0,) * 6, round=1, rounds=3))  # of another run
+    asked = ("reproduce", "fig4", "-o", "out", "--table-only", "--variants", "d0,d1")
+    result = edge_edet(*asked, "--threads", "1,2", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = json.loads(result.stdout)["lines"]
+    times = {(x["model"], x["quantity"]): x["ours"] for x in lines if x["unit"] == "ms"}
+    assert times["d0", "LiteRT fp32 x1"] == 50.0
+    assert times["d1", "LiteRT fp32 x1"] == 90.0
+    assert ("d0", "LiteRT fp32 x2") not in times  # neither measured nor published
 
 
 def test_text_says_each_sentence_once_and_shows_intervals() -> None:
@@ -243,7 +305,12 @@ def test_command_writes_what_it_prints(edge_edet: Callable[..., Any], tmp_path: 
     result = edge_edet("reproduce", "comparators", "--count-only", "-o", "paper", "--json")
     document = json.loads(result.stdout)
     assert document["study"] == "comparators"
-    assert {line["model"] for line in document["lines"]} == set(STUDIES["comparators"].names)
+    models = {line["model"] for line in document["lines"]}
+    assert models > set(STUDIES["comparators"].names)
+    assert {"mask-rcnn-x152", "resnet50-nas-fpn-640", "amoebanet-nas-fpn-aa-1536"} <= models
+    alone = [line for line in document["lines"] if line["note"] == NOT_BUILT]
+    assert len({line["model"] for line in alone}) == 9
+    assert all(line["ours"] is None and line["published"] and line["source"] for line in alone)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +325,12 @@ def test_command_writes_what_it_prints(edge_edet: Callable[..., Any], tmp_path: 
         (["fig4", "-o", "x", "--runtime", "onnx"], "'onnx': known are litert, openvino"),
         (["fig4", "-o", "x", "--threads", "0"], "--threads must be counts like 1,2,4"),
         (["fig4", "-o", "x", "--rounds", "0"], "--rounds must be from 1 to 20, but got 0"),
-        (["fig4", "-o", "x", "--samples", "2"], "min_samples must be at least 6, but got 2"),
+        (
+            ["fig4", "-o", "x", "--table-only"],
+            "nothing was measured yet: no file 'x/fig4.rounds.js",
+        ),
+        (["fig4", "-o", "x", "--table-only", "--count-only"], "nothing of it: give one"),
+        (["fig4", "-o", "x", "--samples", "2"], "--samples must be at least 6, but got 2"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], message: str, edge_edet: Any) -> None:
