@@ -82,7 +82,7 @@ def make_jobs(
         read_image(path)  # refuse here what would fail in the middle
     digest = pictures_digest(pictures)
     jobs = []
-    for model in models:
+    for model in dict.fromkeys(models):
         try:
             facts = model_facts(model)
             for asked in plan.ways.all():

@@ -48,8 +48,10 @@ class RowFile:
 def open_rows(path: Path) -> Iterator[RowFile]:
     """The file to append to, made where it is not there.
 
-    Raises InputError where it holds anything but rows, or another process is writing to it.
+    Raises InputError where it is no file, holds anything but rows, or another process writes to it.
     """
+    if path.exists() and not path.is_file():  # a device may have no end, and cannot be cut
+        raise InputError(f"{str(path)!r} is no file that rows can be kept in: give another -o")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as stream:
         _lock(stream, path)
@@ -70,6 +72,8 @@ def append_rows(path: Path, rows: Iterable[BenchmarkRow]) -> None:
 
 def read_rows(path: Path) -> list[BenchmarkRow]:
     """The rows in their order. Raises InputError that names file, line and key."""
+    if path.is_char_device() or path.is_block_device():
+        raise InputError(f"{str(path)!r} is a device, expected a file of rows")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -279,7 +279,8 @@ def test_a_runtime_that_breaks_down_takes_its_row_only(
     program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.readline()\n{code}\n")
     program.chmod(0o755)
     plan = Plan(Ways(), StopRule())
-    jobs = make_jobs([models["fp32"]], plan, DeviceName("host", "x"), named=True, note=print)
+    twice = [models["fp32"]] * 2  # one job all the same
+    jobs = make_jobs(twice, plan, DeviceName("host", "x"), named=True, note=print)
     monkeypatch.setattr(bench_worker.sys, "executable", str(program))
     lines: list[dict[str, Any]] = []
     (failure,) = measure_jobs(jobs, [], lines.append)

@@ -122,6 +122,16 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
         read_rows(tmp_path)
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device without an end")
+def test_a_device_is_no_file_of_rows() -> None:
+    with pytest.raises(
+        InputError, match=r"^'/dev/zero' is no file that rows can be kept in: give a"
+    ):
+        open_rows(Path("/dev/zero")).__enter__()
+    with pytest.raises(InputError, match=r"^'/dev/zero' is a device, expected a file of rows$"):
+        read_rows(Path("/dev/zero"))
+
+
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     with open_rows(path), pytest.raises(InputError, match="in use by another"), open_rows(path):
