@@ -118,5 +118,10 @@ def _as_json(change: Change) -> dict[str, Any]:
             stage: {**vars(ratio), "beyond_noise": ratio.beyond_noise}
             for stage, ratio in change.stages.items()
         },
+        "others": [
+            {"what": what, "a": float(one), "b": float(other)}
+            for what, one, other in _others(change)
+        ],
         "differs": [{"what": what, "a": one, "b": other} for what, one, other in change.differs],
+        "doubts": list(change.doubts),
     }

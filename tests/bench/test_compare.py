@@ -141,6 +141,8 @@ def test_the_command_says_slower_faster_and_noise(
     first = document["changes"][0]
     assert first["stages"]["inference"]["value"] == pytest.approx(1.25)
     assert first["stages"]["inference"]["beyond_noise"] is True
+    assert {"what": "load, ms", "a": 12.5, "b": 20.0} in first["others"]
+    assert first["doubts"] == []
     assert len(document["left_out"]) == 1
 
 
