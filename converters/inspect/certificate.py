@@ -27,6 +27,7 @@ from edge_edet.converters.inspect.error_figure import error_figure
 from edge_edet.converters.inspect.figure_svg import svg
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
+from edge_edet.converters.inspect.places import part_of
 from edge_edet.errors import InputError
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile, sha256_of
@@ -97,7 +98,10 @@ def _record(integer: ModelFile, exact: ModelFile, inspection: Inspection,
                 "moved_iou": MOVED_IOU, "suppression": "hard, IoU 0.5, per class",
             },
         },
-        "outputs": [e.to_dict() for e in inspection.tensors if e.name in outputs],
+        "outputs": [
+            e.to_dict() for e in inspection.tensors
+            if e.name in outputs or part_of(e.name) == "outputs"
+        ],
         "blocks": [b.to_dict() for b in inspection.blocks],
         "worst_tensors": [e.to_dict() for e in inspection.tensors[:WORST_TENSORS]],
         "weights_error": [c.to_dict() for c in inspection.constants],

@@ -67,7 +67,7 @@ def compare_constants(integer: Rewritable, exact: Rewritable,
     wiring = Wiring(integer)
     written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
     writers = {t: op for op in integer.model.operators for t in op.outputs}
-    factors = {t.integer.index: t.factors for t in twins if t.factors is not None}
+    factors = wiring.factors({t.name for t in exact.model.tensors})
     found = []
     for twin in twins:
         op, other = writers[twin.integer.index], written[twin.name]

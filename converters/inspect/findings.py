@@ -26,6 +26,7 @@ KINDS: dict[str, tuple[str, int]] = {
     "weak block": ("note", 15),
     "random weights": ("note", 16),
     "ran in float": ("note", 17),
+    "kept in float": ("note", 18),
 }
 
 

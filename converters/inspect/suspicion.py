@@ -9,7 +9,7 @@ from edge_edet.converters.inspect.facts import Facts, is_integer_model
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.converters.inspect.twins import SWISH_CLOSES
-from edge_edet.converters.inspect.wiring import Wiring
+from edge_edet.converters.inspect.wiring import CROSSINGS, Wiring
 from edge_edet.errors import BackendError
 from edge_edet.tflite_file import TensorInfo
 
@@ -71,16 +71,38 @@ def _steps(t: TensorInfo) -> int:
 
 
 def _islands(facts: Facts) -> Iterator[Finding]:
-    """One finding for all: the first names the place."""
-    if facts.islands:
-        place, operators = next(iter(facts.islands.items()))
-        names, more = ", ".join(dict.fromkeys(operators)), len(facts.islands) - 1
+    """One finding for all: the first names the place. Parts that the recipe states are no fault."""
+    recipe = (facts.manifest or {}).get("recipe")
+    stated = recipe.get("float_parts") if isinstance(recipe, dict) else None
+    parts = [str(part) for part in stated] if isinstance(stated, list) else []
+    islands = {p: ops for p, ops in facts.islands.items() if not _is_stated(p, ops, parts)}
+    if parts and facts.islands:
+        count = f"{len(parts)} part{'s' if len(parts) > 1 else ''}"
+        yield Finding(
+            "kept in float", ", ".join(parts[:3]) + (", ..." if len(parts) > 3 else ""),
+            f"{count} of the network in float, as its recipe states: integers alone were over the "
+            "budget",
+            "for integer-only delegates, convert with a larger --max-drop",
+        )  # fmt: skip
+    if islands:
+        place, operators = next(iter(islands.items()))
+        names, more = ", ".join(dict.fromkeys(operators)), len(islands) - 1
         others = f"; {more} more blocks have some" if more else ""
         yield Finding(
             "float island", place,
             f"{len(operators)} float operators ({names}) in an INT8 model{others}",
             "convert again with 'edge-edet convert --int8'; integer-only delegates stop here",
         )  # fmt: skip
+
+
+def _is_stated(place: str, operators: list[str], parts: list[str]) -> bool:
+    """Whether the operators of a place are in one of the parts, or at the border of one: a crossing
+    is named after what it reads, so of the part beside."""
+    if parts and set(operators) <= set(CROSSINGS):
+        return True
+    around = {"backbone/conv_stem": place.startswith("normalized"),
+              "fpn/inputs": place.startswith("fpn/") and not place.startswith("fpn/cell.")}  # fmt: skip
+    return place in parts or any(around.get(part, False) for part in parts)
 
 
 def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Finding]:

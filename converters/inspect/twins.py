@@ -120,19 +120,22 @@ def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
     by_name = {t.name: t for op in other.operators for t in (other.tensors[i] for i in op.outputs)}
     wiring = Wiring(integer)
     factors = wiring.factors({t.name for t in other.tensors})
+    ordered = wiring.sorted_by_score()
     twins, unequal = [], []
     for op in model.operators:
         for index in op.outputs:
             tensor = model.tensors[index]
             twin = by_name.get(tensor.name)
-            if twin is None or twin.dtype != "float32" or wiring.is_input_itself(op):
+            if twin is None or twin.dtype != "float32" or index in ordered:
+                continue
+            if wiring.is_input_itself(op):
                 continue
             if twin.shape != tensor.shape:
                 unequal.append(f"{tensor.name} {list(tensor.shape)} and {list(twin.shape)}")
                 continue
             twins.append(Twin(tensor.name, tensor, twin, op.name, wiring.reader(index),
                               wiring.is_carried(op), factors.get(index)))  # fmt: skip
-    computed = {t for op in model.operators for t in op.outputs}
+    computed = {t for op in model.operators for t in op.outputs} - ordered
     if unequal or len(twins) < LEAST_MATCHED * len(computed):
         found = f"they differ at {unequal[0]}" if unequal else (
             f"only {len(twins)} of its {len(computed)} tensors have one of the same name there"

@@ -13,6 +13,13 @@ Floats = npt.NDArray[np.float32]
 MOVING = ("MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE", "CONCATENATION", "PAD")
 
 
+CROSSINGS = ("QUANTIZE", "DEQUANTIZE")
+# What comes after them is sorted by score: row by row there is nothing to compare.
+SORTING = (
+    "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "TFLite_Detection_PostProcess",
+)  # fmt: skip
+
+
 class Wiring:
     """The operators of one model's main graph, by the tensors that they read."""
 
@@ -29,6 +36,14 @@ class Wiring:
     def is_input_itself(self, op: OperatorInfo) -> bool:
         """uint8 to int8 with the scale kept: the mean is in the stem's bias, no value is changed."""
         return op.name == "QUANTIZE" and op.inputs[0] in self.model.inputs
+
+    def sorted_by_score(self) -> set[int]:
+        """The tensors whose order depends on the scores."""
+        found: set[int] = set()
+        for op in self.model.operators:
+            if op.name in SORTING or found & set(op.inputs):
+                found |= set(op.outputs)
+        return found
 
     def is_carried(self, op: OperatorInfo) -> bool:
         running = [self.tensor(i) for i in op.inputs if not self.tensor(i).is_constant]
@@ -88,7 +103,8 @@ class Wiring:
                 tensor = pending.pop()
                 found[tensor] = values
                 pending += [p.outputs[0] for p in self.readers.get(tensor, [])
-                            if p.name == "MEAN" or (p.name == "MUL" and p.inputs[0] == tensor)]  # fmt: skip
+                            if p.name in ("MEAN", *CROSSINGS)
+                            or (p.name == "MUL" and p.inputs[0] == tensor)]  # fmt: skip
         return found
 
     def _values(self, tensor: TensorInfo) -> Floats:

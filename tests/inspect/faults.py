@@ -16,6 +16,7 @@ from edge_edet.converters.graph import Graph, Node
 from edge_edet.converters.network import build_network
 from edge_edet.converters.quantized import Affine, Quantized
 from edge_edet.converters.recipes import RECIPES, quantize
+from edge_edet.converters.search.candidates import part_of
 from edge_edet.converters.tflite_writer import schema
 from edge_edet.converters.to_tflite import Op, TfliteLowering, write_tflite
 from edge_edet.image import read_image
@@ -81,15 +82,24 @@ def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
 
 
 def with_manifest(
-    bench: Bench, precision: str, weights: str = "test", random: bool = False
+    bench: Bench,
+    precision: str,
+    weights: str = "test",
+    random: bool = False,
+    float_parts: tuple[str, ...] = (),
+    stated: bool = True,
 ) -> Path:
-    """The float twin ("fp32") or the INT8 model of a recipe, as `convert` describes them."""
+    """The float twin ("fp32") or the INT8 model of a recipe, as `convert` describes them.
+
+    float_parts: those in float; stated: whether the recipe says so.
+    """
     is_float = precision == "fp32"
     recipe = RECIPES.get(precision, RECIPES["mse"])
     provenance = {
         "weights": {"name": "test", "tensors_sha256": weights, "random": random},
         "calibration": None if is_float else {"digest": "test", "images": 8, "source": "test"},
-        "recipe": None if is_float else recipe.to_dict(),
+        "recipe": None if is_float else recipe.to_dict()
+        | {"float_parts": list(float_parts) if stated else []},
         "tools": {}, "command": "test",
     }  # fmt: skip
     manifest = Manifest(
@@ -101,9 +111,14 @@ def with_manifest(
         graph, quantized = quantize(graph, _on_black(bench), recipe)
     elif not is_float:
         graph, quantized = bench.quantized(precision)
+        if float_parts:
+            inside = {n.name for n in graph.nodes if part_of(n.name) in float_parts} | {
+                "normalized"
+            }
+            quantized = dataclasses.replace(quantized, float_nodes=frozenset(inside))
     metadata = {MANIFEST_KEY: manifest.to_json().encode()}
     data = write_tflite(graph, manifest.precision, quantized, metadata)
-    return bench.write(f"{precision}-{weights}-{random}", data)
+    return bench.write(f"{precision}-{weights}-{random}-{len(float_parts)}-{stated}", data)
 
 
 # --- faults: bench -> bytes of the INT8 model ------------------------------------------------

@@ -171,3 +171,34 @@ def test_suppression_in_the_graph_is_no_island(bench: Any) -> None:
     assert found.findings == []
     assert found.facts.float_operators > 0
     assert found.facts.islands == {}
+
+
+def test_suppressed_boxes_are_not_compared_row_by_row(bench: Any) -> None:
+    """Equal rows of two models are different anchors, as each sorts by its own scores."""
+    graph, quantized = bench.quantized("equalized")
+    path = bench.write("nms-int8", write_tflite_with_nms(graph, "int8", quantized))
+    plain = bench.write("nms-fp32", write_tflite_with_nms(bench.graph, "fp32"))
+    found = inspected(path, plain, bench)
+    assert found.healthy, head(found)
+    compared = {e.name for e in found.tensors}
+    assert {"box_codes", "class_logits", "suppression/highest"} <= compared
+    assert not any(name.startswith(("detection_", "suppression/box")) for name in compared)
+    assert "\nclass_logits " in "\n".join(lines(found, PICTURES))
+
+
+PARTS = ("backbone/conv_stem", "backbone/blocks.2.0", "fpn/inputs", "class_net/p4")
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_parts_that_a_budget_kept_in_float_are_no_fault(
+    stated: bool, planted: Any, twin: Path, bench: Any
+) -> None:
+    path = planted.with_manifest(bench, "equalized", float_parts=PARTS, stated=stated)
+    found = inspected(path, twin, bench)
+    assert found.healthy == stated
+    if stated:
+        place = "note: backbone/conv_stem, backbone/blocks.2.0, fpn/inputs, ...: 4 parts"
+        assert place in head(found)
+        assert inspect_file(path).healthy
+    else:
+        assert "float operators" in head(found)
