@@ -50,8 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="with --int8: the fastest model that loses at most so many AP points "
                         "(0.5 is 0.005 AP) on --data")  # fmt: skip
     parser.add_argument("--data", type=Path, metavar="DIR|JSON",
-                        help="for --max-drop: labelled pictures (COCO, VOC, YOLO), or a folder of "
-                        "pictures, where agreement with the float model counts")  # fmt: skip
+                        help="what --max-drop and the certificate are measured on: labelled "
+                        "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
+                        "the float model counts")  # fmt: skip
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
     parser.add_argument("--no-certificate", dest="certificate", action="store_false",
                         help="with --int8: don't compare with the float model on the pictures of "
@@ -101,10 +102,13 @@ def run(args: argparse.Namespace) -> int:
     if not precisions:
         flags = ", ".join(f"--{name}" for name in PRECISION_FLAGS)
         raise InputError(f"say which precision to write: {flags}")
-    if (args.max_drop is None) != (args.data is None):
-        raise InputError("--max-drop and --data belong together: give both or neither")
-    if args.max_drop is not None and "int8" not in precisions:
-        raise InputError("--max-drop is about --int8: give it too")
+    if args.max_drop is not None and args.data is None:
+        raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
+    for option, value in (("--max-drop", args.max_drop), ("--data", args.data)):
+        if value is not None and "int8" not in precisions:
+            raise InputError(f"{option} is about --int8: give it too")
+    if args.split is not None and args.data is None:
+        raise InputError("--split is of --data: give it too")
     request = Request(
         variants=tuple(dict.fromkeys(args.variants)),
         precisions=precisions,

@@ -17,7 +17,7 @@ from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channel
 from edge_edet.converters.formats import SUFFIXES, beside, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
-from edge_edet.converters.inspect.labelled import pictures_and_accuracy
+from edge_edet.converters.inspect.labelled import check_data, pictures_and_accuracy
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
@@ -56,7 +56,7 @@ class Request:
     formats: Sequence[str] | None = None
     recipe: str | None = None
     max_drop: float | None = None  # AP points, 100 = 1.0
-    data: Path | None = None
+    data: Path | None = None  # what the budget and the certificate are measured on
     split: str | None = None
     certificate: bool = True
     command: Sequence[str] = ()
@@ -87,6 +87,8 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     """Writes each variant in each precision and format; yields notes and what it wrote."""
     for name in request.variants:
         get_variant(name)  # a misspelt last one must not cost the first ones' time
+    if request.data is not None:
+        check_data(request.data, request.split)
     planned = plan(
         request.precisions, request.formats, request.nms, budget=request.max_drop is not None
     )
@@ -117,14 +119,14 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                 path = request.output / _file_name(request, name, precision, SUFFIXES[target])
                 made = yield from _make(request, recipes, described, graph, target, path)
                 write_checked(path, made.files)
-                if precision == "int8":
-                    yield from _certify(request, described, graph, path)
                 model = read_model(path)
                 yield Written(
                     path, name, target, precision, model.size_bytes, len(model.operator_names),
                     len(model.non_integer_operators) if isinstance(model, TfliteModel) else None,
                     made.float_convolutions, round(time.monotonic() - started, 3),
                 )  # fmt: skip
+                if precision == "int8":
+                    yield from _certify(request, described, graph, path)
                 started = time.monotonic()
 
 
@@ -176,14 +178,17 @@ def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, de
 def _certify(request: Request, described: ModelFile, graph: Graph,
              path: Path) -> Generator[Written | str, None, None]:  # fmt: skip
     """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
-    if not request.certificate or described.source.random or described.nms == "in-graph":
+    if not request.certificate or described.source.random:
         return
-    calibration = request.calibration
-    folder = calibration if calibration is not None and calibration.is_dir() else None
-    if request.data is None and folder is None:
+    calibration = _calibration_pictures(request)
+    if request.data is None and not calibration:
+        twin = Path(f"FLOAT{path.suffix}")
+        if "fp32" in request.precisions:
+            twin = path.with_name(path.name.replace("-int8", "-fp32"))
+        pair = shlex.join([str(path), "--against", str(twin)])
         yield (
-            f"{path.name}: no pictures were given, so no certificate; later: edge-edet certify "
-            f"{path} --against FLOAT{path.suffix} --data DIR"
+            f"{path.name}: no pictures were given, so no certificate: give --data DIR, or later: "
+            f"edge-edet certify {pair} --data DIR"
         )
         return
     plain = dataclasses.replace(described, precision="fp32", calibration=None)
@@ -195,16 +200,20 @@ def _certify(request: Request, described: ModelFile, graph: Graph,
         }  # fmt: skip
         for suffix, content in files.items():
             twin.with_suffix(suffix).write_bytes(content)
-        data = request.data or folder
-        assert data is not None
-        pictures, accuracy = pictures_and_accuracy(path, twin, data, request.split, request.threads)
+        pictures, accuracy = list(calibration), None
+        if request.data is not None:
+            pictures, accuracy = pictures_and_accuracy(
+                path, twin, request.data, request.split, request.threads
+            )
         output = beside(path, "-certificate")
         record = write_certificate(
             path, twin, pictures, accuracy, output=output, threads=request.threads,
             command=shlex.join(request.command),
         )  # fmt: skip
-    findings = record["findings"]
-    verdict = "healthy" if record["healthy"] or not findings else str(findings[0]["text"])
+    verdict = "healthy"
+    if not record["healthy"]:
+        first = record["findings"][0]
+        verdict = f"{first['severity']}: {first['place']}: {first['text']}"
     yield f"certificate: {output / 'index.html'}: {verdict}"
 
 

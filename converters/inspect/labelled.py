@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from edge_edet.converters.calibration import find_pictures
+from edge_edet.detect_command import find_pictures as find_files
+from edge_edet.errors import InputError
+
 
 def is_labelled(path: Path) -> bool:
     """Whether the pictures come with labels, by what lies there."""
@@ -14,14 +18,33 @@ def is_labelled(path: Path) -> bool:
     return folders or any(path.glob("*.json"))
 
 
+def check_data(data: Path, split: str | None) -> None:
+    """Raises InputError, before any work, for data that a model cannot be measured on, and
+    MissingExtraError where nothing is there to measure AP with."""
+    if is_labelled(data):
+        from edge_edet.benchmarks.datasets.load import load_dataset
+        from edge_edet.benchmarks.protocol import evaluator_version
+
+        load_dataset(data, split=split).check_files()
+        evaluator_version()
+        return
+    _no_split(data, split)
+    if not data.is_dir():
+        raise InputError(f"no data {str(data)!r}: give a COCO .json or a folder of pictures")
+    find_pictures(data, None, 0)
+
+
 def pictures_and_accuracy(
     model: Path, twin: Path, data: Path, split: str | None, threads: int, limit: int | None = None
 ) -> tuple[list[Path], dict[str, Any] | None]:
-    """The pictures to compare on and, where they have labels, both models' AP."""
-    if not is_labelled(data):
-        from edge_edet.detect_command import find_pictures
+    """The pictures to compare on and, where they have labels, both models' AP.
 
-        return find_pictures([str(data)])[:limit], None
+    data: labelled pictures, a folder of pictures with all below it, or one picture.
+    """
+    if not is_labelled(data):
+        _no_split(data, split)
+        found = find_pictures(data, None, 0) if data.is_dir() else find_files([str(data)])
+        return found[:limit], None
     from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
     from edge_edet.benchmarks.eval_report import document
 
@@ -29,3 +52,8 @@ def pictures_and_accuracy(
     results = [evaluate(path, dataset, threads=threads) for path in (twin, model)]
     pictures = [picture.path for picture in dataset.pictures]
     return pictures, document(results, [compare(*results)])
+
+
+def _no_split(data: Path, split: str | None) -> None:
+    if split is not None:
+        raise InputError(f"--split is of labelled data, and {str(data)!r} has no labels")

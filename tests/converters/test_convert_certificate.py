@@ -1,0 +1,101 @@
+"""The certificate that `convert --int8` writes by itself: on which pictures, and what it says where not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.cli import main
+from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.inspect.labelled import pictures_and_accuracy
+from edge_edet.errors import InputError
+
+
+def request(output: Path, **more: Any) -> Request:
+    """The bundled D0 at a sixtieth of its work."""
+    given = {"variants": ("d0",), "precisions": ("int8",), "weights": "bundled", "image_size": 64,
+             "formats": ("tflite",), "recipe": "minmax", "threads": 1}  # fmt: skip
+    return Request(output=output, **(given | more))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def nested(smears: Path, tmp_path: Path) -> Path:
+    """Pictures below a folder that looks labelled, in names that are not plain."""
+    folder = tmp_path / "my pictures"
+    inside = folder / "day 1" / "größer"
+    inside.mkdir(parents=True)
+    for n in range(3):
+        (inside / f"smear {n}.png").write_bytes((smears / f"smear{n}.png").read_bytes())
+    (folder / "camera.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(("nms", "given", "count"), [("none", False, 2), ("in-graph", True, 3)])
+def test_pictures_of_the_data_else_of_the_calibration_are_compared_on(
+    nms: str, given: bool, count: int, nested: Path, tmp_path: Path
+) -> None:
+    more: dict[str, Any] = {"data": nested / "day 1"} if given else {}
+    asked = request(tmp_path / "out", calibration=nested, calibration_images=2, nms=nms, **more)
+    written, note = convert(asked)
+    assert isinstance(written, Written)  # told before the comparison, which takes longer
+    name = written.path.with_suffix("").name
+    assert str(note).startswith(f"certificate: {tmp_path / 'out' / name}-certificate/index.html: ")
+    record = json.loads((tmp_path / "out" / f"{name}-certificate/report.json").read_text("utf-8"))
+    assert record["protocol"]["detections"]["pictures"] == count
+    assert record["accuracy"] is None
+    assert {e["name"] for e in record["outputs"]} == {"box_codes", "class_logits"}
+    assert not any("detection_" in f["place"] for f in record["findings"])
+
+
+def test_without_pictures_the_note_is_a_command_that_works(tmp_path: Path) -> None:
+    output = tmp_path / "my models"
+    asked = request(output, image_size=None, precisions=("int8", "fp32"))
+    _, note, _ = convert(asked)
+    assert "no pictures were given, so no certificate: give --data DIR, or later" in str(note)
+    pair = f"'{output}/d0-int8.tflite' --against '{output}/d0-fp32.tflite' --data DIR"
+    assert str(note).endswith(pair)
+
+
+@pytest.mark.parametrize(
+    ("data", "split", "message"),
+    [
+        ("nowhere", None, "no data 'nowhere': give a COCO .json or a folder of pictures"),
+        ("nowhere.json", None, "no data 'nowhere.json'"),
+        ("EMPTY", None, "no pictures in"),
+        ("PICTURES", "val", "--split is of labelled data, and .* has no labels"),
+        ("LABELLED", None, "camera.json' is no COCO ground truth"),
+    ],
+)
+def test_data_is_looked_at_first(
+    data: str, split: str | None, message: str, smears: Path, nested: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"EMPTY": tmp_path / "empty", "PICTURES": smears, "LABELLED": nested}
+    asked = request(
+        tmp_path / "out", data=places.get(data, Path(data)), split=split, calibration=smears
+    )
+    with pytest.raises(InputError, match=message):
+        next(convert(asked))
+    assert not (tmp_path / "out").exists()
+
+
+def test_split_of_bare_pictures_is_refused(smears: Path) -> None:
+    with pytest.raises(InputError, match="--split is of labelled data"):
+        pictures_and_accuracy(Path("a"), Path("b"), smears, "test", 1)
+
+
+def test_options_without_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, text in (
+        (
+            ("d0", "--int8", "--max-drop", "1"),
+            "--max-drop needs pictures to measure on: --data DIR",
+        ),
+        (("d0", "--fp32", "--max-drop", "1", "--data", "x"), "--max-drop is about --int8"),
+        (("d0", "--fp32", "--data", "x"), "--data is about --int8: give it too"),
+        (("d0", "--int8", "--split", "val"), "--split is of --data: give it too"),
+    ):
+        assert main(["convert", *arguments]) == 2
+        assert text in capsys.readouterr().err
