@@ -11,6 +11,7 @@ The fastest candidate within the budget is the answer; none: an error, and no fi
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import tempfile
@@ -24,7 +25,9 @@ from edge_edet.converters.search.candidates import Candidate, parts
 from edge_edet.converters.search.log import Measured, SearchLog, table
 from edge_edet.converters.search.makers import Made, Maker
 from edge_edet.converters.search.yardstick import (
+    FloatOutputs,
     Yardstick,
+    float_outputs,
     float_precision,
     make_yardstick,
     output_error,
@@ -37,6 +40,7 @@ from edge_edet.tflite_file import TfliteModel
 
 SENSITIVITY_PICTURES = 6
 MAX_FLOAT_STEPS = 12
+UNSURE_POINTS = 0.3  # AP moves by so much when anything is touched: docs/decisions/0002
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,7 @@ class _Run:
 
     def add_float_parts(self, rows: list[Measured]) -> Iterator[str]:
         """Appends mixed candidates to rows, the most useful part first, until one is within."""
-        mixable = [row for row in rows if self.candidates[row.name].can_mix]
-        base = self.candidates[min(mixable, key=lambda row: row.drop).name]
+        base = self.base(rows)
         yield f"no integer model is within the budget: which parts of {base.name} cost the most?"
         ranked = self.rank(base)
         for part, gain, cost in ranked[:5]:
@@ -184,19 +187,34 @@ class _Run:
             if row.drop <= self.task.max_drop or row.ms >= self.float_ms:
                 return
 
+    def base(self, rows: Sequence[Measured]) -> Candidate:
+        """What floats are put into: of those that AP cannot tell from the best, the one whose outputs
+        are nearest to float."""
+        mixable = [row for row in rows if self.candidates[row.name].can_mix]
+        least = min(row.drop for row in mixable)
+        close = [row for row in mixable if row.drop <= least + UNSURE_POINTS]
+        return self.candidates[min(close, key=self.error).name]
+
+    def error(self, row: Measured) -> float:
+        """The output error of a candidate, known or measured now."""
+        what = f"output error of {json.dumps(row.candidate, sort_keys=True)}"
+        if self.log.get(what) is None:
+            path, _ = self.written(self.candidates[row.name], "candidate")
+            self.log.put(what, output_error(path, self.float_outputs))
+        return float(self.log.get(what))
+
     def rank(self, base: Candidate) -> list[tuple[str, float, float]]:
         """(part, error saved, milliseconds) of each part in float alone, best quotient first."""
-        pictures = self._spread(SENSITIVITY_PICTURES)
         plain, _ = self.written(base, "base")
         described = json.dumps(base.to_dict(self.task.maker.graph), sort_keys=True)
-        [error] = output_error([plain], self.float_model, pictures)
+        error = output_error(plain, self.float_outputs)
         ranked = []
         for part in track(parts(self.task.maker.graph), "sensitivity", unit="parts"):
             what = f"sensitivity of {part} on {described}"
             known = self.log.get(what)
             if known is None:
                 path, _ = self.written(Candidate(base.recipe, (part,)), "part")
-                [other] = output_error([path], self.float_model, pictures)
+                other = output_error(path, self.float_outputs)
                 ms, beside = self.yardstick.milliseconds([path, plain])
                 known = [error - other, ms - beside]
                 self.log.put(what, known)
@@ -204,5 +222,7 @@ class _Run:
         useful = [row for row in ranked if row[1] > 0]
         return sorted(useful, key=lambda row: row[1] / max(row[2], 0.05), reverse=True)
 
-    def _spread(self, count: int) -> Sequence[Path]:
-        return self.pictures[:: max(len(self.pictures) // count, 1)][:count]
+    @functools.cached_property
+    def float_outputs(self) -> list[FloatOutputs]:
+        step = max(len(self.pictures) // SENSITIVITY_PICTURES, 1)
+        return float_outputs(self.float_model, self.pictures[::step][:SENSITIVITY_PICTURES])

@@ -7,12 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import edge_edet
 from edge_edet.converters.calibration import find_pictures
+from edge_edet.converters.inspect.labelled import is_labelled
 from edge_edet.converters.network_pass import picture_input
 from edge_edet.errors import InputError, MissingExtraError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge_edet.benchmarks.datasets.dataset import Dataset
 
 ROUNDS = 12
+TOP_ANCHORS = 600  # that the output error is taken over
 AGREEMENT_SCORE = 0.3  # float detections above it are what an unlabelled search agrees with
 
 
@@ -75,18 +77,9 @@ def make_yardstick(data: Path, split: str | None, float_model: Path, threads: in
         raise MissingExtraError(
             f"--max-drop needs the package {error.name}: pip install 'edge-edet[bench]'"
         ) from None
-    try:
-        dataset, labelled = load_dataset(data, split=split), True
-    except InputError:
-        if not data.is_dir() or _has_labels(data):
-            raise
-        dataset, labelled = _float_detections(data, float_model, threads), False
-    return Yardstick(dataset, labelled, threads)
-
-
-def _has_labels(data: Path) -> bool:
-    inside = ("Annotations", "labels", "annotations")
-    return any((data / name).is_dir() for name in inside) or any(data.glob("*.json"))
+    if is_labelled(data):
+        return Yardstick(load_dataset(data, split=split), True, threads)
+    return Yardstick(_float_detections(data, float_model, threads), False, threads)
 
 
 def _evaluate(model: Path, dataset: Dataset, threads: int) -> float:
@@ -118,30 +111,43 @@ def _float_detections(folder: Path, float_model: Path, threads: int) -> Dataset:
     return Dataset(str(folder), "float detections", categories, tuple(pictures))
 
 
-def output_error(
-    models: Sequence[Path], float_model: Path, pictures: Sequence[Path]
-) -> list[float]:
-    """Squared error of each model's logits and box codes where the float model sees something.
+class FloatOutputs(NamedTuple):
+    """What the float model makes of one picture: [1, S, S, 3] uint8 to box codes [N, 4] and logits
+    [N, C]; top: the anchors with the highest scores."""
+
+    pixels: Any
+    boxes: Any
+    logits: Any
+    top: Any
+
+
+def float_outputs(float_model: Path, pictures: Sequence[Path]) -> list[FloatOutputs]:
+    """What `output_error` compares with: made once for all candidates."""
+    found = []
+    with edge_edet.load(float_model, threads=2) as detector:
+        assert detector.manifest is not None
+        for path in pictures:
+            pixels = picture_input(path, detector.manifest.variant)
+            boxes, logits = _real_outputs(detector, pixels)
+            top = np.argsort(-logits.max(axis=1))[:TOP_ANCHORS]
+            found.append(FloatOutputs(pixels, boxes, logits, top))
+    return found
+
+
+def output_error(model: Path, wanted: Sequence[FloatOutputs]) -> float:
+    """Squared error of a model's logits and box codes where the float model sees something.
 
     Over the 600 anchors with the highest float score; logits below -6 count as -6. Finer than AP,
     which a few pictures cannot tell apart.
     """
-    with edge_edet.load(float_model, threads=2) as reference:
-        assert reference.manifest is not None
-        inputs = [picture_input(path, reference.manifest.variant) for path in pictures]
-        wanted = [_real_outputs(reference, pixels) for pixels in inputs]
-    tops = [np.argsort(-logits.max(axis=1))[:600] for _, logits in wanted]
-    errors = []
-    for model in models:
-        with edge_edet.load(model, threads=2) as detector:
-            total = 0.0
-            for pixels, (boxes, logits), top in zip(inputs, wanted, tops, strict=True):
-                other_boxes, other_logits = _real_outputs(detector, pixels)
-                difference = np.maximum(other_logits[top], -6) - np.maximum(logits[top], -6)
-                total += float(np.square(difference).mean())
-                total += 30 * float(np.square(other_boxes[top] - boxes[top]).mean())
-        errors.append(total / len(inputs))
-    return errors
+    total = 0.0
+    with edge_edet.load(model, threads=2) as detector:
+        for pixels, boxes, logits, top in wanted:
+            other_boxes, other_logits = _real_outputs(detector, pixels)
+            difference = np.maximum(other_logits[top], -6) - np.maximum(logits[top], -6)
+            total += float(np.square(difference).mean())
+            total += 30 * float(np.square(other_boxes[top] - boxes[top]).mean())
+    return total / len(wanted)
 
 
 def _real_outputs(detector: Any, pixels: Any) -> tuple[Any, Any]:

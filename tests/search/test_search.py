@@ -196,6 +196,21 @@ def test_budget_that_nothing_meets_writes_nothing(
     assert not (tmp_path / "d0-int8.pareto.json").exists()
 
 
+def test_floats_go_into_what_has_the_best_outputs_of_those_that_ap_cannot_tell_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = object.__new__(budget._Run)
+    recipes = {name: RECIPES[name] for name in ("minmax", "equalized", "reconstructed")}
+    run.candidates = {name: candidates.Candidate(recipe) for name, recipe in recipes.items()}
+    rows = [
+        Measured(name, {}, 0.6 - drop / 100, drop, 30, 5_000_000, 600, 0)
+        for name, drop in (("minmax", 14.0), ("equalized", 0.13), ("reconstructed", 0.14))
+    ]
+    errors = {"minmax": 0.0, "equalized": 0.0305, "reconstructed": 0.0095}
+    monkeypatch.setattr(budget._Run, "error", lambda self, row: errors[row.name])
+    assert run.base(rows).recipe is RECIPES["reconstructed"]
+
+
 def test_without_labels_agreement_with_the_float_model_counts(
     smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
