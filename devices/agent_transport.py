@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from edge_edet.devices.catalog import find_profile, known_profiles
 from edge_edet.devices.channel import AgentError, Channel
 from edge_edet.devices.listing import Entry, digest, list_files
 from edge_edet.devices.own_wheel import write_wheel
+from edge_edet.devices.owner import is_gone, this_process
 from edge_edet.devices.program_output import ending, parse_row, pass_on
 from edge_edet.devices.recognize import Evidence, recognize
 from edge_edet.devices.transport import Board
@@ -68,8 +70,9 @@ class AgentTransport:
         assert self._python, "prepare comes first"
         job = uuid.uuid4().hex
         command = [self._python, "-m", "edge_edet", *arguments]
+        self._end_orphan()
         try:
-            self._call({"do": "start", "job": job, "command": command})
+            self._call({"do": "start", "job": job, "command": command, "owner": this_process()})
             status, last = 0, ""
             request = {"do": "follow", "job": job, "out": 0, "err": 0}
             for frame in self._frames(request):
@@ -87,7 +90,16 @@ class AgentTransport:
         if status:
             raise ending(self.name, status, last)
 
+    def _end_orphan(self) -> None:
+        """What a command of this machine left running there when it was killed."""
+        found = self._call({"do": "running"})
+        if found is not None and is_gone(found[1]):
+            note = f"{self.name}: ending what a command that was killed left running there"
+            print(note, file=sys.stderr, flush=True)
+            self._call({"do": "stop", "job": found[0]})
+
     def clean(self) -> int:
+        self._end_orphan()
         return int(self._call({"do": "clean"}))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_edet.devices.agent.frames import BEAT_S, RequestError, lock, send
 
-__all__ = ["follow", "start", "stop"]
+__all__ = ["follow", "running", "start", "stop"]
 
 POLL_S = 0.25  # of the output; seldom, because it takes time from what is measured
 LEASE_S = 600.0  # a measurement that nobody follows for this long ends
@@ -18,8 +18,16 @@ MAX_READ = 64 << 20  # of output at once; more than any line has
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def start(base: Path, job: str, command: "list[str]") -> None:
-    """Runs the command detached, unless this job was started already."""
+def running(base: Path) -> "list[str] | None":
+    """[job, owner] of the measurement that runs; None where none does."""
+    for root in base.glob("jobs/*"):
+        if (root / "pid").exists() and (root / "owner").exists() and _alive(root):
+            return [root.name, (root / "owner").read_text()]
+    return None
+
+
+def start(base: Path, job: str, command: "list[str]", owner: str = "") -> None:
+    """Runs the command detached, unless this job was started already. owner: for `running`."""
     root = base / "jobs" / job
     if (root / "pid").exists():
         return
@@ -29,6 +37,7 @@ def start(base: Path, job: str, command: "list[str]") -> None:
         raise RequestError("busy", text)
     root.mkdir(parents=True, exist_ok=True)
     (root / "followed").touch()
+    (root / "owner").write_text(owner)
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_edet.devices.agent.environment import environment, own_environment
 from edge_edet.devices.agent.files import clean, lay_out, missing, probe, receive
 from edge_edet.devices.agent.frames import RequestError, send
-from edge_edet.devices.agent.jobs import follow, start, stop
+from edge_edet.devices.agent.jobs import follow, running, start, stop
 
 __all__ = ["serve"]
 
@@ -19,6 +19,7 @@ REQUESTS = {
     "lay_out": lay_out,
     "environment": environment,
     "own_environment": own_environment,
+    "running": running,
     "start": start,
     "follow": follow,
     "stop": stop,

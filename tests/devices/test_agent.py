@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 from edge_edet.devices.agent import jobs
 from edge_edet.devices.channel import MODULES, bootstrap
+from edge_edet.devices.owner import is_gone, this_process
 
 AGENT = Path(jobs.__file__).parent
 
@@ -66,3 +68,14 @@ def test_all_of_it_is_sent_in_the_order_of_its_imports() -> None:
     )
     assert done.stdout == b'{"hello": 1}\n'
     assert done.stderr == b""
+
+
+def test_an_owner_is_gone_when_its_process_is() -> None:
+    code = "from edge_edet.devices.owner import this_process; print(this_process())"
+    owner = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert is_gone(owner)
+    assert not is_gone(this_process())
+    document = json.loads(this_process())
+    assert is_gone(json.dumps([*document[:-1], "1"]))  # its number, but another process
+    assert not is_gone(json.dumps(["another machine", *json.loads(owner)[1:]]))
+    assert not is_gone("")

@@ -93,6 +93,28 @@ def test_a_connection_that_breaks_costs_no_row(
     assert [row.asked.threads for row in read_rows(rows_file)] == [1, 2, 3]
 
 
+def test_a_command_that_was_killed_holds_no_board(
+    there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
+) -> None:
+    environment, path = there("one"), tmp_path / "rows.jsonl"
+    endless = ("--samples", "1000000", "--max-samples", "2000000", "--max-seconds", "3600")
+    where = (str(tiny_int8), "--host", "one", "--threads", "1", "-o", str(path))
+    command = [sys.executable, "-m", "edge_edet", "bench", *where, *endless]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE
+    ) as process:
+        while not list(tmp_path.glob("one/jobs/*/pid")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    (left,) = (int(found.read_text().split()[0]) for found in tmp_path.glob("one/jobs/*/pid"))
+    done = bench(environment, tmp_path, *where, *QUICK, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "one: ending what a command that was killed left running there\n" in done.stderr
+    assert len(read_rows(path)) == 1
+    assert not Path(f"/proc/{left}").exists() or is_zombie(left)
+
+
 def test_another_board_than_was_meant(
     there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
 ) -> None:
