@@ -193,6 +193,11 @@ class Accuracy:
     data_digest: str
     protocol: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        for name, value in self.numbers.items():
+            if value is not None and not -1 <= value <= 1:  # -1: COCOeval found nothing to find
+                raise ValueError(f"numbers.{name} must be from 0 to 1, but is {value}")
+
     @property
     def ap(self) -> float | None:
         return self.numbers.get("ap")

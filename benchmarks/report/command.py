@@ -62,5 +62,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"page": str(written[0]), "files": [str(path) for path in written]}))
     else:
-        print(f"{written[0]}: {len(rows)} rows, {(len(written) - 1) // 3} figures")
+        told = f"{len(rows)} row{'s' * (len(rows) != 1)}, {(len(written) - 1) // 3} figures"
+        print(f"{written[0]}: {told}")
     return 0

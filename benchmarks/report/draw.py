@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import math
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -81,10 +83,14 @@ def drawn(figure: Figure, layout: Layout) -> Any:
     return canvas
 
 
-def _settings() -> Any:
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """Names in scripts that the font lacks are drawn as boxes; the page and the CSV have them."""
     import matplotlib as mpl
 
-    return mpl.rc_context(RC)
+    with mpl.rc_context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        yield
 
 
 def _height(figure: Figure, layout: Layout, columns: int, rows: int) -> float:

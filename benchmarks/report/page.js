@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
 const REACH = 26; // CSS pixels
-let shown = null, pinned = false;
+let shown = null, pinned = false, from = 0; // from: where the page stood when it was shown
 
 function lines(list, target) {
   for (const [key, text] of list) {
@@ -30,6 +30,7 @@ function show(mark) {
   tip.replaceChildren(head, list);
   tip.hidden = false;
   tip.scrollTop = 0;
+  from = window.scrollY;
   place(mark.getBoundingClientRect());
 }
 
@@ -91,4 +92,5 @@ for (const svg of document.querySelectorAll("figure svg")) {
 }
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 document.addEventListener("click", (event) => { if (!event.target.closest("svg, #tip")) hide(); });
-window.addEventListener("scroll", () => { if (!pinned) hide(); }, { passive: true });
+// the event of a scroll that brought the point under the pointer comes after it is shown
+window.addEventListener("scroll", () => { if (!pinned && window.scrollY !== from) hide(); }, { passive: true });

@@ -112,9 +112,7 @@ class Published:
         return Mark(
             Value(x, "published", f"{self.name}: {quantity.what}"),
             Value(ap, "published", f"{self.name}: {self.yardstick.name} AP"),
-            row["model"].upper().replace("X", "x")
-            if _ours(row["model"])
-            else row["model"].removesuffix("-nas-fpn-aa").removesuffix("-fpn"),
+            _short(row["model"]),
             f"{row['model']}{size}, published",
             "x" if _ours(row["model"]) else "+",
             tuple(lines),
@@ -140,6 +138,14 @@ def board_latency(device: str, variant: str, precision: str, threads: int | None
         if (row["device"], row["model"], row["precision"], row["threads"]) == wanted:
             return Value(float(row["mean_ms"]), "published", f"mean of 50 runs; {BOARDS}")
     return None
+
+
+def _short(model: str) -> str:
+    """For beside a mark; the whole name is in what it says."""
+    if _ours(model):
+        return model.upper().replace("X", "x")
+    model = model.removesuffix("-nas-fpn-aa")
+    return model.removesuffix("-fpn") if model.startswith("mask-rcnn") else model
 
 
 def _ours(model: str) -> bool:

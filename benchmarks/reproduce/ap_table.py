@@ -8,6 +8,8 @@ from typing import Any
 from edge_edet.benchmarks.report.published_points import published_from
 from edge_edet.benchmarks.report.values import ap_of, latency_of, threads_of
 from edge_edet.benchmarks.report.yardstick import VAL2017, yardstick_of
+from edge_edet.benchmarks.reproduce.lines import wrapped
+from edge_edet.benchmarks.reproduce.measured_on import measured_on
 from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["to_document", "to_text"]
@@ -28,9 +30,11 @@ def to_text(rows: Sequence[BenchmarkRow]) -> str:
         for line in table
     ]
     names = dict.fromkeys(yardstick_of(row.accuracy).name for row in rows if row.accuracy)
-    return "\n".join(
-        [*lines, "", f"AP in points, of {', '.join(names) or 'nothing'}; ms: inference, median"]
+    told = (
+        f"AP in points, of {', '.join(names) or 'nothing'}; ms: inference, median",
+        *measured_on(rows),
     )
+    return "\n".join([*lines, "", *(part for one in told for part in wrapped(one))])
 
 
 def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:

@@ -102,7 +102,7 @@ def _measure(
     rounds = args.rounds if args.rounds is not None else STUDIES[args.study].rounds
     if not 1 <= rounds <= 20:
         raise InputError(f"--rounds must be from 1 to 20, but got {rounds}")
-    rule = StopRule(2, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
+    rule = StopRule(1, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
     folder = ModelFolder(args.output / "models", os.cpu_count() or 1, keep=args.keep_models)
     plan = Rounds(args.study, items, ways, rounds, rule, folder)
     with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:

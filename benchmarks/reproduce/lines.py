@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Line", "to_csv", "to_text"]
+__all__ = ["Line", "to_csv", "to_text", "wrapped"]
 
 COLUMNS = 80
 HEADER = f"{'model':27} {'quantity':23} {'published':>9} {'ours':>9} {'ratio':>6}"
@@ -57,7 +57,7 @@ def to_text(lines: Sequence[Line], remarks: Sequence[str]) -> str:
     """At most 80 columns: the table, each sentence once, what holds for all of it."""
     body = [_row(line) for line in lines]
     notes = [f"{', '.join(where)}: {note}" for note, where in _grouped(lines).items()]
-    told = [wrapped for text in (*notes, *remarks) for wrapped in _wrapped(text)]
+    told = [part for text in (*notes, *remarks) for part in wrapped(text)]
     return "\n".join([HEADER, *body, *([""] if told else []), *told]) + "\n"
 
 
@@ -96,5 +96,6 @@ def _short(value: Any) -> Any:
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _wrapped(text: str) -> Iterator[str]:
+def wrapped(text: str) -> Iterator[str]:
+    """Its lines, as an entry of a list."""
     yield from textwrap.wrap(text, COLUMNS, initial_indent="- ", subsequent_indent="  ")

@@ -75,6 +75,18 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("samples_ms.lunch", [1.0, 2, 3], "samples_ms.lunch is no stage: known are decode"),
         ("samples_ms.inference", [1.0], "must have as many of each stage, but has [1, 3]"),
         ("samples_ms.inference", [-1.0, 1, 1], "samples_ms.inference must not hold negative"),
+        (
+            "accuracy",
+            {
+                "numbers": {"ap": 33.5},
+                "intervals": {},
+                "pictures": 1,
+                "data": "d",
+                "data_digest": "0",
+                "protocol": {},
+            },
+            "numbers.ap must be from 0 to 1, but is 33.5",
+        ),
         ("samples_ms", {}, "samples_ms must not be empty: the row says that it is measured"),
         ("how", "estimated", "estimate must be there where how is 'estimated', and only there"),
         ("protocol", {}, "protocol.name must be text"),

@@ -126,8 +126,8 @@ def test_hover_shows_the_whole_row(opened: tuple[Browser, str]) -> None:
     tip = "document.getElementById('tip')"
     for number in (0, 3):
         x, y = browser.run(place.format(layout, number))
-        settle(browser)
         (browser.tap if layout == "narrow" else browser.move)(x + 2, y)
+        settle(browser)  # the event of the scroll comes now, and hides nothing
         assert browser.run(f"{tip}.hidden") is False
         text = browser.run(f"{tip}.innerText")
         for said in ("AP, COCO val2017", "95 % interval", "model.sha256", "ran.delegate", "xnnpack",

@@ -54,6 +54,19 @@ def test_names_of_files_cannot_break_the_page(cli: Cli, make_row: Make, tmp_path
     assert "<img" not in page
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_names_that_the_font_lacks_are_no_warning(cli: Cli, make_row: Make, tmp_path: Path) -> None:
+    row = json.loads(dump_row(make_row(None, ap=0.335)))
+    row["model"]["file"] = "細胞.tflite"
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    status, out, err = cli(
+        "report", tmp_path / "rows.jsonl", "-o", tmp_path / "a b", "--published", "none"
+    )
+    assert (status, "細胞" in (tmp_path / "a b" / "index.html").read_text("utf-8")) == (0, True)
+    assert "1 row, " in out
+    assert "Glyph" not in err
+
+
 def spoiled(make_row: Make, **changes: object) -> str:
     return json.dumps(json.loads(dump_row(make_row("d0", ap=0.3))) | changes)
 
