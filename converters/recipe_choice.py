@@ -30,7 +30,9 @@ def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
     known = {each: names for each, names in RECIPES_OF.items() if not formats or each in formats}
     if name is not None and not any(name in names for names in known.values()):
         listed = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items())
-        raise InputError(f"unknown recipe {name!r}: known are {listed}")
+        other = next((each for each, names in RECIPES_OF.items() if name in names), None)
+        what = f"recipe {name!r} is of {other} alone" if other else f"unknown recipe {name!r}"
+        raise InputError(f"{what}: known are {listed}")
     tflite = name if name in RECIPES else DEFAULT_RECIPE
     openvino = name if name in OPENVINO_RECIPES else next(iter(OPENVINO_RECIPES))
     return Recipes(

@@ -108,6 +108,7 @@ def _check_weights(reader: IrReader) -> int:
             raise ModelFileError(
                 f"{str(path)!r} is not what its .xml was written with: by {BIN_SHA256_KEY} its "
                 f"sha256 begins with {stated[:12].decode('utf-8', 'replace')!r}, it is "
-                f"{digest.hexdigest()[:12]!r}: copy both files again"
+                f"{digest.hexdigest()[:12]!r}: copy both files again, or convert again if another "
+                "program rewrote them"
             )
     return size

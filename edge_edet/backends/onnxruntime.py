@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from importlib import metadata
 from typing import Any
 
@@ -24,6 +25,10 @@ DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 EXTRA = "onnx"
 FATAL_ONLY = 4  # errors are raised, and said once
 FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "float64": "f64"}
+_KIND = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .*? failed: ?)?")
+_PLACE = re.compile(
+    r"/\S*onnxruntime/\S+:\d+ .*?\)(?: const)? (?=[A-Z])"
+)  # file, line, C++ signature
 TYPES = {"float": "float32", "double": "float64"}  # others as numpy calls them
 
 
@@ -174,4 +179,6 @@ def _float_type(model: ModelFile) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """What went wrong, without the places in onnxruntime's sources and its kinds of error."""
+    text = _PLACE.sub("", " ".join(str(error).split()))
+    return _KIND.sub("", text) or type(error).__name__

@@ -94,6 +94,6 @@ def test_unknown_recipes_are_refused_with_those_of_the_formats() -> None:
     with pytest.raises(InputError) as caught:
         choose_recipes("mse", ["openvino"])
     assert str(caught.value) == (
-        "unknown recipe 'mse': known are openvino: channelwise, channelwise-fast, channelwise-exact, "
-        "channelwise-all, nncf-performance, nncf-mixed"
+        "recipe 'mse' is of tflite alone: known are openvino: channelwise, channelwise-fast, "
+        "channelwise-exact, channelwise-all, nncf-performance, nncf-mixed"
     )

@@ -173,7 +173,11 @@ def external(model: Any) -> None:
         (lambda m: m.ClearField("opset_import"), "lacks the graph"),
         (lambda m: setattr(m.graph.node[0], "op_type", "NoSuch"), "onnxruntime refuses"),
         (lambda m: setattr(m.graph.node[0], "op_type", ""), "a node has no operator type"),
-        (lambda m: setattr(m.opset_import[0], "version", 9999), "onnxruntime refuses"),
+        (
+            lambda m: setattr(m.opset_import[0], "version", 9999),
+            "changed.onnx': ONNX Runtime only ",
+        ),
+        (lambda m: setattr(m, "ir_version", 99), "changed.onnx': Unsupported model IR version: 99"),
         (lambda m: m.graph.node[3].input.append("nowhere"), "onnxruntime refuses"),
         (lambda m: setattr(m.graph.output[0], "name", "boxes"), "the file's outputs are ['boxes'"),
         (
