@@ -24,6 +24,8 @@ __all__ = ["add_arguments", "run"]
 
 TARGETS = {"litert": "tflite", "openvino": "openvino"}
 PRECISIONS = ("fp32", "int8")
+COST_ONLY = ("rounds", "count-only", "table-only")
+AP_ONLY = ("data", "split", "limit", "weights", "calibration", "models", "scheduler")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when all was measured, else the first failure's status; the table has what there is."""
+    _refuse_options_of_others(args)
     if args.study == "ap":
         return ap.run(args)
     from edge_edet.benchmarks.reproduce.compared import Measured
@@ -88,6 +91,14 @@ def run(args: argparse.Namespace) -> int:
     for error in failures:
         print(f"edge-edet: error: {error}", file=sys.stderr)
     return failures[0].exit_status if failures else 0
+
+
+def _refuse_options_of_others(args: argparse.Namespace) -> None:
+    others = COST_ONLY if args.study == "ap" else AP_ONLY
+    for option in others:
+        if getattr(args, option.replace("-", "_")) not in (None, False, []):
+            whose = "is not for ap" if args.study == "ap" else "is for ap only"
+            raise InputError(f"--{option} {whose}: leave it out of 'reproduce {args.study}'")
 
 
 def _measure(

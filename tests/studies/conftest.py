@@ -6,8 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from edge_edet.benchmarks.reproduce.items import Way
+from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, ModelFacts
+
+FLOAT = Way("tflite", "fp32", 1)
 
 
 @pytest.fixture
@@ -19,3 +25,24 @@ def edge_edet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     return run
+
+
+def build_row(
+    variant: str, samples: tuple[float, ...], way: Way = FLOAT, **protocol: Any
+) -> BenchmarkRow:
+    nothing = ("load_ms", "peak_memory_bytes", "throughput", "energy", "sustain", "estimate",
+               "summary", "accuracy", "ran", "machine")  # fmt: skip
+    facts = ModelFacts(f"{variant}-{way.precision}.tflite", "ab" * 32, 4_000_000, variant, (64, 64),
+                       way.precision, "tflite", 1, 1)  # fmt: skip
+    return BenchmarkRow(
+        schema_version=1, how="measured", started_at="2026-01-02T03:04:05+00:00", tool="t",
+        model=facts, asked=Asked(threads=way.threads), device=DeviceName("host", "here"),
+        protocol={"name": "p", "rounds": 2, **protocol}, samples_ms={"inference": samples},
+        warnings=(), study="comparators", **dict.fromkeys(nothing),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def a_row() -> Callable[..., BenchmarkRow]:
+    """Samples of a network, as a round measured them."""
+    return build_row

@@ -1,4 +1,4 @@
-"""`edge-edet reproduce`: tables from counts and rows, rounds that go on where they were stopped."""
+"""`edge-edet reproduce`: rounds that go on where they were stopped, and the command."""
 
 from __future__ import annotations
 
@@ -13,190 +13,22 @@ import pytest
 
 from edge_edet.benchmarks.latency import StopRule
 from edge_edet.benchmarks.model_facts import _size_of
-from edge_edet.benchmarks.published import read_rows as published
-from edge_edet.benchmarks.reproduce.compared import Measured
-from edge_edet.benchmarks.reproduce.items import STUDIES, Item, Way, find_items
-from edge_edet.benchmarks.reproduce.lines import COLUMNS, Line, to_csv, to_text
-from edge_edet.benchmarks.reproduce.measured_on import measured_on
+from edge_edet.benchmarks.reproduce.items import STUDIES, Item, Way
 from edge_edet.benchmarks.reproduce.models import ModelFolder
 from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled, turns
-from edge_edet.benchmarks.reproduce.tables import DRIFT, NOT_BUILT, SPEEDUPS, remarks, table
+from edge_edet.benchmarks.reproduce.tables import NOT_BUILT
 from edge_edet.benchmarks.row_file import open_rows, read_rows
-from edge_edet.benchmarks.rows import (
-    Asked,
-    BenchmarkRow,
-    DeviceName,
-    MachineState,
-    ModelFacts,
-    Ran,
-    Warned,
-)
+from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.converters.studies.model import size
 from edge_edet.outputs import layout_of
 from edge_edet.read_model import read_model
 from edge_edet.variants import VARIANTS
 
-FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
 RULE = StopRule(0, 0.0, 6, 1.0, 6, 0.0)
 SMALL = VARIANTS["lite0"].replace(name="small", image_size=64, num_classes=2)
 
-
-def a_row(
-    variant: str, samples: tuple[float, ...], way: Way = FLOAT, **protocol: Any
-) -> BenchmarkRow:
-    nothing = ("load_ms", "peak_memory_bytes", "throughput", "energy", "sustain", "estimate",
-               "summary", "accuracy", "ran", "machine")  # fmt: skip
-    facts = ModelFacts(f"{variant}-{way.precision}.tflite", "ab" * 32, 4_000_000, variant, (64, 64),
-                       way.precision, "tflite", 1, 1)  # fmt: skip
-    return BenchmarkRow(
-        schema_version=1, how="measured", started_at="2026-01-02T03:04:05+00:00", tool="t",
-        model=facts, asked=Asked(threads=way.threads), device=DeviceName("host", "here"),
-        protocol={"name": "p", "rounds": 2, **protocol}, samples_ms={"inference": samples},
-        warnings=(), study="comparators", **dict.fromkeys(nothing),
-    )  # fmt: skip
-
-
-# --- published ----------------------------------------------------------------------------------
-
-
-def test_published_tables_are_whole() -> None:
-    rows = published("comparators")
-    assert len([row for row in rows if row["source"] == "v7"]) == 11
-    assert len([row for row in rows if row["source"] == "cvpr"]) == 11
-    tables = [row["table"] for row in published("ablations")]
-    assert {number: tables.count(number) for number in "456"} == {"4": 3, "5": 6, "6": 3}
-
-
-# --- tables -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_tables_fit_80_columns_and_count_from_the_graphs(study: str) -> None:
-    chosen = {"fig4": ["d0"], "comparators": ["d1", "retinanet-r101-640"], "fig6": ["channels"],
-              "table6": ["d0"]}.get(study, [])  # fmt: skip
-    items = find_items(study, chosen)
-    lines = table(study, items, Measured(study, [], [FLOAT]))
-    text = to_text(lines, remarks(study))
-    assert max(map(len, text.splitlines())) <= COLUMNS
-    assert len(list(csv.DictReader(to_csv(lines).splitlines()))) == len(lines)
-    counted = [line for line in lines if line.quantity.startswith("multiply-adds")]
-    assert counted
-    assert all(line.ours for line in counted if "not built" not in line.note)
-    timed = [line for line in lines if line.unit == "ms"]
-    assert timed
-    assert all(line.ours is None for line in timed)  # nothing was measured: a gap, no figure
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_every_difference_has_a_sentence(study: str) -> None:
-    for line in table(study, find_items(study, []), Measured(study, [], [])):
-        if line.ratio is not None and abs(line.ratio - 1) > 0.005:
-            assert line.note, line
-        assert line.ratio is None or abs(line.ratio - 1) <= 0.03, line
-
-
-def test_speedup_is_of_medians_beside_the_published_one() -> None:
-    items = find_items("comparators", ["d1", "retinanet-r101-640"])
-    rows = [a_row("d1", (10.0, 11.0, 12.0)), a_row("retinanet-r101-640", (50.0, 55.0, 60.0))]
-    lines = table("comparators", items, Measured("comparators", rows, [FLOAT, INT8]))
-    found = {line.quantity: line for line in lines if line.model == "retinanet-r101-640 / d1"}
-    line = found["LiteRT fp32 x1"]
-    assert line.ours == pytest.approx(5.0)
-    assert line.published == pytest.approx(3.6 / 0.74)  # the paper's 4.9x
-    assert line.low is not None
-    assert line.low < 5 < (line.high or 0)
-    missing = found["LiteRT int8 x1"]
-    assert (missing.ours, missing.published, missing.ratio) == (None, None, None)
-
-
-def test_speedups_are_of_published_cpu_times() -> None:
-    timed = {
-        f"{row['model']}-{row['input_size']}" for row in published("comparators") if row["cpu_s"]
-    }
-    assert {slow for _, slow in SPEEDUPS} <= timed
-
-
-def test_fusion_is_softmax_over_fast_with_the_gpu_ratio() -> None:
-    items = find_items("table6", ["d0"])
-    rows = [
-        a_row(item.variant.name, (20.0,) * 6 if item.row.startswith("softmax") else (16.0,) * 6)
-        for item in items
-    ]
-    lines = table("table6", items, Measured("table6", rows, [FLOAT]))
-    ratios = {line.model: line for line in lines if line.unit == "x"}
-    assert {model: line.published for model, line in ratios.items()} == {
-        "d0 softmax/fast stacked": 1.28,
-        "d0 softmax/fast runtime": 1.28,
-        "d0 softmax/fast constant": None,
-    }
-    assert all(line.ours == pytest.approx(1.25) for line in ratios.values())
-    # constants make the two forms one network: a ratio there is no finding, and is told as drift
-    assert ratios["d0 softmax/fast constant"].note == DRIFT
-    alike = [a_row(item.variant.name, (16.0, 17.0, 18.0) * 2) for item in items]
-    lines = table("table6", items, Measured("table6", alike, [FLOAT]))
-    assert not [line for line in lines if line.note == DRIFT]
-
-
-def test_ratio_is_of_each_round_so_that_slow_spells_cancel() -> None:
-    items = find_items("table6", ["d0"])[:2]
-    names = [item.variant.name for item in items]
-    rows = []
-    for n, spell in enumerate((1.0, 3.0, 1.0, 2.0), 1):  # both are slow in the second and fourth
-        rows += [
-            a_row(names[0], (10.0 * spell,) * 6, round=n),
-            a_row(names[1], (20.0 * spell,) * 6, round=n),
-        ]
-    rows += [a_row(names[1], (77.0,) * 6, round=1, min_samples=9)]  # the other has no such round
-    line = Measured("table6", rows, [FLOAT]).ratio(*items, FLOAT, model="m", quantity="q")
-    assert (line.ours, line.low, line.high, line.n) == (2.0, 2.0, 2.0, 24)
-
-
-def test_table_tells_machine_runtime_and_disturbance() -> None:
-    busy = Warned("busy", "other processes kept 1 of 2 cores busy meanwhile", "stop them")
-    machine = MachineState(cpu="Cortex-A72", cores=4, features={"dotprod": False, "fp16": True})
-    ran = Ran("ai-edge-litert", "2.3.0", "xnnpack", *(None,) * 7, ("CPU",), None, "none")
-    rows = [
-        dataclasses.replace(a_row("d0", (1.0,) * 6, round=n), machine=machine, ran=ran,
-                            warnings=(busy,) if n == 2 else ())
-        for n in (1, 2)
-    ]  # fmt: skip
-    assert measured_on([]) == []
-    where, rounds, warning = measured_on(rows)
-    assert (
-        where == "measured 2026-01-02 on Cortex-A72, 4 cores (fp16); ai-edge-litert 2.3.0 xnnpack"
-    )
-    assert rounds == "2 rounds of 6 samples"
-    assert warning.startswith("WARNING: other programs kept the processor busy in 1 of 2 measurem")
-    assert "not of what changes" in measured_on(rows[:1])[1]
-
-
-def test_table_only_tells_what_is_there(edge_edet: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    with open_rows(tmp_path / "out" / "fig4.rounds.jsonl") as file:
-        file.add(a_row("d0", (50.0,) * 6, round=1, rounds=1))
-        file.add(a_row("d1", (90.0,) * 6, round=1, rounds=3))  # of another run
-    asked = ("reproduce", "fig4", "-o", "out", "--table-only", "--variants", "d0,d1")
-    result = edge_edet(*asked, "--threads", "1,2", "--json")
-    assert (result.returncode, result.stderr) == (0, "")
-    lines = json.loads(result.stdout)["lines"]
-    times = {(x["model"], x["quantity"]): x["ours"] for x in lines if x["unit"] == "ms"}
-    assert times["d0", "LiteRT fp32 x1"] == 50.0
-    assert times["d1", "LiteRT fp32 x1"] == 90.0
-    assert ("d0", "LiteRT fp32 x2") not in times  # neither measured nor published
-
-
-def test_text_says_each_sentence_once_and_shows_intervals() -> None:
-    same = {"study": "s", "quantity": "q", "source": None, "note": "they differ"}
-    lines = [
-        Line(model="a", unit="B", published=2.0, ours=2.1, **same),
-        Line(model="b", unit="x", published=2.0, ours=None, low=None, **same),
-        Line(model="c", unit="x", published=None, ours=3.0, low=2.5, high=3.5, **same),
-    ]
-    text = to_text(lines, ["remark"])
-    assert text.count("they differ") == 1
-    assert "- a, b, c: they differ\n- remark\n" in text
-    assert "(2.50x to 3.50x)" in text
-    assert "1.050" in text
+FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
+Make = Callable[..., BenchmarkRow]
 
 
 # --- rounds -------------------------------------------------------------------------------------
@@ -211,7 +43,7 @@ def test_rounds_take_turns_and_one_round_goes_network_by_network() -> None:
     assert order == [("a", "fp32", 1), ("a", "int8", 1), ("b", "fp32", 1), ("b", "int8", 1)]
 
 
-def test_pooled_rows_hold_the_samples_of_all_rounds() -> None:
+def test_pooled_rows_hold_the_samples_of_all_rounds(a_row: Make) -> None:
     rows = [
         a_row("d0", (1.0, 2.0), round=1),
         a_row("d1", (9.0,), round=1),
@@ -223,7 +55,7 @@ def test_pooled_rows_hold_the_samples_of_all_rounds() -> None:
     assert found["d1"].protocol["rounds"] == 1
 
 
-def test_rows_of_other_settings_are_not_pooled() -> None:
+def test_rows_of_other_settings_are_not_pooled(a_row: Make) -> None:
     rows = [a_row("d0", (1.0,), round=1), a_row("d0", (3.0,), round=1, min_samples=9)]
     assert len(pooled(rows)) == 2
 
@@ -313,6 +145,23 @@ def test_command_writes_what_it_prints(edge_edet: Callable[..., Any], tmp_path: 
     assert all(line["ours"] is None and line["published"] and line["source"] for line in alone)
 
 
+def test_table_only_tells_what_is_there(
+    edge_edet: Callable[..., Any], tmp_path: Path, a_row: Make
+) -> None:
+    (tmp_path / "out").mkdir()
+    with open_rows(tmp_path / "out" / "fig4.rounds.jsonl") as file:
+        file.add(a_row("d0", (50.0,) * 6, round=1, rounds=1))
+        file.add(a_row("d1", (90.0,) * 6, round=1, rounds=3))  # of another run
+    asked = ("reproduce", "fig4", "-o", "out", "--table-only", "--variants", "d0,d1")
+    result = edge_edet(*asked, "--threads", "1,2", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = json.loads(result.stdout)["lines"]
+    times = {(x["model"], x["quantity"]): x["ours"] for x in lines if x["unit"] == "ms"}
+    assert times["d0", "LiteRT fp32 x1"] == 50.0
+    assert times["d1", "LiteRT fp32 x1"] == 90.0
+    assert ("d0", "LiteRT fp32 x2") not in times  # neither measured nor published
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -329,6 +178,11 @@ def test_command_writes_what_it_prints(edge_edet: Callable[..., Any], tmp_path: 
             ["fig4", "-o", "x", "--table-only"],
             "nothing was measured yet: no file 'x/fig4.rounds.js",
         ),
+        (
+            ["fig4", "-o", "x", "--limit", "9"],
+            "--limit is for ap only: leave it out of 'reproduce f",
+        ),
+        (["ap", "-o", "x", "--count-only"], "--count-only is not for ap: leave it out of 'reprodu"),
         (["fig4", "-o", "x", "--table-only", "--count-only"], "nothing of it: give one"),
         (["fig4", "-o", "x", "--samples", "2"], "--samples must be at least 6, but got 2"),
     ],
