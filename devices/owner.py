@@ -25,7 +25,7 @@ def is_gone(owner: str) -> bool:
         *place, pid, start = json.loads(owner)
     except ValueError:
         return False
-    return place == _place() and _start(pid) != start
+    return bool(place == _place() and _start(pid) != start)
 
 
 def _place() -> list[str | int]:
