@@ -86,7 +86,7 @@ def fit_swishes(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
     return {node.name: found[node.name] for node in nodes.values()}
 
 
-def _samples(graph: Graph, names: Sequence[str], pictures: Sequence[Pixels],
+def _samples(graph: Graph, names: list[str], pictures: Sequence[Pixels],
              threads: int) -> dict[str, Array]:  # fmt: skip
     """Tensor -> [C, N] of its values at places drawn by seed."""
     run, random = Pass(graph, names, threads), np.random.default_rng(0)
