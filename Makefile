@@ -1,12 +1,13 @@
 # `make demo`: convert the bundled D0 to INT8 and detect cells in a drawn smear.
 # `make bench-peers`: D0 beside what other tools make of the same weights (README=README.md: into it).
+# `make reproduced`: tables of what `edge-edet reproduce STUDY -o build/paper` measured, into docs/reproduced.
 # `make test`: everything that must hold. Each sets itself up in .venv; a second run is quick.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit bench-peers clean
+.PHONY: demo test lint types unit bench-peers reproduced clean
 
 demo: .venv/installed-convert
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
@@ -32,6 +33,16 @@ unit: .venv/installed-dev
 bench-peers: .venv/installed-dev .venv/installed-nncf
 	EDGE_EDET_README=$(README) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
 	    -p no:warnings --benchmark-columns=median
+
+PAPER := build/paper
+reproduced: | .venv/bin/python
+	@for study in fig4 table5 table6 fig6 comparators; do \
+	    test -f $(PAPER)/$$study.rounds.jsonl || continue; \
+	    case $$study in table6) some="--variants d0";; fig4) some="--threads 1,2";; *) some=;; esac; \
+	    echo docs/reproduced/$$study.txt; \
+	    $(BIN)/edge-edet reproduce $$study -o $(PAPER) --table-only $$some \
+	        > $(PAPER)/$$study.new && mv $(PAPER)/$$study.new docs/reproduced/$$study.txt || exit 1; \
+	done
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
