@@ -95,6 +95,8 @@ class Rounds:
             note(f"{len(self.turns) - len(left)} of {len(self.turns)} rows are there already")
         adds = [self.folder.multiply_adds(turn.item.variant) for turn in left]
         clock = _TimeLeft([turn.guess_s(n, self.rule) for turn, n in zip(left, adds, strict=True)])
+        if left:
+            note(f"{len(left)} to measure, roughly {clock.guessed()}")
         failed: set[tuple[str, Way]] = set()
         for index, turn in enumerate(left):
             this = (turn.item.variant.name, turn.way)
@@ -195,7 +197,13 @@ class _TimeLeft:
     def __init__(self, guesses: Sequence[float]):
         self.guesses, self.start = guesses, time.monotonic()
 
+    def guessed(self) -> str:
+        return _duration(sum(self.guesses))
+
     def after(self, index: int) -> str:
         done, left = sum(self.guesses[: index + 1]), sum(self.guesses[index + 1 :])
-        seconds = left * (time.monotonic() - self.start) / done
-        return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
+        return _duration(left * (time.monotonic() - self.start) / done)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

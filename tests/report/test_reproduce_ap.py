@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from edge_edet.benchmarks.reproduce.ap_table import to_text
 from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.benchmarks.rows import BenchmarkRow
 
 FAST = ("--samples", "6", "--variants", "d0", "--weights", "bundled", "--threads", "1")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,6 +77,14 @@ def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
     other = run(*asked, "--weights", "random")
     assert other.returncode == 2
     assert "was begun with" in other.stderr
+
+
+def test_the_table_tells_data_and_machine(make_row: Callable[..., BenchmarkRow]) -> None:
+    text = to_text([make_row("d0", ap=0.335), make_row("d0", "int8", 40.0)])
+    assert "33.50  32.50 to 34.50       34.3" in text  # val2017: beside the published one
+    assert "AP in points, of COCO val2017; ms: inference, median" in text
+    assert "- measured 2026-01-02 on host; ai-edge-litert 2.3.0 xnnpack" in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

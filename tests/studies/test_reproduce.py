@@ -74,7 +74,8 @@ def test_a_stopped_run_goes_on_and_leaves_no_models(tmp_path: Path) -> None:
     assert all(row.study == "fig4" and row.model.variant == "small" for row in rows)
     assert [row.protocol["round"] for row in rows] == [1, 1, 2, 2]
     assert list((tmp_path / "models").iterdir()) == []
-    assert said[0].startswith("1 of 4: small, LiteRT fp32 x1: ")
+    assert said[0].startswith("4 to measure, roughly ")
+    assert said[1].startswith("1 of 4: small, LiteRT fp32 x1: ")
     assert said[-1].endswith("0 s left")
 
     lines = path.read_bytes().splitlines(keepends=True)
@@ -84,7 +85,7 @@ def test_a_stopped_run_goes_on_and_leaves_no_models(tmp_path: Path) -> None:
         assert list(plan().measure(file, said.append)) == []
         assert len(plan().measured(file.rows)) == 4
     assert said[0] == "3 of 4 rows are there already"
-    assert said[1].startswith("1 of 1: small, LiteRT int8 x1: ")
+    assert said[2].startswith("1 of 1: small, LiteRT int8 x1: ")
 
 
 def test_a_network_that_fails_is_told_once_and_the_others_go_on(tmp_path: Path) -> None:
