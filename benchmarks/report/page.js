@@ -2,7 +2,7 @@
 // Shows what a point says: the nearest one under the pointer, the one that is tapped, or that has focus.
 const data = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
-const REACH = 26; // CSS pixels
+const REACH = 26, COVERED = 3; // CSS pixels
 let shown = null, pinned = false, from = 0; // from: where the page stood when it was shown
 
 function lines(list, target) {
@@ -14,11 +14,21 @@ function lines(list, target) {
   }
 }
 
-function show(mark) {
-  if (mark === shown) return;
-  hide();
-  shown = mark;
-  mark.classList.add("on");
+// Others of the same figure at the same place: a network has the same cost and about the same AP in each runtime.
+function covered(mark) {
+  const [x, y] = middle(mark);
+  return [...mark.closest("svg").querySelectorAll(".mark")].filter((other) => {
+    const [left, top] = middle(other);
+    return other !== mark && Math.hypot(left - x, top - y) < COVERED;
+  });
+}
+
+function middle(mark) {
+  const box = mark.getBoundingClientRect();
+  return [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+}
+
+function told(mark) {
   const one = data.marks[mark.dataset.mark];
   const head = document.createElement("h3"), list = document.createElement("dl");
   head.textContent = one.title;
@@ -27,7 +37,16 @@ function show(mark) {
     list.append(document.createElement("hr"));
     lines(data.rows[one.row], list);
   }
-  tip.replaceChildren(head, list);
+  return [head, list];
+}
+
+function show(mark) {
+  if (mark === shown) return;
+  hide();
+  shown = mark;
+  mark.classList.add("on");
+  const parts = [mark, ...covered(mark)].flatMap(told);
+  tip.replaceChildren(...parts);
   tip.hidden = false;
   tip.scrollTop = 0;
   from = window.scrollY;
@@ -59,8 +78,7 @@ function hide() {
 function nearest(svg, event) {
   let best = null, least = REACH;
   for (const mark of svg.querySelectorAll(".mark")) {
-    const box = mark.getBoundingClientRect();
-    const away = Math.hypot((box.left + box.right) / 2 - event.clientX, (box.top + box.bottom) / 2 - event.clientY);
+    const [x, y] = middle(mark), away = Math.hypot(x - event.clientX, y - event.clientY);
     if (away < least) [best, least] = [mark, away];
   }
   return best;

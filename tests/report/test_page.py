@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import runpy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,30 @@ def test_hover_shows_the_whole_row(opened: tuple[Browser, str]) -> None:
         assert min(box) >= 0
     browser.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape'}))")
     assert browser.run(f"{tip}.hidden") is True
+
+
+def test_points_under_others_are_shown_with_them(
+    browser: Browser, make_row: Callable[..., BenchmarkRow], tmp_path: Path
+) -> None:
+    """One network in two runtimes: the same cost, and of float the same AP."""
+    rows = [make_row(name, ap=ap) for name, ap in (("d0", 0.335), ("d1", 0.394))]
+    model = dataclasses.replace(
+        rows[0].model, file="d0-fp32.xml", format="openvino", sha256="e" * 64
+    )
+    assert rows[0].ran is not None
+    ran = dataclasses.replace(rows[0].ran, runtime="openvino", delegate="none")
+    rows.append(dataclasses.replace(rows[0], model=model, ran=ran))
+    write_report(rows, ["rows.jsonl"], tmp_path / "out", Options(None))
+    browser.open((tmp_path / "out" / "index.html").as_uri(), 1100, 900)
+    x, y = browser.run(
+        "(() => { const m = document.querySelector('#ap-flops svg.wide [aria-label^=d0]');"
+        " const b = m.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+    )
+    browser.move(x, y)
+    text = browser.run("document.getElementById('tip').innerText")
+    assert "d0-fp32.tflite" in text
+    assert "d0-fp32.xml" in text
+    assert "d1" not in text
 
 
 def test_light_dark_and_paper(report: Path, browser: Browser) -> None:
