@@ -220,7 +220,9 @@ def test_side_by_side(benchmark: Any) -> None:
     told = f"D0, 512 pixels, ms (p50 of {ROUNDS} interleaved rounds); {where}; {packages()}"
     print("\n" + "\n".join([told, peers.as_text(head, lines), *notes]))
     date = datetime.datetime.now(datetime.timezone.utc).date()
-    paragraphs = [textwrap.fill(text, 100) for text in (f"{told}; {date}.", *notes)]
+    paragraphs = [
+        textwrap.fill(text, 100, break_on_hyphens=False) for text in (f"{told}; {date}.", *notes)
+    ]
     content = "\n\n".join([paragraphs[0], peers.as_markdown(head, lines), *paragraphs[1:]])
     (FOLDER / "table.md").write_text(content + "\n", "utf-8")
     readme = os.environ.get("EDGE_EDET_README")
