@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.fitted_swish import Swishes
-from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.graph import SQUEEZE, Array, Graph, Node
 from edge_edet.converters.passed_statistics import with_passed
 from edge_edet.converters.quantized import QuantizedWeight, quantize_weight
 from edge_edet.converters.statistics import Statistics
@@ -32,7 +32,6 @@ from edge_edet.converters.to_tflite import stem_shift
 
 LEVELS = 256
 STEM_INPUT = "normalized"  # whose integers are the picture's own
-SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 CHANNEL_MARGIN = 2.0  # channel extremes are averages over pictures: some picture goes beyond
 LEAST_STEP = 1e-6
 LEAST_HIGH = 1e-3

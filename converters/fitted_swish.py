@@ -1,9 +1,9 @@
 """Fits a cheaper function to a swish, for each channel: c * hard_swish(a * x + b) + d.
 
 Most of an INT8 network's time on OpenVINO's CPU plugin goes into the exponentials of its swishes; a hard
-swish is two products, a sum and two bounds. Taken as it stands it is another function (20 to 30 dB); with
-four numbers for each channel, fitted to what the channel holds on the calibration pictures, it comes as
-near as the integers behind it. docs/decisions/0005-openvino-int8.md has the figures.
+swish is two products, a sum and two bounds. Taken as it stands it is another function (17 to 34 dB); with
+four numbers for each channel, fitted to what the channel holds on the calibration pictures, it comes to 23
+to 43 dB. docs/decisions/0005-openvino-int8.md has the figures.
 
 hard_swish(y) = y * clip(y / 6 + 1/2, 0, 1), arXiv 1905.02244 section 5.2.
 """
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.graph import SQUEEZE, Array, Graph, Node
 from edge_edet.converters.network_pass import Pass, Pixels, passes
 from edge_edet.converters.statistics import FLOAT16_MAX
 from edge_edet.progress import Progress
@@ -25,7 +25,6 @@ from edge_edet.progress import Progress
 PICTURES = 16
 POSITIONS = 96  # of a channel and picture
 LEAST_SHARE = 0.01  # of all the network's swish elements: smaller tensors cost no time
-SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 FACTORS = np.array((0.1, 0.25, 0.45, 0.7, 0.95, 1.3))  # a, where the search begins
 SHIFTS = np.linspace(-2.0, 2.0, 9)  # b
 STEPS = (0.15, 0.3)  # relative of a, absolute of b

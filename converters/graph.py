@@ -17,6 +17,7 @@ from edge_edet.errors import InputError
 from edge_edet.variants import Variant
 
 Array = npt.NDArray[np.float32]
+SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 
 # op: what it computes, and its attributes
 OPS = {

@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.channelwise import SQUEEZE
-from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.graph import SQUEEZE, Graph, Node
 from edge_edet.converters.network_pass import Pixels, picture_input
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.progress import Progress
