@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.variants import OCTAVES, Variant
+from edge_edet.variants import Variant
 
 __all__ = ["anchors", "decode"]
 
@@ -23,17 +23,17 @@ def anchors(variant: Variant) -> Floats:
     """
     # [octaves * aspects, 2] height and width in units of anchor_scale * stride
     shapes = np.array(
-        [[2 ** (o / OCTAVES) * y, 2 ** (o / OCTAVES) * x]
-         for o in range(OCTAVES) for x, y in variant.aspect_ratios]
+        [[octave * y, octave * x]
+         for octave in variant.anchor_octaves for x, y in variant.aspect_ratios]
     )  # fmt: skip
     levels = []
-    for size in variant.feature_sizes:
+    for size, scale in zip(variant.feature_sizes, variant.anchor_scales, strict=True):
         stride = variant.image_size / size
         centres = (np.arange(size) + 0.5) * stride
         level = np.empty((size, size, len(shapes), 4))
         level[..., 0] = centres[:, None, None]
         level[..., 1] = centres[None, :, None]
-        level[..., 2:] = variant.anchor_scale * stride * shapes
+        level[..., 2:] = scale * stride * shapes
         levels.append(level.reshape(-1, 4))
     rows = np.concatenate(levels).astype(np.float32)
     assert len(rows) == variant.num_anchors

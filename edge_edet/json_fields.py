@@ -35,6 +35,10 @@ class Fields:
             raise ModelFileError(f"{self._what}: the key {key!r} is missing")
         return self.document[key]
 
+    def has(self, key: str) -> bool:
+        """Whether an optional key is there."""
+        return key in self.document
+
     def string(self, key: str) -> str:
         value = self._get(key)
         if not isinstance(value, str) or not value:

@@ -22,6 +22,7 @@ FORMAT_VERSION = 1
 MANIFEST_KEY = "edge_edet_manifest"
 MAX_JSON_BYTES = 2**20
 MAX_IMAGE_SIZE = 8192
+ANCHOR_FACTORS = (0.01, 1000.0)  # least and most
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 OUTPUT_KEYS = {
     "none": ("boxes", "classes"),
@@ -238,7 +239,7 @@ def _variant(fields: Fields) -> Variant:
         head_repeats=fields.integer("head_repeats", 0, 100),
         fusion=fields.choice("fusion", ("fast", "softmax", "sum")),
         max_level=fields.integer("max_level", 1, 10),
-        anchor_scale=fields.number("anchor_scale", 0.01, 1000.0),
+        anchor_scale=_anchor_scale(fields),
         lite=fields.boolean("lite"),
         source=fields.string("source"),
         min_level=fields.integer("min_level", 1, 10),
@@ -251,15 +252,44 @@ def _variant(fields: Fields) -> Variant:
         num_classes=fields.integer("num_classes", 1, 100_000),
         pool_padding=fields.choice("pool_padding", ("ignore", "zero")),
         pad_rgb=_pixel(fields, "pad_rgb"),
+        **_later_fields(fields),
     )
     if not 1 <= variant.min_level <= variant.max_level:
         fields.fail("min_level", f"be at most max_level {variant.max_level}", variant.min_level)
+    if len(variant.anchor_scales) != len(variant.levels):
+        fields.fail("anchor_scale", f"be one number, or {len(variant.levels)}, one for each level",
+                    list(variant.anchor_scales))  # fmt: skip
     ratios = variant.aspect_ratios
     if not 1 <= len(ratios) <= 100 or not all(x > 0 and y > 0 for x, y in ratios):
         fields.fail("aspect_ratios", "be 1 to 100 pairs of positive numbers", list(ratios))
     if not all(math.isfinite(s) and s > 0 for s in variant.std):
         fields.fail("std", "be positive", list(variant.std))
     return variant
+
+
+def _anchor_scale(fields: Fields) -> float | tuple[float, ...]:
+    if not isinstance(fields.document.get("anchor_scale"), list):
+        return fields.number("anchor_scale", *ANCHOR_FACTORS)
+    return _factors(fields, "anchor_scale")
+
+
+def _factors(fields: Fields, key: str) -> tuple[float, ...]:
+    values = fields.list(key)
+    numbers = fields.floats_of(values, len(values))
+    least, most = ANCHOR_FACTORS
+    if not 1 <= len(numbers) <= 100 or not all(least <= value <= most for value in numbers):
+        fields.fail(key, f"be 1 to 100 numbers from {least:g} to {most:g}", values)
+    return numbers
+
+
+def _later_fields(fields: Fields) -> dict[str, Any]:
+    """Keys that the first files of this format version lack: they have the usual values."""
+    found: dict[str, Any] = {}
+    if fields.has("anchor_octaves"):
+        found["anchor_octaves"] = _factors(fields, "anchor_octaves")
+    if fields.has("conv_padding"):
+        found["conv_padding"] = fields.choice("conv_padding", ("same", "symmetric"))
+    return found
 
 
 def _triple(fields: Fields, key: str) -> tuple[float, float, float]:

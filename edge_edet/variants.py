@@ -15,12 +15,16 @@ from dataclasses import dataclass
 
 from edge_edet.errors import InputError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "VARIANTS", "Variant", "get_variant"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "VARIANTS", "Variant", "get_variant", "octaves"]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 0-255, RGB; hparams_config.py mean_rgb
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 0-255, RGB; hparams_config.py stddev_rgb
 ASPECTS_EFFDET = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # (x, y) factors, effdet model_config.py
-OCTAVES = 3
+
+
+def octaves(count: int) -> tuple[float, ...]:
+    """The scales within an octave, 2^(i / count); hparams_config.py num_scales."""
+    return tuple(2.0 ** (index / count) for index in range(count))
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Variant:
     """The hyperparameters of one detector: everything that its graph and its anchors depend on.
 
     width and depth are EfficientNet's compound coefficients; aspect_ratios are (x, y) factors;
-    mean and std are per RGB channel on the 0-255 scale.
+    mean and std are per RGB channel on the 0-255 scale. An anchor is anchor_scale * stride *
+    anchor_octaves[o] * aspect_ratios[a] wide and high; anchor_scale is one number, or one a level.
     """
 
     name: str
@@ -40,7 +45,7 @@ class Variant:
     head_repeats: int
     fusion: str  # "fast" | "softmax" | "sum"
     max_level: int
-    anchor_scale: float
+    anchor_scale: float | tuple[float, ...]
     lite: bool  # relu6, no squeeze-and-excitation, stem and head not scaled
     source: str
     min_level: int = 3
@@ -51,6 +56,8 @@ class Variant:
     num_classes: int = 90
     pool_padding: str = "ignore"  # how max pools treat their border: "ignore" it or as "zero"
     pad_rgb: tuple[int, int, int] = (124, 116, 104)  # right of and below the resized picture
+    anchor_octaves: tuple[float, ...] = octaves(3)
+    conv_padding: str = "same"  # TensorFlow's "same", or PyTorch's "symmetric", (kernel - 1) / 2
 
     @property
     def activation(self) -> str:
@@ -70,8 +77,15 @@ class Variant:
         return tuple(math.ceil(self.image_size / stride) for stride in self.strides)
 
     @property
+    def anchor_scales(self) -> tuple[float, ...]:
+        """anchor_scale of each level, P3 first."""
+        if isinstance(self.anchor_scale, tuple):
+            return self.anchor_scale
+        return (self.anchor_scale,) * len(self.levels)
+
+    @property
     def anchors_per_position(self) -> int:
-        return OCTAVES * len(self.aspect_ratios)
+        return len(self.anchor_octaves) * len(self.aspect_ratios)
 
     @property
     def num_anchors(self) -> int:
