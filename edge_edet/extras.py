@@ -14,11 +14,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tflite-runtime": ("tflite_runtime",),
     "openvino": ("openvino",),
     "onnx": ("onnxruntime",),
-    "convert": ("ai_edge_litert", "flatbuffers", "onnx", "openvino", "tqdm"),
+    "convert": ("ai_edge_litert", "flatbuffers", "onnx", "openvino", "tqdm", "yaml"),
     "nncf": ("nncf",),
     "keras": ("h5py",),
     "tensorflow": ("tensorflow",),
-    "bench": ("hotcoco", "tqdm"),
+    "bench": ("hotcoco", "tqdm", "yaml"),
     "report": ("matplotlib", "tqdm"),
     "devices": ("tomli",) if sys.version_info < (3, 11) else (),  # later ones read TOML themselves
     "cluster": ("distributed",),

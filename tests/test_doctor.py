@@ -96,5 +96,5 @@ def test_extras_agree_with_pyproject() -> None:
     assert set(extras) == set(EXTRAS)
     for extra, modules in EXTRAS.items():
         for module in modules:
-            distribution = module.replace("_", "-")
+            distribution = {"yaml": "pyyaml"}.get(module, module.replace("_", "-"))
             assert any(entry.startswith(distribution) for entry in extras[extra]), module

@@ -1,0 +1,142 @@
+"""YAML from people and tools (data.yaml, project files) as plain Python values, within limits.
+
+Read with PyYAML's safe constructors: no tag makes an object of a class. What PyYAML lets pass and
+would surprise is refused: a key that stands twice, aliases that stand for much more than the file
+holds ("billion laughs"), aliases of what they are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_edet.errors import InputError, MissingExtraError
+
+__all__ = ["MAX_BYTES", "MAX_VALUES", "read_yaml"]
+
+MAX_BYTES = 1 << 20
+MAX_VALUES = 200_000  # with every alias written out
+MERGE_KEY = "<<"
+
+
+def read_yaml(path: Path, what: str, *, as_text: bool = False, extra: str = "bench") -> object:
+    """The one document in the file: dict, list, text, number, bool, None; None for an empty file.
+
+    what: how messages name the file. as_text: leave every scalar the text that stands there, where
+    YAML 1.1 would make `no` False, `1.10` 1.1 and `12:30` 750: for names that people give. extra:
+    which one of pyproject.toml to name where PyYAML is missing.
+
+    Raises InputError, one line, for a file that is not there, no YAML, not UTF-8, over 1 MiB or
+    over the limits on aliases, and MissingExtraError where PyYAML is not installed.
+    """
+    yaml = _pyyaml(extra)
+    text = _text(path, what)
+    try:
+        loader = _loader(yaml, as_text)(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check(yaml, node, what)
+            found: object = loader.construct_document(node)
+            return found
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise InputError(f"{what} is no YAML that can be read: {_reason(error)}") from None
+    except RecursionError:
+        raise InputError(f"{what} is no YAML that can be read: it is nested too deeply") from None
+    except (ValueError, OverflowError) as error:  # a date or a number that Python does not have
+        raise InputError(f"{what} has a value that cannot be read: {_one_line(error)}") from None
+
+
+def _pyyaml(extra: str) -> Any:
+    try:
+        import yaml
+    except ImportError:
+        raise MissingExtraError(
+            f"YAML needs the package PyYAML: pip install 'edge-edet[{extra}]'"
+        ) from None
+    return yaml
+
+
+def _text(path: Path, what: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot read {what}: {error.strerror or error}") from None
+    if len(data) > MAX_BYTES:
+        raise InputError(f"{what} is larger than {MAX_BYTES:,} bytes: expected a short YAML file")
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{what} is not UTF-8 text: save it as UTF-8") from None
+
+
+def _loader(yaml: Any, as_text: bool) -> Callable[[str], Any]:
+    if not as_text:
+        loader: Callable[[str], Any] = yaml.SafeLoader
+        return loader
+
+    class TextLoader(yaml.SafeLoader):  # type: ignore[misc]
+        """Resolves no scalar: each is a text."""
+
+        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+
+    return TextLoader
+
+
+def _check(yaml: Any, root: Any, what: str) -> None:
+    """Raises InputError for keys that stand twice, and for aliases beyond the limits."""
+    values: dict[int, int] = {}  # node -> how many values it stands for; 0 while inside it
+    pending = [(root, False)]
+    while pending:
+        node, closing = pending.pop()
+        if closing:
+            values[id(node)] = 1 + sum(values[id(part)] for part in _parts(yaml, node))
+            if values[id(node)] > MAX_VALUES:
+                raise InputError(f"{what} has more than {MAX_VALUES:,} values, with its aliases")
+        elif id(node) not in values:
+            _check_keys(yaml, node, what)
+            values[id(node)] = 0
+            pending.append((node, True))
+            pending.extend((part, False) for part in _parts(yaml, node))
+        elif values[id(node)] == 0:
+            raise InputError(f"{what} has an alias of what it stands in, at {_line(node)}")
+
+
+def _parts(yaml: Any, node: Any) -> list[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _check_keys(yaml: Any, node: Any, what: str) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[tuple[str, str]] = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.value != MERGE_KEY:
+            if (key.tag, key.value) in seen:
+                raise InputError(f"{what} has the key {key.value!r} twice, again at {_line(key)}")
+            seen.add((key.tag, key.value))
+
+
+def _line(node: Any) -> str:
+    return f"line {node.start_mark.line + 1}"
+
+
+def _reason(error: Any) -> str:
+    """PyYAML's, on one line: the problem and where."""
+    problem = getattr(error, "problem", None)
+    mark = getattr(error, "problem_mark", None)
+    if not problem:
+        return _one_line(error)
+    return " ".join(problem.split()) + (f", line {mark.line + 1}" if mark is not None else "")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
