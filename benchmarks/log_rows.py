@@ -6,6 +6,7 @@ only with rows of its own kind.
 
 from __future__ import annotations
 
+import codecs
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = ["PROTOCOL", "log_row", "rows_of_log"]
 
 PROTOCOL = "benchmark_model"
 TOOL = "TensorFlow Lite benchmark_model"
+MAX_BYTES = 256 << 20
 SIZE_TOLERANCE = 1e-5  # it prints six digits
 NO_SAMPLES = Warned(
     "no-samples",
@@ -41,10 +43,7 @@ def rows_of_log(
     path: Path, model: Path, device: DeviceName, started_at: datetime
 ) -> list[BenchmarkRow]:
     """Of each run in the log. Raises InputError where it is none, or of another model."""
-    try:
-        text = path.read_text("utf-8", "replace")
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"there is no file {str(path)!r}: give a log of benchmark_model") from None
+    text = _read(path)
     facts = model_facts(model)
     rows = []
     for log in parse_logs(text, str(path)):
@@ -52,6 +51,23 @@ def rows_of_log(
         protocol = {"name": PROTOCOL, "warmup": log.warmup_runs, "runs": log.n}
         rows.append(log_row(log, facts, asked, device, protocol, started_at, str(path)))
     return rows
+
+
+def _read(path: Path) -> str:
+    """Its text; what PowerShell writes by '>' is UTF-16."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(
+                f"{str(path)!r} has {path.stat().st_size / 1e6:,.0f} MB, at most "
+                f"{MAX_BYTES / 1e6:,.0f} MB are read: cut the part of benchmark_model out"
+            )
+        data = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise InputError(f"there is no file {str(path)!r}: give a log of benchmark_model") from None
+    except OSError as error:
+        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
 def log_row(

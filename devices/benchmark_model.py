@@ -1,47 +1,30 @@
 """TensorFlow Lite's benchmark_model: its arguments, and what its log says.
 
-The log is read as TensorFlow 1.15 to 2.20 print it, on a console ("INFO: ..." from 2.14 on) and in
-Android's logcat. It has no single samples: a count, the first, the least, the largest, the mean,
-the standard deviation, and from 2.18 on the median; in microseconds.
-Source: tensorflow/lite/tools/benchmark/{benchmark_model,benchmark_tflite_model}.cc
+The log is read as TensorFlow 1.10 to 2.21 and LiteRT print it, on a console or behind the prefix
+of any logger: benchmark_lines.py has the lines and their sources. It has no single samples: a
+count, the first, the least, the largest, the mean, the standard deviation, and from 2.18 on the
+median; in microseconds.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge_edet.devices.benchmark_lines import COUNTS, NO_FORMS, TIMINGS, Line, known_lines
 from edge_edet.errors import InputError
 
 __all__ = ["BenchmarkLog", "arguments", "parse_logs"]
 
-PREFIX = re.compile(
-    r"^(?:(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +)?"  # logcat: its time
-    r"(?:\d+ +\d+ [VDIWEF] +\S+ *: |[VDIWEF]/\S+ *\( *\d+\): ))?"  # as threadtime; as brief, time
-    r"(?:[IWE] tflite *: )?(?:(?:INFO|WARNING|ERROR): )*"
+BEGINNINGS = ("start", "setting", "head")  # kinds of lines with which a run begins
+PROOFS = ("start", COUNTS, TIMINGS)  # a run has one of them at least
+SAME = 1e-3  # one mean, printed twice
+MIXED = (
+    "give each its own log, or one that tells the process of each line, such as that of 'adb "
+    "logcat -v threadtime'"
 )
-START = "STARTING!"
-NUMBER = r"([\d.]+(?:e[+-]?\d+)?)"
-TIMINGS = re.compile(
-    rf"Inference timings in us: Init: {NUMBER}, First inference: {NUMBER}, "
-    rf"Warmup \(avg\): {NUMBER}, Inference \(avg\): {NUMBER}"
-)
-COUNT = re.compile(r"^count=(\d+) ")
-FIELD = re.compile(rf"(\w+)={NUMBER}")
-SETTING = re.compile(r"^([#\w][\w #()-]*?) ?: \[(.*)\]$")
-APPLIED = re.compile(
-    r"^Explicitly applied (\w+) delegate, and the model graph will be (partially|completely) "
-    r"executed by the delegate(?: w/ (\d+) delegate kernels)?"
-)
-IGNORED = re.compile(
-    r"^Though (\w+) delegate is explicitly applied, the model(?: graph)? will not be executed"
-)
-REPLACED = re.compile(
-    r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((\w+)\) node, yielding (\d+) partition"
-)
-SIZE = re.compile(rf"The input model file size \(MB\): {NUMBER}")
-OLD_PEAK = re.compile(rf"^Peak memory footprint \(MB\): init=[^ ]+ overall={NUMBER}")
-PEAK = re.compile(rf"^Overall peak memory footprint \(MB\)[^:]*: {NUMBER}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +36,8 @@ class BenchmarkLog:
     threads: int | None  # None: the tool's default
     warmup_runs: int
     load_ms: float
-    first_ms: float
+    first_ms: float | None  # None: no warm-up
+    warmup_mean_ms: float | None  # None: no warm-up
     n: int
     mean_ms: float
     std_ms: float | None
@@ -95,49 +79,89 @@ def arguments(
 
 
 def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
-    """The runs of a log, in order. Raises InputError where there is none, or one is cut short."""
-    lines = [PREFIX.sub("", line.strip(), count=1) for line in text.splitlines()]
-    starts = [i for i, line in enumerate(lines) if line.endswith(START)] or [0]
-    runs = [lines[start:end] for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    if not any(COUNT.match(line) or TIMINGS.search(line) for line in lines):
+    """The runs of a log, in order of their beginnings.
+
+    Lines of different processes are different runs, where the log tells the processes.
+    Raises InputError where there is no run, one is cut short, or two are mixed.
+    """
+    lines = list(known_lines(text))
+    for line in lines:
+        for pattern, reason in NO_FORMS:
+            if line.kind == "other" and pattern.match(line.text):
+                raise InputError(f"{where} {reason}")
+    if not any(line.kind in (COUNTS, TIMINGS) for line in lines):
         raise InputError(f"{where} is no log of benchmark_model: no line of it counts inferences")
+    order = {id(line): i for i, line in enumerate(lines)}
+    processes = list(dict.fromkeys(line.process for line in lines))
+    runs = [run for one in processes for run in _runs([x for x in lines if x.process == one])]
+    runs.sort(key=lambda run: order[id(run[0])])
     return [_parse(run, f"{where}, run {i}") for i, run in enumerate(runs, 1)]
 
 
-def _parse(lines: list[str], where: str) -> BenchmarkLog:
-    timings = next((found for line in lines if (found := TIMINGS.search(line))), None)
+def _runs(lines: Sequence[Line]) -> list[list[Line]]:
+    """The lines of each run of one process; what stands outside of one is left out."""
+    runs: list[list[Line]] = [[]]
+    over = outside = False
+    for line in lines:
+        begins = line.kind == "start" and any(one.kind != "start" for one in runs[-1])
+        if begins or (over and line.kind in (*BEGINNINGS, COUNTS) and not outside):
+            runs.append([])
+            over = False
+        outside = line.kind == "summary" or (outside and line.kind not in BEGINNINGS)
+        over = over or line.kind == TIMINGS
+        if not (outside and line.kind == COUNTS):
+            runs[-1].append(line)
+    return [run for run in runs if any(line.kind in PROOFS for line in run)]
+
+
+def _parse(lines: list[Line], where: str) -> BenchmarkLog:
+    timings = next((line.values for line in lines if line.kind == TIMINGS), None)
     if timings is None:
-        last = next((line for line in reversed(lines) if line), "")
         raise InputError(
             f"{where}: benchmark_model did not come to its end, 'Inference timings' are missing; "
-            f"the last line is {last[:80]!r}"
+            f"the last line is {lines[-1].text[:80]!r}"
         )
-    settings = {found[1]: found[2] for line in lines if (found := SETTING.match(line))}
-    counts = [dict(FIELD.findall(line)) for line in lines if COUNT.match(line)]
-    if len(counts) < 2:
+    series = [_series(line) for line in lines if line.kind == COUNTS]
+    settings = _settings(lines, where)
+    if not series and not settings and "first" not in timings:
+        raise InputError(
+            f"{where}: it tells a mean, but not of how many inferences: the Android app of "
+            "TensorFlow before 2.2 does not log them; measure with benchmark_model itself"
+        )
+    if len(series) != 2:
         raise InputError(
             f"{where}: expected two lines that begin with 'count=', one of the warm-up and one of "
-            f"the inferences, but found {len(counts)}"
+            f"the inferences, but found {len(series)}"
+            + (f": where two programs wrote at once, {MIXED}" if len(series) > 2 else "")
         )
-    warmup, measured = counts[0], counts[1]
-    init_us, first_us, _, mean_us = map(float, timings.groups())
+    warmup, measured = series
+    told = {name: float(value) for name, value in timings.items()}
+    if not measured["count"] or not all(map(math.isfinite, (told["mean"], told["init"]))):
+        raise InputError(f"{where}: no inference was measured: was it called with --dry_run?")
+    for one, name, text in ((warmup, "warmup", "warm-up"), (measured, "mean", "inferences")):
+        if one["count"] and not math.isclose(one["avg"], told[name], rel_tol=SAME):
+            raise InputError(
+                f"{where}: the mean of the {text} is {one['avg']:g} us where it is counted, but "
+                f"{told[name]:g} us at the end: where two programs wrote at once, {MIXED}"
+            )
     delegate, delegated, operators, partitions = _delegation(lines)
-    threads = settings.get("Num threads") or settings.get("#threads used for CPU inference")
-    graph = settings.get("Graph", "")
+    threads = settings.get("num threads") or settings.get("#threads used for cpu inference")
+    peaks = [_value(lines, kind, "mib", where) for kind in ("peak", "old peak")]
     return BenchmarkLog(
-        graph=graph,
-        size_mb=_first(SIZE, lines),
-        threads=int(threads) if threads and int(threads) > 0 else None,
+        graph=settings.get("graph", ""),
+        size_mb=_value(lines, "size", "mb", where),
+        threads=int(threads) if threads and re.fullmatch("[1-9][0-9]{0,4}", threads) else None,
         warmup_runs=int(warmup["count"]),
-        load_ms=init_us / 1e3,
-        first_ms=first_us / 1e3,
+        load_ms=told["init"] / 1e3,
+        first_ms=warmup["first"] / 1e3 if warmup["count"] else None,
+        warmup_mean_ms=told["warmup"] / 1e3 if warmup["count"] else None,
         n=int(measured["count"]),
-        mean_ms=mean_us / 1e3,
+        mean_ms=told["mean"] / 1e3,
         std_ms=_ms(measured, "std"),
         min_ms=_ms(measured, "min"),
         max_ms=_ms(measured, "max"),
         median_ms=_ms(measured, "median"),
-        peak_memory_mib=_first(PEAK, lines) or _first(OLD_PEAK, lines),
+        peak_memory_mib=peaks[0] or peaks[1] or None,
         asked_delegate=_asked(settings),
         delegate=delegate,
         delegated=delegated,
@@ -146,37 +170,72 @@ def _parse(lines: list[str], where: str) -> BenchmarkLog:
     )
 
 
-def _delegation(lines: list[str]) -> tuple[str | None, int | None, int | None, int | None]:
-    """(delegate, nodes that it executes, all nodes, partitions)."""
-    replaced = next((found for line in lines if (found := REPLACED.search(line))), None)
-    nodes = (int(replaced[1]), int(replaced[2]), int(replaced[4])) if replaced else None
+def _series(line: Line) -> dict[str, float]:
+    """count, and of more than none: first, min, max, avg, std in us; median where it is told."""
+    values = {name: float(value) for name, value in line.values.items()}
+    if "none" in values:
+        return {"count": 0.0}
+    if "some" in values:  # they took equally long, or there is one: one number stands for all
+        same = values["same"]
+        equal = dict.fromkeys(("first", "min", "max", "avg", "median"), same)
+        spread = {"std": 0.0} if values["some"] > 1 else {}
+        return {"count": values["some"], **equal, **spread}
+    return values
+
+
+def _settings(lines: list[Line], where: str) -> dict[str, str]:
+    """name in small letters -> value."""
+    settings: dict[str, str] = {}
     for line in lines:
-        if IGNORED.match(line):
+        if line.kind != "setting":
+            continue
+        key, value = line.values["key"].lower(), line.values.get("value", "")
+        if settings.setdefault(key, value) != value:
+            raise InputError(
+                f"{where}: {line.values['key']!r} is {settings[key]!r} and {value!r} in one run: "
+                f"where two programs wrote at once, {MIXED}"
+            )
+    return settings
+
+
+def _delegation(lines: list[Line]) -> tuple[str | None, int | None, int | None, int | None]:
+    """(delegate, nodes that it executes, all nodes, partitions)."""
+    found = next((line.values for line in lines if line.kind == "replaced"), None)
+    nodes = None
+    if found:
+        nodes = (int(found["replaced"]), int(found["nodes"]), int(found["partitions"]))
+    for line in lines:
+        if line.kind == "ignored":
             return "none", 0, nodes[1] if nodes else None, 0
-        if found := APPLIED.match(line):
-            kernels = int(found[3]) if found[3] else None
-            return (found[1].lower(), *(nodes or (None, None, kernels)))
-    if replaced and nodes:
-        return replaced[3].removeprefix("TfLite").removesuffix("Delegate").lower(), *nodes
-    if any("Created TensorFlow Lite XNNPACK delegate" in line for line in lines):
+        if line.kind == "applied":
+            kernels = int(line.values["kernels"]) if "kernels" in line.values else None
+            return (line.values["name"].lower(), *(nodes or (None, None, kernels)))
+    if found and nodes:
+        return found["name"].removeprefix("TfLite").removesuffix("Delegate").lower(), *nodes
+    if any(line.kind == "created" for line in lines):
         return "xnnpack", None, None, None
     return None, None, None, None
 
 
 def _asked(settings: dict[str, str]) -> str | None:
     for key, value in settings.items():
-        match = re.fullmatch(r"use (gpu|nnapi|hexagon|xnnpack|coreml)", key.lower())
+        match = re.fullmatch(r"use (?:legacy )?(gpu|nnapi|hexagon|xnnpack|coreml)", key)
         if match and value == "1":
             return match[1]
-    if settings.get("External delegate path"):
-        return settings["External delegate path"]
-    return "none" if settings.get("Use xnnpack") == "0" else None
+    if settings.get("external delegate path"):
+        return settings["external delegate path"]
+    return "none" if settings.get("use xnnpack") == "0" else None
 
 
-def _first(pattern: re.Pattern[str], lines: list[str], group: int = 1) -> float | None:
-    found = next((match for line in lines if (match := pattern.search(line))), None)
-    return float(found[group]) if found else None
+def _value(lines: list[Line], kind: str, name: str, where: str) -> float | None:
+    told = list(dict.fromkeys(line.values[name] for line in lines if line.kind == kind))
+    if len(told) > 1:
+        raise InputError(
+            f"{where}: one run has {kind}s of {told[0]} and {told[1]} MB: where two programs wrote "
+            f"at once, {MIXED}"
+        )
+    return float(told[0]) if told else None
 
 
-def _ms(fields: dict[str, str], key: str) -> float | None:
-    return float(fields[key]) / 1e3 if key in fields else None
+def _ms(series: dict[str, float], key: str) -> float | None:
+    return series[key] / 1e3 if key in series else None

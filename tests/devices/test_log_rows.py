@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_edet.benchmarks import log_rows
 from edge_edet.benchmarks.row_file import read_rows
 from edge_edet.cli import main
 
@@ -65,6 +66,35 @@ def test_a_delegate_that_did_nothing_is_told(
     told = {one["code"]: one["text"] for one in row["warnings"]}
     assert told["delegate-not-used"] == "nnapi was asked for, but none executed the model"
     assert row["peak_memory_bytes"] == round(40.25 * 2**20)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_log_that_powershell_wrote(
+    encoding: str, log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its > writes UTF-16 with a byte order mark, and lines end with \\r\\n."""
+    path = log()
+    path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["mean_ms"] == 200.25
+
+
+def test_a_log_that_cannot_be_read(
+    tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    big = tmp_path / "big.txt"
+    big.write_bytes(b"x" * 2_000_000)
+    monkeypatch.setattr(log_rows, "MAX_BYTES", 1_000_000)
+    command = ["import-log", str(big), "-m", str(tiny_int8), "--device", "pixel8"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"edge-edet: error: '{big}' has 2 MB, at most 1 MB are read: cut the part of "
+        "benchmark_model out\n"
+    )
+    assert main(["import-log", str(tmp_path), *command[2:]]) == 2
+    assert capsys.readouterr().err.startswith(f"edge-edet: error: there is no file '{tmp_path}'")
 
 
 def test_what_is_refused(
