@@ -105,7 +105,9 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             yield source.note
         labels = source.labels
         if request.labels is not None:
-            labels = read_labels(request.labels, source.variant.num_classes)
+            labels, note = read_labels(request.labels, source.variant.num_classes)
+            if note:
+                yield f"{str(request.labels)!r}: {note}"
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
             described = ModelFile(source, labels, precision, request.nms, tuple(request.command))

@@ -20,7 +20,8 @@ from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.graph import Array, Graph
 from edge_edet.converters.weights import find_pulled, release_file
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.labels import COCO_LABELS, parse_labels
+from edge_edet.label_file import LabelFile, read_label_file
+from edge_edet.labels import COCO_LABELS
 from edge_edet.variants import Variant, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
@@ -148,17 +149,14 @@ def _default_labels(variant: Variant) -> tuple[str | None, ...]:
     return tuple(f"class {index}" for index in range(variant.num_classes))
 
 
-def read_labels(path: Path, num_classes: int) -> tuple[str | None, ...]:
-    """The labels of a file, one a line. Raises InputError where their number is not the model's."""
-    try:
-        labels = parse_labels(path.read_text("utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read labels from {str(path)!r}: {error}") from None
-    if len(labels) != num_classes:
+def read_labels(path: Path, num_classes: int) -> LabelFile:
+    """The labels of a file. Raises InputError where their number is not the model's."""
+    found = read_label_file(path, num_classes)
+    if len(found.names) != num_classes:
         raise InputError(
-            f"{str(path)!r} has {len(labels)} labels, the weights have {num_classes} classes"
+            f"{str(path)!r} has {len(found.names)} labels, the weights have {num_classes} classes"
         )
-    return labels
+    return found
 
 
 def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge_edet.errors import ModelFileError
+from edge_edet.label_file import parse_label_text
 
 __all__ = ["COCO_LABELS", "class_name", "parse_labels"]
-
-MAX_LABELS = 100_000
-UNUSED = ("???", "n/a", "N/A", "unused", "")
 
 _COCO = """
 person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign
@@ -28,14 +25,11 @@ COCO_LABELS: tuple[str | None, ...] = tuple(
 )
 
 
-def parse_labels(text: str, what: str = "the label file") -> tuple[str | None, ...]:
-    """One name a line, first line class 0; `???` and empty lines within are unused classes."""
-    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines or len(lines) > MAX_LABELS:
-        raise ModelFileError(f"{what} has {len(lines)} labels, expected 1 to {MAX_LABELS}")
-    return tuple(None if line in UNUSED else line for line in lines)
+def parse_labels(
+    text: str, what: str = "the label file", num_classes: int | None = None
+) -> tuple[str | None, ...]:
+    """Names by class id, None where unused, see `edge_edet.label_file.parse_label_text`."""
+    return parse_label_text(text, what, num_classes).names
 
 
 def class_name(labels: Sequence[str | None], class_id: int) -> str:

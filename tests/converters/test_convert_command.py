@@ -127,6 +127,17 @@ def test_labels_and_number_of_classes(command: Run, tmp_path: Path) -> None:
     assert read_tflite(path).output_tensors[1].shape[2] == 3
 
 
+def test_labels_with_their_indices(command: Run, tmp_path: Path) -> None:
+    """As Coral and Frigate write them: the indices are no part of the names."""
+    (tmp_path / "names.txt").write_text("0 cat\n2 small bird\n")
+    arguments = ["--num-classes", "3", "--labels", "names.txt", *SMALL]
+    result = command("convert", "--fp32", "lite0", *arguments)
+    done(result)
+    manifest = edge_edet.read_manifest(tmp_path / "build/lite0-64-fp32.tflite")
+    assert manifest.labels == ("cat", None, "small bird")
+    assert "note: 'names.txt': each line begins with its index, such as '0 cat'" in result.stderr
+
+
 def test_number_of_classes_names_them(command: Run, tmp_path: Path) -> None:
     done(command("convert", "--fp32", "lite0", "--num-classes", "2", *SMALL))
     manifest = edge_edet.read_manifest(tmp_path / "build/lite0-64-fp32.tflite")

@@ -1,0 +1,174 @@
+"""Label files as tools write them: one name a line, indices before names, a TF label map (.pbtxt).
+
+Names by line: line 1 is class 0; empty lines and `???` within are unused classes. With a background
+line in front (`???` of TensorFlow's labelmap.txt, `background` of AutoML's dict.txt) there is one
+line more than the model has classes, as TFLite_Detection_PostProcess does not count the background.
+
+Indices before names (`0 person`, `0: person`, `0,person`), as Coral, Frigate and AutoML write them:
+where every line begins with one and they rise. Gaps are unused classes. A name that begins with a
+number (`7up`, `1 litre bottle`) stays whole, since not every line begins so.
+
+A label map has ids from 1 on (object_detection/protos/string_int_label_map.proto: 0 is the
+background), so that id 1 is class 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_edet.errors import InputError, ModelFileError
+from edge_edet.label_map import BACKGROUND, read_label_map
+
+__all__ = ["LabelFile", "parse_label_text", "read_label_file"]
+
+MAX_LABELS = 100_000
+MAX_BYTES = 2**22
+UNUSED = ("???", "n/a", "N/A", "unused", "")
+
+_INDEXED = re.compile(r"(\d{1,6})(?:\s*[:,;=|]\s*|\s+-\s+|[.)]\s+|\s+|$)(.*)")
+_LABEL_MAP = re.compile(r"item\s*:?\s*([{<]|(#.*)?$)")
+# JSON, XML, and YAML such as data.yaml
+_STRUCTURED = re.compile(r"\{|\[\s*([\"'{]|$)|<[?!]|---\s*$|(nc|path|train|val)\s*:")
+_NAMES_KEY = re.compile(r"^names\s*:", re.MULTILINE)
+
+
+class LabelFile(NamedTuple):
+    """Names by class id, None where unused; how it was read where that is not one name a line."""
+
+    names: tuple[str | None, ...]
+    note: str | None = None
+
+
+def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
+    """The labels of a file, see `parse_label_text`. Raises InputError where it cannot be read."""
+    failed = f"cannot read labels from {str(path)!r}"
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise InputError(f"{failed}: it is larger than {MAX_BYTES} bytes")
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{failed}: byte {error.start} is not UTF-8; expected a text of names"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{failed}: {reason}") from None
+    return parse_label_text(text, f"label file {str(path)!r}", num_classes)
+
+
+def parse_label_text(text: str, what: str, num_classes: int | None = None) -> LabelFile:
+    """The labels of a text. num_classes: of the model, None where that is not known.
+
+    With num_classes, indices from 1 to it are read as classes 0 to num_classes - 1, and a
+    background line in front is left out; the number of names by line is for the caller to check.
+    Raises ModelFileError where there are no labels, or where they can be read in two ways.
+    """
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    if "\0" in text or not lines or len(lines) > MAX_LABELS:
+        count = "a zero byte" if "\0" in text else f"{len(lines)} labels"
+        raise ModelFileError(f"{what} has {count}, expected 1 to {MAX_LABELS}, one a line")
+    first = next(line for line in lines if line)
+    start = next((line for line in lines if line and line[0] != "#"), first)
+    if _LABEL_MAP.match(start) and re.search("[{<]", text):
+        return _one_based(read_label_map(text, what), what, num_classes, "id")
+    if _STRUCTURED.match(first) or _NAMES_KEY.search(text):
+        raise ModelFileError(
+            f"{what} begins with {first[:20]!r}, which is no label: expected one name a line, "
+            "lines such as '0 person', or a label map (.pbtxt); write the names alone into a .txt"
+        )
+    indexed = _indexed(lines, num_classes)
+    if indexed is not None:
+        return _by_index(indexed, lines, what, num_classes)
+    names = tuple(None if line in UNUSED else line for line in lines)
+    if num_classes is not None and len(names) == num_classes + 1 and _is_background(lines[0]):
+        return LabelFile(names[1:], f"its first line {lines[0]!r} is the background, no class")
+    numbered = [line for line in lines if (found := _INDEXED.fullmatch(line)) and found[2]]
+    if numbered and len(numbered) * 2 > len(lines):
+        note = f"{numbered[0]!r} is a whole name, as not every line begins with a rising index"
+        return LabelFile(names, note)
+    return LabelFile(names)
+
+
+def _is_background(line: str) -> bool:
+    return line.casefold() in BACKGROUND
+
+
+def _indexed(lines: Sequence[str], num_classes: int | None) -> dict[int, str] | None:
+    """Index -> name where every line begins with a rising index, or all indices are there."""
+    found = [_INDEXED.fullmatch(line) for line in lines if line]
+    if not all(found) or not any(match and match[2] for match in found):
+        return None  # lines of digits only are names: of digits
+    pairs = [(int(match[1]), match[2]) for match in found if match]
+    numbers = [number for number, _ in pairs]
+    rising = all(a < b for a, b in itertools.pairwise(numbers))
+    whole = sorted(numbers) in ([*range(len(numbers))], [*range(1, len(numbers) + 1)])
+    if not rising and not whole:
+        return None
+    if min(numbers) > 1 and num_classes == len(numbers):  # `5 euro`, `10 euro`
+        return None
+    return {number: _unquoted(name) for number, name in pairs}
+
+
+def _unquoted(name: str) -> str:
+    """`'person',` is person: lines out of a dictionary."""
+    bare = name.rstrip(",").rstrip()
+    return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"" else name
+
+
+def _by_index(
+    names: Mapping[int, str], lines: Sequence[str], what: str, num_classes: int | None
+) -> LabelFile:
+    counts = Counter(name for name in names.values() if name not in UNUSED)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise ModelFileError(
+            f"{what}: every line begins with a number, such as {lines[0]!r}, and without the "
+            f"numbers {twice[0]!r} is there twice: if they belong to the names, write an index "
+            f"before them, '0 {lines[0]}'"
+        )
+    least, most = min(names), max(names)
+    if num_classes is not None and most >= num_classes:
+        without = {n: name for n, name in names.items() if n or not _is_background(name)}
+        if min(without, default=0) > 0 and most == num_classes:
+            return _one_based(without, what, num_classes, "index")
+        raise ModelFileError(
+            f"{what} has indices from {least} to {most}, but the model has {num_classes} classes, "
+            f"0 to {num_classes - 1}"
+        )
+    if least == 1 and num_classes is not None and most < num_classes - 1:
+        raise ModelFileError(
+            f"{what} has indices from 1 to {most}, and the model has {num_classes} classes: it does "
+            f"not tell whether 1 is the first or the second one; begin with 0, or end with "
+            f"{num_classes} if 1 is the first"
+        )
+    note = f"each line begins with its index, such as {lines[0]!r}"
+    if least:
+        note += f"; class {'0 is' if least == 1 else f'0 to {least - 1} are'} unused"
+    return LabelFile(_filled(names, num_classes), note)
+
+
+def _one_based(
+    names: Mapping[int, str], what: str, num_classes: int | None, word: str
+) -> LabelFile:
+    most = max(names)
+    if num_classes is not None and most > num_classes:
+        raise ModelFileError(f"{what}: {word} {most}, but the model has {num_classes} classes")
+    shifted = {number - 1: name for number, name in names.items()}
+    return LabelFile(_filled(shifted, num_classes), f"{word} 1 is class 0")
+
+
+def _filled(names: Mapping[int, str], num_classes: int | None) -> tuple[str | None, ...]:
+    count = max(names) + 1 if num_classes is None else num_classes
+    if count > MAX_LABELS:
+        raise ModelFileError(f"labels up to class {count - 1}, expected at most {MAX_LABELS}")
+    found = (names.get(number, "") for number in range(count))
+    return tuple(None if name in UNUSED else name for name in found)
