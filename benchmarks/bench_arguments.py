@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge_edet.benchmarks.latency import OPTIONS, StopRule
 from edge_edet.detect_command import parse_options
 from edge_edet.errors import InputError
+from edge_edet.pictures import find_given
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.bench_plan import Plan
@@ -98,7 +99,7 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--pictures", type=Path, nargs="+", default=[], metavar="PATH",
-        help="JPEG and PNG files or folders of them; default: a drawn blood smear, 640 x 480",
+        help="files or folders of them; default: a drawn blood smear, 640 x 480",
     )  # fmt: skip
     group.add_argument(
         "--score-threshold", type=float, default=0.3, metavar="X", help="default: 0.3"
@@ -117,7 +118,6 @@ def plan_of(args: argparse.Namespace) -> Plan:
     from edge_edet.benchmarks.bench_plan import (
         Plan,
         Ways,
-        find_pictures,
         parse_list,
         parse_threads,
     )
@@ -137,5 +137,5 @@ def plan_of(args: argparse.Namespace) -> Plan:
         args.max_s,
     )  # fmt: skip
     sustain_s = parse_duration(args.sustain) if args.sustain else None
-    pictures = find_pictures(args.pictures)
+    pictures = tuple(find_given(args.pictures).paths)
     return Plan(ways, rule, pictures, args.score_threshold, sustain_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,19 +182,3 @@ def parse_threads(text: str | None) -> tuple[int | None, ...]:
             raise InputError(f"--threads must be counts like 1,2,4 up to 1024, but got {text!r}")
         counts.append(None if part is None else int(part))
     return tuple(counts)
-
-
-def find_pictures(given: Iterable[Path]) -> tuple[Path, ...]:
-    """Files, and the JPEG and PNG files of folders."""
-    found: list[Path] = []
-    for path in given:
-        if path.is_dir():
-            inside = sorted(
-                p for p in path.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png")
-            )
-            if not inside:
-                raise InputError(f"no JPEG or PNG pictures in folder {str(path)!r}")
-            found += inside
-        else:
-            found.append(path)
-    return tuple(found)

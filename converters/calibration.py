@@ -21,22 +21,17 @@ from edge_edet.converters.recipes import RECONSTRUCTED, quantize
 from edge_edet.converters.reconstruction import reconstruct
 from edge_edet.converters.statistics import Statistics
 from edge_edet.errors import InputError
+from edge_edet.pictures import pictures_in
 from edge_edet.progress import Progress
 
 T = TypeVar("T")
-PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
 def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
     """`count` pictures of a folder, drawn by seed, all where count is None. Raises InputError."""
     if not folder.is_dir():
         raise InputError(f"{str(folder)!r} is no folder of pictures and no calibration record")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    if not found:
-        raise InputError(
-            f"no pictures in {str(folder)!r}: expected files ending in "
-            f"{', '.join(PICTURE_SUFFIXES)}"
-        )
+    found = pictures_in(folder, recursive=True)
     if count is None or count >= len(found):
         return found
     chosen = np.random.default_rng(seed).choice(len(found), count, replace=False)

@@ -12,6 +12,7 @@ from edge_edet.errors import (
     InputError,
     MissingExtraError,
     ModelFileError,
+    PictureWarning,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "Manifest",
     "MissingExtraError",
     "ModelFileError",
+    "PictureWarning",
     "PostprocessConfig",
     "__version__",
     "load",

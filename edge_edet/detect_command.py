@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import ImageError, InputError
+from edge_edet.picture_log import PictureLog, add_picture_arguments
+from edge_edet.picture_range import range_text
+from edge_edet.pictures import find_given
 from edge_edet.progress import track
 
 if TYPE_CHECKING:
@@ -21,12 +23,10 @@ __all__ = [
     "add_arguments",
     "add_run_arguments",
     "default_model",
-    "find_pictures",
     "run",
     "run_options",
 ]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 BUILD_FOLDER = Path("build")
 LABEL_COLUMNS = 30
 STATUS_BAD_PICTURE = 2
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
     )
+    add_picture_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document for each picture")
     parser.add_argument(
         "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
@@ -92,45 +93,60 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or 2 where a picture could not be used; the others are done all the same."""
-    pictures = find_pictures(args.images)
-    targets = _targets(pictures, args.draw) if args.draw else {}
+    """0, or 2 where a picture could not be used: one that was named, with --strict any, or all."""
+    given = find_given(args.images)
+    targets = _targets(given.paths, args.draw) if args.draw else {}
     from edge_edet.detector import load
 
     detector = load(
         args.model or default_model(),
         **run_options(args),
         score_threshold=args.score_threshold,
+        picture_range=args.picture_range,
     )
-    bad = 0
+    log, bad = PictureLog(), 0
     with detector:
-        for picture in _progress(pictures):
+        for picture in _progress(given.paths):
             try:
-                _one(detector, picture, targets.get(picture), as_json=args.json)
+                _one(detector, picture, targets.get(picture), log, as_json=args.json)
             except ImageError as error:
-                print(f"edge-edet: error: {error}", file=sys.stderr)
-                bad += 1
+                if given[picture] or args.strict:
+                    print(f"edge-edet: error: {error}", file=sys.stderr)
+                    bad += 1
+                else:
+                    log.leave_out(str(picture), str(error))
+    log.say()
+    if log.left_out == len(given):
+        raise ImageError(f"none of the {len(given)} pictures can be read")
     return STATUS_BAD_PICTURE if bad else 0
 
 
-def _one(detector: Detector, picture: Path, target: Path | None, *, as_json: bool) -> None:
-    from edge_edet.image import read_image
+def _one(
+    detector: Detector, picture: Path, target: Path | None, log: PictureLog, *, as_json: bool
+) -> None:
+    from edge_edet.image import read_picture
 
-    image = read_image(picture)
+    image, findings = read_picture(picture, detector.picture_range)
+    log.add(str(picture), findings)
     found = detector.detect(image)
     if target is not None:
         from edge_edet.draw import draw, save_png
 
         save_png(draw(image, found), target)
     if as_json:
-        print(json.dumps(document(detector, picture, image.size, found), ensure_ascii=False))
+        notes = [finding.text() for finding in findings]
+        print(json.dumps(document(detector, picture, image.size, found, notes), ensure_ascii=False))
     else:
         print("\n".join(table(picture, image.size, found)))
     sys.stdout.flush()
 
 
 def document(
-    detector: Detector, picture: Path, size: tuple[int, int], found: Detections
+    detector: Detector,
+    picture: Path,
+    size: tuple[int, int],
+    found: Detections,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What --json prints of one picture."""
     info = detector.info
@@ -145,6 +161,8 @@ def document(
         "execution_devices": list(info.execution_devices),
         "inference_precision": info.inference_precision,
         "score_threshold": info.postprocess.score_threshold,
+        "range": range_text(detector.picture_range),
+        "notes": list(notes),
         "detections": found.to_dicts(),
     }
 
@@ -162,29 +180,6 @@ def table(picture: Path, size: tuple[int, int], found: Detections) -> Iterator[s
             label = label[: LABEL_COLUMNS - 3] + "..."
         box = " ".join(f"{value:8.1f}" for value in one.box)
         yield f"  {one.score:5.3f}  {label:<{LABEL_COLUMNS}} {box}"
-
-
-def find_pictures(given: Iterable[str]) -> list[Path]:
-    """Files in the order given; a folder's pictures and a pattern's matches sorted, each once.
-
-    A path that is not there stays in the list: it is reported as a bad picture in its turn.
-    """
-    found: dict[Path, None] = {}
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-            if not inside:
-                raise InputError(f"no pictures in folder {name!r}: looked for {' '.join(SUFFIXES)}")
-            found.update(dict.fromkeys(inside))
-        elif glob.has_magic(name) and not path.exists():
-            matches = sorted(Path(p) for p in glob.glob(name, recursive=True))  # noqa: PTH207 - also absolute patterns
-            if not matches:
-                raise InputError(f"no file matches {name!r}: check the pattern")
-            found.update(dict.fromkeys(p for p in matches if p.is_file()))
-        else:
-            found[path] = None
-    return list(found)
 
 
 def default_model(folder: Path = BUILD_FOLDER) -> Path:

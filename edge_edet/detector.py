@@ -24,6 +24,7 @@ from edge_edet.image import ImageLike, read_image
 from edge_edet.labels import class_names
 from edge_edet.model_file import ModelFile
 from edge_edet.outputs import ModelLayout, layout_of
+from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
 from edge_edet.preprocess import Placement, letterbox, place, scale_to_fit, stretch
 from edge_edet.read_model import read_model
@@ -73,12 +74,18 @@ class Detector:
     """
 
     def __init__(
-        self, model: ModelFile, layout: ModelLayout, backend: Backend, config: PostprocessConfig
+        self,
+        model: ModelFile,
+        layout: ModelLayout,
+        backend: Backend,
+        config: PostprocessConfig,
+        picture_range: PictureRange = None,
     ):
         self.model = model
         self.layout = layout
         self.backend = backend
         self.config = config
+        self.picture_range = check_range(picture_range)
         self._lock = threading.Lock()
         self._anchors = anchors(layout.variant) if layout.variant and not layout.in_graph else None
         self._specs = {spec.name: spec for spec in (*backend.inputs, *backend.outputs)}
@@ -155,6 +162,7 @@ class Detector:
     def detect(self, image: ImageLike, *, config: PostprocessConfig | None = None) -> Detections:
         """The objects in a picture: a PIL image, a uint8 array [h, w, 3] in RGB, or a path.
 
+        With a picture_range (see `load`) also an array [h, w] of more than 8 bits.
         config replaces the protocol for this call. Raises ImageError for a picture that cannot be
         used, BackendError where the runtime fails.
         """
@@ -167,7 +175,7 @@ class Detector:
 
     def prepare(self, image: ImageLike) -> tuple[npt.NDArray[Any], Placement]:
         """The input tensor [1, h, w, 3] of a picture, and what takes boxes back to it."""
-        picture = read_image(image)
+        picture = read_image(image, self.picture_range)
         layout = self.layout
         if layout.variant is not None:
             return letterbox(picture, layout.variant.image_size, layout.variant.pad_rgb)
@@ -187,7 +195,7 @@ class Detector:
         variant = self.layout.variant
         if variant is None:
             return self.prepare(image)
-        scaled, placement = scale_to_fit(read_image(image), variant.image_size)
+        scaled, placement = scale_to_fit(read_image(image, self.picture_range), variant.image_size)
         return functools.partial(place, scaled, variant.pad_rgb), placement
 
     def infer(self, tensor: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
@@ -254,6 +262,7 @@ def load(
     delegate_options: Mapping[str, str] | None = None,
     score_threshold: float | None = None,
     config: PostprocessConfig | None = None,
+    picture_range: PictureRange = None,
 ) -> Detector:
     """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
@@ -273,12 +282,17 @@ def load(
     delegate_options. "gpu" computes in float32, an INT8 model too; an fp16 model in float16 where
     the GPU can.
 
+    picture_range: which values are black and white in grey pictures of more than 8 bits: (low, high),
+    or "auto", each picture's 0.1 and 99.9 percentiles. None keeps the upper 8 of 16 bits, and warns
+    with PictureWarning where that is nearly black.
+
     Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
     InputError for an option that its runtime does not have, BackendError where a delegate does not
     load, a device is not there or computes in another precision: nothing steps in for it.
     """
     if config is not None and score_threshold is not None:
         raise InputError("give score_threshold or config, not both: config has one")
+    picture_range = check_range(picture_range)
     count = resolve_threads(threads)
     model = read_model(path)
     options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
@@ -288,7 +302,7 @@ def load(
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
     backend = open_backend(model, options, threads=count, stored=layout.precision)
-    return Detector(model, layout, backend, chosen)
+    return Detector(model, layout, backend, chosen, picture_range)
 
 
 def _config(layout: ModelLayout, score_threshold: float | None) -> PostprocessConfig:

@@ -7,6 +7,8 @@ EdgeEdetError              exit status 1: something failed
 │   └── ImageError             a picture that cannot be read or is too large
 ├── MissingExtraError      a package is not installed; the message has the pip command
 └── BackendError           the runtime, a delegate or a device refused; the message says why
+
+PictureWarning             no error: a picture that is read, but hardly as it was meant
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "ModelFileError",
+    "PictureWarning",
 ]
 
 
@@ -52,3 +55,7 @@ class MissingExtraError(EdgeEdetError):
 
 class BackendError(EdgeEdetError):
     """A runtime, delegate or device refused to load or to run."""
+
+
+class PictureWarning(UserWarning):
+    """A picture was read, and something of it is not as it seems: its text says what to do."""

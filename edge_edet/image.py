@@ -3,66 +3,121 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import warnings
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from edge_edet.errors import ImageError
+from edge_edet.errors import ImageError, PictureWarning
+from edge_edet.picture_range import (
+    Finding,
+    PictureRange,
+    check_range,
+    to_eight_bits,
+    unused_scale,
+)
+from edge_edet.stored_values import Stored, stored_values
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["ImageLike", "read_image"]
+__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture"]
 
-ImageLike: TypeAlias = "PilImage | npt.NDArray[np.uint8] | str | os.PathLike[str]"
+ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
 
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning limit: where it refuses a file too
 ORIENTATION_TAG = 0x0112
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?")  # a Path makes one slash of two
+STREAMS = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "mms", "tcp")
+VIDEO_SUFFIXES = (
+    ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv",
+    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
+)  # fmt: skip
+FRAMES = "videos and streams are not read yet: take pictures out of it first, for example with"
+NOT_FOR_EIGHT = Finding("8 bits a channel, which the range leaves as they are")
+DARK_COLOUR = Finding(
+    "16-bit colour whose values stay below 2^12, so read nearly black",
+    advice="Pillow gives the upper byte of 16-bit colour alone: save it with 8 bits a channel",
+)
+DEEP_COLOUR = Finding("16-bit colour, of which the upper byte is read and the range is not applied")
+FIRST_OF_MANY = Finding("several pages or frames, of which the first is read")
 
 
-def read_image(image: ImageLike) -> PilImage:
+class ReadPicture(NamedTuple):
+    """image: upright, in mode RGB; findings: what a reader of the results should know of it."""
+
+    image: PilImage
+    findings: tuple[Finding, ...]
+
+
+def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage:
     """The picture upright (EXIF orientation applied), in mode RGB.
 
     Alpha is dropped, not blended: a transparent pixel counts with the colour that is stored for
-    it. 16-bit greyscale keeps its upper 8 bits. Of an animation the first frame is taken. An
-    array must be uint8 [h, w, 3], RGB. Raises ImageError, one line.
+    it. Of an animation or a file of several pages the first is taken.
+
+    picture_range: which values are black and white in greyscale of more than 8 bits: (low, high), or
+    "auto", the 0.1 and 99.9 percentiles of each picture. None keeps the upper 8 bits of 16, and
+    refuses floats. Pictures of 8 bits a channel and of colour are left as they are.
+
+    An array must be uint8 [h, w, 3], RGB, or with a picture_range integers of 16 or more bits or floats
+    [h, w]. Raises ImageError, one line. Warns with PictureWarning where the values fill so little of
+    16 bits that the picture is nearly black, and where something is left out or cut off.
     """
+    read = read_picture(image, picture_range)
+    for finding in read.findings:
+        text = f"a picture with {finding.text(api=True)}"
+        warnings.warn(text, PictureWarning, stacklevel=2)
+    return read.image
+
+
+def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPicture:
+    """As `read_image`, with its warnings as values."""
+    picture_range = check_range(picture_range)
     if isinstance(image, np.ndarray):
-        return _from_array(image)
+        return _from_array(image, picture_range)
     if isinstance(image, Image.Image):
         _check_size(image, "the picture")
-        return _upright_rgb(image, "the picture")
+        return _upright_rgb(image, "the picture", picture_range)
     if isinstance(image, (str, os.PathLike)):
-        return _from_file(os.fspath(image))
+        return _from_file(os.fsdecode(image), picture_range)
     raise ImageError(
         f"a picture must be a PIL image, a uint8 array [h, w, 3] or a path, "
         f"but got {type(image).__name__}"
     )
 
 
-def _from_array(array: npt.NDArray[np.uint8]) -> PilImage:
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or not array.size:
+def _from_array(array: npt.NDArray[Any], picture_range: PictureRange) -> ReadPicture:
+    deep = array.ndim == 2 and array.dtype.kind in "iuf" and array.dtype.itemsize > 1
+    good = array.dtype == np.uint8 and array.ndim == 3 and array.shape[2] == 3
+    if not (good or (deep and picture_range is not None)) or not array.size:
+        advice = "; of more than 8 bits, [h, w] with a picture_range" if deep else ""
         raise ImageError(
             f"a picture as an array must be uint8 [h, w, 3] in RGB with at least one pixel, "
-            f"but got {array.dtype} {list(array.shape)}"
+            f"but got {array.dtype} {list(array.shape)}{advice}"
         )
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
         raise ImageError(_too_large("the array", array.shape[1], array.shape[0]))
-    return Image.fromarray(np.ascontiguousarray(array))
+    if deep:
+        grey, findings = to_eight_bits(array, picture_range)
+        return ReadPicture(Image.fromarray(grey).convert("RGB"), tuple(findings))
+    return ReadPicture(Image.fromarray(np.ascontiguousarray(array)), ())
 
 
-def _from_file(path: str) -> PilImage:
+def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
     what = repr(path)
+    _refuse_streams(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's on size and on odd metadata; both below
             with Image.open(path) as image:
                 _check_size(image, what)
-                return _upright_rgb(image, what)
+                return _upright_rgb(image, what, picture_range, is_file=True)
     except ImageError:
         raise
     except FileNotFoundError:
@@ -70,13 +125,41 @@ def _from_file(path: str) -> PilImage:
     except IsADirectoryError:
         raise ImageError(f"{what} is a folder, expected a picture") from None
     except UnidentifiedImageError:
-        raise ImageError(
-            f"{what} is not a picture that Pillow can read: give JPEG or PNG"
-        ) from None
+        raise ImageError(_unidentified(path)) from None
     except Image.DecompressionBombError:
         raise ImageError(f"{what} has more than {MAX_PIXELS:,} pixels: scale it down") from None
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise ImageError(f"cannot read picture {what}: {_one_line(error)}") from None
+
+
+def _refuse_streams(path: str) -> None:
+    """Raises ImageError for addresses and for cameras as devices: nothing opens them here."""
+    if (found := ADDRESS.match(path)) and not os.path.exists(path):  # noqa: PTH110 - a text, no path
+        scheme = found[0].partition(":")[0].lower()
+        if len(scheme) == 1:  # a Windows drive
+            return
+        whole = f"{found[0].partition(':')[0]}://{path[len(found[0]) :].lstrip('/')}"
+        if scheme in STREAMS:
+            raise ImageError(
+                f"{whole!r} is a stream; {FRAMES} 'ffmpeg -i ADDRESS -vf fps=1 %05d.png'"
+            )
+        raise ImageError(
+            f"{whole!r} is an address, expected a file: download it, then give its path"
+        )
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a text, no path
+    except (OSError, ValueError):
+        return  # said by who opens it
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise ImageError(f"{path!r} is a device; {FRAMES} 'ffmpeg -i {path} -vf fps=1 %05d.png'")
+
+
+def _unidentified(path: str) -> str:
+    if os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES:  # noqa: PTH122 - a text, no path
+        return f"{path!r} is a video; {FRAMES} 'ffmpeg -i {path} -vf fps=1 %05d.png'"
+    if os.path.getsize(path) == 0:  # noqa: PTH202 - a text, no path
+        return f"{path!r} is not a picture that Pillow can read: it is empty, 0 bytes"
+    return f"{path!r} is not a picture that Pillow can read: give JPEG or PNG"
 
 
 def _check_size(image: PilImage, what: str) -> None:
@@ -91,27 +174,61 @@ def _too_large(what: str, width: int, height: int) -> str:
     return f"{what} is {width} x {height}, more than {MAX_PIXELS:,} pixels: scale it down"
 
 
-def _upright_rgb(image: PilImage, what: str) -> PilImage:
+def _upright_rgb(
+    image: PilImage, what: str, picture_range: PictureRange, *, is_file: bool = False
+) -> ReadPicture:
+    """is_file: else the caller chose the frame, and may have made 8 bits of more."""
+    stored = stored_values(image)  # first: reading the EXIF of a PNG decodes it
     try:
         turned = image.getexif().get(ORIENTATION_TAG, 1) != 1
     except Exception:  # unreadable EXIF says nothing about the pixels
         turned = False
     try:
+        findings = [FIRST_OF_MANY] if stored.several and is_file else []
         if turned:
             image = ImageOps.exif_transpose(image)
+        if image.mode in SIXTEEN_BIT or image.mode == "F":
+            grey, more = _grey(image, stored, what, picture_range)
+            return ReadPicture(grey, (*findings, *more))
         if image.mode == "RGB":
             image.load()
-            return image
-        if image.mode in SIXTEEN_BIT:
-            values = np.asarray(image).astype(np.int64)
-            return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
-        if image.mode == "F":
-            raise ImageError(f"{what} holds floats, whose range is unknown: save it with 8 bits")
-        return image.convert("RGB")
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        if stored.deep_colour:
+            extrema: Any = rgb.getextrema()
+            if max(most for _, most in extrema) < 16:
+                findings.append(DARK_COLOUR)
+            elif picture_range is not None:
+                findings.append(DEEP_COLOUR)
+        elif picture_range is not None and is_file:
+            findings.append(NOT_FOR_EIGHT)
+        return ReadPicture(rgb, tuple(findings))
     except ImageError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise ImageError(f"cannot decode {what}: {_one_line(error)}") from None
+
+
+def _grey(
+    image: PilImage, stored: Stored, what: str, picture_range: PictureRange
+) -> tuple[PilImage, list[Finding]]:
+    """Of the modes with more than 8 bits."""
+    values = np.asarray(image)
+    if picture_range is not None:
+        grey, findings = to_eight_bits(stored.of(values), picture_range)
+    elif image.mode == "F":
+        raise ImageError(
+            f"{what} holds floats, whose range is unknown: say with --range (picture_range in Python) "
+            "auto or LOW,HIGH which are black and white, or save it with 8 bits"
+        )
+    else:
+        whole = stored.unsigned(values).astype(np.int64)
+        found = unused_scale(whole, stored.bits)
+        findings = [] if found is None else [found]
+        scale = 2**stored.bits - 1
+        grey = (whole.clip(0, scale) >> (stored.bits - 8)).astype(np.uint8)
+    if stored.white_is_zero:
+        grey = 255 - grey
+    return Image.fromarray(grey).convert("RGB"), findings
 
 
 def _one_line(error: Exception) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.calibration import find_pictures
-from edge_edet.detect_command import find_pictures as find_files
 from edge_edet.errors import InputError
+from edge_edet.pictures import find_given
 
 
 def is_labelled(path: Path) -> bool:
@@ -43,7 +43,7 @@ def pictures_and_accuracy(
     """
     if not is_labelled(data):
         _no_split(data, split)
-        found = find_pictures(data, None, 0) if data.is_dir() else find_files([str(data)])
+        found = find_pictures(data, None, 0) if data.is_dir() else find_given([data]).paths
         return found[:limit], None
     from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
     from edge_edet.benchmarks.eval_report import document

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_edet.converters.inspect.tensor_error import Pixels
-from edge_edet.detect_command import find_pictures
 from edge_edet.errors import InputError
 from edge_edet.image import read_image
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile
+from edge_edet.pictures import find_given
 from edge_edet.preprocess import letterbox, stretch
 
 
 def pick(given: Sequence[str], count: int) -> list[Path]:
     """At most `count` of the pictures, spread evenly. Raises InputError where there are none."""
-    return spread(find_pictures(given), count)
+    return spread(find_given(given).paths, count)
 
 
 def spread(found: Sequence[Path], count: int) -> list[Path]:

@@ -219,7 +219,7 @@ def test_accuracy_stands_in_the_same_row(
         (["--device-type", "GPU", "--delegate", "none"], "and --delegate none: a .tflite runs on"),
         (["--runtime", "openvino"], "runtime 'openvino' does not take"),
         (["--pictures", "none.jpg"], "no picture 'none.jpg'"),
-        (["--pictures", "."], "no JPEG or PNG pictures in folder '.'"),
+        (["--pictures", "."], "no pictures in folder '.'"),
         (["--board", "rpi4"], "--board is for --stream on the board itself, without --device"),
         (["--board", "rpi4", "--stream", "--device", "rpi4"], "--board is for --stream on the"),
         (["--stream", "--resume"], "--stream keeps no rows to --resume from"),

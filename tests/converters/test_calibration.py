@@ -163,7 +163,7 @@ def test_pictures_are_drawn_by_seed(tmp_path: Path) -> None:
 
 
 def test_folders_without_pictures(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no pictures in .*: expected files ending in \.bmp"):
+    with pytest.raises(InputError, match=r"no pictures in folder .*: looked for \.jpg"):
         find_pictures(tmp_path, None, 0)
     with pytest.raises(InputError, match="is no folder of pictures and no calibration record"):
         find_pictures(tmp_path / "nowhere", None, 0)

@@ -64,7 +64,7 @@ def test_without_pictures_the_note_is_a_command_that_works(tmp_path: Path) -> No
     [
         ("nowhere", None, "no data 'nowhere': give a COCO .json or a folder of pictures"),
         ("nowhere.json", None, "no data 'nowhere.json'"),
-        ("EMPTY", None, "no pictures in"),
+        ("EMPTY", None, "no pictures in folder"),
         ("PICTURES", "val", "--split is of labelled data, and .* has no labels"),
         ("LABELLED", None, "camera.json' is no COCO ground truth"),
     ],

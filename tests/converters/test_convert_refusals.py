@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
         "was taken from other weights of d0",
     ),
     "no record": ("d0 --int8 --calibration @not.calibration", 2, "is no calibration record"),
-    "no pictures": ("d0 --int8 --calibration @empty", 2, "no pictures in "),
+    "no pictures": ("d0 --int8 --calibration @empty", 2, "no pictures in folder "),
     "no folder": ("d0 --int8 --calibration nowhere", 2, "'nowhere' is no folder of pictures"),
     "bad picture": ("d0 --int8 --calibration @pictures", 2, "bad.jpg"),
     "output is a file": ("d0 --fp32 -o @file", 2, "cannot write into"),
@@ -130,7 +130,7 @@ def test_calibrate_refuses_what_has_no_meaning(command: Run, smears: Path, tmp_p
     for arguments, text in (
         (("d0",), "say which pictures to calibrate on: --calibration DIR"),
         (("d0", "--calibration", smears, "--weights", "random"), "random weights have no stat"),
-        (("d0", "--calibration", tmp_path), "no pictures in"),
+        (("d0", "--calibration", tmp_path), "no pictures in folder"),
     ):
         result = command("calibrate", *arguments)
         assert result.returncode == 2

@@ -9,7 +9,7 @@ from PIL import Image
 
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.detect_command import default_model, find_pictures, parse_options
+from edge_edet.detect_command import default_model, parse_options
 
 
 @pytest.fixture
@@ -40,18 +40,102 @@ def test_json_lines(tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixtu
     assert (documents[0]["width"], documents[0]["height"]) == (64, 48)
 
 
-def test_one_bad_picture_among_many(
+def test_a_bad_picture_of_a_folder_is_counted_a_named_one_is_an_error(
     tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pictures / "b.png").write_bytes(b"")
-    status = main(["detect", "-m", str(tiny_int8), str(pictures), "missing.png", "--json"])
+    assert main(["detect", "-m", str(tiny_int8), str(pictures), "--json"]) == 0
     captured = capsys.readouterr()
-    assert status == 2
+    assert len(captured.out.splitlines()) == 2
+    notes = [line for line in captured.err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert notes[0].startswith("note: 1 picture left out as unreadable: ")
+    assert "b.png' is not a picture that Pillow can read: it is empty, 0 bytes" in notes[0]
+
+    named = [str(pictures / "b.png"), str(pictures), "missing.png"]
+    assert main(["detect", "-m", str(tiny_int8), *named, "--json"]) == 2
+    captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
     errors = [line for line in captured.err.splitlines() if line.startswith("edge-edet: error: ")]
     assert len(errors) == 2
     assert "b.png" in errors[0]
     assert "no picture 'missing.png'" in errors[1]
+
+
+def test_strict_makes_a_bad_picture_of_a_folder_an_error(
+    tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "b.png").write_bytes(b"")
+    assert main(["detect", "-m", str(tiny_int8), str(pictures), "--json", "--strict"]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 2
+    assert "edge-edet: error: " in captured.err
+
+
+def test_a_folder_of_bad_pictures_alone_is_an_error(
+    tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.png", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no picture")
+    assert main(["detect", "-m", str(tiny_int8), str(tmp_path)]) == 2
+    assert "edge-edet: error: none of the 2 pictures can be read" in capsys.readouterr().err
+
+
+def test_the_range_and_what_is_odd_stand_in_the_json(
+    tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.arange(4096, dtype=np.uint16).reshape(64, 64)  # a 12-bit sensor
+    for name in ("a.png", "b.png"):
+        Image.fromarray(grey).save(tmp_path / name)
+    command = ["detect", "-m", str(tiny_int8), str(tmp_path), "--json"]
+    assert main(command) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out.splitlines()[0])
+    assert document["range"] is None
+    assert "stay below 2^12" in document["notes"][0]
+    assert "note: 2 pictures with 16-bit values that stay below 2^12" in captured.err
+    assert "first 'a.png': values from 0 to 4095" in captured.err
+    assert "give --range auto or --range=0,4095" in captured.err
+    for given, kept in (("auto", "auto"), ("0,4095", "0,4095"), ("-5.5,1e4", "-5.5,10000")):
+        assert main([*command, f"--range={given}"]) == 0
+        captured = capsys.readouterr()
+        document = json.loads(captured.out.splitlines()[0])
+        assert (document["range"], document["notes"]) == (kept, [])
+        assert "note:" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "5,5", "9,1", "0,x", "0,nan", "0,1,2", "inf,1", "min,max"]
+)
+def test_ranges_that_are_none_are_refused(
+    text: str, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["detect", str(pictures), f"--range={text}"]) == 2
+    assert f"--range {text!r}: expected auto, or two numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("rtsp://192.168.1.2:554/live", "'rtsp://192.168.1.2:554/live' is a stream; videos and"),
+        ("http://cam/a.mjpg", "'http://cam/a.mjpg' is an address, expected a file: download it"),
+        ("https://x/a.jpg", "'https://x/a.jpg' is an address"),
+        ("/dev/null", "'/dev/null' is a device; videos and streams are not read yet"),
+        ("clip.MP4", "'clip.MP4' is a video; videos and streams are not read yet"),
+    ],
+)
+def test_videos_and_streams_are_named_as_such(
+    given: str,
+    message: str,
+    tiny_int8: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clip.MP4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 100)
+    assert main(["detect", "-m", str(tiny_int8), given]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_draw_writes_pngs_and_no_leftovers(tiny_int8: Path, pictures: Path, tmp_path: Path) -> None:
@@ -71,18 +155,6 @@ def test_draw_never_replaces_the_picture(
     assert main(["detect", "-m", str(tiny_int8), str(pictures), "--draw", str(pictures)]) == 2
     assert "--draw would replace" in capsys.readouterr().err
     assert (pictures / "b.png").read_bytes() == before
-
-
-def test_files_folders_and_patterns_each_once(pictures: Path) -> None:
-    given = [str(pictures / "b.png"), str(pictures), str(pictures / "*.jpg")]
-    assert [p.name for p in find_pictures(given)] == ["b.png", "a.jpg", "c.PNG"]
-
-
-def test_empty_folders_and_patterns_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures in folder"):
-        find_pictures([str(tmp_path)])
-    with pytest.raises(InputError, match="no file matches"):
-        find_pictures([str(tmp_path / "*.jpg")])
 
 
 def test_default_model_is_the_newest(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""What a run met in its pictures, counted: those left out, and those that are not as they seem."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from edge_edet.errors import ImageError
+from edge_edet.image import read_picture
+from edge_edet.picture_range import Finding, PictureRange, parse_range
+
+__all__ = ["PictureLog", "add_picture_arguments", "usable"]
+
+NAMED = 3  # of the pictures that are left out
+
+
+class PictureLog:
+    """Takes in findings and bad pictures; `notes` counts them, text -> number of pictures."""
+
+    def __init__(self) -> None:
+        self._findings: dict[str, tuple[str, Finding]] = {}  # what -> where first
+        self._counts: dict[str, int] = {}
+        self._bad: list[tuple[str, str]] = []
+        self._objects = 0
+
+    def add(self, name: str, findings: Iterable[Finding]) -> None:
+        """The findings of one picture."""
+        for finding in findings:
+            self._findings.setdefault(finding.what, (name, finding))
+            self._counts[finding.what] = self._counts.get(finding.what, 0) + 1
+
+    def leave_out(self, name: str, reason: str, objects: int = 0) -> None:
+        """One picture that cannot be read, and the number of labelled objects that go with it."""
+        self._bad.append((name, reason))
+        self._objects += objects
+
+    @property
+    def left_out(self) -> int:
+        return len(self._bad)
+
+    def notes(self) -> dict[str, int]:
+        found = {}
+        if self._bad:
+            names = ", ".join(repr(Path(name).name) for name, _ in self._bad[1:NAMED])
+            more = f", then {names}" if names else ""
+            rest = f" and {len(self._bad) - NAMED} more" if len(self._bad) > NAMED else ""
+            objects = f", with their {self._objects} labelled objects" if self._objects else ""
+            text = f"pictures left out as unreadable{objects}: {self._bad[0][1]}{more}{rest}"
+            found[text] = len(self._bad)
+        for what, (name, first) in self._findings.items():
+            seen = f": {first.seen}" if first.seen else ""
+            shown = first._replace(seen=f"first {Path(name).name!r}{seen}")
+            found[f"pictures with {shown.text()}"] = self._counts[what]
+        return found
+
+    def lines(self) -> list[str]:
+        """The notes as a reader expects them: `1 picture with ...`."""
+        return [
+            f"{count} {text if count != 1 else text.replace('pictures', 'picture', 1)}"
+            for text, count in self.notes().items()
+        ]
+
+    def say(self) -> None:
+        """One line each on stderr."""
+        for line in self.lines():
+            print(f"note: {line}", file=sys.stderr)
+
+
+def usable(
+    pictures: Sequence[Path], picture_range: PictureRange, log: PictureLog, *, strict: bool
+) -> list[Path]:
+    """Those that can be read, each decoded once; the others and all findings go into the log.
+
+    Raises ImageError for the first bad one where `strict`, and where nothing is left.
+    """
+    good = []
+    first: ImageError | None = None
+    for path in pictures:
+        try:
+            found = read_picture(path, picture_range).findings
+        except ImageError as error:
+            if strict:
+                raise
+            first = first or error
+            log.leave_out(str(path), str(error))
+            continue
+        log.add(str(path), found)
+        good.append(path)
+    if not good and first is not None:
+        raise ImageError(f"none of the {len(pictures)} pictures can be read; the first: {first}")
+    return good
+
+
+def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
+    """--range and --strict, of every command that reads pictures."""
+    parser.add_argument(
+        "--range", dest="picture_range", type=_range, metavar="auto|LOW,HIGH",
+        help="which values are black and white in grey pictures of more than 8 bits (12-bit or thermal "
+        "data): auto takes each picture's 0.1 and 99.9 percentiles; default: the upper 8 of 16 bits",
+    )  # fmt: skip
+    parser.add_argument(
+        "--strict", action="store_true",
+        help="end at a picture of a folder that cannot be read; default: leave it out, and count it",
+    )  # fmt: skip
+
+
+def _range(text: str) -> PictureRange:
+    return parse_range(text)

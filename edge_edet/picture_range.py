@@ -1,0 +1,173 @@
+"""Which values of a picture with more than 8 bits become black and white: its range.
+
+Cameras write 12 bits, and thermal ones counts of a narrow band, into 16-bit grey; its upper byte is
+then nearly black. A range says what is black and what is white: "auto" or (low, high).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.errors import InputError
+
+__all__ = [
+    "AUTO",
+    "Finding",
+    "PictureRange",
+    "check_range",
+    "parse_range",
+    "range_text",
+    "to_eight_bits",
+    "unused_scale",
+]
+
+PictureRange: TypeAlias = "tuple[float, float] | Literal['auto'] | None"
+AUTO: Literal["auto"] = "auto"
+PERCENTILES = (0.1, 99.9)  # of a picture's pixels: a few hot or dead ones do not count
+EXPECTED = "expected auto, or two numbers LOW,HIGH with LOW below HIGH"
+KNOWN_BITS = (10, 12, 14)
+
+
+class Finding(NamedTuple):
+    """What a reader of the results should know of one picture.
+
+    what: of the picture, the same for all of its kind; seen: what was seen in this one; advice: what
+    to do, the option written as {range}, {auto} and {low_high}.
+    """
+
+    what: str
+    seen: str = ""
+    advice: str = ""
+    low_high: str = ""
+
+    def text(self, *, api: bool = False) -> str:
+        """In one line, with the option as the command or as Python has it."""
+        low_high = f"({self.low_high.replace(',', ', ')})" if api else f"--range={self.low_high}"
+        auto, name = (
+            ("picture_range='auto'", "picture_range") if api else ("--range auto", "--range")
+        )
+        advice = self.advice.format(range=name, auto=auto, low_high=low_high)
+        seen = f" ({self.seen})" if self.seen and not api else ""
+        return f"{self.what}{seen}{'; ' if advice else ''}{advice}"
+
+
+def check_range(given: Any) -> PictureRange:
+    """None, "auto" or (low, high) as floats. Raises InputError for anything else."""
+    if given is None or (isinstance(given, str) and given == AUTO):
+        return AUTO if given else None
+    if isinstance(given, (tuple, list)) and len(given) == 2:
+        good = all(
+            isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool)
+            for v in given
+        )
+        if good and math.isfinite(given[0]) and math.isfinite(given[1]) and given[0] < given[1]:
+            return float(given[0]), float(given[1])
+    raise InputError(
+        f"picture_range {given!r}: expected None, 'auto' or (low, high), low below high"
+    )
+
+
+def parse_range(text: str) -> PictureRange:
+    """What --range says. Raises InputError, one line."""
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--range {text!r}: {EXPECTED}") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(f"--range {text!r}: {EXPECTED}")
+    return low, high
+
+
+def range_text(picture_range: PictureRange) -> str | None:
+    """As --range takes it: what records, protocols and JSON keep."""
+    if picture_range is None or isinstance(picture_range, str):
+        return picture_range
+    return ",".join(_number(value) for value in picture_range)
+
+
+def to_eight_bits(
+    values: npt.NDArray[Any], picture_range: PictureRange
+) -> tuple[npt.NDArray[np.uint8], list[Finding]]:
+    """[h, w] of any numbers to uint8: 255 * (value - low) / (high - low), rounded, cut off at both ends.
+
+    "auto" takes low and high as the 0.1 and 99.9 percentiles of this picture's own values, its
+    smallest and largest where these two are equal; a picture of one value becomes black. Values that
+    are no number become black.
+    """
+    assert picture_range is not None
+    numbers = values.astype(np.float64)
+    odd = int(np.isnan(numbers).sum())
+    if isinstance(picture_range, str):
+        low, high = _ends(numbers)
+    else:
+        low, high = picture_range
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (numbers - low) * (255.0 / (high - low)) if high > low else np.zeros_like(numbers)
+    eight = np.rint(np.nan_to_num(scaled.clip(0, 255), nan=0.0)).astype(np.uint8)
+    findings = []
+    if odd:
+        findings.append(Finding("pixels that are no number, taken as black", f"{odd} pixels"))
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size and not isinstance(picture_range, str):
+        least, most = float(finite.min()), float(finite.max())
+        if least >= high or most <= low:
+            seen = f"values from {_number(least)} to {_number(most)}"
+            what = "no value inside the range, so black or white throughout"
+            findings.append(Finding(what, seen, "give another {range}"))
+    return eight, findings
+
+
+def _ends(numbers: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The values of "auto": of what is finite."""
+    finite = numbers[np.isfinite(numbers)]
+    if not finite.size:
+        return 0.0, 0.0
+    low, high = (float(v) for v in np.percentile(finite, PERCENTILES))
+    if low < high:
+        return low, high
+    return float(finite.min()), float(finite.max())
+
+
+def unused_scale(values: npt.NDArray[Any], bits: int) -> Finding | None:
+    """What to say of grey values that are read as 0 to 2 ** bits - 1, where they fill little of it.
+
+    Little: nearly all (99.8 %) stay below a quarter of the scale, or within an eighth of it; a few hot
+    pixels do not change that. Values beyond the scale count too.
+    """
+    if not values.size:
+        return None
+    least, most, scale = int(values.min()), int(values.max()), 2**bits
+    if least < 0 or most >= scale:
+        return Finding(
+            f"values outside 0 to {scale - 1}, which are cut off there",
+            f"from {least} to {most}",
+            "give {auto} or {low_high}",
+            f"{least},{most}",
+        )
+    low, high = (int(v) for v in np.percentile(values, PERCENTILES))
+    known = next((b for b in KNOWN_BITS if b <= bits - 2 and high < 2**b), None)
+    if known is not None and high - low >= 2**known // 8:
+        return Finding(
+            f"{bits}-bit values that stay below 2^{known}, as {known}-bit data has, so read nearly black",
+            f"values from {least} to {most}",
+            "give {auto} or {low_high}",
+            f"0,{2**known - 1}",
+        )
+    if high - low < scale // 8:
+        return Finding(
+            f"{bits}-bit values in less than an eighth of their scale, so read nearly without contrast",
+            f"values from {low} to {high}",
+            "give {auto} or {low_high}",
+            f"{low},{max(high, low + 1)}",
+        )
+    return None
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) and abs(value) < 2**53 else repr(value)
