@@ -133,8 +133,9 @@ def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
         "family": checkpoint.family,
         "random": False,
     }
+    said = "; ".join(f"{checkpoint.file_name}: {part}" for part in checkpoint.notes)
     return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
-                  digest, note)  # fmt: skip
+                  digest, note or said)  # fmt: skip
 
 
 @functools.cache

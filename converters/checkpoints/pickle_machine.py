@@ -1,25 +1,28 @@
 """A pickle interpreter that can build plain data and call named constructors, and nothing else.
 
 The standard unpickler imports whatever a file names and allocates what its opcodes ask for. Here
-a global is only looked up in the caller's table, memory is bounded by the stream's length, and
-dictionary keys are scalars (hashing a deeply nested tuple overflows the C stack).
+a global is only looked up in the caller's table, and one that is not there becomes an opaque object
+that is never run. Memory is bounded by the stream's length and by the number of opcodes.
 
-Opcodes: CPython Lib/pickletools.py; the subset is what torch.save and protocols 2 to 4 write.
+Opcodes: CPython Lib/pickletools.py; the subset is what torch.save and protocols 2 to 5 write.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.converters.checkpoints.pickle_objects import Constructor, Opaque, checked_dict
 from edge_edet.errors import CheckpointError
 
-__all__ = ["MAX_PICKLE_BYTES", "Constructor", "checked_dict", "run_pickle"]
+__all__ = ["MAX_PICKLE_BYTES", "run_pickle"]
 
-MAX_PICKLE_BYTES = 8 << 20  # a D7x state dict with optimizer state is under 2 MB
-_MAX_INT_BYTES = 16
+# D7x pickled whole, with Adam's state and averaged weights: 2 MB and 600,000 opcodes. Beyond that lie
+# lists of training files in hyper-parameters.
+MAX_PICKLE_BYTES = 32 << 20
+MAX_OPCODES = 4_000_000
+_MAX_INT_BYTES = 64  # states of random generators have 128 bits and more
 _MALFORMED = (
     AssertionError,
     AttributeError,
@@ -33,24 +36,6 @@ _MALFORMED = (
     ValueError,
     struct.error,
 )
-
-
-@dataclass(frozen=True)
-class Constructor:
-    """What a global of the pickle stands for; only these are ever called."""
-
-    name: str
-    build: Callable[..., Any]
-
-
-def checked_dict(pairs: Any) -> dict[Any, Any]:
-    """A dict of (key, value) pairs whose keys are scalars."""
-    result = {}
-    for key, value in pairs:
-        if not isinstance(key, str | int | float | bytes | None):
-            raise ValueError(f"a dictionary key is a {type(key).__name__}")
-        result[key] = value
-    return result
 
 
 class _Machine:
@@ -97,16 +82,13 @@ class _Machine:
         return items
 
     def find(self, module: str, name: str) -> Any:
-        try:
-            return self.known[module, name]
-        except KeyError:
-            raise CheckpointError(
-                f"refuses the global {module[:80]}.{name[:80]}: only tensors are read from a "
-                "pickle and nothing is executed; save the state dict alone, with "
-                "torch.save(model.state_dict(), path)"
-            ) from None
+        found = self.known.get((module, name))
+        return Opaque(f"{module}.{name}") if found is None else found
 
     def call(self, target: Any, arguments: Any) -> Any:
+        """Constructors are called; an opaque object only takes note of the arguments."""
+        if isinstance(target, Opaque):
+            return target.called(arguments)
         if not isinstance(target, Constructor) or not isinstance(arguments, tuple):
             raise ValueError(f"it calls a {type(target).__name__}")
         return target.build(*arguments)
@@ -119,15 +101,26 @@ class _Machine:
     def set_items(self, pairs: list[Any]) -> None:
         if len(pairs) % 2:
             raise ValueError("a dictionary has a key without a value")
-        target = self.stack[-1]
-        if type(target) is not dict:
+        target, paired = self.stack[-1], zip(pairs[::2], pairs[1::2], strict=True)
+        if isinstance(target, Opaque):
+            target.set_items(paired)
+        elif type(target) is dict:
+            target.update(checked_dict(paired))
+        else:
             raise ValueError(f"it sets items of a {type(target).__name__}")
-        target.update(checked_dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
     def extend(self, items: list[Any]) -> None:
-        if type(self.stack[-1]) is not list:
-            raise ValueError(f"it appends to a {type(self.stack[-1]).__name__}")
-        self.stack[-1].extend(items)
+        target = self.stack[-1]
+        if type(target) is not list and not isinstance(target, Opaque):
+            raise ValueError(f"it appends to a {type(target).__name__}")
+        target.extend(items)
+
+    def build(self) -> None:
+        """Attributes of an object; those of known types, such as _metadata, are not needed."""
+        state = self.pop()
+        target = self.stack[-1]
+        if isinstance(target, Opaque) and target.origin is not None:
+            target.state = state
 
     def remember(self, index: int) -> None:
         self.memo[index] = self.stack[-1]
@@ -136,9 +129,22 @@ class _Machine:
         arguments = self.pop()
         return self.call(self.pop(), arguments)
 
+    def reduce_with_keywords(self) -> Any:
+        keywords = self.pop()
+        if not isinstance(keywords, dict):
+            raise ValueError(f"keyword arguments are a {type(keywords).__name__}")
+        return self.reduce()
+
+    def call_marked(self) -> Any:
+        """OBJ: the class and its arguments lie above the mark."""
+        target, *arguments = self.popmark()
+        return self.call(target, tuple(arguments))
+
     def stack_global(self) -> Any:
-        name = self.pop()
-        return self.find(str(self.pop()), str(name))
+        name, module = self.pop(), self.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise ValueError("a global without a name")
+        return self.find(module, name)
 
     def last(self, count: int) -> tuple[Any, ...]:
         if len(self.stack) < count:
@@ -148,12 +154,10 @@ class _Machine:
         return items
 
     def run(self) -> Any:
-        while True:
+        for _ in range(MAX_OPCODES):
             code = self.take(1)
             if code == b".":
                 return self.pop()
-            if code == b"i":  # INST calls what it names
-                self.find(self.line(), self.line())
             push, act = _PUSH.get(code), _ACT.get(code)
             if push is not None:
                 self.stack.append(push(self))
@@ -161,6 +165,10 @@ class _Machine:
                 act(self)
             else:
                 raise ValueError(f"opcode {code!r} at byte {self.position - 1} is not for tensors")
+        raise CheckpointError(
+            f"has a pickle of more than {MAX_OPCODES} opcodes: save the state dict alone, with "
+            "torch.save(model.state_dict(), path)"
+        )
 
 
 _PUSH: dict[bytes, Callable[[_Machine], Any]] = {
@@ -171,13 +179,17 @@ _PUSH: dict[bytes, Callable[[_Machine], Any]] = {
     b"K": lambda m: m.number("<B"),
     b"M": lambda m: m.number("<H"),
     b"\x8a": lambda m: m.integer(m.number("<B")),
+    b"\x8b": lambda m: m.integer(m.number("<I")),
     b"G": lambda m: m.number(">d"),
     b"X": lambda m: m.text("<I"),
     b"\x8c": lambda m: m.text("<B"),
+    b"\x8d": lambda m: m.text("<Q"),
     b"T": lambda m: m.take(m.number("<I")).decode("latin-1"),
     b"U": lambda m: m.take(m.number("<B")).decode("latin-1"),
     b"B": lambda m: m.take(m.number("<I")),
     b"C": lambda m: m.take(m.number("<B")),
+    b"\x8e": lambda m: m.take(m.number("<Q")),
+    b"\x96": lambda m: m.take(m.number("<Q")),  # a bytearray
     b"}": lambda m: {},
     b"]": lambda m: [],
     b"\x8f": lambda m: [],  # a set; its members may be unhashable here
@@ -196,12 +208,17 @@ _PUSH: dict[bytes, Callable[[_Machine], Any]] = {
     b"Q": lambda m: m.persistent(m.pop()),
     b"R": lambda m: m.reduce(),
     b"\x81": lambda m: m.reduce(),  # NEWOBJ: cls.__new__(cls, *args)
+    b"\x92": lambda m: m.reduce_with_keywords(),  # NEWOBJ_EX
+    b"i": lambda m: m.call(m.find(m.line(), m.line()), tuple(m.popmark())),  # INST
+    b"o": lambda m: m.call_marked(),
+    b"2": lambda m: m.stack[-1],
 }
 _ACT: dict[bytes, Callable[[_Machine], Any]] = {
     b"\x80": lambda m: m.take(1),  # PROTO
     b"\x95": lambda m: m.take(8),  # FRAME
     b"(": lambda m: m.marks.append(len(m.stack)),
     b"0": lambda m: m.pop(),
+    b"1": lambda m: m.popmark(),
     b"q": lambda m: m.remember(m.number("<B")),
     b"r": lambda m: m.remember(m.number("<I")),
     b"\x94": lambda m: m.remember(len(m.memo)),
@@ -210,7 +227,7 @@ _ACT: dict[bytes, Callable[[_Machine], Any]] = {
     b"a": lambda m: m.extend(list(m.last(1))),
     b"e": lambda m: m.extend(m.popmark()),
     b"\x90": lambda m: m.extend(m.popmark()),  # ADDITEMS
-    b"b": lambda m: m.pop(),  # BUILD: attributes such as _metadata are not needed
+    b"b": lambda m: m.build(),
 }
 
 
@@ -222,8 +239,8 @@ def run_pickle(
 ) -> tuple[Any, int]:
     """The value of the pickle at data[start:] and the position after it.
 
-    known maps (module, name) to what that global becomes; persistent turns a persistent id into
-    an object. Raises CheckpointError for a global that is not in known and for a malformed stream.
+    known maps (module, name) to what that global becomes, all others are opaque; persistent turns a
+    persistent id into an object. Raises CheckpointError for a malformed stream.
     """
     machine = _Machine(data, start, known, persistent)
     try:

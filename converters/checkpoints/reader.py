@@ -17,6 +17,7 @@ from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.mapping import Family, assemble, shape_list
+from edge_edet.converters.checkpoints.network_prefix import take_network
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
 from edge_edet.converters.checkpoints.tf_bundle import (
     bundle_files,
@@ -24,7 +25,7 @@ from edge_edet.converters.checkpoints.tf_bundle import (
     read_tf_bundle,
     refuse_object_detection_api,
 )
-from edge_edet.converters.checkpoints.torch_file import read_torch_legacy, read_torch_zip
+from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
 from edge_edet.errors import CheckpointError, MissingExtraError
 from edge_edet.variants import Variant
 
@@ -33,7 +34,6 @@ __all__ = ["Checkpoint", "read_checkpoint"]
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
-_WRAPPING = ("module.", "model.", "_orig_mod.")  # DataParallel, DetBench and Lightning, compile
 _FAMILIES = (EFFDET, AUTOML, ZYLO117)
 _Tensors = Mapping[str, NDArray[Any]]
 
@@ -44,7 +44,7 @@ class Checkpoint:
 
     sha256 is of the file as given; of it and the files beside it that hold its data, in order, for
     TensorFlow's and ONNX's.
-    labels are None when the file has none.
+    labels are None when the file has none. notes: sentences on what of the file is not read.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -53,36 +53,28 @@ class Checkpoint:
     sha256: str
     file_name: str
     labels: tuple[str | None, ...] | None
+    notes: tuple[str, ...] = ()
 
 
-def _read_file(path: Path) -> tuple[_Tensors, dict[str, str]]:
-    """The tensors of one file, whose container is known by its first bytes."""
+def _of_torch(file: TorchFile) -> tuple[_Tensors, dict[str, str], tuple[str, ...]]:
+    return file.tensors, {}, file.notes
+
+
+def _read_file(path: Path) -> tuple[_Tensors, dict[str, str], tuple[str, ...]]:
+    """Tensors, metadata and notes of one file, whose container is known by its first bytes."""
     data = read_limited(path)
     if data.startswith(_ZIP_MAGICS):
-        return read_torch_zip(data), {}
+        return _of_torch(read_torch_zip(data))
     if data.startswith(_HDF5_MAGIC):
-        return read_keras_h5(path), {}
+        return read_keras_h5(path), {}, ()
     if data[8:9] == b"{":
-        return read_safetensors(data)
+        return *read_safetensors(data), ()
     if data[:1] == b"\x80" or (data and path.suffix in _PICKLE_SUFFIXES):
-        return read_torch_legacy(data), {}
+        return _of_torch(read_torch_legacy(data))
     raise CheckpointError(
         f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
         ".safetensors, .h5, .onnx, or a TensorFlow checkpoint's prefix or folder"
     )
-
-
-def _unwrap(tensors: _Tensors) -> dict[str, NDArray[Any]]:
-    """Names without the prefixes of what the network was wrapped in."""
-    result: dict[str, NDArray[Any]] = {}
-    for name, array in tensors.items():
-        plain = name
-        while plain.startswith(_WRAPPING):
-            plain = plain.split(".", 1)[1]
-        if plain in result:
-            raise CheckpointError(f"has {plain[:80]} more than once, under different prefixes")
-        result[plain] = array
-    return result
 
 
 def _find_family(tensors: _Tensors) -> Family:
@@ -112,6 +104,7 @@ def _read_onnx(path: Path, variant: Variant) -> Checkpoint:
 def _read(path: Path, variant: Variant) -> Checkpoint:
     prefix = checkpoint_prefix(path)
     metadata: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
     found: _Tensors
     if prefix is not None:
         found, files = read_tf_bundle(prefix), bundle_files(prefix)
@@ -120,9 +113,9 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
     elif path.suffix == ".onnx":
         return _read_onnx(path, variant)
     else:
-        found, metadata = _read_file(path)
+        found, metadata, notes = _read_file(path)
         files = [path]
-    tensors = _unwrap(found)
+    tensors, beside = take_network(found, [family.marks for family in _FAMILIES])
     family = _find_family(tensors)
     if family is AUTOML:
         tensors = normalize_automl(tensors)
@@ -134,6 +127,7 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
         sha256=file_sha256(*files),
         file_name=path.name,
         labels=read_labels(metadata, adapted.num_classes),
+        notes=(*notes, *beside),
     )
 
 

@@ -7,31 +7,69 @@ Layouts: torch/serialization.py, `_save` and `_legacy_save`.
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
 from edge_edet.converters.checkpoints.pickle_machine import MAX_PICKLE_BYTES, run_pickle
+from edge_edet.converters.checkpoints.pickle_objects import Opaque
+from edge_edet.converters.checkpoints.plain_data import plain_data
+from edge_edet.converters.checkpoints.torch_state import find_state_dict
 from edge_edet.converters.checkpoints.torch_tensors import (
     KNOWN_GLOBALS,
     Storage,
+    TensorRef,
     elements,
-    find_state_dict,
     storage_of,
     view,
 )
 from edge_edet.errors import CheckpointError
 
-__all__ = ["read_torch_legacy", "read_torch_zip"]
+__all__ = ["TorchFile", "read_torch_legacy", "read_torch_zip"]
 
 _MAX_MEMBERS = 50_000
 _MAX_RATIO = 100  # torch stores without compression; weights hardly compress
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
+_MAX_LISTED = 100  # elements of a tensor that is taken for a setting, such as a mean
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TorchFile:
+    """What a file of torch.save holds.
+
+    tensors: of the state dict, by name. plain: dictionaries, lists, texts and numbers beside it, small
+    tensors as lists (see plain_data). notes: sentences on what was passed over.
+    """
+
+    tensors: dict[str, Array]
+    plain: Any
+    notes: tuple[str, ...]
+
+
+def _torch_file(value: Any, array_of: Callable[[str, TensorRef], Array]) -> TorchFile:
+    """From what the pickle holds; array_of gives the array of a tensor, by its name in messages."""
+    state = find_state_dict(value)
+    weights = {id(tensor) for tensor in state.tensors.values()}
+
+    def setting(part: Any) -> Any:
+        if not isinstance(part, TensorRef) or id(part) in weights:
+            return None
+        if max(part.storage.count, math.prod(part.shape)) > _MAX_LISTED:
+            return None
+        return array_of("a tensor beside the weights", part).tolist()
+
+    tensors = {name: array_of(name, tensor) for name, tensor in state.tensors.items()}
+    return TorchFile(tensors, plain_data(value, setting), state.notes)
 
 
 def _open_zip(data: bytes) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
@@ -68,7 +106,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _read_zip(data: bytes) -> dict[str, NDArray[Any]]:
+def _read_zip(data: bytes) -> TorchFile:
     archive, members = _open_zip(data)
     pickles = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -85,9 +123,9 @@ def _read_zip(data: bytes) -> dict[str, NDArray[Any]]:
     if members[pickles[0]].file_size > MAX_PICKLE_BYTES:
         raise CheckpointError(f"has a pickle of more than {MAX_PICKLE_BYTES} bytes")
     value, _ = run_pickle(_read_member(archive, members[pickles[0]]), KNOWN_GLOBALS, storage_of)
-    stored: dict[Storage, NDArray[Any]] = {}
-    tensors = {}
-    for name, tensor in find_state_dict(value).items():
+    stored: dict[Storage, Array] = {}
+
+    def array_of(name: str, tensor: TensorRef) -> Array:
         storage = tensor.storage
         member = members.get(f"{root}data/{storage.key[:80]}")
         if member is None or member.file_size != storage.size_bytes:
@@ -97,12 +135,13 @@ def _read_zip(data: bytes) -> dict[str, NDArray[Any]]:
             )
         if storage not in stored:
             stored[storage] = elements(storage, _read_member(archive, member))
-        tensors[name] = view(tensor, stored[storage])
-    return tensors
+        return view(tensor, stored[storage])
+
+    return _torch_file(value, array_of)
 
 
-def read_torch_zip(data: bytes) -> dict[str, NDArray[Any]]:
-    """Name -> array of a `.pth` written by torch 1.6 or later."""
+def read_torch_zip(data: bytes) -> TorchFile:
+    """A `.pth` written by torch 1.6 or later."""
     try:
         return _read_zip(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -111,12 +150,19 @@ def read_torch_zip(data: bytes) -> dict[str, NDArray[Any]]:
         raise CheckpointError(f"is a damaged zip: {error}") from None
 
 
-def read_torch_legacy(data: bytes) -> dict[str, NDArray[Any]]:
-    """Name -> array of a `.pth` written by torch before 1.6: five pickles, then the storages."""
+def read_torch_legacy(data: bytes) -> TorchFile:
+    """A `.pth` written by torch before 1.6: five pickles, then the storages."""
     storages: dict[str, Storage] = {}
 
-    def remember(persistent_id: Any) -> Storage:
+    def remember(persistent_id: Any) -> Storage | Opaque:
         storage = storage_of(persistent_id)
+        if isinstance(storage, Opaque):
+            if storage.origin is not None:
+                raise CheckpointError(
+                    f"holds numbers of the type {storage.name[:80]}, whose size is not known: save the "
+                    "state dict alone, with torch.save(model.state_dict(), path)"
+                )
+            return storage
         if storages.setdefault(storage.key, storage) != storage:
             raise ValueError(f"storage {storage.key[:80]!r} is declared twice")
         return storage
@@ -126,14 +172,17 @@ def read_torch_legacy(data: bytes) -> dict[str, NDArray[Any]]:
     for index in range(5):  # magic number, protocol, machine, the value, the storages' order
         part, position = run_pickle(head, KNOWN_GLOBALS, remember, position)
         parts.append(part)
-        if index == 1 and parts != [_LEGACY_MAGIC, _LEGACY_PROTOCOL]:
-            raise CheckpointError("is a pickle but not one of torch.save")
+        if parts[:2] != [_LEGACY_MAGIC, _LEGACY_PROTOCOL][: index + 1]:
+            raise CheckpointError(
+                "is a pickle but not one of torch.save: write it with "
+                "torch.save(model.state_dict(), path)"
+            )
     _, _, machine, value, order = parts
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise CheckpointError("was written on a big-endian machine: save it again on another one")
     if not isinstance(order, list):
         raise CheckpointError("is damaged: the order of its storages is not a list")
-    stored: dict[str, NDArray[Any]] = {}
+    stored: dict[str, Array] = {}
     for key in order:
         storage = storages.get(key) if isinstance(key, str) else None
         if storage is None:
@@ -145,8 +194,10 @@ def read_torch_legacy(data: bytes) -> dict[str, NDArray[Any]]:
             raise CheckpointError(f"is damaged: storage {key[:80]!r} has not {storage.count} items")
         stored[key] = elements(storage, memoryview(data)[start:end])
         position = end
-    state = find_state_dict(value)
-    missing = [name for name, tensor in state.items() if tensor.storage.key not in stored]
-    if missing:
-        raise CheckpointError(f"is damaged: the storage of {missing[0][:80]!r} is not in it")
-    return {name: view(tensor, stored[tensor.storage.key]) for name, tensor in state.items()}
+
+    def array_of(name: str, tensor: TensorRef) -> Array:
+        if tensor.storage.key not in stored:
+            raise CheckpointError(f"is damaged: the storage of {name[:80]!r} is not in it")
+        return view(tensor, stored[tensor.storage.key])
+
+    return _torch_file(value, array_of)

@@ -11,20 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, widen_bfloat16
-from edge_edet.converters.checkpoints.pickle_machine import Constructor, checked_dict
-from edge_edet.errors import CheckpointError
+from edge_edet.converters.checkpoints.pickle_objects import Constructor, Opaque, checked_dict
 
-__all__ = [
-    "KNOWN_GLOBALS",
-    "Storage",
-    "TensorRef",
-    "elements",
-    "find_state_dict",
-    "storage_of",
-    "view",
-]
+__all__ = ["KNOWN_GLOBALS", "Storage", "TensorRef", "elements", "storage_of", "view"]
 
-# torch/storage.py, _storage_type_to_dtype_map. bfloat16 has no numpy type: read as its 16 bits.
+# torch/storage.py, _storage_type_to_dtype_map. bfloat16 has no numpy type: read as its 16 bits. Types
+# without numbers of ours are here for their sizes: such a tensor is no weight, but may lie beside them.
 _STORAGE_TYPES = {
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
@@ -36,10 +28,13 @@ _STORAGE_TYPES = {
     "CharStorage": "i1",
     "ByteStorage": "u1",
     "BoolStorage": "?",
+    "ComplexFloatStorage": "<c8",
+    "ComplexDoubleStorage": "<c16",
+    "QInt8Storage": "quantized i1",
+    "QUInt8Storage": "quantized u1",
+    "QInt32Storage": "quantized <i4",
 }
-# Where training scripts put the weights; averaged weights first, they are what is evaluated.
-_WRAPPERS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model", "net")
-_MAX_NESTING = 4
+_BYTES = "bytes"  # torch.storage.UntypedStorage
 
 
 @dataclass(frozen=True)
@@ -47,12 +42,18 @@ class Storage:
     """A run of elements stored elsewhere in the file under key."""
 
     key: str
-    kind: str  # a numpy type, or "bfloat16"
+    kind: str  # a numpy type, after "quantized" or not, or "bfloat16", or "bytes"
     count: int
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return np.dtype("<u2" if self.kind == "bfloat16" else self.kind)
+        named = {"bfloat16": "<u2", _BYTES: "u1"}
+        return np.dtype(named.get(self.kind) or self.kind.removeprefix("quantized "))
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its elements are the numbers of a tensor."""
+        return self.kind != _BYTES and not self.kind.startswith("quantized")
 
     @property
     def size_bytes(self) -> int:
@@ -69,10 +70,14 @@ class TensorRef:
     strides: tuple[int, ...]
 
 
-def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorRef:
+def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorRef | Opaque:
     """torch._utils._rebuild_tensor(_v2), with every number checked against the storage."""
+    if isinstance(storage, Opaque):
+        return Opaque("torch.Tensor", storage)
     if not isinstance(storage, Storage):
         raise ValueError("a tensor without a storage")
+    if not storage.numeric:
+        return Opaque("torch.Tensor", Opaque(storage.kind))
     shape, strides = tuple(shape), tuple(strides)
     if len(shape) != len(strides) or len(shape) > 8:
         raise ValueError(f"a tensor of {len(shape)} dimensions with {len(strides)} strides")
@@ -86,61 +91,55 @@ def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Te
     return TensorRef(storage, offset, shape, strides)
 
 
-def _nothing(*_: Any) -> None:
-    return None
+def _rebuild_of_type(build: Any, kind: Any, arguments: Any, *_: Any) -> Any:
+    """torch._tensor._rebuild_from_type_v2: a tensor with attributes, or of a subclass."""
+    if isinstance(build, Constructor) and isinstance(arguments, tuple):
+        return build.build(*arguments)
+    return Opaque("torch.Tensor", kind if isinstance(kind, Opaque) else None)
 
 
 def _constructors() -> dict[tuple[str, str], Any]:
     known: dict[tuple[str, str], Any] = {
         ("collections", "OrderedDict"): Constructor("OrderedDict", lambda p=(): checked_dict(p)),
         ("torch", "Size"): Constructor("Size", lambda sizes=(): tuple(sizes)),
+        ("torch._tensor", "_rebuild_from_type_v2"): Constructor("_rebuild", _rebuild_of_type),
     }
     for name in ("_rebuild_tensor", "_rebuild_tensor_v2"):
         known["torch._utils", name] = Constructor(name, _rebuild)
-    for place in (("torch._utils", "_rebuild_parameter"), ("torch.nn.parameter", "Parameter")):
-        known[place] = Constructor(place[1], lambda data, *_: data)
+    for place in (
+        ("torch._utils", "_rebuild_parameter"),
+        ("torch._utils", "_rebuild_parameter_with_state"),
+        ("torch.nn.parameter", "Parameter"),
+        ("torch.nn.parameter", "Buffer"),
+    ):
+        known[place] = Constructor(place[1], lambda data=None, *_: data)
     for name, kind in _STORAGE_TYPES.items():
         known["torch", name] = known["torch.cuda", name] = kind
-    # What training scripts keep beside the weights. It is skipped, never built.
-    for place in (
-        ("torch", "device"),
-        ("argparse", "Namespace"),
-        ("numpy", "dtype"),
-        ("numpy.core.multiarray", "scalar"),
-        ("numpy._core.multiarray", "scalar"),
-        ("_codecs", "encode"),
-    ):
-        known[place] = Constructor(place[1], _nothing)
+    known["torch.storage", "UntypedStorage"] = known["torch", "UntypedStorage"] = _BYTES
     return known
 
 
 KNOWN_GLOBALS: Mapping[tuple[str, str], Any] = _constructors()
 
 
-def storage_of(persistent_id: Any) -> Storage:
-    """The storage that torch.save's persistent id names."""
+def storage_of(persistent_id: Any) -> Storage | Opaque:
+    """The storage that torch.save's persistent id names.
+
+    Opaque for the class of a module, which torch before 1.6 saved with its source text beside it, and
+    for a storage of a type that is not known.
+    """
+    if persistent_id[0] == "module" and isinstance(persistent_id[1], Opaque):
+        return persistent_id[1]
     tag, kind, key, _, count, *view_of = persistent_id
-    if tag != "storage" or kind not in _STORAGE_TYPES.values():
+    if tag == "storage" and isinstance(kind, Opaque):
+        return Opaque(kind.name, kind)
+    if tag != "storage" or kind not in (*_STORAGE_TYPES.values(), _BYTES):
         raise ValueError("a persistent id that is not a storage of numbers")
     if view_of not in ([], [None]):
         raise ValueError("a storage that is a view of another one")
     if type(count) is not int or count < 0:
         raise ValueError("a storage with a negative or non-integer size")
     return Storage(str(key), kind, count)
-
-
-def find_state_dict(value: Any, depth: int = 0) -> dict[str, TensorRef]:
-    """The name -> tensor dictionary in what a pickle holds, looking into the usual wrappers."""
-    if isinstance(value, dict) and depth < _MAX_NESTING:
-        tensors = {k: v for k, v in value.items() if isinstance(v, TensorRef) and type(k) is str}
-        if tensors:
-            return tensors
-        for wrapper in _WRAPPERS:
-            if isinstance(value.get(wrapper), dict):
-                return find_state_dict(value[wrapper], depth + 1)
-    raise CheckpointError(
-        f"holds no tensors by name: expected a state dict, or one under {', '.join(_WRAPPERS)}"
-    )
 
 
 def elements(storage: Storage, data: bytes | memoryview) -> NDArray[Any]:

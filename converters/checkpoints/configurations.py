@@ -1,0 +1,71 @@
+"""Which dictionaries beside the weights say how the network was built and trained.
+
+Lightning puts a module's arguments under `hyper_parameters` (lightning/pytorch/core/saving.py), timm's
+CheckpointSaver the command line under `args` and the model's name under `arch`
+(timm/utils/checkpoint_saver.py), OpenMMLab and IceVision what they know under `meta`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+__all__ = ["configurations"]
+
+_TOP = (
+    "hyper_parameters", "hparams", "datamodule_hyper_parameters", "args", "config", "cfg",
+    "model_config", "model_args", "opt", "meta",
+)  # fmt: skip
+_NESTED = (
+    "config", "cfg", "model_config", "model_cfg", "hparams", "args", "model", "net", "data", "dataset",
+    "datamodule",
+)  # fmt: skip
+_WRAPPING = ("model", "module", "net", "_orig_mod")  # modules around the network
+_MAX_NESTING = 4
+Configuration = tuple[str, Mapping[str, Any]]
+
+
+def configurations(plain: Any) -> list[Configuration]:
+    """(how a sentence names it, the dictionary) of each that is unlike those before it, outermost first.
+
+    plain: what a checkpoint holds beside the weights, as `plain_data` gives it.
+    """
+    if not isinstance(plain, dict):
+        return []
+    beside = {key: value for key, value in plain.items() if isinstance(key, str)}
+    top = {key: value for key, value in beside.items() if not isinstance(value, dict)}
+    found: list[Configuration] = [("its entries beside the weights", top)] if top else []
+    for key in _TOP:
+        found += _within(f"its {key}", beside.get(key), 0)
+    for key in ("model", "ema"):  # pickled whole, with the configuration that it was built from
+        found += _of_module(f"its {key}", beside.get(key))
+    found += _of_module("its model", beside)
+    unlike: list[Configuration] = []
+    for source, mapping in found:
+        if mapping and all(mapping != other for _, other in unlike):
+            unlike.append((source, mapping))
+    return unlike
+
+
+def _within(name: str, value: Any, depth: int) -> Iterator[Configuration]:
+    if not isinstance(value, dict) or depth > _MAX_NESTING:
+        return
+    if "_modules" in value:
+        yield from _of_module(name, value)
+        return
+    yield name, value
+    for key in _NESTED:
+        yield from _within(f"{name}.{key}", value.get(key), depth + 1)
+
+
+def _of_module(name: str, value: Any, depth: int = 0) -> Iterator[Configuration]:
+    """Of a module that was pickled whole: effdet's networks keep their `config`, Lightning's _hparams."""
+    if not isinstance(value, dict) or depth > _MAX_NESTING:
+        return
+    for key in ("config", "_hparams"):
+        yield from _within(f"{name}.{key}", value.get(key), 1)
+    modules = value.get("_modules")
+    if not isinstance(modules, dict):
+        return
+    for key in _WRAPPING:
+        yield from _of_module(f"{name}.{key}", modules.get(key), depth + 1)

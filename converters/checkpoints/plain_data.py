@@ -1,0 +1,155 @@
+"""The plain data of a pickle: dictionaries, lists, texts and numbers, without what is of no known class.
+
+Objects that hold a dictionary become it (hyper-parameters, argparse.Namespace, OmegaConf's DictConfig),
+NumPy's scalars and arrays become numbers, and all other objects are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edge_edet.converters.checkpoints.pickle_objects import Opaque, contents, is_module, listed
+
+__all__ = ["plain_data"]
+
+_MAX_DEPTH = 24
+_MAX_VALUES = 200_000
+_MAX_ITEMS = 10_000  # of a list: longer ones are data, not settings
+_MAX_ARRAY_BYTES = 4096
+_SCALARS = (str, int, float, bool)
+_LEFT_OUT = object()
+_ARRAY_KINDS = "fiub"
+
+
+class _Reader:
+    def __init__(self, other: Callable[[Any], Any]) -> None:
+        self.other, self.left = other, _MAX_VALUES
+        self.open: set[int] = set()  # what is being read: objects may hold one another
+
+    def read(self, value: Any, depth: int = 0) -> Any:
+        self.left -= 1
+        if self.left < 0 or depth > _MAX_DEPTH or id(value) in self.open:
+            return _LEFT_OUT
+        if value is None or isinstance(value, _SCALARS):
+            return value
+        self.open.add(id(value))
+        try:
+            return self._inside(value, depth)
+        finally:
+            self.open.discard(id(value))
+
+    def _inside(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Opaque):
+            if value.name.startswith("omegaconf."):
+                return self._omegaconf(value, depth)
+            array = _numpy_value(value)
+            if array is not None:
+                return array
+        held = contents(value)
+        if held is not None and is_module(held):
+            return self._module(held, depth)
+        if held is not None:
+            return self._dict(held, depth)
+        elements = listed(value)
+        if elements is None:
+            found = self.other(value)
+            return _LEFT_OUT if found is None else found
+        return self._list(elements, depth)
+
+    def _dict(self, held: dict[Any, Any], depth: int) -> Any:
+        found = {}
+        for key, part in held.items():
+            if depth == 0:
+                self.left = _MAX_VALUES
+            read = self.read(part, depth + 1)
+            if read is not _LEFT_OUT and not isinstance(key, bytes):
+                found[key] = read
+        return found
+
+    def _list(self, elements: list[Any], depth: int) -> Any:
+        """A list is whole, or left out: without an element it would be another one."""
+        if len(elements) > _MAX_ITEMS:
+            return _LEFT_OUT
+        read = [self.read(part, depth + 1) for part in elements]
+        return _LEFT_OUT if any(part is _LEFT_OUT for part in read) else read
+
+    def _omegaconf(self, value: Opaque, depth: int) -> Any:
+        """omegaconf/base.py: containers keep nodes under _content, nodes a value under _val."""
+        state = contents(value) or {}
+        if "_val" in state:
+            inner = state["_val"]
+            unresolved = isinstance(inner, str) and (inner == "???" or "${" in inner)
+            return _LEFT_OUT if unresolved else self.read(inner, depth + 1)
+        content = state.get("_content")
+        return (
+            self.read(content, depth + 1) if isinstance(content, dict | list | tuple) else _LEFT_OUT
+        )
+
+    def _module(self, held: dict[Any, Any], depth: int) -> Any:
+        """Of a pickled torch.nn.Module what it was configured with, and its modules' alike."""
+        kept = {key: held[key] for key in ("config", "_hparams", "_modules") if key in held}
+        return self._dict(kept, depth)
+
+
+def plain_data(value: Any, other: Callable[[Any], Any] = lambda value: None) -> Any:
+    """What in value is plain, as a tree: shared parts are repeated, circles are cut; None if nothing is.
+
+    other turns what is none of a pickle's containers into a plain value, or into None. Bounded: what lies
+    deeper than 24 levels or beyond 200,000 values of each key is left out, as are lists of over 10,000.
+    """
+    found = _Reader(other).read(value)
+    return None if found is _LEFT_OUT else found
+
+
+def _numpy_value(value: Opaque) -> Any:
+    """Number or nested lists of a small NumPy scalar or array (numpy/_core/src/multiarray/methods.c)."""
+    module, _, name = value.name.rpartition(".")
+    if not module.startswith("numpy") or not isinstance(value.arguments, tuple):
+        return None
+    arguments, state = value.arguments, value.state
+    if name == "scalar" and len(arguments) == 2:
+        return _decoded(arguments[0], arguments[1], ())
+    if name == "_reconstruct" and isinstance(state, tuple) and len(state) == 5:
+        _, shape, dtype, fortran, data = state
+        return _decoded(dtype, data, shape, "F" if fortran is True else "C")
+    if name == "_frombuffer" and len(arguments) == 4:
+        data, dtype, shape, order = arguments
+        return _decoded(dtype, data, shape, "F" if order == "F" else "C")
+    return None
+
+
+def _decoded(dtype: Any, data: Any, shape: Any, order: str = "C") -> Any:
+    if isinstance(data, Opaque) and data.name == "_codecs.encode":  # bytes in protocol 2
+        text = data.arguments[0] if isinstance(data.arguments, tuple) and data.arguments else None
+        try:
+            data = text.encode("latin-1") if isinstance(text, str) else None
+        except UnicodeEncodeError:
+            return None
+    known = _dtype(dtype)
+    if known is None or not isinstance(data, bytes) or len(data) > _MAX_ARRAY_BYTES:
+        return None
+    try:
+        array = np.frombuffer(data, known).reshape(shape, order="F" if order == "F" else "C")
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return array.tolist()
+
+
+def _dtype(value: Any) -> np.dtype[Any] | None:
+    """numpy.dtype('f8', False, True) with the state (3, '<', None, ...), of plain numbers only."""
+    if not isinstance(value, Opaque) or not isinstance(value.arguments, tuple):
+        return None
+    code = value.arguments[0] if value.arguments else None
+    state = value.state if isinstance(value.state, tuple) else ()
+    order = state[1] if len(state) > 1 else "|"
+    if not isinstance(code, str) or code[:1] not in _ARRAY_KINDS or code[1:] not in tuple("1248"):
+        return None
+    try:
+        if order in ("<", ">", "|", "="):
+            return np.dtype(code if order == "|" else f"{order}{code}")
+    except TypeError:
+        pass
+    return None
