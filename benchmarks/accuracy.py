@@ -41,6 +41,7 @@ __all__ = [
 
 RESAMPLES = 1000
 IN_MEMORY = Path()  # state: keep nothing
+NO_MATTER = ("threads", "fit_reason", "notes")  # what detections do not depend on
 
 
 def evaluate(
@@ -61,7 +62,8 @@ def evaluate(
     limit: the first so many pictures. state: the file that makes it resumable, IN_MEMORY for none,
     None for one in build/eval/ named after the run's key. given_map: see `class_map`. resamples: of
     the bootstrap, 0 for no intervals. scheduler: a Dask scheduler's address; then model must be a
-    path. load_options: threads and others of `edge_edet.load`, for a path.
+    path. load_options: threads, labels, fit and others of `edge_edet.load`, for
+    a path.
 
     Raises InputError for data that cannot be used or does not fit the model.
     """
@@ -83,7 +85,7 @@ def evaluate(
             "protocol": protocol.to_dict(),
             "postprocess": protocol.postprocess().to_dict(),
             "edge_edet": __version__,
-            "ran_on": {name: value for name, value in ran_on.items() if name != "threads"},
+            "ran_on": {name: value for name, value in ran_on.items() if name not in NO_MATTER},
         }
         key = run_key(described)
         path = FOLDER / f"{key}.jsonl" if state is None else state
@@ -161,6 +163,12 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
         "threads": info.threads,
         "suppression": "here" if info.nms == "none" else "in the model, whatever the protocol",
         "input": list(info.image_size),
+        "fit": info.fit,
+        "fit_reason": info.fit_reason,
+        "pad_rgb": list(info.pad_rgb) if info.fit == "letterbox" else None,
+        "mean": list(info.mean),
+        "std": list(info.std),
+        "notes": list(info.notes),
     }
 
 

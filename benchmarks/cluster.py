@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from edge_edet.benchmarks.datasets.dataset import Picture
 from edge_edet.benchmarks.eval_rows import EvalRow, look
 from edge_edet.errors import BackendError, InputError
@@ -59,6 +61,11 @@ def look_on_cluster(
         chosen["device"] = info.execution_devices[0]  # what AUTO took here
     if given := chosen.pop("delegate_options", None):
         chosen["delegate_options"] = tuple(sorted(given.items()))
+    if chosen.get("labels") is not None:
+        chosen["labels"] = detector.labels  # a worker need not see the file
+    for name in ("mean", "std", "pad", "input_size"):  # a job is looked up by its options
+        if isinstance(chosen.get(name), (list, np.ndarray)):
+            chosen[name] = tuple(chosen[name])
     sha256 = sha256_of(path)
     job = Job(str(path), sha256, info.runtime_version, tuple(sorted(chosen.items())), config)
     here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
 from edge_edet.detect_command import add_run_arguments, run_options
+from edge_edet.input_options import add_input_arguments, input_options
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
     add_run_arguments(ran)
+    add_input_arguments(parser.add_argument_group("labels, and what a foreign model's file omits"))
     ran.add_argument(
         "--scheduler", metavar="URL",
         help="spread the pictures over this Dask cluster (tcp://...), which sees the same files",
@@ -88,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate(
             model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,
             resamples=args.bootstrap, seed=args.seed, scheduler=args.scheduler,
-            **run_options(args),
+            **run_options(args), **input_options(args),
         )
         for model in args.models
     ]  # fmt: skip

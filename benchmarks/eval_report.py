@@ -9,6 +9,7 @@ from typing import Any
 from edge_edet.benchmarks.bootstrap import Interval
 from edge_edet.benchmarks.coco_metrics import NAMES
 from edge_edet.benchmarks.eval_result import PARTS, Difference, Result
+from edge_edet.normalization import shown
 
 __all__ = ["difference_table", "document", "report", "summary_table"]
 
@@ -41,18 +42,32 @@ def _where(ran: dict[str, Any]) -> str:
     return f"{', '.join(ran['devices'])} in {ran['inference_precision']}"
 
 
+def _fed(ran: dict[str, Any]) -> str:
+    """How a picture becomes the input, and why so."""
+    height, width = ran["input"]
+    text = f"{ran['fit']} to {width} x {height}, {ran['fit_reason']}"
+    if ran["pad_rgb"]:
+        text += f"; padded with {','.join(map(str, ran['pad_rgb']))}"
+    if ran["mean"]:
+        text += f"; normalized: mean {shown(ran['mean'])} std {shown(ran['std'])}"
+    return text
+
+
 def report(result: Result) -> Iterator[str]:
     """One model: what ran, the twelve numbers, the classes, what to know."""
     ran = result.ran_on
     threads = "" if ran["threads"] is None else f", {ran['threads']} threads"
     yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
     yield f"ran on: {ran['runtime']} {ran['runtime_version']}, {_where(ran)}{threads}"
+    yield f"pictures: {_fed(ran)}"
     yield f"suppressed: {ran['suppression']}"
     resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
     yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"
     steps = ", ".join(f"{step} {ms:.1f}" for step, ms in result.step_ms.items())
     found = statistics.fmean(result.detections)
     yield f"median ms of a picture: {steps}; {found:.1f} detections of a picture"
+    for text in ran["notes"]:
+        yield f"note: {text}"
     for text, count in result.notes.items():
         yield f"note: {count} {text}"
     yield ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import ImageError, InputError
+from edge_edet.input_options import add_input_arguments, input_options
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
 from edge_edet.pictures import find_given
@@ -41,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .tflite, .xml (OpenVINO) or .onnx; default: the newest .tflite in build/",
     )  # fmt: skip
     add_run_arguments(parser)
+    add_input_arguments(parser)
     parser.add_argument(
         "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
     )
@@ -101,9 +103,12 @@ def run(args: argparse.Namespace) -> int:
     detector = load(
         args.model or default_model(),
         **run_options(args),
+        **input_options(args),
         score_threshold=args.score_threshold,
         picture_range=args.picture_range,
     )
+    for note in detector.info.notes:
+        print(f"note: {note}", file=sys.stderr)
     log, bad = PictureLog(), 0
     with detector:
         for picture in _progress(given.paths):
@@ -158,11 +163,14 @@ def document(
         "precision": info.precision,
         "runtime": f"{info.runtime} {info.runtime_version}",
         "delegate": info.delegate,
+        "input_size": list(info.image_size),
+        "fit": info.fit,
+        "fit_reason": info.fit_reason,
         "execution_devices": list(info.execution_devices),
         "inference_precision": info.inference_precision,
         "score_threshold": info.postprocess.score_threshold,
         "range": range_text(detector.picture_range),
-        "notes": list(notes),
+        "notes": [*info.notes, *notes],
         "detections": found.to_dicts(),
     }
 

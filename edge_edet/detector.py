@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,8 +21,10 @@ from edge_edet.backends.threads import resolve_threads
 from edge_edet.detections import Detections
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.image import ImageLike, read_image
+from edge_edet.input_options import InputOptions
 from edge_edet.labels import class_names
 from edge_edet.model_file import ModelFile
+from edge_edet.normalization import Given
 from edge_edet.outputs import ModelLayout, layout_of
 from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
@@ -46,7 +48,13 @@ class DetectorInfo:
     variant: str | None  # None: a foreign detector
     precision: str
     image_size: tuple[int, int]  # height, width of the input
+    fit: str  # "letterbox": aspect kept, padded right and below; "stretch"
+    fit_reason: str
+    pad_rgb: tuple[int, int, int]  # beside a letterboxed picture
+    mean: tuple[float, ...]  # of the pictures that the input takes; (): the graph normalizes
+    std: tuple[float, ...]
     labels_count: int
+    notes: tuple[str, ...]  # what was assumed of a foreign detector, or read otherwise
     nms: str  # "none": suppressed here; "in-graph": in the model
     runtime: str
     runtime_version: str
@@ -105,7 +113,7 @@ class Detector:
             n, classes = len(self._anchors), self.layout.labels
             good = shapes == {"boxes": (1, n, 4), "classes": (1, n, len(classes))}
         else:
-            k = shapes["scores"][-1:]
+            k = shapes["scores"][-1:]  # rows: boxes, or boxes and their classes
             good = shapes == {
                 "boxes": (1, *k, 4),
                 "classes": (1, *k),
@@ -153,6 +161,12 @@ class Detector:
             variant=variant.name if variant else None,
             precision=self.layout.precision,
             image_size=self.layout.input_size,
+            fit=self.layout.fit,
+            fit_reason=self.layout.fit_reason,
+            pad_rgb=self.layout.pad_rgb,
+            mean=self.layout.mean,
+            std=self.layout.std,
+            notes=self.layout.notes,
             labels_count=len(self.layout.labels),
             nms="in-graph" if self.layout.in_graph else "none",
             postprocess=self.config,
@@ -177,9 +191,10 @@ class Detector:
         """The input tensor [1, h, w, 3] of a picture, and what takes boxes back to it."""
         picture = read_image(image, self.picture_range)
         layout = self.layout
-        if layout.variant is not None:
-            return letterbox(picture, layout.variant.image_size, layout.variant.pad_rgb)
-        pixels, placement = stretch(picture, *layout.input_size)
+        if layout.fit == "letterbox":
+            pixels, placement = letterbox(picture, layout.input_size, layout.pad_rgb)
+        else:
+            pixels, placement = stretch(picture, *layout.input_size)
         if layout.input_dtype == "uint8":
             return pixels, placement
         mean, std = np.array(layout.mean, np.float32), np.array(layout.std, np.float32)
@@ -192,11 +207,11 @@ class Detector:
 
     def _input(self, image: ImageLike) -> tuple[Input, Placement]:
         """`prepare`, but the last step waits until there is the runtime's memory to write to."""
-        variant = self.layout.variant
-        if variant is None:
+        layout = self.layout
+        if layout.fit != "letterbox" or layout.input_dtype != "uint8":
             return self.prepare(image)
-        scaled, placement = scale_to_fit(read_image(image, self.picture_range), variant.image_size)
-        return functools.partial(place, scaled, variant.pad_rgb), placement
+        scaled, placement = scale_to_fit(read_image(image, self.picture_range), layout.input_size)
+        return functools.partial(place, scaled, layout.pad_rgb), placement
 
     def infer(self, tensor: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
         """The model's raw outputs by tensor name, copies, read to the end."""
@@ -227,7 +242,8 @@ class Detector:
                 outputs[names[role]][0].astype(np.float32)
                 for role in ("boxes", "classes", "scores")
             )
-            count = float(outputs[names["count"]][0])
+            count = float(outputs[names["count"]][0]) * self.layout.classes_per_box
+            self._check_groups(boxes, int(count))
             size = self.layout.input_size
             return from_graph(boxes, classes, scores, count, size, placement, config)
         assert self._anchors is not None
@@ -238,6 +254,19 @@ class Detector:
             placement,
             config,
         )
+
+    def _check_groups(self, boxes: npt.NDArray[Any], rows: int) -> None:
+        """The rows of one box lie together, but for runtimes before TensorFlow Lite 2.6 that leave
+        holes between them (tensorflow issue 47551)."""
+        size = self.layout.classes_per_box
+        if size == 1 or not 0 < rows <= len(boxes):
+            return
+        groups = boxes[: rows // size * size].reshape(-1, size, 4)
+        if not (groups == groups[:, :1]).all():
+            raise BackendError(
+                f"{self.backend.name} {self.backend.info.runtime_version} does not write the "
+                f"{size} classes of a box side by side, as later ones do: update it"
+            )
 
     def _raw(self, outputs: Mapping[str, npt.NDArray[Any]], name: str) -> Quantized:
         spec = self._specs[name]
@@ -263,6 +292,12 @@ def load(
     score_threshold: float | None = None,
     config: PostprocessConfig | None = None,
     picture_range: PictureRange = None,
+    labels: str | Path | Sequence[str | None] | None = None,
+    mean: Given | None = None,
+    std: Given | None = None,
+    fit: str | None = None,
+    pad: int | str | Sequence[int] | None = None,
+    input_size: int | str | Sequence[int] | None = None,
 ) -> Detector:
     """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
@@ -286,6 +321,13 @@ def load(
     or "auto", each picture's 0.1 and 99.9 percentiles. None keeps the upper 8 of 16 bits, and warns
     with PictureWarning where that is nearly black.
 
+    labels: a label file, or the names by class, instead of the model's own. The rest is for foreign
+    detectors, whose files do not tell all: mean and std of an input that is float or int8, on the
+    0-255 scale, as one number, three or their text; fit "letterbox" or "stretch", None is
+    letterbox where the file says EfficientDet; pad, the colour beside a letterboxed picture, None
+    is the mean; input_size, of an input of free size, (height, width) or the side of a square.
+    `info` says what was taken and, in its notes, what was assumed.
+
     Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
     InputError for an option that its runtime does not have, BackendError where a delegate does not
     load, a device is not there or computes in another precision: nothing steps in for it.
@@ -297,11 +339,14 @@ def load(
     model = read_model(path)
     options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
     check_options(model, options)
-    layout = layout_of(model)
+    layout = layout_of(model, InputOptions(mean, std, labels, fit, pad, input_size))
     chosen = config or _config(layout, score_threshold)
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
-    backend = open_backend(model, options, threads=count, stored=layout.precision)
+    shapes = {layout.input_name: (1, *layout.input_size, 3)} if layout.resized else None
+    backend = open_backend(
+        model, options, threads=count, stored=layout.precision, input_shapes=shapes
+    )
     return Detector(model, layout, backend, chosen, picture_range)
 
 

@@ -38,6 +38,13 @@ class TensorInfo:
     zero_points: tuple[int, ...] = ()
     axis: int = 0
     constant_bytes: int | None = None  # size of the stored values; None: computed at run time
+    # Of a .tflite: the shape with -1 where a dimension is free, and a 1 in `shape` means nothing.
+    signature: tuple[int, ...] = ()
+
+    @property
+    def free_shape(self) -> tuple[int, ...]:
+        """The shape with -1 for each dimension that is known at run time only."""
+        return self.signature if len(self.signature) == len(self.shape) else self.shape
 
     @property
     def is_constant(self) -> bool:
@@ -79,7 +86,7 @@ def described(model: ModelFile) -> str:
     """What was found in a file that is not one of ours."""
 
     def listed(tensors: tuple[TensorInfo, ...]) -> str:
-        return ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in tensors[:6]) or "none"
+        return ", ".join(f"{t.name} {t.dtype} {list(t.free_shape)}" for t in tensors[:6]) or "none"
 
     return (
         f"found {len(model.operator_names)} operators, inputs {listed(model.input_tensors)}, "

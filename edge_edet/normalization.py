@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from edge_edet.errors import InputError
 
-__all__ = ["Channels", "Given", "Normalization", "read_normalization"]
+__all__ = ["Channels", "Given", "Normalization", "read_normalization", "shown"]
 
 Channels: TypeAlias = tuple[float, float, float]
 Given: TypeAlias = "str | float | Sequence[float]"

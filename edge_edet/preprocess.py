@@ -43,35 +43,40 @@ class Placement:
 
 
 def letterbox(
-    image: PilImage, size: int, pad_rgb: tuple[int, int, int]
+    image: PilImage, size: int | tuple[int, int], pad_rgb: tuple[int, int, int]
 ) -> tuple[Pixels, Placement]:
-    """[1, size, size, 3] uint8: scaled to fit, top left, on pad_rgb; and what undoes it."""
-    scaled, placement = scale_to_fit(image, size)
-    pixels = np.empty((1, size, size, 3), np.uint8)
+    """[1, height, width, 3] uint8: scaled to fit, top left, on pad_rgb; and what undoes it.
+
+    size: the height and width to fit into, or the side of a square.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    scaled, placement = scale_to_fit(image, (height, width))
+    pixels = np.empty((1, height, width, 3), np.uint8)
     place(scaled, pad_rgb, pixels)
     return pixels, placement
 
 
-def scale_to_fit(image: PilImage, size: int) -> tuple[Pixels, Placement]:
-    """[h, w, 3] uint8, PIL bilinear so that the longer side is `size`; and what undoes it.
+def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, Placement]:
+    """[h, w, 3] uint8, PIL bilinear, as large as fits into `size`; and what undoes it.
 
-    Both sides are rounded to nearest (halves up) and at least 1. The scale is size / longer side,
-    not the rounded sides'.
+    size: height and width, or the side of a square. Both sides are rounded to nearest (halves up)
+    and at least 1. The scale is that of the side that fills its space, not the rounded sides'.
     """
     width, height = image.size
-    scale = size / max(width, height)
-    new_w = max(1, int(width * scale + 0.5))
-    new_h = max(1, int(height * scale + 0.5))
+    room_h, room_w = (size, size) if isinstance(size, int) else size
+    scale = min(room_h / height, room_w / width)
+    new_w = min(room_w, max(1, int(width * scale + 0.5)))
+    new_h = min(room_h, max(1, int(height * scale + 0.5)))
     scaled = np.asarray(image.resize((new_w, new_h), BILINEAR))
     return scaled, Placement(width, height, scale, scale)
 
 
 def place(scaled: Pixels, pad_rgb: tuple[int, int, int], pixels: Pixels) -> None:
-    """Fills all of pixels [1, size, size, 3]: scaled [h, w, 3] top left, the rest pad_rgb."""
+    """Fills all of pixels [1, H, W, 3]: scaled [h, w, 3] top left, the rest pad_rgb."""
     height, width, _ = scaled.shape
-    size = pixels.shape[1]
-    padding = _padding_row(size, pad_rgb)
-    rows = pixels.reshape(size, size * 3)
+    room_h, room_w = pixels.shape[1:3]
+    padding = _padding_row(room_w, pad_rgb)
+    rows = pixels.reshape(room_h, room_w * 3)
     pixels[0, :height, :width] = scaled
     rows[height:] = padding
     rows[:height, 3 * width :] = padding[3 * width :]

@@ -23,6 +23,7 @@ IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 CUSTOM = OPERATORS.index("CUSTOM")
 MAX_RANK = 8  # more dimensions than any kernel takes
+MAX_KEPT_OPTIONS = 4096  # bytes; an Edge TPU operator has its whole program there
 
 # The option tables that hold more than scalars: union type -> (field, size of one item).
 _OPTION_VECTORS = {
@@ -44,6 +45,7 @@ class OperatorInfo:
     is_custom: bool
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    custom_options: bytes = b""  # of a custom operator, where they are short
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> TensorInfo:
         if needed != stored:
             fail(f"tensor {index} of {dtype} {list(shape)} needs {needed} bytes, has {stored}")
     scales, zeros, axis = _quantization(table, index, shape)
-    return TensorInfo(index, name, shape, dtype, scales, zeros, axis, stored or None)
+    return TensorInfo(index, name, shape, dtype, scales, zeros, axis, stored or None, signature)
 
 
 def _quantization(
@@ -265,7 +267,7 @@ def _operator(
     _check_indexes(table, f"output of operator {index} ({name})", outputs, tensor_count, least=0)
     _check_indexes(table, f"operator {index} ({name})", table.integers(8), tensor_count)
     table.raw(7)
-    table.raw(5)
+    custom = table.raw(5)
     offset, size = table.integer(9, "Q"), table.integer(10, "Q")
     if offset > 1 and offset + size > len(table.buffer.data):
         table.buffer.fail(f"the options of operator {index} ({name}) run past its end")
@@ -275,7 +277,8 @@ def _operator(
         options.raw(field, item_size)
     if table.has(12):
         table.buffer.fail(f"operator {index} ({name}) is of StableHLO, which is not supported")
-    return OperatorInfo(index, name, is_custom, inputs, outputs)
+    kept = bytes(custom) if is_custom and len(custom) <= MAX_KEPT_OPTIONS else b""
+    return OperatorInfo(index, name, is_custom, inputs, outputs, kept)
 
 
 def _signature(table: Table, graphs: list[_Graph]) -> str:

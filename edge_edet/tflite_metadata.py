@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
-from edge_edet.labels import parse_labels
+from edge_edet.label_file import LabelFile, parse_label_text
 from edge_edet.tflite_file import TfliteModel
 
 __all__ = ["StandardMetadata", "read_metadata"]
@@ -31,10 +31,17 @@ class StandardMetadata:
     output_names: tuple[str, ...]  # in the order of the graph's outputs
     label_files: tuple[str, ...]
     labels: tuple[str | None, ...] | None
+    labels_note: str | None = None  # how they were read where that is not one name a line
+    name: str = ""  # what it calls the model, name and description
 
 
-def read_metadata(model: TfliteModel) -> StandardMetadata | None:
-    """The model's standard metadata, None where it has none. Raises ModelFileError if damaged."""
+def read_metadata(
+    model: TfliteModel, num_classes: int | None = None, *, with_labels: bool = True
+) -> StandardMetadata | None:
+    """The model's standard metadata, None where it has none. Raises ModelFileError if damaged.
+
+    num_classes: what the labels are read for. with_labels=False leaves the label file alone.
+    """
     data = model.metadata.get(METADATA_KEY)
     if data is None:
         return None
@@ -42,7 +49,8 @@ def read_metadata(model: TfliteModel) -> StandardMetadata | None:
     buffer = Buffer(data, what)
     if data[4:8] != IDENTIFIER:
         buffer.fail(f"its identifier is {data[4:8]!r}, expected {IDENTIFIER!r}")
-    graphs = buffer.root().tables(3)
+    root = buffer.root()
+    graphs = root.tables(3)
     if not graphs:
         return None
     inputs, outputs = graphs[0].tables(2), graphs[0].tables(3)
@@ -50,9 +58,15 @@ def read_metadata(model: TfliteModel) -> StandardMetadata | None:
     # Field 6 of TensorMetadata, field 4 of SubGraphMetadata.
     files = [name for tensor in outputs for name in _label_files(tensor, 6)]
     files += _label_files(graphs[0], 4)
-    labels = _read_labels(model, files[0]) if files else None
+    labels = _read_labels(model, files[0], num_classes) if files and with_labels else None
     names = tuple(tensor.string(0) for tensor in outputs)
-    return StandardMetadata(mean, std, names, tuple(files), labels)
+    called = f"{root.string(0)} {root.string(1)}".strip()
+    return StandardMetadata(
+        mean, std, names, tuple(files),
+        labels=labels.names if labels else None,
+        labels_note=labels.note if labels else None,
+        name=called,
+    )  # fmt: skip
 
 
 def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -71,7 +85,7 @@ def _label_files(owner: Table, field: int) -> list[str]:
     return [name for name, kind in files if name and kind in LABEL_FILES]
 
 
-def _read_labels(model: TfliteModel, name: str) -> tuple[str | None, ...]:
+def _read_labels(model: TfliteModel, name: str, num_classes: int | None) -> LabelFile:
     what = f"the label file {name!r} in {str(model.path)!r}"
     try:
         with zipfile.ZipFile(model.path) as archive:
@@ -85,4 +99,4 @@ def _read_labels(model: TfliteModel, name: str) -> tuple[str | None, ...]:
         raise ModelFileError(f"{what} is named in the metadata, but is not there") from None
     except Exception as error:  # zipfile raises many kinds on damaged archives
         raise ModelFileError(f"{what} cannot be read: {' '.join(str(error).split())}") from None
-    return parse_labels(text, what)
+    return parse_label_text(text, what, num_classes)

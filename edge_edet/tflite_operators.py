@@ -5,7 +5,18 @@ Source: tensorflow/lite/schema/schema.fbs, `enum BuiltinOperator` and `enum Tens
 
 from __future__ import annotations
 
-__all__ = ["FLOAT_TYPES", "ITEM_BITS", "OPERATORS", "TENSOR_TYPES"]
+__all__ = [
+    "EDGE_TPU",
+    "FLOAT_TYPES",
+    "ITEM_BITS",
+    "OPERATORS",
+    "SUPPRESSION",
+    "TENSOR_TYPES",
+]
+
+# Custom operators that are known here.
+EDGE_TPU = "edgetpu-custom-op"  # what edgetpu_compiler puts in the place of what the TPU computes
+SUPPRESSION = "TFLite_Detection_PostProcess"
 
 _OPERATORS = """
 ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE

@@ -10,8 +10,10 @@ from edge_edet.errors import InputError
 from edge_edet.image import read_image
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile
+from edge_edet.outputs import layout_of
 from edge_edet.pictures import find_given
 from edge_edet.preprocess import letterbox, stretch
+from edge_edet.tflite_operators import SUPPRESSION
 
 
 def pick(given: Sequence[str], count: int) -> list[Path]:
@@ -31,6 +33,11 @@ def inputs_of(model: ModelFile, pictures: Sequence[Path]) -> list[Pixels]:
 
     Raises InputError for a model that takes no uint8 picture, ImageError for a bad picture.
     """
+    if any(-1 in t.free_shape for t in model.input_tensors):
+        raise InputError(
+            f"{str(model.path)!r} has an input of free size: a comparison runs models of fixed "
+            "size; convert it with fixed height and width"
+        )
     tensor = model.input_tensors[0] if len(model.input_tensors) == 1 else None
     if tensor is None or tensor.dtype != "uint8" or len(tensor.shape) != 4 or tensor.shape[3] != 3:
         found = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.input_tensors)
@@ -38,12 +45,15 @@ def inputs_of(model: ModelFile, pictures: Sequence[Path]) -> list[Pixels]:
             f"{str(model.path)!r} takes {found or 'nothing'}: only one uint8 picture [1, h, w, 3] "
             "can be fed for a comparison"
         )
-    manifest = manifest_of(model)
-    if manifest is None:
+    if manifest_of(model) is None and SUPPRESSION not in model.operator_names:
+        # No detector: nothing says how pictures fit.
         height, width = tensor.shape[1:3]
         return [stretch(read_image(path), height, width)[0] for path in pictures]
-    v = manifest.variant
-    return [letterbox(read_image(path), v.image_size, v.pad_rgb)[0] for path in pictures]
+    layout = layout_of(model)
+    size = layout.input_size
+    if layout.fit == "stretch":
+        return [stretch(read_image(path), *size)[0] for path in pictures]
+    return [letterbox(read_image(path), size, layout.pad_rgb)[0] for path in pictures]
 
 
 def check_same_input(model: ModelFile, other: ModelFile) -> None:

@@ -143,7 +143,7 @@ def all_tensors(model: TfliteModel) -> Iterator[str]:
     """Every tensor: two lines where the name is long."""
     for t in model.tensors:
         kind = "constant" if t.is_constant else ""
-        rest = f"{t.dtype:<8}{_shape(t.shape):<16} {_info_grid(t):<21} {kind}".rstrip()
+        rest = f"{t.dtype:<8}{_shape(t.free_shape):<16} {_info_grid(t):<21} {kind}".rstrip()
         if len(t.name) <= 24:
             yield f"{t.name:<24} {rest}"
         else:
@@ -172,7 +172,7 @@ def _grid(t: Mapping[str, Any]) -> str:
 
 
 def _shape(shape: Any) -> str:
-    return "x".join(str(n) for n in shape)
+    return "x".join("?" if n < 0 else str(n) for n in shape)
 
 
 def _count(n: int, what: str) -> str:

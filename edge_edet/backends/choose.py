@@ -10,10 +10,12 @@ from edge_edet.backends import Backend
 from edge_edet.errors import InputError
 from edge_edet.model_file import FORMATS, ModelFile
 from edge_edet.tflite_file import TfliteModel
+from edge_edet.tflite_operators import EDGE_TPU
 
 __all__ = ["DELEGATES", "RUNTIMES", "RunOptions", "check_options", "open_backend"]
 
-DELEGATES = ("none", "xnnpack", "gpu", "edgetpu")
+ON_CPU_OR_GPU = ("none", "xnnpack", "gpu")
+DELEGATES = (*ON_CPU_OR_GPU, "edgetpu")
 # format -> the runtimes that take it; of LiteRT's the first installed one is the default
 RUNTIMES = {
     ".tflite": ("ai-edge-litert", "tflite-runtime", "tensorflow"),
@@ -74,16 +76,22 @@ def _check_types(options: RunOptions) -> None:
 
 
 def open_backend(
-    model: ModelFile, options: RunOptions, *, threads: int, stored: str = "fp32"
+    model: ModelFile,
+    options: RunOptions,
+    *,
+    threads: int,
+    stored: str = "fp32",
+    input_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Backend:
-    """The model in its runtime. stored: its precision, as the manifest says it.
+    """The model in its runtime. stored: its precision, as the manifest says it. input_shapes: of a
+    .tflite, input -> its shape where the file leaves it free.
 
     What is not integer in an INT8 model is computed as its device does by default: who asked for
     INT8 has asked for speed. A float16 model may be computed as such by LiteRT's GPU.
     Only the module of the runtime that is used is imported. Raises as `edge_edet.load` does.
     """
     if isinstance(model, TfliteModel):
-        return _litert(model, options, threads, stored == "fp16")
+        return _litert(model, options, threads, stored == "fp16", input_shapes)
     device = options.device or "CPU"
     runtime = options.runtime or RUNTIMES[model.format][0]
     if runtime == "onnxruntime":
@@ -101,8 +109,25 @@ def open_backend(
     )
 
 
-def _litert(model: TfliteModel, options: RunOptions, threads: int, half: bool) -> Backend:
+def _litert(
+    model: TfliteModel,
+    options: RunOptions,
+    threads: int,
+    half: bool,
+    input_shapes: Mapping[str, tuple[int, ...]] | None,
+) -> Backend:
+    if EDGE_TPU in model.custom_operators and options.delegate in (None, *ON_CPU_OR_GPU):
+        raise InputError(
+            f"{str(model.path)!r} is compiled for the Edge TPU: run it with delegate 'edgetpu' "
+            "(--delegate edgetpu) where one is connected, else give the file that it was compiled "
+            "from, the one without _edgetpu in its name"
+        )
     if options.delegate == "gpu":
+        if input_shapes:
+            raise InputError(
+                f"delegate 'gpu' is not for {str(model.path)!r}: its input has a free size, and the "
+                "GPU takes fixed ones; leave the delegate out"
+            )
         from edge_edet.backends.litert_gpu import LiteRtGpuBackend
 
         return LiteRtGpuBackend(
@@ -116,6 +141,7 @@ def _litert(model: TfliteModel, options: RunOptions, threads: int, half: bool) -
         runtime=options.runtime,
         delegate=options.delegate,
         delegate_options=options.delegate_options,
+        input_shapes=input_shapes,
     )
 
 

@@ -34,7 +34,10 @@ DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_dele
 
 
 class LiteRtBackend:
-    """A model in an interpreter, with the delegate that was asked for or not at all."""
+    """A model in an interpreter, with the delegate that was asked for or not at all.
+
+    input_shapes: input -> its shape, where that is not the one that the file stores.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class LiteRtBackend:
         runtime: str | None = None,
         delegate: str | None = None,
         delegate_options: Mapping[str, str] | None = None,
+        input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     ):
         self.name = find_runtime(runtime)
         options = dict(delegate_options or {})
@@ -67,6 +71,9 @@ class LiteRtBackend:
                     experimental_delegates=external or None,
                     experimental_op_resolver_type=resolver,
                 )
+            for details in self._interpreter.get_input_details():
+                if shape := (input_shapes or {}).get(details["name"]):
+                    self._interpreter.resize_tensor_input(details["index"], list(shape))
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError) as error:
             raise _refused(model, self.name, delegate, error) from None

@@ -1,0 +1,173 @@
+"""How a foreign detector is fed and read, as people say it: options of `load`, `detect` and `eval`.
+
+A model of ours has all of it in its manifest and its graph; a foreign `.tflite` tells some of it in
+its metadata and its operators, and the rest is assumed, which `DetectorInfo` says, or given here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from edge_edet.errors import InputError
+from edge_edet.label_file import LabelFile, read_label_file
+from edge_edet.normalization import Given, Normalization, read_normalization
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["FITS", "InputOptions", "add_input_arguments", "input_options"]
+
+FITS = ("letterbox", "stretch")
+SIDES = (16, 8192)  # pixels: least and most
+
+Pixel: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What was given about a model's input and labels; None: not given.
+
+    mean, std: see `edge_edet.normalization`. labels: a label file, or the names by class, None for
+    an unused one. fit: "letterbox" keeps the picture's aspect and pads right and below, "stretch"
+    does not. pad: the colour of the padding, one value or red, green and blue, from 0 to 255.
+    input_size: of an input of free height and width, (height, width), one number for a square, or
+    "WIDTHxHEIGHT".
+    """
+
+    mean: Given | None = None
+    std: Given | None = None
+    labels: str | Path | Sequence[str | None] | None = None
+    fit: str | None = None
+    pad: int | str | Sequence[int] | None = None
+    input_size: int | str | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.fit is not None and self.fit not in FITS:
+            raise InputError(f"fit must be one of {', '.join(FITS)}, but got {self.fit!r}")
+        self.normalization()
+        self.pad_rgb()
+        self.size()
+
+    def given(self) -> list[str]:
+        """The names of those that were given."""
+        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not None]
+
+    def normalization(self) -> Normalization | None:
+        return read_normalization(self.mean, self.std)
+
+    def pad_rgb(self) -> Pixel | None:
+        """Red, green, blue."""
+        if self.pad is None:
+            return None
+        values = _integers(self.pad, ",")
+        if len(values) not in (1, 3) or not all(0 <= value <= 255 for value in values):
+            raise InputError(
+                "pad must be one value from 0 to 255 or three, for red, green and blue, such as "
+                f"127 or 124,116,104, but got {self.pad!r}"
+            )
+        red, green, blue = values * 3 if len(values) == 1 else values
+        return red, green, blue
+
+    def size(self) -> tuple[int, int] | None:
+        """Height, width."""
+        if self.input_size is None:
+            return None
+        values = _integers(self.input_size, "x")
+        if len(values) not in (1, 2) or not all(SIDES[0] <= side <= SIDES[1] for side in values):
+            raise InputError(
+                f"input_size must be a side from {SIDES[0]} to {SIDES[1]} pixels, or WIDTHxHEIGHT, "
+                f"such as 320 or 640x480, but got {self.input_size!r}"
+            )
+        first, second = values * 2 if len(values) == 1 else values
+        return (second, first) if isinstance(self.input_size, str) else (first, second)
+
+    def read_labels(self, num_classes: int | None) -> LabelFile | None:
+        """The labels given, for a model of so many classes.
+
+        Raises InputError for a file that cannot be read, or another number of labels.
+        """
+        if self.labels is None:
+            return None
+        if isinstance(self.labels, (str, Path)):
+            found = read_label_file(Path(self.labels), num_classes)
+            what = f"label file {str(self.labels)!r}"
+        else:
+            what, found = "labels", LabelFile(_names(self.labels))
+        if num_classes is not None and len(found.names) != num_classes:
+            raise InputError(
+                f"{what}: {len(found.names)} names, but the model has {num_classes} classes: give a "
+                "name for each, '???' for one that is unused, or indices before the names"
+            )
+        return found
+
+
+def _integers(given: object, separator: str) -> list[int]:
+    """[] for what holds no integers."""
+    if isinstance(given, str):
+        parts: list[Any] = given.lower().split(separator)
+        return [int(part) for part in parts] if all(p.strip().isdecimal() for p in parts) else []
+    items: Any = given
+    try:
+        listed = list(items)
+    except TypeError:
+        listed = [given]
+    try:
+        return [int(i) for i in listed if int(i) == i and not isinstance(i, (bool, str))]
+    except (TypeError, ValueError, OverflowError):
+        return []
+
+
+def _names(given: object) -> tuple[str | None, ...]:
+    items: Any = given
+    try:
+        names = tuple(items)
+    except TypeError:
+        names = (given,)
+    wrong = [name for name in names if not (name is None or isinstance(name, str))]
+    if wrong or not names:
+        raise InputError(
+            f"labels must be a file or names by class, but got {wrong[0] if wrong else given!r}"
+        )
+    return names
+
+
+def add_input_arguments(parser: argparse._ActionsContainer) -> None:
+    """The options for foreign detectors, which `input_options` takes to `edge_edet.load`."""
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE",
+        help="class names, one a line, with or without an index before each, or a .pbtxt label map",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mean", metavar="X[,X,X]",
+        help="of a foreign float or int8 input without metadata, with --std: such as 127.5, or "
+        "123.7,116.3,103.5, on the 0-255 scale (0-1 where --std is below 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--std", metavar="X[,X,X]", help="the value that (picture - mean) is divided by"
+    )
+    parser.add_argument(
+        "--fit", metavar="FIT",
+        help="of a foreign model, letterbox or stretch; default: letterbox where the file says "
+        "EfficientDet, else stretch",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pad", metavar="X[,X,X]", help="colour beside a letterboxed picture; default: the mean"
+    )
+    parser.add_argument(
+        "--input-size", metavar="N|WxH", help="of a foreign input of free height and width"
+    )
+
+
+def input_options(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "labels": args.labels,
+        "mean": args.mean,
+        "std": args.std,
+        "fit": args.fit,
+        "pad": args.pad,
+        "input_size": args.input_size,
+    }
