@@ -175,6 +175,7 @@ class AgentTransport:
         notes = {
             "full": "free some there, remove what was left with 'edge-edet devices --clean "
             f"{self.name}', or name another disk in hosts.toml with folder = '...'",
+            "place": "name a folder that can be written in hosts.toml with folder = '...'",
             "no_venv": "its Python makes no environments: 'sudo apt install python3-venv' there",
             "pip": "where it has no internet, set internet = false in hosts.toml, and the wheels "
             "are sent from here",

@@ -8,33 +8,38 @@ from __future__ import annotations
 
 import contextlib
 import json
-import queue
+import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from edge_edet.devices.greeting import await_hello
+from edge_edet.devices.line_reader import LineReader
+from edge_edet.devices.what_came import frame_of
 from edge_edet.errors import EdgeEdetError
 from edge_edet.progress import Progress
 
-__all__ = ["GIVE_UP_S", "AgentError", "Channel", "bootstrap"]
+__all__ = ["GIVE_UP_S", "READ_BY_SHELL", "AgentError", "Channel", "bootstrap"]
 
 MODULES = ("frames", "files", "environment", "jobs", "serve")
-OPEN_S = 30.0  # for the agent to say hello
 SILENCE_S = 20.0  # the agent sends a frame every 5 s while it works
 GIVE_UP_S = 600.0  # without a connection
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 END_S = 5.0  # for a command that is about to end
 CHUNK = 1 << 16
-MAX_GREETING = 1000  # lines that a login shell may print before the agent does
+READ_BY_SHELL = 97  # exit status
+MAX_SAID = 1 << 16  # bytes of stderr, from its end
+KEYS = {"beat", "progress", "stream", "done", "error"}  # a frame of an answer has one of them
 
-# Modules that need no file: each is made of its text, under its own name.
-LOADER = """
+# Modules that need no file: each is made of its text, under its own name. The first line is a string
+# to Python; a shell that reads it, because a start-up file ended in 'exec zsh', runs 'exit', and
+# none of the rest.
+LOADER = """"exit" "%d"
 import json, sys, types
 for name, text in json.loads(%r).items():
     module = sys.modules[name] = types.ModuleType(name)
@@ -48,7 +53,7 @@ class AgentError(Exception):
 
 
 class _LostError(Exception):
-    """The connection ended."""
+    """The connection ended, or is of no use any more: its text says why, where that is known."""
 
 
 def bootstrap(folder: str) -> tuple[str, bytes]:
@@ -57,15 +62,16 @@ def bootstrap(folder: str) -> tuple[str, bytes]:
     for name in MODULES:
         module = import_module(f"edge_edet.devices.agent.{name}")
         texts[module.__name__] = Path(str(module.__file__)).read_text("utf-8")
-    program = (LOADER % (json.dumps(texts), folder)).encode("utf-8")
+    program = (LOADER % (READ_BY_SHELL, json.dumps(texts), folder)).encode("utf-8")
     return f"import sys;exec(sys.stdin.buffer.read({len(program)}).decode())", program
 
 
 class Channel:
     """command: runs a Python with the code of bootstrap. name: for messages.
 
-    explain: makes the error for a command that ends before the agent spoke, of its exit status
-    and what it wrote to stderr.
+    explain: makes the error for a command that ends before the agent spoke, of its exit status,
+    what it wrote to stderr, what it wrote to stdout instead, in words, and, where it did not end
+    by itself, why it was ended.
     """
 
     def __init__(
@@ -73,15 +79,15 @@ class Channel:
         command: Sequence[str],
         program: bytes,
         name: str,
-        explain: Callable[[int, str], EdgeEdetError],
+        explain: Callable[[int, str, str, str], EdgeEdetError],
         patience_s: float = GIVE_UP_S,
     ):
         self._command, self._program = list(command), program
         self._name, self._explain, self._patience_s = name, explain, patience_s
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
-        self._lines: queue.Queue[bytes | None] = queue.Queue()
-        self._over = False  # the command closed its stdout
+        self._reader: LineReader | None = None
+        self._came = ""  # of something else before the agent, in words
         self.lost = False  # for good
         self._reached = False  # once, so that a later failure is worth another try
 
@@ -123,7 +129,7 @@ class Channel:
                 whole = True
                 raise
             except _LostError as error:
-                reason = self._end()
+                reason = self._end(str(error))
                 if not self._reached or time.monotonic() - last + pause > limit:
                     self.lost = True
                     raise reason from error
@@ -137,30 +143,29 @@ class Channel:
 
     def close(self) -> None:
         if self._process is not None:
-            self._end()
+            self._end("")
 
     def _open(self) -> None:
         if self._process is not None:
             return
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end
-        self._lines, self._over = queue.Queue(), False
+        self._reader, self._came = None, ""
         try:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
                 start_new_session=True,  # Ctrl-C must not end the connection that ends the rest
             )  # fmt: skip
         except OSError as error:
-            raise self._explain(127, str(error)) from None
-        reader = threading.Thread(
-            target=_read_lines, args=(self._process.stdout, self._lines), daemon=True
-        )
-        reader.start()
-        self._send(self._program)
-        for _ in range(MAX_GREETING):
-            if self._line(OPEN_S).strip() == b'{"hello": 1}':
-                self._reached = True
-                return
-        raise _LostError
+            raise self._explain(127, str(error), "", "") from None
+        assert self._process.stdout is not None
+        self._reader = LineReader(self._process.stdout)
+        with contextlib.suppress(_LostError):  # then it shows what came instead
+            self._send(self._program)
+        refusal = await_hello(self._reader, self._said_bytes)
+        if refusal is not None:
+            why, self._came = refusal
+            raise _LostError(why)
+        self._reached = True
 
     def _write(self, request: dict[str, Any], body: Path | None, what: str) -> None:
         self._send(json.dumps(request).encode("utf-8") + b"\n")
@@ -181,26 +186,37 @@ class Channel:
             raise _LostError from None
 
     def _answer(self) -> Iterator[dict[str, Any]]:
+        heard = time.monotonic()
         while True:
-            frame: dict[str, Any] = json.loads(self._line(SILENCE_S))
+            frame = self._frame(heard + SILENCE_S)
+            if frame is None:
+                continue
             if "error" in frame:
                 raise AgentError(*frame["error"])
             yield frame
+            heard = time.monotonic()  # whoever takes the frames may take time
             if "done" in frame:
                 return
 
-    def _line(self, timeout_s: float) -> bytes:
-        try:
-            line = self._lines.get(timeout=timeout_s)
-        except queue.Empty:
-            raise _LostError from None
-        self._over = line is None
-        if line is None or not line.endswith(b"\n"):  # half a frame is none
+    def _frame(self, deadline: float) -> dict[str, Any] | None:
+        """The frame in the next line; None where that is of something else, such as a late job."""
+        assert self._reader is not None
+        line = self._reader.line(deadline)
+        if line is None and self._reader.over:
             raise _LostError
-        return line
+        if line is None:
+            raise _LostError(f"was silent for {SILENCE_S:g} s in the middle of an answer")
+        try:
+            frame = frame_of(line)
+        except ValueError:
+            raise _LostError("wrote something else into the middle of an answer") from None
+        return frame if frame is not None and KEYS & frame.keys() else None
 
-    def _end(self) -> EdgeEdetError:
-        """Ends the command; what it said."""
+    def _said_bytes(self) -> int:
+        return 0 if self._stderr is None else os.fstat(self._stderr.fileno()).st_size
+
+    def _end(self, why: str) -> EdgeEdetError:
+        """Ends the command; what it said. why: it is ended, "" where it ended by itself."""
         process, stderr = self._process, self._stderr
         assert process is not None
         assert stderr is not None
@@ -208,19 +224,16 @@ class Channel:
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # what was not sent any more
             process.stdin.close()
+        over = self._reader is not None and self._reader.over
+        if self._reader is not None:
+            self._reader.close()
         try:
-            status = process.wait(timeout=END_S if self._over else 0)
+            status = process.wait(timeout=END_S if over else 0)
         except subprocess.TimeoutExpired:
+            why = why or "closed its output, but did not end"
             process.kill()
             status = process.wait()
         with stderr:
-            stderr.seek(0)
+            stderr.seek(max(0, os.fstat(stderr.fileno()).st_size - MAX_SAID))
             said = stderr.read().decode("utf-8", "replace")
-        return self._explain(status, said)
-
-
-def _read_lines(stream: IO[bytes], lines: queue.Queue[bytes | None]) -> None:
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
+        return self._explain(status, said, self._came, why)

@@ -7,7 +7,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from edge_edet.devices.agent_transport import AgentTransport
-from edge_edet.devices.channel import GIVE_UP_S, Channel, bootstrap
+from edge_edet.devices.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap
+from edge_edet.devices.what_came import readable
 from edge_edet.errors import BackendError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ OPTIONS = (
 )  # fmt: skip
 SSH_FAILED = 255  # ssh's own exit status
 NOT_FOUND = 127  # a shell's
+MOST_SAID = 200  # characters of one line
 
 
 def connect(host: Host, patience_s: float = GIVE_UP_S) -> AgentTransport:
@@ -42,27 +44,71 @@ def _unquoted(python: str) -> str:
     return shlex.quote(python)
 
 
-def explain(host: Host, status: int, said: str) -> EdgeEdetError:
-    """One line for what ssh, or the shell there, wrote before the agent could speak."""
-    name, login = host.name, f"'ssh {host.ssh}'"
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else f"exit status {status}, without a word"
+def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -> EdgeEdetError:
+    """One line for what ssh, or the shell there, wrote before the agent could speak.
+
+    said: on stderr. came: on stdout, in words. why: it was ended, "" where it ended by itself.
+    """
+    name = host.name
+    call = shlex.join(["ssh", *host.options, str(host.ssh)])
+    lines = [words for one in said.splitlines() if (words := readable(one, MOST_SAID))]
+    last = lines[-1] if lines else ""
     if status == NOT_FOUND and "No such file or directory: 'ssh'" in said:
         return BackendError("there is no ssh here: 'apt install openssh-client'")
-    if status == NOT_FOUND:
+    if not why and _lacks_python(host.python, status, said):
         return BackendError(
             f"{name} has no {host.python}: install it there, or name another in hosts.toml with "
             "python = '...'"
         )
-    for sign, text in (
-        ("Could not resolve hostname", f"unknown host {host.ssh!r}: no address is known for it"),
-        ("Permission denied", f"{name} refuses the login: it knows none of ssh's keys; try {login}, "
-         f"or bring yours there with 'ssh-copy-id {host.ssh}'"),
-        ("Host key verification failed", f"{name} is unknown to ssh, or not what it was: its host "
-         f"key is not the one in known_hosts; look with {login}"),
-        ("No space left on device", f"{name} has no space left on device"),
+    if status == READ_BY_SHELL:
+        return BackendError(
+            f"{name} starts another shell at login and forgets the command: does a start-up file "
+            f"there, such as .bashrc, end with 'exec'? '{call} {host.python} -V' must print a "
+            "version"
+        )
+    for sign, of_ssh, text in (
+        ("Could not resolve hostname", True, f"unknown host {host.ssh!r}: no address is known for "
+         "it"),
+        ("Permission denied", True, f"{name} refuses the login: it knows none of ssh's keys; try "
+         f"'{call}', or bring yours there with 'ssh-copy-id {host.ssh}'"),
+        ("Host key verification failed", True, f"{name} is unknown to ssh, or not what it was: its "
+         f"host key is not the one in known_hosts; {_about_key(host, said)}look with '{call}'"),
+        ("No space left on device", False, f"{name} has no space left on device"),
     ):  # fmt: skip
-        if sign in said:
+        if sign in said and (status == SSH_FAILED or not of_ssh):
             return BackendError(text)
-    what = "cannot be reached" if status == SSH_FAILED else "does not answer as expected"
-    return BackendError(f"{name} {what}: {last}; look with {login}")
+    if status == SSH_FAILED and not why:
+        told = [f"cannot be reached: {last or 'ssh does not say why'}"]
+    else:
+        told = [why or f"does not answer as expected: it ended with status {status}"]
+    if status != SSH_FAILED or came:
+        told.append(_instead(last, came))
+    look = call if status == SSH_FAILED else f"{call} {host.python} -V"
+    if re.search(r"password (change required|has expired|expired)", said + came, re.IGNORECASE):
+        return BackendError(f"{name} {'; '.join(told)}; log in with '{call}' and set a new one")
+    return BackendError(f"{name} {'; '.join(told)}; look with '{look}'")
+
+
+def _instead(last: str, came: str) -> str:
+    """last: of stderr."""
+    if last and came:
+        return f"what came instead: {came}, and on stderr '{last}'"
+    if last or came:
+        return f"what came instead: {came or repr(last)}"
+    return "not a word came"
+
+
+def _lacks_python(python: str, status: int, said: str) -> bool:
+    """Shells say it in their own ways; csh does not even end with 127."""
+    called = re.escape(python.rpartition("/")[2])
+    missing = (
+        rf"{called}: ([Cc]ommand )?not found|not found: .*{called}|Unknown command:? .*{called}"
+    )
+    return (status == NOT_FOUND and not said.strip()) or re.search(missing, said) is not None
+
+
+def _about_key(host: Host, said: str) -> str:
+    if "IDENTIFICATION HAS CHANGED" not in said:
+        return ""
+    machine = str(host.ssh).rpartition("@")[2]
+    return f"where it was set up anew, forget the old one with 'ssh-keygen -R {machine}'; "

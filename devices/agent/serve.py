@@ -26,6 +26,16 @@ REQUESTS = {
     "clean": clean,
 }
 
+CODES = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "place",
+    errno.EACCES: "place",
+    errno.EPERM: "place",
+    errno.ENOENT: "place",
+    errno.ENOTDIR: "place",
+}
+
 
 def serve(base: str) -> None:
     """Answers until stdin ends. base: the folder that everything is kept in."""
@@ -40,8 +50,8 @@ def serve(base: str) -> None:
         except BrokenPipeError:
             return  # nobody listens any more
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            code = CODES.get(error.errno, "system")  # type: ignore[arg-type]
             reason = f"{(error.strerror or str(error)).lower()}: {error.filename or folder}"
-            send(error=["full" if full else "system", reason])
+            send(error=[code, reason])
         else:
             send(done=result)

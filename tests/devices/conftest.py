@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -50,7 +51,8 @@ class Sshd:
         """Kills the connections; how many there were."""
         found = self.connections()
         for pid in found:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ends by itself
+                os.kill(pid, signal.SIGKILL)
         return len(found)
 
 

@@ -1,0 +1,58 @@
+"""Waiting for the agent's first words behind all that a login shell may say before.
+
+A shell's start-up files may print lines, or bytes without a line end (a terminal's title, a
+prompt): the agent's greeting then stands at the end of such a line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edge_edet.devices.line_reader import LineReader
+from edge_edet.devices.what_came import first_and_last, frame_of
+
+__all__ = ["await_hello"]
+
+HELLO = {"hello": 1}
+OPEN_S = 30.0  # from the start, or from the last line of something else
+LONGEST_OPEN_S = 120.0  # whatever else is written meanwhile
+POLL_S = 1.0
+MAX_BYTES = 4 << 20  # that are read over
+KEPT, LONGEST_KEPT = 50, 500  # lines of them, at the beginning and at the end; bytes of a line
+
+
+def await_hello(reader: LineReader, said_bytes: Callable[[], int]) -> tuple[str, str] | None:
+    """None when the agent greets, else (why it is not waited for any longer, what came instead).
+
+    The first is "" where the stream is at its end, the second where nothing came. said_bytes: how
+    much there is on stderr by now.
+    """
+    first: list[bytes] = []
+    last: deque[bytes] = deque(maxlen=KEPT)
+    began = heard = time.monotonic()
+    why = None
+    while why is None:
+        line, now = reader.line(time.monotonic() + POLL_S), time.monotonic()
+        if line is not None:
+            if _is_hello(line):
+                return None
+            heard = now
+            (first if len(first) < KEPT else last).append(line[:LONGEST_KEPT])
+        elif reader.over:
+            why = ""
+        if now - heard > OPEN_S or now - began > LONGEST_OPEN_S:
+            why = f"did not answer within {now - began:.0f} s, in which Python was to start there"
+        elif max(reader.received, said_bytes()) > MAX_BYTES:
+            why = f"wrote {MAX_BYTES >> 20} MB instead of an answer"
+    return why, first_and_last([*first, *last, reader.rest[:LONGEST_KEPT]])
+
+
+def _is_hello(line: bytes) -> bool:
+    if b'"hello"' not in line:  # quick, where a login shell writes millions of lines
+        return False
+    try:
+        return frame_of(line) == HELLO
+    except ValueError:  # half of it, in the words of a login shell
+        return False
