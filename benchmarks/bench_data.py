@@ -48,7 +48,7 @@ class Labelled:
         if not self.path.is_dir():
             raise InputError(
                 f"--data {str(self.path)!r} is a file, and a board needs the pictures too: give the "
-                "folder that holds both, with one .json in it or in its annotations/"
+                "folder that holds both"
             )
         return self.path
 

@@ -95,5 +95,5 @@ def _accuracy(job: Job, dataset: Dataset, limit: int | None, scheduler: str | No
     }
     return Accuracy(
         dict(result.numbers), intervals, result.pictures, result.data, result.data_digest,
-        result.protocol,
+        result.protocol, dict(result.notes),
     )  # fmt: skip

@@ -42,6 +42,9 @@ def details(row: BenchmarkRow) -> Iterator[str]:
         yield from _wrapped(", ".join(_ran(row)))
     if numbers := list(_numbers(row)):
         yield from _wrapped(", ".join(numbers))
+    if row.accuracy is not None:
+        for text, number in row.accuracy.notes.items():
+            yield from _wrapped(f"note: {number} {text}")
     if row.sustain is not None:
         for minute in row.sustain.minutes:
             yield f"    {_minute(minute)}"

@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data", type=Path, required=True, metavar="PATH",
-        help="COCO .json, or a folder: Pascal VOC, YOLO, or COCO",
+        help="COCO .json, data.yaml, or a folder: Pascal VOC, YOLO, or COCO",
     )  # fmt: skip
     data.add_argument("--images", type=Path, metavar="DIR", help="default: as the format has it")
-    data.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
+    data.add_argument("--split", metavar="NAME", help="of folders and data.yaml, such as test")
     data.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     data.add_argument(
         "--class-map", type=Path, metavar="FILE",

@@ -184,7 +184,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """AP from 0 to 1. numbers: COCOeval's twelve by name; intervals: 95 %, [low, high]."""
+    """AP from 0 to 1. numbers: COCOeval's twelve by name; intervals: 95 %, [low, high].
+
+    notes: what the data held that a reader of the AP should know, counted, as `eval` shows it.
+    """
 
     numbers: dict[str, float | None]
     intervals: dict[str, tuple[float, float] | None]
@@ -192,6 +195,7 @@ class Accuracy:
     data: str
     data_digest: str
     protocol: dict[str, Any]
+    notes: dict[str, int] = field(default_factory=dict, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         for name, value in self.numbers.items():

@@ -4,50 +4,70 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture, outside
+from edge_edet.benchmarks.datasets.coco_categories import classes_of
+from edge_edet.benchmarks.datasets.coco_places import find_pictures
+from edge_edet.benchmarks.datasets.dataset import Dataset, Objects, Picture, outside
+from edge_edet.benchmarks.datasets.orientation import with_upright_labels
 from edge_edet.errors import InputError
 
 __all__ = ["load_coco"]
 
 KEYS = ("images", "annotations", "categories")
+CROWDS = "crowd boxes"
+BEYOND = "boxes reaching out of the picture"
+ROTATED = "objects with a rotation, taken as the upright box"
+IGNORED = "objects marked ignore, counted like the others, as pycocotools does"
+LISTED_TWICE = "pictures listed more than once, each time with its own labels"
+NOTES = (CROWDS, BEYOND, ROTATED, IGNORED, LISTED_TWICE)
 
 
 def load_coco(file: Path, images: Path | None = None) -> Dataset:
     """Pictures in the file's order. Raises InputError for a .json of another kind."""
     document = _read(file)
     what = repr(str(file))
-    names = _by_id(document["categories"], f"{what}: category")
-    categories = tuple(Category(i, _text(row, "name", what)) for i, row in names.items())
+    named = _by_id(document["categories"], f"{what}: category")
+    for row in named.values():
+        _text(row, "name", what)
     rows = _by_id(document["images"], f"{what}: image")
     _by_id([a for a in document["annotations"] if "id" in a], f"{what}: annotation")
     sizes = {i: _size(row) for i, row in rows.items()}
     objects: dict[int, list[Any]] = {i: [] for i in rows}
-    beyond = crowds = 0
+    notes = dict.fromkeys(NOTES, 0)
+    used: Counter[int] = Counter()
     for number, row in enumerate(document["annotations"]):
         where = f"{what}: annotation {row.get('id', number)}"
         image, category = row.get("image_id"), row.get("category_id")
         if type(image) is not int or image not in objects:
             raise InputError(f"{where} is of image {image!r}, which the file does not list")
-        if type(category) is not int or category not in names:
+        if type(category) is not int or category not in named:
             raise InputError(f"{where} has category {category!r}, which the file does not list")
         box = _box(row.get("bbox"), where)
         area = row.get("area", box[2] * box[3])
         if not _is_number(area):
             raise InputError(f"{where}: area must be a number, but is {area!r}")
         crowd = bool(row.get("iscrowd", 0))
-        crowds += crowd
-        beyond += outside(box, sizes[image])
+        notes[CROWDS] += crowd
+        notes[BEYOND] += outside(box, sizes[image])
+        notes[ROTATED] += _is_rotated(row)
+        notes[IGNORED] += bool(row.get("ignore", 0)) and not crowd
+        used[category] += 1
         objects[image].append((box, category, float(area), crowd))
-    folder = images or _folder(file, [_text(row, "file_name", what) for row in rows.values()])
+    categories, left_out = classes_of(named, used, what)
+    names = [_text(row, "file_name", what) for row in rows.values()]
+    paths, otherwise = find_pictures(file, names, images)
+    notes[LISTED_TWICE] = len(paths) - len(set(paths))
     pictures = tuple(
-        Picture(i, folder / row["file_name"], sizes[i], Objects.of(objects[i]))
-        for i, row in rows.items()
+        Picture(i, path, sizes[i], Objects.of(objects[i]))
+        for i, path in zip(rows, paths, strict=True)
     )
-    notes = {"crowd boxes": crowds, "boxes reaching out of the picture": beyond}
-    return Dataset(str(file), "coco", categories, pictures, {k: n for k, n in notes.items() if n})
+    notes = {**otherwise, **notes, **left_out}
+    return with_upright_labels(
+        Dataset(str(file), "coco", categories, pictures, {k: n for k, n in notes.items() if n})
+    )
 
 
 def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -107,9 +127,8 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
 
 
-def _folder(file: Path, names: list[str]) -> Path:
-    """Where the pictures are: beside the .json, or in its folder images/."""
-    beside = file.parent
-    if names and not (beside / names[0]).is_file() and (beside / "images").is_dir():
-        return beside / "images"
-    return beside
+def _is_rotated(row: dict[str, Any]) -> bool:
+    """CVAT's attribute: the box is that before it is turned."""
+    attributes = row.get("attributes")
+    angle = attributes.get("rotation", 0) if isinstance(attributes, dict) else 0
+    return _is_number(angle) and angle % 360 != 0

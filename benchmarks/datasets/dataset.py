@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from edge_edet.errors import InputError
 
-__all__ = ["Category", "Dataset", "Objects", "Picture", "outside"]
+__all__ = ["Category", "Dataset", "Objects", "Picture", "check_there", "outside"]
 
 OUTSIDE_PX = 1.0  # labels made by hand end a pixel beyond the edge
 
@@ -88,12 +89,7 @@ class Dataset:
 
     def check_files(self) -> None:
         """Raises InputError, naming the first, where pictures are not there."""
-        missing = [picture.path for picture in self.pictures if not picture.path.is_file()]
-        if missing:
-            raise InputError(
-                f"{len(missing)} of {len(self.pictures)} pictures are missing, first "
-                f"{str(missing[0])!r}: check the data, or say with --images where they are"
-            )
+        check_there([picture.path for picture in self.pictures])
 
     def digest(self) -> str:
         """sha256 over labels, and names and byte sizes of the pictures (not their bytes)."""
@@ -106,6 +102,16 @@ class Dataset:
             for array in dataclasses.astuple(picture.objects):
                 h.update(np.ascontiguousarray(array).tobytes())
         return h.hexdigest()
+
+
+def check_there(paths: Sequence[Path]) -> None:
+    """Raises InputError, naming the first, where pictures are not there."""
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(paths)} pictures are missing, first {str(missing[0])!r}: "
+            "check the data, or say with --images where they are"
+        )
 
 
 def outside(box: tuple[float, float, float, float], size: tuple[int, int] | None) -> bool:

@@ -1,53 +1,127 @@
-"""Which format a folder or file is in: by what lies there, never by trial."""
+"""A folder or file in any of the formats, as one data set."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from edge_edet.benchmarks.datasets.coco import load_coco
+from edge_edet.benchmarks.datasets.coco_places import choose_file
+from edge_edet.benchmarks.datasets.data_yaml import choose_split
 from edge_edet.benchmarks.datasets.dataset import Dataset
+from edge_edet.benchmarks.datasets.duplicates import with_note_on_duplicates
+from edge_edet.benchmarks.datasets.layout import Layout, layout_of, split_folders
 from edge_edet.benchmarks.datasets.voc import load_voc
 from edge_edet.benchmarks.datasets.yolo import load_yolo
+from edge_edet.benchmarks.datasets.yolo_layout import (
+    beside_files,
+    declared,
+    folder_files,
+    index_of,
+)
 from edge_edet.errors import InputError
 
-__all__ = ["load_dataset"]
+__all__ = ["is_labelled", "load_dataset"]
+
+INDEX_SUFFIXES = (".yaml", ".yml", ".data", ".txt")
 
 
 def load_dataset(
     data: str | Path, *, images: str | Path | None = None, split: str | None = None
 ) -> Dataset:
-    """Labelled pictures from a COCO .json, or a folder in VOC's, YOLO's or COCO's layout.
+    """Labelled pictures from a COCO .json, a data.yaml, or a folder in COCO's, VOC's or YOLO's
+    layout.
 
-    images: where the pictures are, when not beside the labels (COCO). split: a name in
-    ImageSets/Main (VOC), or the sub-folder of images/ and labels/ (YOLO).
-    Raises InputError, one line, for data that cannot be used.
+    images: where the pictures are, when not where the format has them. split: a name in
+    ImageSets/Main (VOC), in data.yaml or of a folder (YOLO, and Roboflow's of any format), of
+    annotations/instances_NAME.json (COCO). What was left out or read otherwise than it stands is
+    counted in `notes`. Labels become those of the upright picture.
+
+    Raises InputError, one line, for data that cannot be used, and MissingExtraError where data.yaml
+    needs PyYAML.
     """
     path = Path(data)
     folder = Path(images) if images is not None else None
     if folder is not None and not folder.is_dir():
         raise InputError(f"--images: no folder {str(folder)!r}")
-    if path.is_file():
-        _no_split(split, path)
-        return load_coco(path, folder)
+    return with_note_on_duplicates(_load(path, folder, split))
+
+
+def is_labelled(path: Path, split: str | None = None) -> bool:
+    """Whether the pictures come with labels, by what lies there; `load_dataset` may refuse them."""
     if not path.is_dir():
-        raise InputError(f"no data {str(path)!r}: give a COCO .json or a folder")
-    if (path / "Annotations").is_dir():
-        return load_voc(path, split, folder)
-    if (path / "labels").is_dir():
-        return load_yolo(path, split, folder)
-    found = sorted([*path.glob("*.json"), *path.glob("annotations/*.json")])
-    if len(found) == 1:
-        _no_split(split, path)
-        return load_coco(found[0], folder)
-    if found:
-        names = ", ".join(file.name for file in found[:5])
-        raise InputError(f"{str(path)!r} has {len(found)} .json files: give one of {names}")
-    raise InputError(
-        f"{str(path)!r} is no labelled data: expected Annotations/ (Pascal VOC), labels/ (YOLO) "
-        "or one .json (COCO)"
-    )
+        return path.suffix.lower() in (".json", *INDEX_SUFFIXES)
+    return layout_of(path, split) is not None or bool(split_folders(path))
 
 
-def _no_split(split: str | None, path: Path) -> None:
+def _load(path: Path, images: Path | None, split: str | None) -> Dataset:
+    if path.is_file():
+        return _load_file(path, images, split)
+    if not path.is_dir():
+        raise InputError(f"no data {str(path)!r}: give a COCO .json, a data.yaml or a folder")
+    layout = layout_of(path, split)
+    inner = split_folders(path) if layout is None or _is_of_another_split(layout, split) else {}
+    if inner and (split is None or split in inner or layout is None):
+        chosen = (
+            choose_split(inner, split, repr(str(path))) if split else _refuse_to_choose(path, inner)
+        )
+        return _load(inner[chosen], images, None)
+    if layout is None:
+        raise InputError(
+            f"{str(path)!r} is no labelled data: expected Annotations/ or .xml beside the pictures "
+            "(Pascal VOC), data.yaml or labels/ (YOLO), or a .json (COCO)"
+        )
+    return _load_layout(path, layout, images, split)
+
+
+def _is_of_another_split(layout: Layout, split: str | None) -> bool:
+    """Whether data.yaml does not name a split that a folder may have all the same."""
+    return split is not None and layout.index is not None and split not in layout.index.splits
+
+
+def _refuse_to_choose(path: Path, splits: dict[str, Path]) -> str:
+    raise InputError(f"{str(path)!r} has the splits {', '.join(splits)}: choose one with --split")
+
+
+def _load_file(path: Path, images: Path | None, split: str | None) -> Dataset:
+    if path.suffix.lower() not in INDEX_SUFFIXES:
+        if split is not None:
+            raise InputError(
+                f"--split is for folders and data.yaml, and {str(path)!r} is COCO: give the .json "
+                "of the split"
+            )
+        return load_coco(path, images)
+    index = index_of(path)
+    if index is None:
+        raise InputError(
+            f"{str(path)!r} has no class names: expected classes.txt, obj.names or data.yaml beside it"
+        )
+    _no_images(images, path)
+    return load_yolo(declared(index, split))
+
+
+def _load_layout(path: Path, layout: Layout, images: Path | None, split: str | None) -> Dataset:
+    if layout.kind == "voc":
+        assert layout.annotations is not None
+        return load_voc(path, layout.annotations, split, images)
+    if layout.kind == "yolo-index":
+        assert layout.index is not None
+        _no_images(images, layout.index.file)
+        return load_yolo(declared(layout.index, split))
+    if layout.kind == "yolo-folders":
+        return load_yolo(folder_files(path, split, images))
+    if layout.kind == "coco":
+        return load_coco(choose_file(path, layout.files, split), images)
     if split is not None:
-        raise InputError(f"--split is for VOC and YOLO folders, and {str(path)!r} is COCO")
+        raise InputError(
+            f"{str(path)!r} has no split {split!r}: its pictures lie beside the labels"
+        )
+    if layout.kind == "voc-beside":
+        return load_voc(path, path, None, images)
+    return load_yolo(beside_files(path, images))
+
+
+def _no_images(images: Path | None, file: Path) -> None:
+    if images is not None:
+        raise InputError(
+            f"--images is not for {str(file)!r}, which says itself where the pictures are"
+        )

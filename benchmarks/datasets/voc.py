@@ -1,113 +1,122 @@
-"""Pascal VOC: Annotations/*.xml, JPEGImages/, lists of names in ImageSets/Main."""
+"""Pascal VOC: one .xml for each picture, in Annotations/ or beside the pictures."""
 
 from __future__ import annotations
 
-import math
-import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture, outside
+from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, visible_files
+from edge_edet.benchmarks.datasets.orientation import with_upright_labels
+from edge_edet.benchmarks.datasets.voc_lists import ListedNames, names_of_split
+from edge_edet.benchmarks.datasets.voc_xml import Annotation, read_annotation
 from edge_edet.errors import InputError
 
 __all__ = ["load_voc"]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp")
-MAX_XML_BYTES = 16 << 20
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
+IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "JPEGimages", "img")
+DIFFICULT = "objects marked difficult, counted like the others"
+ROTATED = "objects with a rotation, taken as the upright box"
+BEYOND = "boxes reaching out of the picture"
+ENCODING = ".xml files that are not in the encoding that they declare"
+UNLABELLED = "pictures without an .xml, left out"
+NOTES = (DIFFICULT, ROTATED, BEYOND, ENCODING, UNLABELLED)
 
 
-def load_voc(folder: Path, split: str | None = None, images: Path | None = None) -> Dataset:
+def load_voc(
+    folder: Path, annotations: Path, split: str | None = None, images: Path | None = None
+) -> Dataset:
     """Pictures in the split's order; categories by name in alphabetical order, ids from 1.
 
-    A box is xmax - xmin wide: VOC's own evaluation adds a pixel, COCO's does not. `difficult`
-    objects count like all others.
+    annotations: folder of the .xml, its sub-folders too; the folder itself where they lie beside
+    the pictures. A box is xmax - xmin wide: VOC's own evaluation adds a pixel, COCO's does not.
+    `difficult` objects count like all others.
     """
-    stems = _stems(folder, split)
-    parsed = [(stem, _parse(folder / "Annotations" / f"{stem}.xml")) for stem in stems]
-    found = sorted({name for _, (_, rows) in parsed for name, _, _ in rows})
-    ids = {name: number for number, name in enumerate(found, 1)}
-    pictures, difficult, beyond = [], 0, 0
-    for number, (stem, (size, rows)) in enumerate(parsed, 1):
-        difficult += sum(hard for _, _, hard in rows)
-        beyond += sum(outside(box, size) for _, box, _ in rows)
-        objects = Objects.of([(box, ids[n], box[2] * box[3], False) for n, box, _ in rows])
-        path = _picture(images or folder / "JPEGImages", stem)
-        pictures.append(Picture(number, path, size, objects))
-    notes = {
-        "objects marked difficult, counted like the others": difficult,
-        "boxes reaching out of the picture": beyond,
-    }
-    source = f"{folder}:{split}" if split else str(folder)
-    categories = tuple(Category(number, name) for name, number in ids.items())
-    return Dataset(
-        source, "voc", categories, tuple(pictures), {k: n for k, n in notes.items() if n}
+    beside = annotations == folder
+    files = visible_files(annotations, ".xml", below=not beside)
+    known = {path.relative_to(annotations).with_suffix("").as_posix(): path for path in files}
+    if len(known) < len(files):
+        raise InputError(f"{str(annotations)!r} has two .xml of one name in capital letters or not")
+    listed = (
+        ListedNames(list(known)) if beside else names_of_split(folder, annotations, split, known)
+    )
+    place = images or (folder if beside else _images(folder, annotations))
+    pictures = _Pictures(place, below=place != folder)
+    parsed = [(stem, read_annotation(known[stem])) for stem in listed.stems]
+    return with_upright_labels(
+        _dataset(f"{folder}:{split}" if split else str(folder), parsed, pictures, listed.complete)
     )
 
 
-def _stems(folder: Path, split: str | None) -> list[str]:
-    lists = sorted(path.stem for path in (folder / "ImageSets" / "Main").glob("*.txt"))
-    if split is None:
-        if lists:
+def _dataset(
+    source: str, parsed: Sequence[tuple[str, Annotation]], pictures: _Pictures, complete: bool
+) -> Dataset:
+    found = sorted({one.name for _, annotation in parsed for one in annotation.objects})
+    ids = {name: number for number, name in enumerate(found, 1)}
+    rows = []
+    notes = dict.fromkeys(NOTES, 0)
+    for number, (stem, annotation) in enumerate(parsed, 1):
+        objects = annotation.objects
+        notes[DIFFICULT] += sum(one.difficult for one in objects)
+        notes[ROTATED] += sum(one.rotated for one in objects)
+        notes[BEYOND] += sum(outside(one.box, annotation.size) for one in objects)
+        notes[ENCODING] += not annotation.as_declared
+        table = [(one.box, ids[one.name], one.box[2] * one.box[3], False) for one in objects]
+        path = pictures.of(stem, annotation.filename)
+        rows.append(Picture(number, path, annotation.size, Objects.of(table)))
+    _refuse_shared(rows, parsed)
+    notes[UNLABELLED] = pictures.number_left([row.path for row in rows]) if complete else 0
+    categories = tuple(Category(number, name) for name, number in ids.items())
+    return Dataset(source, "voc", categories, tuple(rows), {k: n for k, n in notes.items() if n})
+
+
+def _images(folder: Path, annotations: Path) -> Path:
+    """The folder of the pictures, or where it should be."""
+    for name in IMAGE_FOLDERS:
+        if (folder / name).is_dir():
+            return folder / name
+    for place in (folder, annotations):
+        if visible_files(place, *PICTURE_SUFFIXES):
+            return place
+    return folder / IMAGE_FOLDERS[0]
+
+
+class _Pictures:
+    """The pictures of a folder, by path without suffix."""
+
+    def __init__(self, folder: Path, below: bool) -> None:
+        self.folder = folder
+        paths = visible_files(folder, *PICTURE_SUFFIXES, below=below) if folder.is_dir() else []
+        self.by_stem: dict[str, list[Path]] = {}
+        for path in paths:
+            stem = path.relative_to(folder).with_suffix("").as_posix()
+            self.by_stem.setdefault(stem, []).append(path)
+        self.paths = set(paths)
+
+    def of(self, stem: str, filename: str) -> Path:
+        """That of the .xml's own name, else the one that it states; where it should be, if there
+        is none. Raises InputError where several have the name and it states none of them."""
+        last = filename.replace("\\", "/").rpartition("/")[2]
+        found = self.by_stem.get(stem, [])
+        if len(found) > 1:
+            found = [path for path in found if path.name == last] or found
+        if len(found) > 1:
+            names = " and ".join(repr(path.name) for path in found)
+            raise InputError(f"{str(self.folder)!r} has {names}, and one .xml for both: {stem!r}")
+        if found:
+            return found[0]
+        if last and self.folder / last in self.paths:
+            return self.folder / last
+        return self.folder / f"{stem}{Path(last).suffix or '.jpg'}"
+
+    def number_left(self, used: Sequence[Path]) -> int:
+        return len(self.paths - set(used))
+
+
+def _refuse_shared(rows: Sequence[Picture], parsed: Sequence[tuple[str, Annotation]]) -> None:
+    first: dict[Path, str] = {}
+    for row, (stem, _) in zip(rows, parsed, strict=True):
+        if first.setdefault(row.path, stem) != stem:
             raise InputError(
-                f"{str(folder)!r} has the splits {', '.join(lists[:8])}: choose one with --split"
+                f"{first[row.path]!r} and {stem!r} are both labels of {str(row.path)!r}: remove one"
             )
-        return sorted(path.stem for path in (folder / "Annotations").glob("*.xml"))
-    if split not in lists:
-        known = f"known are {', '.join(lists[:8])}" if lists else "there is no ImageSets/Main"
-        raise InputError(f"{str(folder)!r} has no split {split!r}: {known}")
-    lines = (folder / "ImageSets" / "Main" / f"{split}.txt").read_text("utf-8", "replace")
-    stems = [line.split()[0] for line in lines.splitlines() if line.strip()]
-    if twice := next((s for i, s in enumerate(stems) if s in set(stems[:i])), None):
-        raise InputError(f"split {split!r} of {str(folder)!r} lists {twice!r} twice")
-    return stems
-
-
-Row = tuple[str, tuple[float, float, float, float], bool]
-
-
-def _parse(file: Path) -> tuple[tuple[int, int] | None, list[Row]]:
-    """(width, height), None where 0, and (name, box x y width height, difficult) of each."""
-    what = repr(str(file))
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"no {what}, which the split lists") from None
-    if len(data) > MAX_XML_BYTES or b"<!ENTITY" in data:
-        raise InputError(f"{what} is no VOC annotation: too large, or with entities")
-    try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
-        raise InputError(f"{what} is broken XML: {error}") from None
-    if root.tag != "annotation":
-        raise InputError(f"{what} is no VOC annotation: its root is <{root.tag}>")
-    width, height = (_number(root, f"size/{side}", what, 0.0) for side in ("width", "height"))
-    size = (int(width), int(height)) if width > 0 and height > 0 else None
-    rows: list[Row] = []
-    for node in root.iter("object"):
-        name = (node.findtext("name") or "").strip()
-        if not name:
-            raise InputError(f"{what}: an object has no name")
-        xmin, ymin, xmax, ymax = (_number(node, f"bndbox/{c}", what) for c in CORNERS)
-        box = (xmin, ymin, xmax - xmin, ymax - ymin)
-        rows.append((name, box, (node.findtext("difficult") or "0").strip() == "1"))
-    return size, rows
-
-
-def _number(node: Element, path: str, what: str, default: float | None = None) -> float:
-    text = node.findtext(path)
-    if text is None and default is not None:
-        return default
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{what}: {path} must be a number, but is {text!r}")
-    return value
-
-
-def _picture(folder: Path, stem: str) -> Path:
-    """The picture of that name, .jpg where there is none: reported as missing later."""
-    paths = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
-    return next((path for path in paths if path.is_file()), paths[0])

@@ -64,6 +64,8 @@ def _accuracy(accuracy: Mapping[str, Any] | None) -> Iterable[str]:
     first = accuracy["results"][0]
     yield (f"<p>{first['pictures']} pictures, {first['objects']} objects; 95 % intervals over the "
            "pictures, of the difference paired.</p>")  # fmt: skip
+    for text, number in first.get("notes", {}).items():
+        yield f"<p>Note: {number} {escape(text)}</p>"
 
 
 def _with_interval(value: float | None, interval: Sequence[float] | None, sign: str = "") -> str:

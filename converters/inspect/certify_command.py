@@ -65,4 +65,6 @@ def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
     if record["accuracy"]:
         exact, integer = (r["numbers"]["ap"] or 0.0 for r in record["accuracy"]["results"])
         yield f"AP {integer:.4f}, float {exact:.4f}: {integer - exact:+.4f}"
+        for text, number in record["accuracy"]["results"][0].get("notes", {}).items():
+            yield f"note: {number} {text}"
     yield f"{output / 'index.html'}  {output / 'report.json'}"

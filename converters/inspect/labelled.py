@@ -10,18 +10,17 @@ from edge_edet.errors import InputError
 from edge_edet.pictures import find_given
 
 
-def is_labelled(path: Path) -> bool:
+def is_labelled(path: Path, split: str | None = None) -> bool:
     """Whether the pictures come with labels, by what lies there."""
-    if not path.is_dir():
-        return path.suffix.lower() == ".json"
-    folders = any((path / name).is_dir() for name in ("Annotations", "labels", "annotations"))
-    return folders or any(path.glob("*.json"))
+    from edge_edet.benchmarks.datasets.load import is_labelled as has_labels
+
+    return has_labels(path, split)
 
 
 def check_data(data: Path, split: str | None) -> None:
     """Raises InputError, before any work, for data that a model cannot be measured on, and
     MissingExtraError where nothing is there to measure AP with."""
-    if is_labelled(data):
+    if is_labelled(data, split):
         from edge_edet.benchmarks.datasets.load import load_dataset
         from edge_edet.benchmarks.protocol import evaluator_version
 
@@ -41,7 +40,7 @@ def pictures_and_accuracy(
 
     data: labelled pictures, a folder of pictures with all below it, or one picture.
     """
-    if not is_labelled(data):
+    if not is_labelled(data, split):
         _no_split(data, split)
         found = find_pictures(data, None, 0) if data.is_dir() else find_given([data]).paths
         return found[:limit], None

@@ -131,6 +131,8 @@ class _Run:
             "no labels: agreement with the float model's detections (score from 0.3) instead"
         )  # fmt: skip
         yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
+        for text, number in self.yardstick.dataset.notes.items():
+            yield f"note: {number} {text}"
         if self.log.resumed:
             yield f"going on from {self.log.path}: {self.log.resumed} results are known"
         yield from self.task.maker.notes()

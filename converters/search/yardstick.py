@@ -77,7 +77,7 @@ def make_yardstick(data: Path, split: str | None, float_model: Path, threads: in
         raise MissingExtraError(
             f"--max-drop needs the package {error.name}: pip install 'edge-edet[bench]'"
         ) from None
-    if is_labelled(data):
+    if is_labelled(data, split):
         return Yardstick(load_dataset(data, split=split), True, threads)
     return Yardstick(_float_detections(data, float_model, threads), False, threads)
 

@@ -1,0 +1,81 @@
+"""Where the pictures of a COCO .json are, and which .json of a folder is that of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_edet.benchmarks.datasets.data_yaml import choose_split
+from edge_edet.benchmarks.datasets.files import visible_files
+from edge_edet.benchmarks.datasets.listed import find_listed, is_url
+from edge_edet.errors import InputError
+
+__all__ = ["choose_file", "coco_files", "find_pictures"]
+
+BY_END = "pictures found by the end of their listed name"
+ANNOTATIONS = "annotations"
+BOXES = "instances_"  # of COCO's own files; captions_ and others have no boxes
+OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
+NO_LABELS = ("notes.json", "info.json", "package.json")  # notes: Label Studio's, beside YOLO labels
+
+
+def find_pictures(
+    file: Path, names: Sequence[str], images: Path | None
+) -> tuple[Sequence[Path], dict[str, int]]:
+    """A path for each name, and notes. images: --images, where only the ends of names may count.
+
+    Raises InputError for URLs without `images`, and where two names end alike.
+    """
+    if images is not None:
+        found = find_listed(names, [images], strip=True, last_part=True)
+        return found.paths, {BY_END: found.read_otherwise}
+    if urls := [name for name in names if is_url(name)]:
+        raise InputError(
+            f"{len(urls)} of {len(names)} pictures of {str(file)!r} are URLs, first {urls[0]!r}: "
+            "download them, and say with --images where they are"
+        )
+    return find_listed(names, _bases(file), strip=False).paths, {}
+
+
+def _bases(file: Path) -> list[Path]:
+    """Folders that names may be relative to: beside the file, then as COCO's own layout, CVAT,
+    Datumaro and FiftyOne have them."""
+    beside = file.parent
+    root = beside.parent if beside.name.lower() == ANNOTATIONS else beside
+    split = split_of(file)
+    places = [
+        beside, beside / split, root / split, root / "images" / split, root / "images",
+        beside / "images", root, root / "data", root / "JPEGImages",
+    ]  # fmt: skip
+    return [place for n, place in enumerate(places) if place.is_dir() and place not in places[:n]]
+
+
+def split_of(file: Path) -> str:
+    """`val2017` of instances_val2017.json, the stem of any other."""
+    return file.stem.removeprefix(BOXES)
+
+
+def coco_files(folder: Path) -> list[Path]:
+    """The .json files in a folder, or in its annotations/, that may hold boxes."""
+    found = visible_files(folder, ".json")
+    for name in (ANNOTATIONS, ANNOTATIONS.title()):
+        if (folder / name).is_dir() and (folder / name) not in {p.parent for p in found}:
+            found += visible_files(folder / name, ".json")
+    unique = {path.resolve(): path for path in found if path.name not in NO_LABELS}
+    boxes = [path for path in unique.values() if not path.name.startswith(OTHERS)]
+    return boxes or list(unique.values())
+
+
+def choose_file(folder: Path, files: Sequence[Path], split: str | None) -> Path:
+    """That of the split, by its name. Raises InputError where there is none, or more than one."""
+    what = repr(str(folder))
+    if split is None and len(files) == 1:
+        return files[0]
+    splits = {split_of(file): file for file in files}
+    if split is not None:
+        ended = [name for name in splits if name.endswith((f"_{split}", f"-{split}"))]
+        if split not in splits and len(ended) == 1:
+            return splits[ended[0]]
+        return splits[choose_split(splits, split, what)]
+    names = ", ".join(file.name for file in files[:5])
+    raise InputError(f"{what} has {len(files)} .json files: give one of {names}, or --split")

@@ -1,0 +1,75 @@
+"""Which format lies in a folder: by its names and files, never by trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edge_edet.benchmarks.datasets.class_names import find_names
+from edge_edet.benchmarks.datasets.coco_places import coco_files
+from edge_edet.benchmarks.datasets.data_yaml import DataYaml
+from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, sub_folders, visible_files
+from edge_edet.benchmarks.datasets.yolo_layout import index_of, label_texts
+
+__all__ = ["Layout", "layout_of", "split_folders"]
+
+SPLIT_FOLDERS = ("train", "val", "valid", "validation", "test")
+Kind = Literal["voc", "yolo-index", "yolo-folders", "coco", "voc-beside", "yolo-beside"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """annotations: VOC's folder of .xml. files: COCO's. index: what names YOLO's splits."""
+
+    kind: Kind
+    annotations: Path | None = None
+    files: tuple[Path, ...] = ()
+    index: DataYaml | None = None
+
+
+def layout_of(folder: Path, split: str | None = None) -> Layout | None:
+    """None where the folder itself has no labels.
+
+    split: data.yaml is passed over for the folders where it does not name that one. Raises
+    InputError for a data.yaml that cannot be used.
+    """
+    return next(_layouts(folder, split), None)
+
+
+def split_folders(folder: Path) -> dict[str, Path]:
+    """The sub-folders named as splits are that have labels of their own."""
+    return {
+        place.name: place
+        for place in sub_folders(folder)
+        if place.name.lower() in SPLIT_FOLDERS and layout_of(place) is not None
+    }
+
+
+def _layouts(folder: Path, split: str | None) -> Iterator[Layout]:
+    for place in sub_folders(folder):
+        if place.name == "Annotations" or (
+            place.name.lower() == "annotations" and (visible_files(place, ".xml", below=True))
+        ):
+            yield Layout("voc", annotations=place)
+    has_folders = (folder / "labels").is_dir()
+    index = index_of(folder)
+    if index is not None and (split is None or _names(index, split) or not has_folders):
+        yield Layout("yolo-index", index=index)
+    if has_folders:
+        yield Layout("yolo-folders")
+    if files := coco_files(folder):
+        yield Layout("coco", files=tuple(files))
+    stems = {path.stem for path in visible_files(folder, *PICTURE_SUFFIXES)}
+    if any(path.stem in stems for path in visible_files(folder, ".xml")):
+        yield Layout("voc-beside")
+    if any(path.stem in stems for path in label_texts(folder)) and find_names(
+        [folder, folder.resolve().parent]
+    ):
+        yield Layout("yolo-beside")
+
+
+def _names(index: DataYaml, split: str) -> bool:
+    alike = ("val", "valid", "validation")
+    return split in index.splits or (split in alike and any(one in index.splits for one in alike))

@@ -1,0 +1,117 @@
+"""Names that a list has of its pictures, to files on this machine.
+
+Lists carry separators of Windows, absolute paths of the machine they were made on, storage paths of
+labelling servers, and URLs. A name is followed as it stands where that is a file. Else the same
+number of leading folders is taken from all names, so that two different names stay two files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from edge_edet.errors import InputError
+
+__all__ = ["FoundFiles", "find_listed", "is_absolute", "is_url", "name_parts"]
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive letter is one letter
+DRIVE = re.compile(r"[A-Za-z]:$")
+ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
+LOCAL_FILES = "local-files"  # Label Studio: /data/local-files/?d=folder/name.png
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """paths: one for each name, in order; those that are not there are where they were expected.
+
+    read_otherwise: how many names were not followed as they stand.
+    """
+
+    paths: tuple[Path, ...]
+    read_otherwise: int
+
+
+def is_url(name: str) -> bool:
+    return URL.match(name) is not None
+
+
+def is_absolute(name: str) -> bool:
+    """On Windows or elsewhere."""
+    return ABSOLUTE.match(name) is not None
+
+
+def name_parts(name: str, *, decoded: bool = False) -> tuple[str, ...]:
+    """Folders and file name; without drive, host, query and leading `./`. decoded: of `%20`."""
+    if is_url(name) or f"/{LOCAL_FILES}/?" in name:
+        url = urlsplit(name)
+        inner = parse_qs(url.query).get("d", [""])[0] if LOCAL_FILES in url.path else ""
+        name, decoded = (inner, False) if inner else (url.path, True)
+    if decoded:
+        name = unquote(name)
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    if parts and DRIVE.match(parts[0]):
+        parts = parts[1:]
+    return tuple(parts)
+
+
+def find_listed(
+    names: Sequence[str], bases: Sequence[Path], *, strip: bool, last_part: bool = False
+) -> FoundFiles:
+    """The first way of reading the names in which all are files, else the one with the most.
+
+    bases: folders that the names may be relative to. strip: leading folders of the names may be
+    missing here, as many of each. last_part: where that does not do, only the file names count.
+    Raises InputError where two names have one file name and nothing else finds them.
+    """
+    for paths in _readings(names, bases, strip):
+        if all(path.is_file() for path in paths):
+            return _found(names, bases, paths)
+    best = max(_readings(names, bases, strip), key=_number_there)
+    if last_part:
+        paths = tuple(bases[0] / (name_parts(name) or (name,))[-1] for name in names)
+        if _number_there(paths) > _number_there(best):
+            _refuse_shared(names, paths)
+            return _found(names, bases, paths)
+    return _found(names, bases, best)
+
+
+def _readings(
+    names: Sequence[str], bases: Sequence[Path], strip: bool
+) -> Iterator[tuple[Path, ...]]:
+    """As they stand, then in parts; no reading makes two names one file. At least one."""
+    different = len({name_parts(name) for name in names})
+    yield from (tuple(base / name for name in names) for base in bases)
+    for decoded in (False, True):
+        split = [name_parts(name, decoded=decoded) for name in names]
+        for cut in range(min(map(len, split), default=0) if strip else 1):
+            rest = [parts[cut:] for parts in split]
+            if any(".." in parts for parts in rest) or len(set(rest)) < different:
+                continue
+            yield from (tuple(base.joinpath(*parts) for parts in rest) for base in bases)
+
+
+def _number_there(paths: Sequence[Path]) -> int:
+    return sum(path.is_file() for path in paths)
+
+
+def _found(names: Sequence[str], bases: Sequence[Path], paths: tuple[Path, ...]) -> FoundFiles:
+    otherwise = 0
+    for name, path in zip(names, paths, strict=True):
+        as_listed = [Path(name)] if not is_url(name) else []
+        if as_listed and not is_absolute(name):
+            as_listed.append(Path(*name_parts(name)))
+        otherwise += not any(path == base / known for base in bases for known in as_listed)
+    return FoundFiles(paths, otherwise)
+
+
+def _refuse_shared(names: Sequence[str], paths: Sequence[Path]) -> None:
+    first: dict[Path, str] = {}
+    for name, path in zip(names, paths, strict=True):
+        if first.setdefault(path, name) != name and path.is_file():
+            raise InputError(
+                f"{first[path]!r} and {name!r} would both be {str(path)!r}: keep the folders that "
+                "they are listed in"
+            )

@@ -1,0 +1,162 @@
+"""Labels of pictures that EXIF turns: of the stored pixels, or of the upright picture.
+
+Detectors see the upright picture. Some labelling tools (LabelImg before 1.8.4, scripts on
+cv2.IMREAD_UNCHANGED) show and measure the pixels as they are stored. The size that the labels state
+tells which, or boxes that fit one of both only. YOLO's labels state no size; Ultralytics and LabelImg
+of today read and write them for the upright picture, and so they are read here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from edge_edet.benchmarks.datasets.dataset import OUTSIDE_PX, Dataset, Objects, Picture
+from edge_edet.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+__all__ = ["UNTOLD", "Header", "read_header", "turned_boxes", "with_upright_labels"]
+
+ORIENTATION_TAG = 0x0112
+SIDEWAYS = (5, 6, 7, 8)  # exchange width and height
+# What a PNG has where it has an orientation; Pillow would decode the whole picture to look.
+PNG_MARKS = (b"eXIf", b"exif", b"com.adobe.xmp")
+TURNED = "pictures with an EXIF orientation, labelled as stored: boxes turned along"
+LIKE_OTHERS = "pictures with an EXIF orientation, boxes turned along as those of the others"
+UNTOLD = "pictures with an EXIF orientation, labels taken as of the upright picture"
+Answer = Literal["stored", "upright", "untold"]
+
+
+@dataclass(frozen=True)
+class Header:
+    """stored: (width, height) of the pixels as they lie in the file; orientation: EXIF's, 1 to 8."""
+
+    stored: tuple[int, int]
+    orientation: int
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        width, height = self.stored
+        return (height, width) if self.orientation in SIDEWAYS else (width, height)
+
+
+def read_header(path: Path) -> Header:
+    """Without decoding the picture. Raises InputError for what is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on size and on odd metadata
+            with Image.open(path) as image:
+                return _header(image, path)
+    except Exception as error:  # decoders of damaged files raise nearly anything
+        reason = " ".join(str(error).split())
+        raise InputError(f"cannot read picture {str(path)!r}: {reason}") from None
+
+
+def _header(image: PilImage, path: Path) -> Header:
+    size = image.size
+    if image.format == "PNG" and not any(mark in path.read_bytes() for mark in PNG_MARKS):
+        return Header(size, 1)
+    try:
+        found = image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # unreadable EXIF says nothing about the pixels
+        found = 1
+    orientation = found if found in range(1, 9) else 1
+    if image.format == "TIFF" and orientation in SIDEWAYS:
+        image.load()  # Pillow from 11 on turns TIFF itself, and says so in the size at once
+        if image.getexif().get(ORIENTATION_TAG, 1) == 1:
+            size = (image.size[1], image.size[0])
+    return Header(size, orientation)
+
+
+def with_upright_labels(dataset: Dataset) -> Dataset:
+    """The labels as of upright pictures, with notes on those that EXIF turns.
+
+    Pictures whose labels do not tell go with those that do, where these agree, and else count as
+    labelled upright. Pictures that are not there or cannot be read are left as they are.
+    """
+    headers = {p.id: _turning(p.path) for p in dataset.pictures}
+    turning = [
+        (picture, header)
+        for picture in dataset.pictures
+        if (header := headers[picture.id]) is not None
+        and picture.size in (None, header.stored, header.upright)  # others are refused when read
+    ]
+    if not turning:
+        return dataset
+    answers = {picture.id: _answer(picture, header) for picture, header in turning}
+    told = {answer for answer in answers.values() if answer != "untold"}
+    changed = {}
+    notes = {TURNED: 0, LIKE_OTHERS: 0, UNTOLD: 0}
+    for picture, header in turning:
+        answer = answers[picture.id]
+        if answer == "stored" or (answer == "untold" and told == {"stored"}):
+            changed[picture.id] = _turned(picture, header)
+            notes[TURNED if answer == "stored" else LIKE_OTHERS] += 1
+        elif answer == "untold":
+            notes[UNTOLD] += told != {"upright"}
+    return dataclasses.replace(
+        dataset,
+        pictures=tuple(changed.get(picture.id, picture) for picture in dataset.pictures),
+        notes={**dataset.notes, **{text: n for text, n in notes.items() if n}},
+    )
+
+
+def _turning(path: Path) -> Header | None:
+    """None for a picture that is stored upright, and for what cannot be read here."""
+    try:
+        header = read_header(path)
+    except InputError:
+        return None
+    return header if header.orientation != 1 else None
+
+
+def _answer(picture: Picture, header: Header) -> Answer:
+    stored, upright = header.stored, header.upright
+    if picture.size is not None:
+        if stored == upright:
+            return "untold"
+        return "stored" if picture.size == stored else "upright"
+    in_stored, in_upright = (_fit(picture.objects, size) for size in (stored, upright))
+    if in_stored == in_upright:
+        return "untold"
+    return "stored" if in_stored else "upright"
+
+
+def _fit(objects: Objects, size: tuple[int, int]) -> bool:
+    ends = objects.boxes[:, :2] + objects.boxes[:, 2:]
+    return bool((ends <= np.array(size) + OUTSIDE_PX).all())
+
+
+def _turned(picture: Picture, header: Header) -> Picture:
+    boxes = turned_boxes(picture.objects.boxes, header.stored, header.orientation)
+    objects = dataclasses.replace(picture.objects, boxes=boxes)
+    return dataclasses.replace(picture, size=header.upright, objects=objects)
+
+
+def turned_boxes(
+    boxes: npt.NDArray[np.float64], stored: tuple[int, int], orientation: int
+) -> npt.NDArray[np.float64]:
+    """[n, 4] x y width height in the stored picture -> in the upright one (EXIF 2.3, 4.6.4)."""
+    width, height = stored
+    x0, y0 = boxes[:, 0], boxes[:, 1]
+    x1, y1 = x0 + boxes[:, 2], y0 + boxes[:, 3]
+    if orientation in (2, 3):  # mirrored left to right
+        x0, x1 = width - x1, width - x0
+    if orientation in (3, 4):  # upside down
+        y0, y1 = height - y1, height - y0
+    if orientation in (6, 7):
+        y0, y1 = height - y1, height - y0
+    if orientation in (7, 8):
+        x0, x1 = width - x1, width - x0
+    if orientation in SIDEWAYS:
+        x0, x1, y0, y1 = y0, y1, x0, x1
+    return np.stack([x0, y0, x1 - x0, y1 - y0], axis=1)

@@ -1,0 +1,86 @@
+"""Lists of names in VOC's ImageSets/: lines with spaces, quotes, flags, suffixes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.benchmarks.datasets.data_yaml import choose_split
+from edge_edet.benchmarks.datasets.files import (
+    PICTURE_SUFFIXES,
+    first_twice,
+    read_lines,
+    sub_folders,
+    visible_files,
+)
+from edge_edet.errors import InputError
+
+__all__ = ["ListedNames", "names_of_split", "split_lists"]
+
+FLAG = re.compile(r"\s+(-1|[01])$")  # of lists for one class: absent, difficult, present
+QUOTED = re.compile(r'"(.+)"$')
+
+
+@dataclass(frozen=True)
+class ListedNames:
+    """stems: paths below Annotations/ without .xml. complete: all that there are."""
+
+    stems: list[str]
+    complete: bool = True
+
+
+def split_lists(folder: Path) -> dict[str, Path]:
+    """Name of the split -> its list, in ImageSets/Main or ImageSets itself."""
+    for place in (folder / "ImageSets" / "Main", folder / "ImageSets"):
+        if place.is_dir() and (files := visible_files(place, ".txt")):
+            return {path.stem: path for path in files}
+    return {}
+
+
+def names_of_split(
+    folder: Path, annotations: Path, split: str | None, known: Collection[str]
+) -> ListedNames:
+    """Of the list of that name, else below Annotations/SPLIT; all where there are no splits.
+
+    known: the stems that have an .xml. Raises InputError for names that have none.
+    """
+    lists = split_lists(folder)
+    if split is None:
+        if lists:
+            raise InputError(
+                f"{str(folder)!r} has the splits {', '.join(list(lists)[:8])}: choose one with "
+                "--split"
+            )
+        return ListedNames(sorted(known))
+    folders = {path.name: path for path in sub_folders(annotations)}
+    if not lists and split in folders:
+        return ListedNames(sorted(stem for stem in known if stem.startswith(f"{split}/")), False)
+    if not lists:
+        raise InputError(f"{str(folder)!r} has no split {split!r}: there is no ImageSets/Main")
+    file = lists[choose_split(lists, split, repr(str(folder)))]
+    known = set(known)
+    stems = [_stem(line, known, annotations) for line in read_lines(file) if line]
+    if (twice := first_twice(stems)) is not None:
+        raise InputError(f"split {split!r} of {str(folder)!r} lists {twice!r} twice")
+    return ListedNames(stems, False)
+
+
+def _stem(line: str, known: Collection[str], annotations: Path) -> str:
+    """The whole line where it is a name; then without flag, quotes and suffix of a picture."""
+    unflagged = FLAG.sub("", line)
+    for text in (line, unflagged):
+        for name in (text, _unquoted(text)):
+            if name in known:
+                return name
+            stem, dot, suffix = name.rpartition(".")
+            if f"{dot}{suffix}".lower() in (*PICTURE_SUFFIXES, ".xml") and stem in known:
+                return stem
+    missing = annotations / f"{_unquoted(unflagged)}.xml"
+    raise InputError(f"no {str(missing)!r}, which the split lists")
+
+
+def _unquoted(text: str) -> str:
+    match = QUOTED.match(text)
+    return match[1] if match else text

@@ -1,0 +1,182 @@
+"""The layouts of YOLO data, to pictures with their labels and the class names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from edge_edet.benchmarks.datasets.class_names import NAME_FILES, find_names, read_name_file
+from edge_edet.benchmarks.datasets.data_yaml import (
+    SPLITS,
+    DataYaml,
+    choose_split,
+    find_data_yaml,
+    read_data_yaml,
+)
+from edge_edet.benchmarks.datasets.files import (
+    PICTURE_SUFFIXES,
+    read_lines,
+    sub_folders,
+    visible_files,
+)
+from edge_edet.benchmarks.datasets.listed import find_listed
+from edge_edet.benchmarks.datasets.yolo import YoloFiles
+from edge_edet.benchmarks.datasets.yolo_places import label_files, pictures_of_split
+from edge_edet.errors import InputError
+
+__all__ = ["beside_files", "declared", "folder_files", "index_of", "label_texts"]
+
+# Texts that lie among labels and are none.
+NO_LABELS = (
+    *NAME_FILES, "predefined_classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt",
+)  # fmt: skip
+
+
+def declared(data: DataYaml, split: str | None) -> YoloFiles:
+    """What data.yaml, obj.data or lists name, `val` where no split is asked for."""
+    what = repr(str(data.file))
+    chosen = choose_split(data.splits, split, what)
+    pictures, notes = pictures_of_split(data, chosen)
+    if split is None and len(data.splits) > 1:
+        notes = {
+            f"pictures of the split {chosen!r}, as no --split was given": len(pictures),
+            **notes,
+        }
+    _refuse_one_label_for_two(pictures)
+    source = f"{data.file}:{chosen}"
+    return YoloFiles(source, pictures, label_files(pictures), data.names, data.keypoints, notes)
+
+
+def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFiles:
+    """images/ and labels/, with the split as their sub-folder where there are any."""
+    pictures_folder = images or _inside(folder / "images", split, PICTURE_SUFFIXES)
+    labels_folder = _inside(folder / "labels", split, (".txt",))
+    places = [folder, folder / "labels", labels_folder, folder / "images", folder.resolve().parent]
+    source = f"{folder}:{split}" if split else str(folder)
+    return _paired(source, pictures_folder, labels_folder, folder, places, below=True)
+
+
+def beside_files(folder: Path, images: Path | None) -> YoloFiles:
+    """Labels in one folder with the pictures, as LabelImg and darknet have them."""
+    places = [folder, folder.resolve().parent]
+    return _paired(str(folder), images or folder, folder, folder, places, below=False)
+
+
+def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
+    """The .txt files that may be labels: not lists of names or pictures, and no README."""
+    return [
+        path
+        for path in visible_files(folder, ".txt", below=below)
+        if path.name not in NO_LABELS and not path.name.upper().startswith("README")
+    ]
+
+
+def index_of(path: Path) -> DataYaml | None:
+    """What names the splits: a file of a kind that does, or one in a folder; None where none does.
+
+    .yaml of Ultralytics; .data of darknet; train.txt and such, with the names beside them.
+    """
+    if path.is_dir():
+        file = find_data_yaml(path)
+        if file is not None and (found := read_data_yaml(file)).splits:
+            return found
+        data = visible_files(path, ".data")
+        if len(data) == 1:
+            return _read_obj_data(data[0])
+        lists = {name: path / f"{name}.txt" for name in SPLITS if (path / f"{name}.txt").is_file()}
+        return _lists(path, lists) if lists and not (path / "labels").is_dir() else None
+    suffix = path.suffix.lower()
+    if suffix in (".yaml", ".yml"):
+        return read_data_yaml(path)
+    if suffix == ".data":
+        return _read_obj_data(path)
+    return _lists(path.parent, {path.stem: path}) if suffix == ".txt" else None
+
+
+def _lists(folder: Path, lists: Mapping[str, Path]) -> DataYaml | None:
+    names = find_names([folder, folder.resolve().parent])
+    if names is None:
+        return None
+    splits = {name: (file.name,) for name, file in lists.items()}
+    return DataYaml(next(iter(lists.values())), names, None, splits, _keypoints(folder))
+
+
+def _read_obj_data(file: Path) -> DataYaml:
+    """darknet's `key = value` lines: names, train, valid, test."""
+    what = repr(str(file))
+    pairs = (line.partition("=") for line in read_lines(file) if line and line[0] not in "#;")
+    values = {key.strip(): value.strip() for key, _, value in pairs}
+    bases = [file.parent, file.resolve().parent.parent]
+    if not values.get("names"):
+        raise InputError(f"{what} has no line 'names = FILE'")
+    [names] = find_listed([values["names"]], bases, strip=True).paths
+    splits = {}
+    for key in SPLITS:
+        if values.get(key):
+            [path] = find_listed([values[key]], bases, strip=True).paths
+            splits[key] = (str(path.resolve()),)
+    return DataYaml(file, read_name_file(names), None, splits, None)
+
+
+def _keypoints(folder: Path) -> tuple[int, int] | None:
+    for place in (folder, folder.resolve().parent):
+        if (file := find_data_yaml(place)) is not None:
+            return read_data_yaml(file).keypoints
+    return None
+
+
+def _paired(
+    source: str, pictures_folder: Path, labels_folder: Path, folder: Path,
+    places: Sequence[Path], *, below: bool,
+) -> YoloFiles:  # fmt: skip
+    """Pictures by name, each with the label file of the same path below its folder."""
+    names = find_names(places)
+    if names is None:
+        raise InputError(
+            f"{str(folder)!r} has no class names: expected {' or '.join(NAME_FILES[:3])}, or "
+            "data.yaml"
+        )
+    for place in (pictures_folder, labels_folder):
+        if not place.is_dir():
+            raise InputError(f"no folder {str(place)!r}: YOLO data has images/ and labels/")
+    pictures = visible_files(pictures_folder, *PICTURE_SUFFIXES, below=below)
+    _refuse_one_label_for_two(pictures)
+    wanted = {path.relative_to(pictures_folder).with_suffix(".txt"): path for path in pictures}
+    texts = {p.relative_to(labels_folder): p for p in label_texts(labels_folder, below=below)}
+    for relative in wanted:  # a picture may be named as a list of names is
+        if (labels_folder / relative).is_file():
+            texts[relative] = labels_folder / relative
+    lone = sorted(set(texts) - set(wanted))
+    if lone:
+        raise InputError(
+            f"{len(lone)} of {len(texts)} pictures are missing, first that of "
+            f"{str(texts[lone[0]])!r}: looked in {str(pictures_folder)!r}"
+        )
+    labels = [labels_folder / relative for relative in wanted]
+    return YoloFiles(source, pictures, labels, names, _keypoints(folder), {})
+
+
+def _refuse_one_label_for_two(pictures: Sequence[Path]) -> None:
+    first: dict[Path, Path] = {}
+    for path in pictures:
+        other = first.setdefault(path.with_suffix(""), path)
+        if other is not path:
+            raise InputError(
+                f"{str(path.parent)!r} has two pictures of one name, {other.name!r} and "
+                f"{path.name!r}: one label file cannot be of both"
+            )
+
+
+def _inside(folder: Path, split: str | None, suffixes: Sequence[str]) -> Path:
+    """The folder, or its sub-folder of that split. Raises InputError where one is to be chosen."""
+    splits = {path.name: path for path in sub_folders(folder)}
+    if split is not None:
+        if not splits:
+            raise InputError(f"{str(folder)!r} has no folder {split!r}: choose another --split")
+        return splits[choose_split(splits, split, repr(str(folder)))]
+    files = [path for path in visible_files(folder, *suffixes) if path.name not in NO_LABELS]
+    if splits and not files:
+        raise InputError(
+            f"{str(folder)!r} has the splits {', '.join(list(splits)[:8])}: choose one with --split"
+        )
+    return folder

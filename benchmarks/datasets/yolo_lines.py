@@ -1,0 +1,159 @@
+"""Lines of YOLO label files: boxes, polygons, oriented boxes, and boxes with keypoints.
+
+`class x y w h`, fractions of the picture, is a box about its middle. `class x1 y1 x2 y2 x3 y3 ...` is a
+polygon, whose object is the box around its points, as Ultralytics and yolov7 take it; the four
+corners of an oriented box are one. Only data.yaml's kpt_shape tells keypoints after a box from a
+polygon with as many numbers; where a line may be either, it is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_edet.benchmarks.datasets.files import read_lines
+from edge_edet.errors import InputError
+
+__all__ = ["Line", "boxes_of", "read_label_file"]
+
+SLACK = 1e-3  # fractions written with few digits
+HINT = "say kpt_shape in data.yaml where they are keypoints"
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """where: for messages. values: all numbers after the class."""
+
+    where: str
+    category: int
+    values: tuple[float, ...]
+
+
+def read_label_file(file: Path) -> list[Line]:
+    """The lines that are not empty. Raises InputError for what are no numbers."""
+    lines = []
+    for number, text in enumerate(read_lines(file), 1):
+        if not text:
+            continue
+        where = f"{str(file)!r} line {number}"
+        try:
+            category, *values = (float(field) for field in text.split())
+        except ValueError:
+            category, values = math.nan, []
+        if not (math.isfinite(category) and category == int(category)):
+            shown = text if len(text) <= 60 else text[:60] + "..."
+            raise InputError(f"{where} must be numbers 'class x y w h', but is {shown!r}")
+        lines.append(Line(where, int(category), tuple(values)))
+    return lines
+
+
+def boxes_of(
+    files: Sequence[Sequence[Line]], keypoints: tuple[int, int] | None
+) -> tuple[list[list[Box]], dict[str, int]]:
+    """The box of each line of each file, as fractions x y width height from the upper left corner,
+    and notes on what was read otherwise.
+
+    keypoints: (points, numbers of each) after each box. Raises InputError for lines that are none
+    of these, and where keypoints cannot be told from polygons.
+    """
+    if keypoints is None:
+        _refuse_unsure([line for lines in files for line in lines])
+    polygons = 0
+    found: list[list[Box]] = []
+    for lines in files:
+        boxes = []
+        for line in lines:
+            is_polygon = keypoints is None and len(line.values) >= 6 and len(line.values) % 2 == 0
+            polygons += is_polygon
+            boxes.append(_around(line) if is_polygon else _box(line, keypoints))
+        found.append(boxes)
+    notes = {"polygons, taken as the box around their points": polygons}
+    if keypoints is not None:
+        notes["objects with keypoints, of which only the box is taken"] = sum(map(len, found))
+    return found, notes
+
+
+def _box(line: Line, keypoints: tuple[int, int] | None) -> Box:
+    values, n = line.values, len(line.values)
+    with_points = 4 + math.prod(keypoints) if keypoints is not None else 4
+    if n == 5 and keypoints is None:
+        raise InputError(
+            f"{line.where} has 6 numbers, expected 5: class x y w h. A sixth is a score of a "
+            "prediction, a track or an angle: give labels without it"
+        )
+    if n not in (4, with_points):
+        raise InputError(f"{line.where} has {n + 1} numbers, {_expected(n, keypoints)}")
+    if keypoints is None or n == 4:
+        _check_fractions(line, values)
+    else:
+        _check_fractions(line, values[:4])
+    x, y, w, h = values[:4]
+    return x - w / 2, y - h / 2, w, h
+
+
+def _expected(n: int, keypoints: tuple[int, int] | None) -> str:
+    if keypoints is not None:
+        points, each = keypoints
+        return (
+            f"expected {5 + points * each}: class x y w h and {points} keypoints of {each}, as "
+            "data.yaml has in kpt_shape"
+        )
+    if n > 6:
+        return f"expected 5, class x y w h, or a polygon's x y pairs: {HINT}"
+    return "expected 5: class x y w h"
+
+
+def _around(line: Line) -> Box:
+    _check_fractions(line, line.values)
+    xs, ys = line.values[0::2], line.values[1::2]
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def _check_fractions(line: Line, values: Sequence[float]) -> None:
+    if not all(math.isfinite(v) and -SLACK <= v <= 1 + SLACK for v in values):
+        shown = " ".join(f"{v:g}" for v in values[:8]) + (" ..." if len(values) > 8 else "")
+        raise InputError(
+            f"{line.where}: x and y, w and h must be fractions from 0 to 1, but are {shown}"
+        )
+
+
+def _refuse_unsure(lines: Sequence[Line]) -> None:
+    """Raises InputError where every long line could be a box within the picture and its keypoints.
+
+    Polygons have points in varying numbers, and read as `x y w h` their first four numbers soon
+    leave the picture; four corners of a parallelogram are an oriented box.
+    """
+    long = [line for line in lines if len(line.values) >= 6]
+    if not long or len({len(line.values) for line in long}) > 1 or len(long[0].values) % 2:
+        return
+    if all(_has_keypoints(line.values) and not _is_oriented(line.values) for line in long):
+        raise InputError(
+            f"{long[0].where} and all like it may be polygons, or boxes with keypoints: {HINT}, or "
+            "give the boxes alone"
+        )
+
+
+def _has_keypoints(values: Sequence[float]) -> bool:
+    x, y, w, h = values[:4]
+    inside = w / 2 <= min(x, 1 - x) + SLACK and h / 2 <= min(y, 1 - y) + SLACK
+    rest = values[4:]
+    return inside and any(
+        len(rest) % each == 0
+        and all(
+            (px == 0 == py) or (abs(px - x) <= w / 2 + SLACK and abs(py - y) <= h / 2 + SLACK)
+            for px, py in zip(rest[0::each], rest[1::each], strict=True)
+        )
+        and (each == 2 or all(v in (0, 1, 2) for v in rest[2::each]))
+        for each in (2, 3)
+    )
+
+
+def _is_oriented(values: Sequence[float]) -> bool:
+    """Whether they are the corners of a parallelogram, in order."""
+    if len(values) != 8:
+        return False
+    x1, y1, x2, y2, x3, y3, x4, y4 = values
+    return abs(x1 + x3 - x2 - x4) <= SLACK and abs(y1 + y3 - y2 - y4) <= SLACK

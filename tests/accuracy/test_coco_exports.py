@@ -1,0 +1,199 @@
+"""COCO data as Roboflow, Label Studio, CVAT, FiftyOne and COCO itself lay it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_edet.benchmarks.datasets import load_dataset
+from edge_edet.errors import InputError
+
+Draw = Callable[..., None]
+BY_END = "pictures found by the end of their listed name"
+DOG = [{"id": 0, "name": "dog", "supercategory": "animal"}]
+
+
+def _document(names: Sequence[str], categories: Any = None, **more: Any) -> str:
+    images = [
+        {"id": n, "file_name": name, "width": 64, "height": 48} for n, name in enumerate(names)
+    ]
+    objects = [
+        {"id": n, "image_id": n, "category_id": 0, "bbox": [4, 4, 30, 30], **more}
+        for n in range(len(names))
+    ]
+    return json.dumps({"images": images, "annotations": objects, "categories": categories or DOG})
+
+
+def _write(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("file", "images", "split"),
+    [
+        ("annotations/instances_val2017.json", "val2017", "val2017"),
+        ("annotations/instances_val2017.json", "images/val2017", "val2017"),
+        ("annotations/instances_default.json", "images", "default"),  # CVAT
+        ("annotations/instances_default.json", "images/default", "default"),
+        ("annotations/instances_val.json", "val", "val"),
+        ("annotations/custom_val.json", "images", "val"),
+        ("test/_annotations.coco.json", "test", "test"),  # Roboflow
+        ("valid/_annotations.coco.json", "valid", "val"),
+        ("labels.json", "data", "labels"),  # FiftyOne
+        ("result.json", "images", "result"),  # Label Studio
+        ("annotations.json", ".", "annotations"),
+        ("instances_val.json", "val", "val"),
+    ],
+)
+def test_layouts(file: str, images: str, split: str, tmp_path: Path, draw: Draw) -> None:
+    folder = tmp_path / "ds"
+    _write(folder / file, _document(["a.png", "b.png"]))
+    (folder / file).with_name("._x.json").write_bytes(b"\0\5\x16\7")
+    for n, name in enumerate("ab"):
+        draw(folder / images / f"{name}.png", n)
+    load_dataset(folder / file).check_files()
+    dataset = load_dataset(folder, split=split)
+    dataset.check_files()
+    assert dataset.pictures[0].path.resolve() == (folder / images / "a.png").resolve()
+    assert dataset.notes == {}
+
+
+def test_which_file_of_a_folder(tmp_path: Path, draw: Draw) -> None:
+    for n, split in enumerate(("train2017", "val2017")):
+        draw(tmp_path / split / f"{split}.png", n)
+        _write(tmp_path / f"annotations/instances_{split}.json", _document([f"{split}.png"]))
+        _write(tmp_path / f"annotations/captions_{split}.json", "{}")
+    dataset = load_dataset(tmp_path, split="val2017")
+    dataset.check_files()
+    assert dataset.pictures[0].path == tmp_path / "val2017" / "val2017.png"
+    with pytest.raises(InputError, match=r"has 2 \.json files: give one of instances_train2017"):
+        load_dataset(tmp_path)
+    with pytest.raises(InputError, match="has no split 'test': known are train2017, val2017"):
+        load_dataset(tmp_path, split="test")
+    (tmp_path / "annotations" / "instances_train2017.json").unlink()
+    load_dataset(tmp_path).check_files()
+
+
+@pytest.mark.parametrize(
+    ("names", "by_end"),
+    [
+        (["images/a.png", "images/b.png"], 2),
+        (["images\\a.png", "images\\b.png"], 2),
+        (["../../label-studio/data/media/upload/7/a.png", "../../ls/media/8/b.png"], 2),
+        (["/data/upload/7/a.png", "/data/b.png"], 2),
+        (["C:\\data\\a.png", "D:\\b.png"], 2),
+        (["https://example.org/x/a.png?sig=1#t", "https://example.org/b.png"], 2),
+        (["s3://bucket/x/a.png", "gs://bucket/b.png"], 2),
+        (["/data/local-files/?d=x/a.png", "/data/local-files/?d=x%2Fb.png"], 2),
+        (["./a.png", "b.png"], 0),
+    ],
+)
+def test_names_of_other_places(names: list[str], by_end: int, tmp_path: Path, draw: Draw) -> None:
+    for n, stem in enumerate("ab"):
+        draw(tmp_path / "there" / f"{stem}.png", n)
+    file = _write(tmp_path / "result.json", _document(names))
+    dataset = load_dataset(file, images=tmp_path / "there")
+    dataset.check_files()
+    assert [picture.path.name for picture in dataset.pictures] == ["a.png", "b.png"]
+    assert dataset.notes == ({BY_END: by_end} if by_end else {})
+    with pytest.raises(InputError, match="2 of 2 pictures"):
+        load_dataset(file).check_files()
+
+
+def test_encoded_names(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a b.png", 1)
+    file = _write(tmp_path / "x.json", _document(["https://example.org/x/a%20b.png"]))
+    assert load_dataset(file, images=tmp_path).pictures[0].path.name == "a b.png"
+    _write(file, _document(["a%20b.png"]))
+    assert load_dataset(file).pictures[0].path.name == "a b.png"
+    draw(tmp_path / "a%20b.png", 2)
+    assert load_dataset(file).pictures[0].path.name == "a%20b.png", "as it stands comes first"
+
+
+def test_urls_are_shown_as_they_are(tmp_path: Path) -> None:
+    file = _write(tmp_path / "x.json", _document(["https://example.org/b/a.png?sig=1"]))
+    with pytest.raises(InputError, match=r"1 of 1 .* URLs, first 'https://example.org/b/a\.png\?s"):
+        load_dataset(file)
+
+
+def test_two_pictures_of_one_file_name_stay_two(tmp_path: Path, draw: Draw) -> None:
+    names = ["/data/cam1/a.png", "/data/cam2/a.png"]
+    file = _write(tmp_path / "x.json", _document(names))
+    draw(tmp_path / "flat" / "a.png", 1)
+    with pytest.raises(InputError, match=r"'/data/cam1/a\.png' and '/data/cam2/a\.png' would both"):
+        load_dataset(file, images=tmp_path / "flat")
+    for cam in ("cam1", "cam2"):
+        draw(tmp_path / "deep" / cam / "a.png", 1)
+    draw(tmp_path / "deep" / "a.png", 1)
+    paths = [picture.path for picture in load_dataset(file, images=tmp_path / "deep").pictures]
+    assert [path.parent.name for path in paths] == ["cam1", "cam2"]
+
+
+def test_sub_folders_in_names(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "images" / "cam1" / "a.png", 1)
+    file = _write(tmp_path / "annotations" / "x.json", _document(["cam1\\a.png"]))
+    dataset = load_dataset(file)
+    dataset.check_files()
+    assert dataset.notes == {}
+
+
+@pytest.mark.parametrize(
+    ("categories", "kept", "notes"),
+    [
+        (
+            [{"id": 1, "name": "dog", "supercategory": "none"}, {**DOG[0], "supercategory": "dog"}],
+            [0],
+            {"categories without objects that are the group of others, left out": 1},
+        ),
+        (
+            [{"id": 7, "name": "animal", "supercategory": "none"}, *DOG],
+            [0],
+            {"categories without objects that are the group of others, left out": 1},
+        ),
+        (
+            [{"id": 0, "name": "dog"}, {"id": 5, "name": "dog"}],
+            [0],
+            {"categories without objects that have another's name, left out": 1},
+        ),
+        (
+            [{"id": 0, "name": "dog"}, {"id": 1, "name": "person", "supercategory": "person"}],
+            [0, 1],
+            {},
+        ),
+    ],
+)
+def test_categories_that_are_no_classes(
+    categories: Any, kept: list[int], notes: dict[str, int], tmp_path: Path, draw: Draw
+) -> None:
+    draw(tmp_path / "a.png", 1)
+    dataset = load_dataset(_write(tmp_path / "x.json", _document(["a.png"], categories)))
+    assert [category.id for category in dataset.categories] == kept
+    assert dataset.notes == notes
+
+
+def test_two_categories_of_one_name_with_objects(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.png", 1)
+    document = json.loads(_document(["a.png"], [*DOG, {**DOG[0], "id": 4}]))
+    document["annotations"].append({**document["annotations"][0], "id": 9, "category_id": 4})
+    file = _write(tmp_path / "x.json", json.dumps(document))
+    with pytest.raises(
+        InputError, match="named 'dog', id 0 with 1 objects and id 4 with 1 objects"
+    ):
+        load_dataset(file)
+
+
+def test_what_is_read_otherwise_is_told(tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.png", 1)
+    more = {"ignore": 1, "attributes": {"rotation": 30.0, "occluded": False}}
+    dataset = load_dataset(_write(tmp_path / "x.json", _document(["a.png", "a.png"], **more)))
+    assert dataset.notes == {
+        "objects with a rotation, taken as the upright box": 2,
+        "objects marked ignore, counted like the others, as pycocotools does": 2,
+        "pictures listed more than once, each time with its own labels": 1,
+    }
