@@ -33,7 +33,10 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class Convolution:
-    """weight [out, in/groups, h, w]; parents: the nearest convolutions upstream, by index."""
+    """weight [out, in/groups, h, w]; parents: the nearest convolutions upstream, by index.
+
+    rounding: the largest relative error of the type that the weight is stored in.
+    """
 
     name: str  # of the weight's tensor
     input: str
@@ -42,6 +45,7 @@ class Convolution:
     norm: BatchNorm | None
     stride: int
     parents: frozenset[int]
+    rounding: float
 
 
 def find_convolutions(file: OnnxFile) -> list[Convolution]:
@@ -67,6 +71,12 @@ def find_convolutions(file: OnnxFile) -> list[Convolution]:
             pictures.update(node.output)
         for name in node.output:
             upstream[name] = parents
+    norms = sum(node.op_type == "BatchNormalization" for node in file.nodes)
+    if norms != sum(convolution.norm is not None for convolution in found):
+        raise CheckpointError(
+            f"has {norms} batch norms, not all of them right behind a convolution: give the file as "
+            "torch.onnx.export wrote it"
+        )
     return found
 
 
@@ -84,7 +94,8 @@ def _convolution(file: OnnxFile, node: Any, parents: frozenset[int]) -> Convolut
     bias = file.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
     stride = _stride(name, weight, attributes)
     norm = _batch_norm(file, node.output[0])
-    return Convolution(name, node.input[0], weight, bias, norm, stride, parents)
+    rounding = file.rounding(name)
+    return Convolution(name, node.input[0], weight, bias, norm, stride, parents, rounding)
 
 
 def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
@@ -112,7 +123,7 @@ def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
 
 def _batch_norm(file: OnnxFile, output: str) -> BatchNorm | None:
     """The batch norm that alone reads a convolution."""
-    readers = [file.nodes[index] for index in file.consumers.get(output, [])]
+    readers = file.readers(output)
     if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
         return None
     parts = [file.constant(name) for name in readers[0].input[1:5]]

@@ -36,7 +36,7 @@ Array = NDArray[Any]
 Weights = dict[str, NDArray[np.float32]]
 _MARKS = re.compile(r"(^|\.)(class_net|box_net)\.(conv_rep|predict)\.|(^|\.)fpn\.cell\.")
 SCORE_SIGMOIDS = 8  # that may follow the heads
-ROUNDING = 32  # in steps of the file's float type: how far multiples of one kernel may be apart
+ROUNDINGS = 64  # of the stored type: how far multiples of one kernel may be apart
 
 
 def read_effdet_onnx(
@@ -132,8 +132,8 @@ def _unfolded(
     scales = (kernels * kernel).sum(axis=(2, 3, 4)) / np.where(norm > 0, norm, 1)
     scales[:, norm == 0] = 1.0
     error = np.abs(kernels - scales[:, :, None, None, None] * kernel).max(axis=(2, 3, 4))
-    step = max(float(np.finfo(c.weight.dtype).eps) for _, c in group)
-    if not (error <= ROUNDING * step * np.abs(kernel).max(axis=(1, 2, 3))).all():
+    rounding = max(c.rounding for _, c in group)
+    if not (error <= ROUNDINGS * rounding * np.abs(kernel).max(axis=(1, 2, 3))).all():
         raise CheckpointError(f"has {param} that differs from level to level: effdet's does not")
     found: dict[str, Array] = {f"{param}.weight": kernel}
     if has_bias:

@@ -13,17 +13,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, checker, helper, numpy_helper
+from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
 from edge_edet.converters.checkpoints.onnx_external import load_external
 from edge_edet.errors import CheckpointError
 
-__all__ = ["OnnxFile", "parse_onnx"]
+__all__ = ["ROUNDING", "OnnxFile", "attributes_of", "parse_onnx"]
 
 MAX_NODES = 50_000  # the largest export, of D7x unoptimized, has some 8,000
 MAX_DEPTH = 16
 MAX_COMPUTED = 64  # elements: fusion weights, not kernels
 Array = NDArray[Any]
+# The largest relative error of one rounding to a type: half of its step.
+ROUNDING = {
+    TensorProto.BFLOAT16: 2.0**-8,
+    TensorProto.FLOAT16: 2.0**-11,
+    TensorProto.FLOAT: 2.0**-24,
+    TensorProto.DOUBLE: 2.0**-53,
+}
+SAME_VALUE = ("Identity", "Cast")
 
 # What is computed on fusion weights, on the way to the factor of one input: (inputs, attributes)
 _COMPUTED: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {
@@ -73,7 +81,7 @@ class OnnxFile:
         if node.op_type == "Constant":
             value = attributes.get("value", attributes.get("value_float"))
             return _array(value) if hasattr(value, "dims") else value and np.asarray(value)
-        if node.op_type in ("Identity", "Cast"):
+        if node.op_type in SAME_VALUE:
             return self.constant(node.input[0], depth + 1)
         compute = _COMPUTED.get(node.op_type)
         if compute is None:
@@ -88,6 +96,32 @@ class OnnxFile:
                 return np.asarray(compute(wide, attributes))
         except (ValueError, IndexError, TypeError):
             return None
+
+    def rounding(self, name: str, depth: int = 0) -> float:
+        """The rounding of the coarsest type that a constant was stored in or went through; 0: of none."""
+        if depth > MAX_DEPTH:
+            return 0.0
+        if name in self.tensors:
+            return ROUNDING.get(self.tensors[name].data_type, 0.0)
+        node = self.producer(name)
+        if node is None:
+            return 0.0
+        attributes = attributes_of(node)
+        if node.op_type == "Constant":
+            stored = getattr(attributes.get("value"), "data_type", TensorProto.FLOAT)
+            return ROUNDING.get(stored, 0.0)
+        inner = [self.rounding(part, depth + 1) for part in node.input if part]
+        cast = ROUNDING.get(attributes.get("to", 0), 0.0) if node.op_type == "Cast" else 0.0
+        return max(cast, *inner, 0.0)
+
+    def readers(self, name: str) -> list[Any]:
+        """The operators that read a value, or its copy in another type."""
+        found, waiting = [], [name]
+        for _ in range(MAX_DEPTH):
+            nodes = [self.nodes[i] for value in waiting for i in self.consumers.get(value, [])]
+            found += [node for node in nodes if node.op_type not in SAME_VALUE]
+            waiting = [out for node in nodes if node.op_type in SAME_VALUE for out in node.output]
+        return found
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
@@ -136,7 +170,8 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
 
 def _array(tensor: Any) -> Array:
     try:
-        return np.asarray(numpy_helper.to_array(tensor))
+        array = np.asarray(numpy_helper.to_array(tensor))
+        return array.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else array
     except (ValueError, TypeError, KeyError, OverflowError, MemoryError):
         shape = list(tensor.dims)[:8]
         raise CheckpointError(

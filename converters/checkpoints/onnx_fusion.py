@@ -1,7 +1,7 @@
 """The fusion weights of a BiFPN node, from the constants that its inputs are multiplied by.
 
 effdet stacks input * weight / (sum of weights + epsilon) and sums; exporters keep the weights as
-they are, or their relu, or one constant for each input.
+they are, or their relu, or one constant for each input. In 16 bits such constants may add up to 1 and more.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from edge_edet.converters.architecture import FUSION_EPSILON
-from edge_edet.converters.checkpoints.onnx_file import OnnxFile
+from edge_edet.converters.checkpoints.onnx_file import ROUNDING, OnnxFile
 from edge_edet.errors import CheckpointError
 
 __all__ = ["fusion_weights"]
 
 AGREEMENT = 1e-5  # relative: float32 rounding of a product and a quotient, with room
+ROUNDINGS = (
+    6  # of a coarser type, relative: weights, up to three sums, the quotient, and its storing
+)
 MAX_STEPS = 24  # between a node's fusion and the convolution behind it
 _THROUGH = ("Unsqueeze", "Identity", "Cast", "Reshape")
 
@@ -27,12 +31,23 @@ def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArr
 
     Those of the checkpoint where they are stored, else some that come to the same factors.
     """
-    factors = np.asarray([_factor(file, name) for name in _stacked(file, tensor, count, place)])
+    read = [_factor(file, name) for name in _stacked(file, tensor, count, place)]
+    factors = np.asarray([factor for factor, _ in read])
+    rounding = max(rounding for _, rounding in read)
+    agreement = max(AGREEMENT, ROUNDINGS * rounding)
+    apart = {}
     for raw in _stored(file, tensor, count):
         positive = np.maximum(raw.astype(np.float64), 0)
-        if np.allclose(positive / (positive.sum() + FUSION_EPSILON), factors, AGREEMENT, 1e-7):
-            return np.asarray(raw, np.float32)
+        fused = positive / (positive.sum() + FUSION_EPSILON)
+        if np.allclose(fused, factors, agreement, 1e-7):
+            apart[float(np.abs(fused - factors).max())] = raw
+    if apart:
+        return np.asarray(apart[min(apart)], np.float32)
     rest = 1 - factors.sum()
+    if (factors >= 0).all() and rest <= 1e-8 and -rest <= ROUNDINGS * rounding:
+        # Rounded to 1 or more: weights whose factors are as near to that as the type tells.
+        largest = max(1.0, FUSION_EPSILON / max(rounding, ROUNDING[TensorProto.FLOAT]))
+        return np.asarray(factors / factors.sum() * largest, np.float32)
     if (factors < 0).any() or not 1e-8 < rest < 1:
         raise CheckpointError(
             f"fuses {place} with factors {np.round(factors, 6).tolist()}: expected fast fusion's, "
@@ -64,9 +79,9 @@ def _stacked(file: OnnxFile, tensor: str, count: int, place: str) -> list[str]:
     raise CheckpointError(f"does not stack the {count} inputs of {place} as effdet does")
 
 
-def _factor(file: OnnxFile, tensor: str) -> float:
-    """The product of the constants on the way to the tensor that is fused."""
-    factor = 1.0
+def _factor(file: OnnxFile, tensor: str) -> tuple[float, float]:
+    """The product of the constants on the way to the tensor that is fused, and their rounding."""
+    factor, rounding = 1.0, 0.0
     for _ in range(MAX_STEPS):
         node = file.producer(tensor)
         if node is None or node.op_type not in (*_THROUGH, "Mul", "Div"):
@@ -74,14 +89,17 @@ def _factor(file: OnnxFile, tensor: str) -> float:
         tensor = node.input[0]
         if node.op_type in _THROUGH:
             continue
-        operand = file.constant(node.input[1])
+        name = node.input[1]
+        operand = file.constant(name)
         if operand is None and node.op_type == "Mul":
-            operand, tensor = file.constant(node.input[0]), node.input[1]
+            name, tensor = node.input[0], node.input[1]
+            operand = file.constant(name)
         if operand is None or operand.size != 1:
             break
         value = float(operand.reshape(-1)[0])
+        rounding = max(rounding, file.rounding(name))
         factor = factor * value if node.op_type == "Mul" else factor / value if value else np.nan
-    return factor
+    return factor, rounding
 
 
 def _stored(file: OnnxFile, tensor: str, count: int) -> list[NDArray[Any]]:

@@ -13,6 +13,8 @@ import pytest
 
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.checkpoints.onnx_convolutions import Convolution
+from edge_edet.converters.checkpoints.onnx_file import OnnxFile
+from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
 from edge_edet.converters.checkpoints.onnx_match import match, places
 from edge_edet.converters.network import build_network
 from edge_edet.converters.to_onnx import write_onnx
@@ -225,6 +227,52 @@ def test_a_batch_norm_must_be_stored(tmp_path: Path) -> None:
     assert "has a batch norm without its four constants: '/backbone/" in refusal(path)
 
 
+def test_a_batch_norm_behind_anything_else_is_not_passed_over(tmp_path: Path) -> None:
+    path = unpack("torchscript_unfolded", tmp_path)
+    model = onnx.load(path)
+    norm = node(model, "BatchNormalization")
+    made = onnx.helper.make_node("Neg", [norm.input[0]], ["negative"])
+    norm.input[0] = "negative"
+    model.graph.node.insert(list(model.graph.node).index(norm), made)
+    onnx.save(model, path)
+    assert "batch norms, not all of them right behind a convolution: give the file" in refusal(path)
+
+
+def fused(factors: list[float], kind: Any) -> Any:
+    """The weights read from a node that stacks its inputs, each times one constant of that type."""
+    make, nodes, tensors = onnx.helper.make_node, [], {}
+    for i, factor in enumerate(factors):
+        tensors[f"f{i}"] = onnx.numpy_helper.from_array(np.asarray(factor, kind), f"f{i}")
+        nodes.append(make("Mul", [f"x{i}", f"f{i}"], [f"m{i}"]))
+    nodes.append(make("Concat", [f"m{i}" for i in range(len(factors))], ["stack"], axis=-1))
+    file = OnnxFile([*nodes, make("ReduceSum", ["stack"], ["sum"])], tensors, (), {}, [])
+    return fusion_weights(file, "sum", len(factors), "fpn.cell.0.fnode.0")
+
+
+@pytest.mark.parametrize(
+    ("total", "kind", "room"),
+    [
+        (0.9999, np.float32, 1e-6),
+        (1.0000001, np.float32, 1e-6),
+        (0.9996, np.float16, 1e-3),
+        (1.0, np.float16, 1e-3),
+        (1.001, np.float16, 2e-3),
+    ],
+)
+def test_fusion_factors_add_up_to_one_within_the_rounding_of_their_type(
+    total: float, kind: Any, room: float
+) -> None:
+    factors = [0.505 * total, 0.495 * total]
+    weights = fused(factors, kind).astype(np.float64)
+    assert np.allclose(weights / (weights.sum() + 1e-4), factors, rtol=room)
+
+
+@pytest.mark.parametrize(("total", "kind"), [(1.00001, np.float32), (1.01, np.float16)])
+def test_other_factors_are_no_fast_fusion(total: float, kind: Any) -> None:
+    with pytest.raises(CheckpointError, match="which add up to a little less than 1"):
+        fused([0.505 * total, 0.495 * total], kind)
+
+
 def test_names_must_be_text(tmp_path: Path) -> None:
     path = unpack("torchscript", tmp_path)
     path.write_bytes(path.read_bytes().replace(b"onnx::Conv_", b"onnx::Con\xff_"))
@@ -244,7 +292,7 @@ def test_another_variant_is_named(tmp_path: Path) -> None:
 
 def test_the_published_variant_that_an_export_looks_like_is_named() -> None:
     found = [
-        Convolution("", "", np.zeros(p.shape), None, None, p.stride, p.parents)
+        Convolution("", "", np.zeros(p.shape), None, None, p.stride, p.parents, 0.0)
         for p in places(VARIANTS["d1"])
     ]
     with pytest.raises(
