@@ -116,9 +116,10 @@ def _integers(given: object, separator: str) -> list[int]:
     except TypeError:
         listed = [given]
     try:
-        return [int(i) for i in listed if int(i) == i and not isinstance(i, (bool, str))]
+        good = all(int(item) == item and not isinstance(item, (bool, str)) for item in listed)
     except (TypeError, ValueError, OverflowError):
         return []
+    return [int(item) for item in listed] if good else []
 
 
 def _names(given: object) -> tuple[str | None, ...]:

@@ -16,6 +16,7 @@ import pytest
 
 from edge_edet.benchmarks.accuracy import evaluate, load_dataset
 from edge_edet.errors import BackendError, InputError
+from edge_edet.labels import COCO_LABELS
 
 PICTURES = 96
 
@@ -64,6 +65,19 @@ def test_lost_worker_loses_nothing(
     assert alone.resampled is not None
     assert spread.resampled is not None
     assert alone.resampled.tobytes() == spread.resampled.tobytes()
+
+
+def test_options_of_a_foreign_model_reach_the_workers(
+    cluster: Any, write_coco: Callable[..., Path], foreign: Path, tmp_path: Path
+) -> None:
+    """A worker looks its detector up by the options: lists too must do for that."""
+    dataset = load_dataset(write_coco(tmp_path))
+    options: dict[str, Any] = {"fit": "letterbox", "pad": [1, 2, 3], "labels": list(COCO_LABELS)}
+    alone = evaluate(foreign, dataset, threads=1, resamples=0, **options)
+    spread = evaluate(
+        foreign, dataset, threads=1, resamples=0, scheduler=cluster.scheduler_address, **options
+    )
+    assert (spread.numbers, spread.detections) == (alone.numbers, alone.detections)
 
 
 def test_what_a_worker_refuses_reaches_the_caller(

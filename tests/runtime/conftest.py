@@ -134,13 +134,15 @@ def make_manifest() -> Callable[..., Manifest]:
     return manifest
 
 
-def suppression_options(count: int, num_classes: int, score_threshold: float) -> bytes:
+def suppression_options(
+    count: int, num_classes: int, score_threshold: float, per_box: int = 1, regular: bool = False
+) -> bytes:
     builder = flexbuffers.Builder()
     with builder.Map():
         builder.Int("max_detections", count)
-        builder.Int("max_classes_per_detection", 1)
+        builder.Int("max_classes_per_detection", per_box)
         builder.Int("detections_per_class", 100)
-        builder.Bool("use_regular_nms", False)
+        builder.Bool("use_regular_nms", regular)
         builder.Float("nms_score_threshold", score_threshold)
         builder.Float("nms_iou_threshold", 0.5)
         builder.Int("num_classes", num_classes)
@@ -150,7 +152,7 @@ def suppression_options(count: int, num_classes: int, score_threshold: float) ->
 
 
 def standard_metadata(
-    names: list[str], mean: list[float], std: list[float], label_file: str = ""
+    names: list[str], mean: list[float], std: list[float], label_file: str = "", name: str = ""
 ) -> bytes:
     """TFLITE_METADATA with the input's normalization and the outputs' names."""
     b = flatbuffers.Builder(1024)
@@ -176,6 +178,7 @@ def standard_metadata(
                 b.PrependUint8Slot(int(slot[1:]), value, 0)
         return int(b.EndObject())
 
+    called = b.CreateString(name)
     mean_at, std_at = floats(mean), floats(std)
     options = table(2, f0=("offset", mean_at), f1=("offset", std_at))
     units = vector([table(2, f0=("byte", 1), f1=("offset", options))])
@@ -192,14 +195,18 @@ def standard_metadata(
             fields["f6"] = ("offset", files)
         outputs.append(table(7, **fields))
     graph = table(9, f2=("offset", inputs), f3=("offset", vector(outputs)))
-    root = table(8, f3=("offset", vector([graph])))
+    root = table(8, f0=("offset", called), f3=("offset", vector([graph])))
     b.Finish(root, file_identifier=b"M001")
     return bytes(b.Output())
 
 
 @pytest.fixture(scope="session")
 def build_suppressed() -> Callable[..., Path]:
-    """A detector with TFLite_Detection_PostProcess; planted: a dog and a cat."""
+    """A detector with TFLite_Detection_PostProcess; planted: a dog and a cat.
+
+    shape: what the file stores of its input; signature: its free shape; resized: what the graph
+    resizes pictures to; anchors: the first so many; background: whether scores have its column.
+    """
 
     def build(
         path: Path,
@@ -210,31 +217,56 @@ def build_suppressed() -> Callable[..., Path]:
         metadata: bytes | None = None,
         count: int = 10,
         score_threshold: float = 0.1,
+        shape: tuple[int, ...] = (1, TINY.image_size, TINY.image_size, 3),
+        signature: tuple[int, ...] = (),
+        resized: tuple[int, int] | None = None,
+        anchor_count: int = TINY.num_anchors,
+        background: bool = True,
+        per_box: int = 1,
+        regular: bool = False,
+        quantization: Quantization | None = None,
+        image_name: str = "image",
+        output_names: tuple[str, ...] = tuple(SUPPRESSED_OUTPUTS),
+        operator: str = "",
     ) -> Path:
         writer = TfliteWriter("suppressed")
-        size, variant = TINY.image_size, TINY
-        q = Quantization((1 / 64,), (-3,)) if dtype == "int8" else None
-        image = writer.tensor("image", (1, size, size, 3), dtype, q)
-        zero = scalar_zero(writer, image, "uint8" if dtype == "uint8" else dtype)
-        codes, logits = planted()
-        # Class 0 of the operator's scores is the background.
-        scores = np.zeros((1, variant.num_anchors, variant.num_classes + 1), np.float32)
-        scores[..., 1:] = 1 / (1 + np.exp(-logits))
-        rows = (anchors(variant) / np.float32(size)).astype(np.float32)
+        q = Quantization((1 / 64,), (-3,)) if dtype == "int8" else quantization
+        image = writer.tensor(image_name, shape, dtype, q)
+        writer._graph.tensors[image].shapeSignature = list(signature) or None
+        fed, fed_type = image, dtype
+        if resized:
+            fed, fed_type = (
+                resized_image(writer, image, shape, signature, dtype, resized),
+                "float32",
+            )
+        if operator:
+            inside = writer.tensor("inside", shape, fed_type, q)
+            writer.operator(OP.CUSTOM, 1, [fed], [inside], custom=operator)
+            fed = inside
+        zero = scalar_zero(writer, fed, fed_type)
+        codes, logits = (values[:, :anchor_count] for values in planted())
+        scores = 1 / (1 + np.exp(-logits))
+        if background:  # class 0 of the operator's scores
+            scores = np.pad(scores, ((0, 0), (0, 0), (1, 0)))
+        rows = (anchors(TINY) / np.float32(TINY.image_size)).astype(np.float32)[:anchor_count]
         inputs = [
             computed(writer, "raw_boxes", codes, zero),
-            computed(writer, "raw_scores", scores, zero),
+            computed(writer, "raw_scores", scores.astype(np.float32), zero),
             writer.tensor("anchors", rows.shape, "float32", data=rows),
         ]
-        names = ("detection_boxes", "detection_classes", "detection_scores", "num_detections")
-        shapes = ((1, count, 4), (1, count), (1, count), (1,))
-        outputs = [writer.tensor(n, s, "float32") for n, s in zip(names, shapes, strict=True)]
+        found = count * per_box
+        shapes = ((1, found, 4), (1, found), (1, found), (1,))
+        outputs = [
+            writer.tensor(n, s, "float32") for n, s in zip(output_names, shapes, strict=True)
+        ]
         writer.operator(
             OP.CUSTOM, 1, inputs, outputs,
             custom="TFLite_Detection_PostProcess",
-            custom_options=suppression_options(count, variant.num_classes, score_threshold),
+            custom_options=suppression_options(
+                count, TINY.num_classes, score_threshold, per_box, regular
+            ),
         )  # fmt: skip
-        writer.interface({"image": image}, {names[i]: outputs[i] for i in order})
+        writer.interface({"image": image}, {SUPPRESSED_OUTPUTS[i]: outputs[i] for i in order})
         if given is not None:
             writer.metadata("edge_edet_manifest", given.to_json().encode())
         if metadata is not None:
@@ -243,6 +275,30 @@ def build_suppressed() -> Callable[..., Path]:
         return path
 
     return build
+
+
+SUPPRESSED_OUTPUTS = (
+    "detection_boxes",
+    "detection_classes",
+    "detection_scores",
+    "num_detections",
+)
+
+
+def resized_image(
+    writer: Writer, image: int, shape: Any, signature: Any, dtype: str, size: tuple[int, int]
+) -> int:
+    """The picture as float32, resized by the graph."""
+    if dtype != "float32":
+        real = writer.tensor("real", shape, "float32")
+        writer._graph.tensors[real].shapeSignature = list(signature) or None
+        writer.operator(OP.CAST, 1, [image], [real], schema.CastOptionsT())
+        image = real
+    wanted = writer.tensor("size", (2,), "int32", data=np.int32(size))
+    resized = writer.tensor("resized", (1, *size, 3), "float32")
+    options = schema.ResizeBilinearOptionsT()
+    writer.operator(OP.RESIZE_BILINEAR, 3, [image, wanted], [resized], options)
+    return resized
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -50,7 +51,9 @@ def test_damaged_ones_are_refused_in_one_line() -> None:
         for _ in range(rng.randrange(4)):
             if data:
                 data[rng.randrange(len(data))] = rng.randrange(256)
-        try:
+        with contextlib.suppress(ModelFileError):  # nothing else may come out
             read_numbers(bytes(data), "the options")
-        except ModelFileError as error:
-            assert str(error) == "the options are damaged: expected a FlexBuffer map"
+    with pytest.raises(
+        ModelFileError, match=r"^the options are damaged: expected a FlexBuffer map$"
+    ):
+        read_numbers(whole[:-3], "the options")
