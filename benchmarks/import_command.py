@@ -8,14 +8,20 @@ from pathlib import Path
 
 from edge_edet.benchmarks.log_rows import rows_of_log
 from edge_edet.benchmarks.row_file import dump_row, open_rows
-from edge_edet.benchmarks.rows import DeviceName
+from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName
 from edge_edet.devices.catalog import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="what it printed")
+    parser.add_argument(
+        "logs",
+        nargs="+",
+        type=Path,
+        metavar="LOG",
+        help="what it printed, TensorFlow's since 1.10 or LiteRT's, behind any logger's prefix",
+    )
     parser.add_argument("-m", "--model", type=Path, required=True, help="the .tflite it ran")
     parser.add_argument("--device", required=True, metavar="ID", help="see 'edge-edet devices'")
     parser.add_argument(
@@ -25,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="append to this; default: standard output"
     )
-    parser.epilog = "A row's start is the time at which the log was written."
+    parser.epilog = "A row's start is the time at which the log was written; of a pipe, now."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,17 +39,20 @@ def run(args: argparse.Namespace) -> int:
     device = DeviceName(profile.id, profile.name)
     rows = []
     for path in args.logs:
-        written = path.stat().st_mtime if path.is_file() else 0
-        when = datetime.fromtimestamp(written, timezone.utc)
+        when = datetime.now(timezone.utc)
+        if path.is_file():
+            when = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
         rows += rows_of_log(path, args.model, device, when)
     if args.output is None:
         for row in rows:
             print(dump_row(row))
         return 0
     with open_rows(args.output) as file:
-        new = [row for row in rows if row not in file.rows]  # the same log twice is one measurement
-        for row in new:
-            file.add(row)
+        new: list[BenchmarkRow] = []
+        for row in rows:  # the same log twice is one measurement
+            if row not in file.rows and row not in new:
+                file.add(row)
+                new.append(row)
     there = len(rows) - len(new)
     told = f", {there} {'was' if there == 1 else 'were'} there already" if there else ""
     print(f"{len(new)} row{'s' * (len(new) != 1)} of {profile.id} added to {args.output}{told}")

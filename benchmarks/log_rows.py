@@ -56,16 +56,16 @@ def rows_of_log(
 def _read(path: Path) -> str:
     """Its text; what PowerShell writes by '>' is UTF-16."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(
-                f"{str(path)!r} has {path.stat().st_size / 1e6:,.0f} MB, at most "
-                f"{MAX_BYTES / 1e6:,.0f} MB are read: cut the part of benchmark_model out"
-            )
-        data = path.read_bytes()
+        with path.open("rb") as file:  # a pipe has no size
+            data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise InputError(f"there is no file {str(path)!r}: give a log of benchmark_model") from None
     except OSError as error:
         raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
+    if len(data) > MAX_BYTES:
+        raise InputError(
+            f"{str(path)!r} has more than {MAX_BYTES >> 20} MiB: cut the part of benchmark_model out"
+        )
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if wide else "utf-8-sig", "replace")
 

@@ -15,6 +15,7 @@ from edge_edet.devices.hosts import find_host, known_hosts
 from edge_edet.devices.open_transport import open_transport
 from edge_edet.devices.profile import DeviceProfile
 from edge_edet.devices.recognize import Match, read_evidence, recognize
+from edge_edet.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,8 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.check is not None or args.clean is not None:
-        return _visit(args)
+    host = args.clean if args.check is None else args.check
+    if host is not None:
+        _refuse_beside(args)
+        return _visit(host, args)
     profiles = known_profiles(args.profile)
     shown = profiles
     if args.device is not None:
@@ -64,9 +67,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _visit(args: argparse.Namespace) -> int:
-    hosts = known_hosts()
-    with contextlib.closing(open_transport(find_host(args.check or args.clean, hosts))) as device:
+def _refuse_beside(args: argparse.Namespace) -> None:
+    """What would be left out without a word."""
+    option = "--clean" if args.check is None else "--check"
+    if args.device is not None:
+        raise InputError(f"{option} takes a host alone, and {args.device!r} is left over")
+    if args.profile:
+        raise InputError(
+            f"{option} does not take --profile: put {args.profile[0]} in {config_folder()}/devices"
+        )
+
+
+def _visit(host: str, args: argparse.Namespace) -> int:
+    with contextlib.closing(open_transport(find_host(host, known_hosts()))) as device:
         found = device.prepare() if args.check is not None else None
         removed = device.clean() if args.clean is not None else 0
     if args.json:

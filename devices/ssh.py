@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from edge_edet.devices.agent_transport import AgentTransport
+from edge_edet.devices.catalog import known_profiles
 from edge_edet.devices.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap
 from edge_edet.devices.what_came import readable
 from edge_edet.errors import BackendError
@@ -68,7 +69,7 @@ def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -
         )
     for sign, of_ssh, text in (
         ("Could not resolve hostname", True, f"unknown host {host.ssh!r}: no address is known for "
-         "it"),
+         f"it{_about_name(host)}"),
         ("Permission denied", True, f"{name} refuses the login: it knows none of ssh's keys; try "
          f"'{call}', or bring yours there with 'ssh-copy-id {host.ssh}'"),
         ("Host key verification failed", True, f"{name} is unknown to ssh, or not what it was: its "
@@ -112,3 +113,9 @@ def _about_key(host: Host, said: str) -> str:
         return ""
     machine = str(host.ssh).rpartition("@")[2]
     return f"where it was set up anew, forget the old one with 'ssh-keygen -R {machine}'; "
+
+
+def _about_name(host: Host) -> str:
+    if host.ssh not in known_profiles():
+        return ""
+    return f"; {host.ssh} is a kind of device, a host is such as pi@192.168.1.7"

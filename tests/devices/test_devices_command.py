@@ -78,3 +78,22 @@ def test_no_option_of_ssh_is_a_host(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--check", "-oProxyCommand=x"]) == 2
     assert main(["devices", "--check=-oProxyCommand=x"]) == 2
     assert "is no host: expected user@machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--check", ""], "--host: '' is no host: expected user@machine"),
+        (["--clean", ""], "--host: '' is no host: expected user@machine"),
+        (["rpi4", "--check", "pi"], "--check takes a host alone, and 'rpi4' is left over"),
+        (
+            ["--clean", "pi", "--profile", "x.toml"],
+            "--clean does not take --profile: put x.toml in",
+        ),
+    ],
+)
+def test_what_does_not_go_together(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["devices", *arguments]) == 2
+    assert capsys.readouterr().err.startswith(f"edge-edet: error: {message}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,42 @@ def test_a_delegate_that_did_nothing_is_told(
     assert row["peak_memory_bytes"] == round(40.25 * 2**20)
 
 
+def test_a_log_out_of_a_pipe_begins_now(
+    log: Callable[..., Path], tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as of a shell's <(adb logcat -d)."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(log().read_bytes(),), daemon=True)
+    writer.start()
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    assert main(["import-log", str(pipe), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    writer.join()
+    row = json.loads(capsys.readouterr().out)
+    assert before <= datetime.fromisoformat(row["started_at"]) <= datetime.now(timezone.utc)
+
+
+def test_the_same_log_twice_is_one_row(
+    log: Callable[..., Path], tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, rows = str(log()), str(tmp_path / "rows.jsonl")
+    command = ["import-log", path, path, "-m", str(tiny_int8), "--device", "pixel8", "-o", rows]
+    assert main(command) == 0
+    assert capsys.readouterr().out == f"1 row of pixel8 added to {rows}, 1 was there already\n"
+
+
+def test_a_log_of_two_phones_programs_is_two_rows(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log()
+    text = path.read_text()
+    mixed = zip(text.splitlines(), text.replace("200250", "100250").splitlines(), strict=True)
+    path.write_text("".join(f"I/a( 1): {one}\nI/a( 2): {other}\n" for one, other in mixed))
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["summary"]["mean_ms"] for row in rows] == [200.25, 100.25]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_a_log_that_powershell_wrote(
     encoding: str, log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
@@ -85,13 +124,12 @@ def test_a_log_that_cannot_be_read(
 ) -> None:  # fmt: skip
     big = tmp_path / "big.txt"
     big.write_bytes(b"x" * 2_000_000)
-    monkeypatch.setattr(log_rows, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(log_rows, "MAX_BYTES", 1 << 20)
     command = ["import-log", str(big), "-m", str(tiny_int8), "--device", "pixel8"]
     assert main(command) == 2
     said = capsys.readouterr().err
     assert said == (
-        f"edge-edet: error: '{big}' has 2 MB, at most 1 MB are read: cut the part of "
-        "benchmark_model out\n"
+        f"edge-edet: error: '{big}' has more than 1 MiB: cut the part of benchmark_model out\n"
     )
     assert main(["import-log", str(tmp_path), *command[2:]]) == 2
     assert capsys.readouterr().err.startswith(f"edge-edet: error: there is no file '{tmp_path}'")

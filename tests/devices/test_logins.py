@@ -145,9 +145,9 @@ LOOK = "; look with 'ssh me@board python3 -V'"
             id="a line without end",
         ),
         pytest.param(
-            "while :; do yes no | head -100000 >&2; done",
+            "(head -c 5000000 /dev/zero; echo; echo no) >&2; sleep 60",
             f"pi wrote 4 MB instead of an answer; what came instead: 'no'{LOOK}",
-            id="lines without end on stderr",
+            id="too much on stderr",
         ),
         pytest.param(
             "echo 'bash: line 1: /usr/bin/python3: Permission denied' >&2; exit 126",
@@ -208,6 +208,15 @@ def test_a_frame_with_something_in_its_middle_is_asked_for_again(
     assert pi.prepare().system.endswith(sys.version.split()[0])
     assert "pi: the connection broke; trying again in 0.5 s\n" in capsys.readouterr().err
     pi.close()
+
+
+def test_a_device_is_no_host() -> None:
+    said = "ssh: Could not resolve hostname rpi4: Name or service not known"
+    error = ssh.explain(hosts.Host("rpi4", ssh="rpi4"), 255, said)
+    assert str(error) == (
+        "unknown host 'rpi4': no address is known for it; rpi4 is a kind of device, a host is such "
+        "as pi@192.168.1.7"
+    )
 
 
 def test_a_folder_that_cannot_be_written(login: Callable[..., AgentTransport]) -> None:
