@@ -185,8 +185,9 @@ def test_the_disk_fills_up_while_a_file_arrives(
     assert Path(pi.push([tmp_path / "small"])[tmp_path / "small"]).read_bytes() == b"y"
 
 
-def test_what_a_login_shell_prints_does_no_harm(sshd: Any, tmp_path: Path) -> None:
-    python = script(tmp_path / "python", f"echo 'Welcome!'; exec {sys.executable} \"$@\"")
+@pytest.mark.parametrize("words", ["echo 'Welcome!'", r"printf '\033]0;pi@board: ~\007'"])
+def test_what_a_login_shell_prints_does_no_harm(sshd: Any, tmp_path: Path, words: str) -> None:
+    python = script(tmp_path / "python", f'{words}; exec {sys.executable} "$@"')
     pi = ssh.connect(sshd.host(folder=str(tmp_path / "b"), environment=sys.prefix, python=python))
     assert pi.prepare().system.endswith(sys.version.split()[0])
 
