@@ -19,11 +19,13 @@ from edge_edet.benchmarks.class_map import class_map
 from edge_edet.benchmarks.coco_metrics import counted_objects, evaluate_boxes
 from edge_edet.benchmarks.datasets import Dataset, Picture, load_dataset
 from edge_edet.benchmarks.eval_result import Difference, Result, compare, intervals_of
-from edge_edet.benchmarks.eval_rows import STEPS, EvalRow, look
+from edge_edet.benchmarks.eval_rows import STEPS, EvalRow, Unread, look
 from edge_edet.benchmarks.eval_state import FOLDER, StateFile, open_state, run_key
 from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
-from edge_edet.errors import InputError
+from edge_edet.errors import ImageError, InputError
 from edge_edet.model_file import sha256_of
+from edge_edet.picture_log import PictureLog
+from edge_edet.picture_range import parse_range, range_text
 from edge_edet.progress import Progress
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
     scheduler: str | None = None,
+    strict: bool = False,
     **load_options: Any,
 ) -> Result:
     """AP of a model file or a loaded detector on the dataset.
@@ -62,8 +65,10 @@ def evaluate(
     limit: the first so many pictures. state: the file that makes it resumable, IN_MEMORY for none,
     None for one in build/eval/ named after the run's key. given_map: see `class_map`. resamples: of
     the bootstrap, 0 for no intervals. scheduler: a Dask scheduler's address; then model must be a
-    path. load_options: threads, labels, fit and others of `edge_edet.load`, for
-    a path.
+    path. strict: a picture that cannot be read is an error; else it is left out with its objects, which
+    changes AP: the result's notes say so, and its digest and counts are of the pictures that are left.
+    load_options: threads, labels, fit and others of `edge_edet.load`, for a path; a picture_range among
+    them, or a detector's own, is the protocol's.
 
     Raises InputError for data that cannot be used or does not fit the model.
     """
@@ -74,6 +79,7 @@ def evaluate(
     if resamples < 0:
         raise InputError(f"the resamples must be at least 0, but got {resamples}")
     with _opened(model, protocol, load_options) as detector:
+        protocol = _with_range(protocol, detector)
         _refuse_random_weights(detector)
         needed = {c for inside in objects for c in inside.categories[~inside.crowd].tolist()}
         mapping = class_map(detector.labels, dataset.categories, needed, given_map)
@@ -90,7 +96,14 @@ def evaluate(
         key = run_key(described)
         path = FOLDER / f"{key}.jsonl" if state is None else state
         with open_state(None if path == IN_MEMORY else path, key) as rows:
-            resumed = _look_at_all(rows, detector, dataset, protocol, scheduler, load_options)
+            resumed, unread = _look_at_all(
+                rows, detector, dataset, protocol, scheduler, load_options, strict
+            )
+            log = _log(dataset, rows, unread)
+            if unread:
+                kept = [n for n, p in enumerate(dataset.pictures) if p.id not in unread]
+                dataset = dataset.of([dataset.pictures[n] for n in kept])
+                objects, digest = [objects[n] for n in kept], dataset.digest()
             found = [rows.rows[picture.id] for picture in dataset.pictures]
         labels = detector.labels
         info = detector.info
@@ -120,13 +133,14 @@ def evaluate(
         step_ms={
             step: statistics.median(row.step_ms[i] for row in found) for i, step in enumerate(STEPS)
         },
-        notes=_notes(dataset, small, found, mapping),
+        notes=_notes(dataset, small, found, mapping) | log.notes(),
         resumed=resumed,
         resamples=resamples,
         seed=seed,
         intervals=intervals[0],
         class_intervals=intervals[1],
         resampled=table,
+        left_out=len(unread),
     )
 
 
@@ -140,7 +154,20 @@ def _opened(
         return contextlib.nullcontext(model)
     from edge_edet.detector import load
 
+    if protocol.picture_range is not None:
+        options = {"picture_range": parse_range(protocol.picture_range), **options}
     return load(model, config=protocol.postprocess(), **options)
+
+
+def _with_range(protocol: Protocol, detector: Detector) -> Protocol:
+    """The protocol with the range that the detector reads by."""
+    own = range_text(detector.picture_range)
+    if protocol.picture_range not in (None, own):
+        raise InputError(
+            f"the protocol's picture_range is {protocol.picture_range!r}, the detector's {own!r}: give "
+            "one of them"
+        )
+    return protocol.replace(picture_range=own)
 
 
 def _refuse_random_weights(detector: Detector) -> None:
@@ -179,16 +206,36 @@ def _look_at_all(
     protocol: Protocol,
     scheduler: str | None,
     options: dict[str, Any],
-) -> int:
-    """Adds the rows that are not there yet; returns the number of those that were."""
+    strict: bool,
+) -> tuple[int, dict[int, str]]:
+    """Adds the rows that are not there yet; returns the number of those that were, and the pictures
+    that cannot be read: id -> reason. These are tried again in a later run."""
     left = [picture for picture in dataset.pictures if picture.id not in rows.rows]
     done = len(dataset.pictures) - len(left)
     name = Path(detector.model.path).name
+    unread: dict[int, str] = {}
     with Progress(name, len(dataset.pictures), "pictures", done) as progress:
-        for row in _looked_at(detector, left, protocol, scheduler, options):
-            rows.add(row)
+        for row in _looked_at(detector, left, protocol, scheduler, options, strict):
+            if isinstance(row, Unread):
+                unread[row.picture] = row.reason
+            else:
+                rows.add(row)
             progress.advance()
-    return done
+    if len(unread) == len(dataset.pictures):
+        first = unread[dataset.pictures[0].id]
+        raise ImageError(f"none of the {len(unread)} pictures can be read; the first: {first}")
+    return done, unread
+
+
+def _log(dataset: Dataset, rows: StateFile, unread: Mapping[int, str]) -> PictureLog:
+    """What was met in the pictures, in their order."""
+    log = PictureLog()
+    for picture in dataset.pictures:
+        if picture.id in unread:
+            log.leave_out(str(picture.path), unread[picture.id], len(picture.objects))
+        else:
+            log.add(str(picture.path), rows.rows[picture.id].findings)
+    return log
 
 
 def _looked_at(
@@ -197,14 +244,17 @@ def _looked_at(
     protocol: Protocol,
     scheduler: str | None,
     options: dict[str, Any],
-) -> Iterator[EvalRow]:
-    config = protocol.postprocess()
+    strict: bool,
+) -> Iterator[EvalRow | Unread]:
+    config, picture_range = protocol.postprocess(), detector.picture_range
     if scheduler is None:
-        yield from look(detector, pictures, config)
+        yield from look(detector, pictures, config, picture_range, strict=strict)
         return
     from edge_edet.benchmarks.cluster import look_on_cluster
 
-    yield from look_on_cluster(scheduler, detector, pictures, config, options)
+    yield from look_on_cluster(
+        scheduler, detector, pictures, config, options, picture_range, strict=strict
+    )
 
 
 def _label(labels: tuple[str | None, ...], number: int) -> str:

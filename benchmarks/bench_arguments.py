@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge_edet.benchmarks.latency import OPTIONS, StopRule
 from edge_edet.detect_command import parse_options
 from edge_edet.errors import InputError
+from edge_edet.picture_log import PictureLog, usable
 from edge_edet.pictures import find_given
 
 if TYPE_CHECKING:
@@ -137,5 +138,16 @@ def plan_of(args: argparse.Namespace) -> Plan:
         args.max_s,
     )  # fmt: skip
     sustain_s = parse_duration(args.sustain) if args.sustain else None
-    pictures = tuple(find_given(args.pictures).paths)
+    pictures = _pictures(args.pictures)
     return Plan(ways, rule, pictures, args.score_threshold, sustain_s)
+
+
+def _pictures(given: list[Path]) -> tuple[Path, ...]:
+    """Those that can be read; of a folder the others are left out, with a note."""
+    if not given:
+        return ()
+    found = find_given(given)
+    named, log = [path for path, by_name in found.items() if by_name], PictureLog()
+    good = usable(found.paths, None, log, strict=False, named=named)
+    log.say()
+    return tuple(good)

@@ -14,7 +14,7 @@ from edge_edet.benchmarks.latency import StopRule
 from edge_edet.benchmarks.model_facts import model_facts
 from edge_edet.benchmarks.rows import Asked, DeviceName
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.image import read_image
+from edge_edet.image import read_picture
 from edge_edet.model_file import FORMATS
 from edge_edet.read_model import read_model
 
@@ -79,7 +79,7 @@ def make_jobs(
     """
     pictures = plan.pictures or (BUNDLED_PICTURE,)
     for path in pictures:
-        read_image(path)  # refuse here what would fail in the middle
+        read_picture(path)  # refuse here what would fail in the middle
     digest = pictures_digest(pictures)
     jobs = []
     for model in dict.fromkeys(models):

@@ -88,7 +88,9 @@ def _accuracy(job: Job, dataset: Dataset, limit: int | None, scheduler: str | No
     from edge_edet.benchmarks.accuracy import evaluate
 
     options = load_options(job.model, job.asked)
-    result = evaluate(job.model, dataset, limit=limit, state=None, scheduler=scheduler, **options)
+    result = evaluate(
+        job.model, dataset, limit=limit, state=None, scheduler=scheduler, strict=True, **options
+    )  # strict: a row's AP is of all pictures of its data
     intervals = {
         name: (value.low, value.high) if value is not None else None
         for name, value in result.intervals.items()

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from edge_edet.benchmarks.datasets.dataset import Picture
-from edge_edet.benchmarks.eval_rows import EvalRow, look
+from edge_edet.benchmarks.eval_rows import EvalRow, Unread, look
 from edge_edet.errors import BackendError, InputError
 from edge_edet.model_file import files_of, sha256_of
+from edge_edet.picture_range import PictureRange
 
 if TYPE_CHECKING:
     from edge_edet.detector import Detector
@@ -42,6 +43,8 @@ class Job(NamedTuple):
     runtime_version: str
     options: tuple[tuple[str, Any], ...]
     config: PostprocessConfig
+    picture_range: PictureRange
+    strict: bool
 
 
 def look_on_cluster(
@@ -50,7 +53,10 @@ def look_on_cluster(
     pictures: list[Picture],
     config: PostprocessConfig,
     options: dict[str, Any],
-) -> Iterator[EvalRow]:
+    picture_range: PictureRange = None,
+    *,
+    strict: bool = True,
+) -> Iterator[EvalRow | Unread]:
     """The rows of the pictures, in the order in which they are done."""
     from distributed import Client, as_completed
 
@@ -67,7 +73,15 @@ def look_on_cluster(
         if isinstance(chosen.get(name), (list, np.ndarray)):
             chosen[name] = tuple(chosen[name])
     sha256 = sha256_of(path)
-    job = Job(str(path), sha256, info.runtime_version, tuple(sorted(chosen.items())), config)
+    job = Job(
+        str(path),
+        sha256,
+        info.runtime_version,
+        tuple(sorted(chosen.items())),
+        config,
+        picture_range,
+        strict,
+    )
     here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]
     chunks = [here[start : start + CHUNK] for start in range(0, len(here), CHUNK)]
     try:
@@ -85,11 +99,11 @@ def look_on_cluster(
             future.release()
 
 
-def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow]:
+def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow | Unread]:
     """Runs on a worker."""
     with _loading:  # a worker's threads share one detector
         detector = _detector(job)
-    return list(look(detector, pictures, job.config))
+    return list(look(detector, pictures, job.config, job.picture_range, strict=job.strict))
 
 
 @functools.lru_cache(maxsize=1)

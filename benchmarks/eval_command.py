@@ -10,6 +10,8 @@ from pathlib import Path
 from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
 from edge_edet.detect_command import add_run_arguments, run_options
 from edge_edet.input_options import add_input_arguments, input_options
+from edge_edet.picture_log import add_picture_arguments
+from edge_edet.picture_range import range_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--class-map", type=Path, metavar="FILE",
         help=".json, model's label -> category of the data; default: equal names",
     )  # fmt: skip
+    add_picture_arguments(data)
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
     add_run_arguments(ran)
@@ -90,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate(
             model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,
             resamples=args.bootstrap, seed=args.seed, scheduler=args.scheduler,
-            **run_options(args), **input_options(args),
+            strict=args.strict, **run_options(args), **input_options(args),
         )
         for model in args.models
     ]  # fmt: skip
@@ -115,5 +118,6 @@ def _protocol(args: argparse.Namespace) -> Protocol:
     )  # fmt: skip
     return DEFAULT_PROTOCOL.replace(
         **{name: getattr(args, name) for name in names},
+        picture_range=range_text(args.picture_range),
         class_map=f"by name, then {args.class_map}" if args.class_map else "by name",
     )

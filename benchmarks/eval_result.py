@@ -49,6 +49,9 @@ class Result:
     intervals: dict[str, Interval | None] = field(default_factory=dict)
     class_intervals: dict[str, Interval | None] = field(default_factory=dict)
     resampled: npt.NDArray[np.float64] | None = None  # [resamples, classes, 10]
+    left_out: int = (
+        0  # pictures of the data that cannot be read: pictures and objects are without them
+    )
 
     @property
     def ap(self) -> float:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.errors import InputError
+from edge_edet.errors import ImageError, InputError
+from edge_edet.picture_range import Finding, PictureRange
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.datasets.dataset import Picture
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edge_edet.postprocess import PostprocessConfig
     from edge_edet.preprocess import Placement
 
-__all__ = ["STEPS", "EvalRow", "look"]
+__all__ = ["STEPS", "EvalRow", "Unread", "look"]
 
 STEPS = ("read", "prepare", "infer", "select")  # file to pixels, to tensor, to outputs, to boxes
 
@@ -34,6 +35,7 @@ class EvalRow:
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
     step_ms: tuple[float, ...]  # as STEPS
+    findings: tuple[Finding, ...] = ()  # of the picture
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; float32 as its shortest decimal text, which reads back to the same bits."""
@@ -43,6 +45,7 @@ class EvalRow:
             "scores": [float(str(value)) for value in self.scores],
             "classes": self.classes.tolist(),
             "step_ms": [round(ms, 3) for ms in self.step_ms],
+            **({"findings": [list(one) for one in self.findings]} if self.findings else {}),
         }
 
     @classmethod
@@ -56,19 +59,33 @@ class EvalRow:
         finite = bool(np.isfinite(boxes).all() and np.isfinite(scores).all())
         if not (good and finite and len(steps) == len(STEPS) and all(map(math.isfinite, steps))):
             raise ValueError("no row of an evaluation")
-        return cls(row["picture"], boxes, scores, classes, steps)
+        findings = tuple(Finding(*map(str, one)) for one in row.get("findings", ()))
+        return cls(row["picture"], boxes, scores, classes, steps, findings)
+
+
+class Unread(NamedTuple):
+    """A picture that cannot be read, by its id: left out."""
+
+    picture: int
+    reason: str
 
 
 class Prepared(NamedTuple):
     tensor: npt.NDArray[Any]
     placement: Placement
     step_ms: tuple[float, float]  # read, prepare
+    findings: tuple[Finding, ...]
 
 
 def look(
-    detector: Detector, pictures: Sequence[Picture], config: PostprocessConfig
-) -> Iterator[EvalRow]:
-    """Runs the detector on the pictures, in their order.
+    detector: Detector,
+    pictures: Sequence[Picture],
+    config: PostprocessConfig,
+    picture_range: PictureRange = None,
+    *,
+    strict: bool = True,
+) -> Iterator[EvalRow | Unread]:
+    """Runs the detector on the pictures, in their order. strict: a bad one is an error, else an Unread.
 
     While the runtime computes, a thread selects from the picture before and prepares the next one:
     the runtime holds no interpreter lock. Raises InputError where a picture's size is not its
@@ -77,27 +94,40 @@ def look(
     if not pictures:
         return
     with ThreadPoolExecutor(1, "edge-edet-eval") as pool:
-        coming = pool.submit(_prepare, detector, pictures[0])
+        coming = pool.submit(_prepare, detector, pictures[0], picture_range, strict)
         pending: Future[EvalRow] | None = None
         for number, picture in enumerate(pictures, 1):
             ready = coming.result()
             if number < len(pictures):
-                coming = pool.submit(_prepare, detector, pictures[number])
+                coming = pool.submit(_prepare, detector, pictures[number], picture_range, strict)
+            if isinstance(ready, Unread):
+                if pending is not None:
+                    yield pending.result()
+                    pending = None
+                yield ready
+                continue
             start = time.perf_counter()
             outputs = detector.infer(ready.tensor)
             infer_ms = _ms_since(start)
             if pending is not None:
                 yield pending.result()
             pending = pool.submit(_select, detector, picture, ready, outputs, infer_ms, config)
-        assert pending is not None
-        yield pending.result()
+        if pending is not None:
+            yield pending.result()
 
 
-def _prepare(detector: Detector, picture: Picture) -> Prepared:
-    from edge_edet.image import read_image
+def _prepare(
+    detector: Detector, picture: Picture, picture_range: PictureRange, strict: bool
+) -> Prepared | Unread:
+    from edge_edet.image import read_picture
 
     start = time.perf_counter()
-    image = read_image(picture.path)
+    try:
+        image, findings = read_picture(picture.path, picture_range)
+    except ImageError as error:
+        if strict:
+            raise
+        return Unread(picture.id, str(error))
     read_ms = _ms_since(start)
     if picture.size is not None and image.size != picture.size:
         raise InputError(
@@ -106,7 +136,7 @@ def _prepare(detector: Detector, picture: Picture) -> Prepared:
         )
     start = time.perf_counter()
     tensor, placement = detector.prepare(image)
-    return Prepared(tensor, placement, (read_ms, _ms_since(start)))
+    return Prepared(tensor, placement, (read_ms, _ms_since(start)), findings)
 
 
 def _select(
@@ -120,7 +150,7 @@ def _select(
     start = time.perf_counter()
     found = detector.select(outputs, ready.placement, config=config)
     steps = (*ready.step_ms, infer_ms, _ms_since(start))
-    return EvalRow(picture.id, found.boxes, found.scores, found.classes, steps)
+    return EvalRow(picture.id, found.boxes, found.scores, found.classes, steps, ready.findings)
 
 
 def _ms_since(start: float) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.errors import InputError, MissingExtraError
+from edge_edet.picture_range import parse_range
 from edge_edet.postprocess import PostprocessConfig
 
 __all__ = ["DEFAULT_PROTOCOL", "EVALUATOR", "Protocol", "evaluator_version"]
@@ -26,6 +27,7 @@ class Protocol:
     detections_per_class: kept by suppression; detections: kept of the picture, None for no limit;
     evaluator_detections: the best of a picture and class that the evaluator looks at.
     min_side_px: an object counts as ground truth where both sides are longer than this.
+    picture_range: how grey of more than 8 bits is read, as --range takes it; None: the upper 8 of 16 bits.
     """
 
     suppression: str = "hard"
@@ -41,8 +43,11 @@ class Protocol:
     evaluator: str = EVALUATOR
     evaluator_detections: int = 100
     version: int = 1
+    picture_range: str | None = None
 
     def __post_init__(self) -> None:
+        if self.picture_range is not None:
+            parse_range(self.picture_range)
         self.postprocess()  # refuses what the runtime would
         fixed = {field.name: field.default for field in dataclasses.fields(self)}
         for name in ("resizing", "evaluator", "evaluator_detections", "version"):
@@ -72,7 +77,10 @@ class Protocol:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, with the evaluator's installed version."""
-        return {**dataclasses.asdict(self), "evaluator_version": evaluator_version()}
+        plain = {**dataclasses.asdict(self), "evaluator_version": evaluator_version()}
+        if self.picture_range is None:  # as before there were ranges: the same key of a run
+            del plain["picture_range"]
+        return plain
 
     def lines(self) -> Iterator[str]:
         """What is printed above every result."""
@@ -87,6 +95,8 @@ class Protocol:
             "clipped"
         )
         yield f"resizing: {self.resizing}; classes {self.class_map}"
+        if self.picture_range is not None:
+            yield f"range of grey with more than 8 bits: {self.picture_range}"
         yield (
             f"evaluator: {self.evaluator} {evaluator_version()}, COCO boxes, best "
             f"{self.evaluator_detections} of each picture and class; objects longer than "

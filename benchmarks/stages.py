@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from edge_edet.backends import Backend, BackendInfo, Tensors, TensorSpec
-from edge_edet.image import read_image
+from edge_edet.image import read_picture
 
 if TYPE_CHECKING:
     from edge_edet.detector import Detector
@@ -33,7 +33,7 @@ class StageTimer:
     def __call__(self, encoded: bytes) -> dict[str, float]:
         """Stage -> ms of one picture, a JPEG or PNG. Raises as `detect` does."""
         start = self._clock()
-        image = read_image(Image.open(io.BytesIO(encoded)))
+        image = read_picture(Image.open(io.BytesIO(encoded))).image
         decoded = self._clock()
         self._detector.detect(image)
         end = self._clock()

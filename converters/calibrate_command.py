@@ -11,12 +11,15 @@ from edge_edet.converters.cli import add_calibration_arguments
 from edge_edet.converters.network import build_network
 from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights
 from edge_edet.errors import InputError
+from edge_edet.picture_log import PictureLog, add_picture_arguments, usable
+from edge_edet.picture_range import range_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help="d0, lite0, ...")
     parser.add_argument("--weights", metavar="NAME|FILE", help="as for convert")
     add_calibration_arguments(parser)
+    add_picture_arguments(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="the record (default: build/VARIANT.calibration)")  # fmt: skip
 
@@ -24,17 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
-    pictures = find_pictures(
-        args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed
-    )
+    log = PictureLog()
+    drawn = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
+    pictures = usable(drawn, args.picture_range, log, strict=args.strict)
+    log.say()
     source = find_weights(args.variant, args.weights, args.seed, args.num_classes, args.image_size)
     if source.random:
         raise InputError("random weights have no statistics worth keeping: give trained ones")
     graph = build_network(source.variant, source.weights)
-    record = calibrate(graph, source.digest, pictures, args.threads)
+    record = calibrate(
+        graph, source.digest, pictures, args.threads, picture_range=args.picture_range
+    )
     output = args.output or Path("build") / f"{args.variant}.calibration"
     output.parent.mkdir(parents=True, exist_ok=True)
     save_record(record, output)
+    stated = range_text(record.picture_range)
     print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  {record.pictures} pictures  "
-          f"digest {record.digest[:16]}")  # fmt: skip
+          f"{f'range {stated}  ' if stated else ''}digest {record.digest[:16]}")  # fmt: skip
     return 0

@@ -21,6 +21,7 @@ from edge_edet.converters.recipes import RECONSTRUCTED, quantize
 from edge_edet.converters.reconstruction import reconstruct
 from edge_edet.converters.statistics import Statistics
 from edge_edet.errors import InputError
+from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.pictures import pictures_in
 from edge_edet.progress import Progress
 
@@ -39,17 +40,18 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
 
 
 def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threads: int,
-              corrections: bool = True, swishes: bool = True) -> CalibrationRecord:  # fmt: skip
+              corrections: bool = True, swishes: bool = True,
+              picture_range: PictureRange = None) -> CalibrationRecord:  # fmt: skip
     """Statistics of every calibrated tensor over the pictures; if asked, corrections of every layer and
-    fitted swishes.
+    fitted swishes. picture_range: how they are read, as `edge_edet.load` has it.
 
     Raises ImageError for a file that is no picture.
     """
-    v = graph.variant
+    v, picture_range = graph.variant, check_range(picture_range)
     digests = dict.fromkeys(pictures, "")
 
     def load(path: Path) -> Pixels:
-        pixels = picture_input(path, v)
+        pixels = picture_input(path, v, picture_range)
         digests[path] = hashlib.sha256(pixels.tobytes()).hexdigest()
         return pixels
 
@@ -57,13 +59,13 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threa
     found = None
     if corrections:
         built, quantized = quantize(graph, statistics, RECONSTRUCTED, {})
-        found = reconstruct(built, quantized, pictures, threads)
+        found = reconstruct(built, quantized, pictures, threads, picture_range)
     fitted = fit_swishes(graph, pictures, load, threads) if swishes else None
     names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
     digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
         statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
-        pictures[0].resolve().parent.name, found, fitted,
+        pictures[0].resolve().parent.name, found, fitted, picture_range,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The calibration record: what INT8 needs of the pictures, in a file that travels without them.
 
-Format version 3: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8), `counts` [T, BINS]
+Format version 3: a zip of arrays in numpy's format: `meta` (UTF-8 JSON as uint8; its key `range`, as
+--range takes it, is there only where the pictures were read with one), `counts` [T, BINS]
 uint32, `extremes` [T, 2] float32, `channels` [T] int32, `channel_low` and `channel_high` float16, the
 channels of all tensors one after the other; of the corrected layers `outputs` and `weights` [L] int32,
 and one after the other `gain` and `shift` float16 and `steps` int8; of the fitted swishes
@@ -31,6 +32,7 @@ from edge_edet.converters.ranges import calibrated_tensors
 from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
+from edge_edet.picture_range import PictureRange, parse_range, range_text
 
 FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes
 COUNT_BITS = 5
@@ -60,7 +62,7 @@ class CalibrationRecord:
     """statistics: tensor -> Statistics; variant, weights_sha256: whose; digest, pictures: from what.
 
     corrections: layer -> Correction, for the recipe RECONSTRUCTED; swishes: name -> FittedSwish, for
-    OpenVINO; None where nobody asked for them.
+    OpenVINO; None where nobody asked for them. picture_range: how the pictures were read.
     """
 
     statistics: dict[str, Statistics]
@@ -72,6 +74,7 @@ class CalibrationRecord:
     source: str
     corrections: dict[str, Correction] | None
     swishes: dict[str, FittedSwish] | None = None
+    picture_range: PictureRange = None
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:
@@ -88,7 +91,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
     assert record.corrections is not None
     assert record.swishes is not None
     statistics = record.statistics
-    meta = {
+    meta: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "generator": f"edge-edet {__version__}",
         "variant": record.variant,
@@ -102,6 +105,8 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "layers": list(record.corrections),
         "swishes": list(record.swishes),
     }
+    if record.picture_range is not None:
+        meta["range"] = range_text(record.picture_range)
     values = list(statistics.values())
     arrays: dict[str, npt.NDArray[Any]] = {
         "meta": np.frombuffer(json.dumps(meta, indent=1).encode(), np.uint8),
@@ -170,7 +175,7 @@ def load_record(path: Path) -> CalibrationRecord:
             _statistics(meta, arrays), str(meta["variant"]), meta["image_size"],
             str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
             str(meta["source"]), corrections.unpack(meta["layers"], arrays),
-            fitted_swish.unpack(meta["swishes"], arrays),
+            fitted_swish.unpack(meta["swishes"], arrays), _range(meta.get("range")),
         )  # fmt: skip
     except InputError:
         raise
@@ -179,6 +184,13 @@ def load_record(path: Path) -> CalibrationRecord:
             f"{str(path)!r} is no calibration record ({type(error).__name__}: {error}): expected "
             "a file written by 'edge-edet calibrate'"
         ) from None
+
+
+def _range(stated: Any) -> PictureRange:
+    """A missing key: the pictures were read without a range."""
+    if stated is None or isinstance(stated, str):
+        return parse_range(stated) if stated is not None else None
+    raise ValueError("the range must be a text")
 
 
 def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -258,3 +270,28 @@ def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, wha
                 f"{what} has {found} channels of tensor {name}, the network {channels[name]}: "
                 "calibrate again"
             )
+
+
+def agreed_range(
+    asked: PictureRange, record: CalibrationRecord, what: str
+) -> tuple[PictureRange, str]:
+    """How the pictures beside a record are read, and a note where that is not as the record's were.
+
+    Raises InputError where both have a range and it is not the same.
+    """
+    taken = record.picture_range
+    if asked == taken:
+        return asked, ""
+    if asked is None:
+        return (
+            taken,
+            f"{what} was taken with --range {range_text(taken)}: other pictures are read so too",
+        )
+    if taken is None:
+        return asked, (
+            f"{what} was taken without --range; --range {range_text(asked)} is for other pictures only"
+        )
+    raise InputError(
+        f"{what} was taken with --range {range_text(taken)}, and --range {range_text(asked)} is asked for: "
+        "leave it out, or calibrate again"
+    )

@@ -12,6 +12,7 @@ from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
 from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
+from edge_edet.picture_log import add_picture_arguments
 from edge_edet.variants import VARIANTS
 
 PRECISION_FLAGS = {
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="official, bundled, random, or a checkpoint of effdet, google/automl "
                         "or zylo117 (default: official ones if pulled, else bundled)")  # fmt: skip
     add_calibration_arguments(parser)
+    add_picture_arguments(parser)
     parser.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line")
     parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
                         help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
@@ -127,6 +129,8 @@ def run(args: argparse.Namespace) -> int:
         max_drop=args.max_drop,
         data=args.data,
         split=args.split,
+        picture_range=args.picture_range,
+        strict=args.strict,
         certificate=args.certificate,
         command=("edge-edet", *sys.argv[1:]),
     )

@@ -7,12 +7,13 @@ import json
 import shlex
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.calibration import find_pictures
+from edge_edet.converters.calibration_record import agreed_range
 from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
 from edge_edet.converters.formats import SUFFIXES, beside, plan
 from edge_edet.converters.graph import Graph
@@ -32,6 +33,8 @@ from edge_edet.converters.sources import (
     read_labels,
 )
 from edge_edet.errors import InputError
+from edge_edet.picture_log import PictureLog, usable
+from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.read_model import read_model
 from edge_edet.tflite_file import TfliteModel
 from edge_edet.variants import get_variant
@@ -58,6 +61,8 @@ class Request:
     max_drop: float | None = None  # AP points, 100 = 1.0
     data: Path | None = None  # what the budget and the certificate are measured on
     split: str | None = None
+    picture_range: PictureRange = None  # of the pictures for calibration, budget and certificate
+    strict: bool = False  # a bad picture of a folder is the end
     certificate: bool = True
     command: Sequence[str] = ()
 
@@ -89,6 +94,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
         get_variant(name)  # a misspelt last one must not cost the first ones' time
     if request.data is not None:
         check_data(request.data, request.split)
+    request = dataclasses.replace(request, picture_range=check_range(request.picture_range))
     planned = plan(
         request.precisions, request.formats, request.nms, budget=request.max_drop is not None
     )
@@ -96,7 +102,12 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     recipes = choose_recipes(request.recipe, formats if "int8" in planned else ())
     if isinstance(recipes.openvino, NncfRecipe):
         check_nncf(recipes.openvino, request.calibration)
-    for name in request.variants:
+    log = PictureLog()  # of the calibration's pictures
+    calibration = _calibration_pictures(request, log) if "int8" in planned else ()
+    yield from log.lines()
+    asked = request
+    for name in asked.variants:
+        request = asked
         started = time.monotonic()
         source = find_weights(
             name, request.weights, request.seed, request.num_classes, request.image_size
@@ -115,11 +126,20 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                 record = find_calibration(
                     source, graph, request.calibration, request.calibration_images, request.seed,
                     request.threads, _wants_corrections(request, recipes), "openvino" in fitting,
+                    pictures=calibration, picture_range=request.picture_range,
                 )  # fmt: skip
                 described = dataclasses.replace(described, calibration=record)
+                if not source.random:
+                    what = f"the calibration of {name}"
+                    agreed, note = agreed_range(asked.picture_range, record, what)
+                    request = dataclasses.replace(asked, picture_range=agreed)
+                    if note:
+                        yield note
             for target in fitting:
                 path = request.output / _file_name(request, name, precision, SUFFIXES[target])
-                made = yield from _make(request, recipes, described, graph, target, path)
+                made = yield from _make(
+                    request, recipes, described, graph, calibration, target, path
+                )
                 write_checked(path, made.files)
                 model = read_model(path)
                 yield Written(
@@ -128,7 +148,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                     made.float_convolutions, round(time.monotonic() - started, 3),
                 )  # fmt: skip
                 if precision == "int8":
-                    yield from _certify(request, described, graph, path)
+                    yield from _certify(request, described, graph, calibration, log.notes(), path)
                 started = time.monotonic()
 
 
@@ -137,7 +157,8 @@ def _wants_corrections(request: Request, recipes: Recipes) -> bool:
     return recipe is not None and (recipe.reconstruct or request.max_drop is not None)
 
 
-def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph, target: str,
+def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph,
+          calibration: Sequence[Path], target: str,
           path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
     """One model in one format, in memory."""
     record = described.calibration
@@ -147,12 +168,12 @@ def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph
         if record is None:
             return Made(described.to_ir(graph, None, None))
         if request.max_drop is not None:
-            return (yield from _within_budget(request, described, graph, path))
-        return _int8_ir(request, recipes.openvino, described, graph)
+            return (yield from _within_budget(request, described, graph, calibration, path))
+        return _int8_ir(calibration, recipes.openvino, described, graph)
     if record is None:
         data = described.to_bytes(graph, None, None)
     elif request.max_drop is not None:
-        return (yield from _within_budget(request, described, graph, path))
+        return (yield from _within_budget(request, described, graph, calibration, path))
     else:
         assert recipes.tflite is not None
         built, quantized = quantize(graph, record.statistics, recipes.tflite, record.corrections)
@@ -160,13 +181,13 @@ def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph
     return Made({".tflite": data})
 
 
-def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, described: ModelFile,
+def _int8_ir(pictures: Sequence[Path], recipe: ChannelwiseRecipe | NncfRecipe | None, described: ModelFile,
              graph: Graph) -> Made:  # fmt: skip
     assert recipe is not None
     assert described.calibration is not None
     if isinstance(recipe, NncfRecipe):
-        pictures = _calibration_pictures(request)
-        model, floats = quantize_by_nncf(graph, pictures, recipe)
+        picture_range = described.calibration.picture_range
+        model, floats = quantize_by_nncf(graph, pictures, recipe, picture_range)
         files = described.ir_of(model, recipe.to_dict(graph) | {"float_convolutions": floats})
     else:
         record = described.calibration
@@ -177,12 +198,12 @@ def _int8_ir(request: Request, recipe: ChannelwiseRecipe | NncfRecipe | None, de
     return Made(files, float_convolutions=len(floats))
 
 
-def _certify(request: Request, described: ModelFile, graph: Graph,
+def _certify(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
+             calibration_notes: Mapping[str, int],
              path: Path) -> Generator[Written | str, None, None]:  # fmt: skip
     """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
     if not request.certificate or described.source.random:
         return
-    calibration = _calibration_pictures(request)
     if request.data is None and not calibration:
         twin = Path(f"FLOAT{path.suffix}")
         if "fp32" in request.precisions:
@@ -202,15 +223,20 @@ def _certify(request: Request, described: ModelFile, graph: Graph,
         }  # fmt: skip
         for suffix, content in files.items():
             twin.with_suffix(suffix).write_bytes(content)
-        pictures, accuracy = list(calibration), None
+        pictures, accuracy, notes = list(calibration), None, calibration_notes
         if request.data is not None:
+            log = PictureLog()
             pictures, accuracy = pictures_and_accuracy(
-                path, twin, request.data, request.split, request.threads
-            )
+                path, twin, request.data, request.split, request.threads,
+                picture_range=request.picture_range, strict=request.strict, log=log,
+            )  # fmt: skip
+            yield from log.lines()
+            notes = log.notes()
         output = beside(path, "-certificate")
         record = write_certificate(
             path, twin, pictures, accuracy, output=output, threads=request.threads,
-            command=shlex.join(request.command),
+            command=shlex.join(request.command), picture_range=request.picture_range,
+            notes=notes,
         )  # fmt: skip
     verdict = "healthy"
     if not record["healthy"]:
@@ -219,7 +245,7 @@ def _certify(request: Request, described: ModelFile, graph: Graph,
     yield f"certificate: {output / 'index.html'}: {verdict}"
 
 
-def _within_budget(request: Request, described: ModelFile, graph: Graph,
+def _within_budget(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
                    path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
     """Searches, tells what it tries, writes the table of all candidates beside the model."""
     if described.source.random:
@@ -228,7 +254,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
     assert request.max_drop is not None
     assert described.calibration is not None
-    maker = _maker(request, described, graph, path)
+    maker = _maker(described, graph, calibration, path)
     steps = search(Task(
         maker=maker,
         data=request.data,
@@ -237,6 +263,8 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
         threads=request.threads,
         log=beside(path, ".search.jsonl"),
         identity={"weights": described.source.digest, "calibration": described.calibration.digest},
+        picture_range=request.picture_range,
+        strict=request.strict,
     ))  # fmt: skip
     found: Found | None = None
     for step in steps:
@@ -270,18 +298,19 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph,
     return made
 
 
-def _maker(request: Request, described: ModelFile, graph: Graph, path: Path) -> Maker:
+def _maker(described: ModelFile, graph: Graph, calibration: Sequence[Path], path: Path) -> Maker:
     if path.suffix == SUFFIXES["tflite"]:
         return TfliteMaker(described, graph)
-    return IrMaker(described, graph, _calibration_pictures(request))
+    return IrMaker(described, graph, calibration)
 
 
-def _calibration_pictures(request: Request) -> Sequence[Path]:
-    """Those that the record was taken from, where they are at hand."""
+def _calibration_pictures(request: Request, log: PictureLog) -> Sequence[Path]:
+    """Those that the record is taken from, where they are at hand."""
     if request.calibration is None or not request.calibration.is_dir():
         return ()
     count = request.calibration_images or DEFAULT_PICTURES
-    return find_pictures(request.calibration, count, request.seed)
+    drawn = find_pictures(request.calibration, count, request.seed)
+    return usable(drawn, request.picture_range, log, strict=request.strict)
 
 
 def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:

@@ -25,6 +25,7 @@ from edge_edet.converters.tflite_metadata import append_files, standard_metadata
 from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.errors import InputError
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
+from edge_edet.picture_range import range_text
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
@@ -84,6 +85,7 @@ class ModelFile:
 
     def _manifest(self, recipe: Mapping[str, Any] | None) -> Manifest:
         in_graph, limits, record = self.nms == "in-graph", Suppression(), self.calibration
+        stated = range_text(record.picture_range) if record else None
         return Manifest(
             generator=f"edge-edet {__version__}",
             precision=self.precision,
@@ -98,6 +100,7 @@ class ModelFile:
                 "weights": self.source.provenance | {"tensors_sha256": self.source.digest},
                 "calibration": record and {
                     "digest": record.digest, "images": record.pictures, "source": record.source,
+                    **({"range": stated} if stated else {}),
                 },
                 "recipe": recipe and dict(recipe),
                 "tools": _tool_versions(),

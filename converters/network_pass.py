@@ -12,7 +12,8 @@ import numpy.typing as npt
 from edge_edet.converters.graph import Array, Graph, Node
 from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.to_tflite import TfliteLowering, write_tflite
-from edge_edet.image import read_image
+from edge_edet.image import read_picture
+from edge_edet.picture_range import PictureRange
 from edge_edet.preprocess import letterbox
 from edge_edet.variants import Variant
 
@@ -20,9 +21,10 @@ Pixels = npt.NDArray[np.uint8]
 MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several times a picture
 
 
-def picture_input(path: Path, variant: Variant) -> Pixels:
+def picture_input(path: Path, variant: Variant, picture_range: PictureRange = None) -> Pixels:
     """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
-    return letterbox(read_image(path), variant.image_size, variant.pad_rgb)[0]
+    image = read_picture(path, picture_range).image
+    return letterbox(image, variant.image_size, variant.pad_rgb)[0]
 
 
 def passes(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> list[list[str]]:

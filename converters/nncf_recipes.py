@@ -22,6 +22,7 @@ from typing import Any
 from edge_edet.converters.graph import SQUEEZE, Graph, Node
 from edge_edet.converters.network_pass import Pixels, picture_input
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.picture_range import PictureRange
 from edge_edet.progress import Progress
 
 AUTOMATIC = re.compile(r"[A-Za-z]+_\d+")
@@ -81,8 +82,8 @@ def _import() -> Any:
     return nncf
 
 
-def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
-                     recipe: NncfRecipe) -> tuple[Any, dict[str, str]]:  # fmt: skip
+def quantize_by_nncf(graph: Graph, pictures: Sequence[Path], recipe: NncfRecipe,
+                     picture_range: PictureRange = None) -> tuple[Any, dict[str, str]]:  # fmt: skip
     """The quantized openvino.Model, and the convolutions left in float with the reason.
 
     Raises EdgeEdetError where NNCF gives up.
@@ -94,7 +95,7 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path],
     with Progress(f"nncf, {recipe.preset}", len(pictures), "pictures") as progress:
 
         def load(path: Path) -> Pixels:
-            pixels = picture_input(path, graph.variant)
+            pixels = picture_input(path, graph.variant, picture_range)
             progress.advance()
             return pixels
 

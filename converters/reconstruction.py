@@ -22,6 +22,7 @@ from edge_edet.converters.graph import Array, Graph, Node
 from edge_edet.converters.network_pass import IntegerWalk, Pass, Pixels, passes, picture_input
 from edge_edet.converters.quantized import Affine, Quantized, QuantizedWeight, least_scale
 from edge_edet.converters.to_tflite import input_affine, input_zero_point
+from edge_edet.picture_range import PictureRange
 from edge_edet.progress import Progress
 
 PICTURES = 16
@@ -37,14 +38,14 @@ Places = dict[str, list[npt.NDArray[np.int64]]]
 
 
 def reconstruct(graph: Graph, quantized: Quantized, pictures: Sequence[Path],
-                threads: int) -> dict[str, Correction]:  # fmt: skip
+                threads: int, picture_range: PictureRange = None) -> dict[str, Correction]:  # fmt: skip
     """The correction of every convolution that has no activation fused into it.
 
     Raises ImageError for a file that is no picture. A fused activation hides what the layer should give.
     """
     layers = [n for n in graph.nodes if n.weight is not None and n.activation == "none"]
     chosen = pictures[:: max(len(pictures) // PICTURES, 1)][:PICTURES]
-    inputs = [picture_input(path, graph.variant) for path in chosen]
+    inputs = [picture_input(path, graph.variant, picture_range) for path in chosen]
     groups = _groups(graph, {node.name for node in layers})
     walk = IntegerWalk(graph, inputs, threads)
     places = _places(layers, len(inputs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -22,6 +22,7 @@ from edge_edet.converters.weights import find_pulled, release_file
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.label_file import LabelFile, read_label_file
 from edge_edet.labels import COCO_LABELS
+from edge_edet.picture_range import PictureRange
 from edge_edet.variants import Variant, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
@@ -162,10 +163,13 @@ def read_labels(path: Path, num_classes: int) -> LabelFile:
 
 def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
                      seed: int, threads: int,
-                     corrections: bool = True, swishes: bool = True) -> CalibrationRecord:  # fmt: skip
+                     corrections: bool = True, swishes: bool = True, *,
+                     pictures: Sequence[Path] | None = None,
+                     picture_range: PictureRange = None) -> CalibrationRecord:  # fmt: skip
     """What INT8 needs: of the given folder or record, else the bundled record of these weights.
 
-    corrections, swishes: whether to take the time for them, where there are pictures.
+    corrections, swishes: whether to take the time for them, where there are pictures. pictures: those of
+    the folder to take, where they are known already.
 
     Noise is for random weights only. Raises InputError where there is nothing honest to use.
     """
@@ -175,8 +179,8 @@ def find_calibration(source: Source, graph: Graph, calibration: Path | None, cou
         check_fits(record, graph, source.digest, f"calibration record {str(calibration)!r}")
         return record
     if calibration is not None:
-        pictures = find_pictures(calibration, count or DEFAULT_PICTURES, seed)
-        return calibrate(graph, source.digest, pictures, threads, corrections, swishes)
+        chosen = pictures or find_pictures(calibration, count or DEFAULT_PICTURES, seed)
+        return calibrate(graph, source.digest, chosen, threads, corrections, swishes, picture_range)
     if source.random:
         return calibrate_on_noise(graph, source.digest, count or NOISE_PICTURES, seed, threads)
     if name in RECORDS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from edge_edet.errors import ImageError
@@ -23,7 +23,7 @@ class PictureLog:
         self._findings: dict[str, tuple[str, Finding]] = {}  # what -> where first
         self._counts: dict[str, int] = {}
         self._bad: list[tuple[str, str]] = []
-        self._objects = 0
+        self._objects: int | None = None  # of labelled pictures
 
     def add(self, name: str, findings: Iterable[Finding]) -> None:
         """The findings of one picture."""
@@ -31,10 +31,12 @@ class PictureLog:
             self._findings.setdefault(finding.what, (name, finding))
             self._counts[finding.what] = self._counts.get(finding.what, 0) + 1
 
-    def leave_out(self, name: str, reason: str, objects: int = 0) -> None:
-        """One picture that cannot be read, and the number of labelled objects that go with it."""
+    def leave_out(self, name: str, reason: str, objects: int | None = None) -> None:
+        """One picture that cannot be read, and how many labelled objects go with it, where AP is
+        measured."""
         self._bad.append((name, reason))
-        self._objects += objects
+        if objects is not None:
+            self._objects = (self._objects or 0) + objects
 
     @property
     def left_out(self) -> int:
@@ -46,7 +48,11 @@ class PictureLog:
             names = ", ".join(repr(Path(name).name) for name, _ in self._bad[1:NAMED])
             more = f", then {names}" if names else ""
             rest = f" and {len(self._bad) - NAMED} more" if len(self._bad) > NAMED else ""
-            objects = f", with their {self._objects} labelled objects" if self._objects else ""
+            objects = ""
+            if self._objects is not None:
+                objects = (
+                    f", and {self._objects} labelled objects with them, so AP is of the others"
+                )
             text = f"pictures left out as unreadable{objects}: {self._bad[0][1]}{more}{rest}"
             found[text] = len(self._bad)
         for what, (name, first) in self._findings.items():
@@ -69,11 +75,16 @@ class PictureLog:
 
 
 def usable(
-    pictures: Sequence[Path], picture_range: PictureRange, log: PictureLog, *, strict: bool
+    pictures: Sequence[Path],
+    picture_range: PictureRange,
+    log: PictureLog,
+    *,
+    strict: bool,
+    named: Container[Path] = (),
 ) -> list[Path]:
     """Those that can be read, each decoded once; the others and all findings go into the log.
 
-    Raises ImageError for the first bad one where `strict`, and where nothing is left.
+    Raises ImageError for the first bad one where `strict` or `named`, and where nothing is left.
     """
     good = []
     first: ImageError | None = None
@@ -81,7 +92,7 @@ def usable(
         try:
             found = read_picture(path, picture_range).findings
         except ImageError as error:
-            if strict:
+            if strict or path in named:
                 raise
             first = first or error
             log.leave_out(str(path), str(error))

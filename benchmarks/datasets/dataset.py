@@ -85,7 +85,11 @@ class Dataset:
             return self
         if limit < 1:
             raise InputError(f"--limit must be at least 1, but got {limit}")
-        return dataclasses.replace(self, pictures=self.pictures[:limit])
+        return self.of(self.pictures[:limit])
+
+    def of(self, pictures: Sequence[Picture]) -> Dataset:
+        """The same data with these of its pictures."""
+        return dataclasses.replace(self, pictures=tuple(pictures))
 
     def check_files(self) -> None:
         """Raises InputError, naming the first, where pictures are not there."""

@@ -14,6 +14,8 @@ from edge_edet.converters.inspect.findings import Finding
 from edge_edet.detections import Detections
 from edge_edet.detector import load
 from edge_edet.errors import InputError
+from edge_edet.image import read_picture
+from edge_edet.picture_range import PictureRange
 from edge_edet.progress import track
 
 SAME_IOU, MOVED_IOU = 0.9, 0.5
@@ -71,7 +73,7 @@ class Agreement:
 
 
 def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
-              threads: int | None = None) -> Agreement:  # fmt: skip
+              threads: int | None = None, picture_range: PictureRange = None) -> Agreement:  # fmt: skip
     """Both models on the pictures. Raises ImageError for one that cannot be read."""
     total = Agreement()
     options: dict[str, Any] = {"threads": threads, "score_threshold": SCORE_THRESHOLD}
@@ -79,7 +81,8 @@ def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
         if exact.labels != integer.labels:
             raise InputError(f"{str(float_path)!r} and {str(int8_path)!r} have different labels")
         for picture in track(pictures, "detecting with both", unit="pictures"):
-            total.add(exact.detect(picture), integer.detect(picture))
+            image = read_picture(picture, picture_range).image
+            total.add(exact.detect(image), integer.detect(image))
     return total
 
 

@@ -31,6 +31,7 @@ from edge_edet.converters.inspect.places import part_of
 from edge_edet.errors import InputError
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile, sha256_of
+from edge_edet.picture_range import PictureRange, range_text
 
 FORMAT_VERSION = 1
 TOOLS = ("numpy", "pillow")
@@ -41,12 +42,14 @@ WORST_TENSORS = 40
 def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path],
                       dataset_result: Mapping[str, Any] | None = None, *,
                       output: Path = Path("build/certificate"), compared: Sequence[Path] = (),
-                      command: str = "", threads: int = 2) -> dict[str, Any]:  # fmt: skip
+                      command: str = "", threads: int = 2, picture_range: PictureRange = None,
+                      notes: Mapping[str, int] | None = None) -> dict[str, Any]:  # fmt: skip
     """Measures, writes report.json and index.html into `output`, and returns the record.
 
     pictures: for the detections; compared: those of them on which tensors are compared, by default
     the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
-    dicts, as `edge-edet eval --json` prints. Raises InputError where the files are not twins.
+    dicts, as `edge-edet eval --json` prints. picture_range: how the pictures are read; notes: what was
+    met in them. Raises InputError where the files are not twins.
     """
     integer, exact = readable(int8_path), readable(float_path)
     check_same_input(integer, exact)
@@ -54,11 +57,17 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     inner = list(compared or pictures[:8])
     if not inner:
         raise InputError("a certificate needs pictures: none were given")
-    inspection = inspect_against(int8_path, float_path, inputs_of(integer, inner), threads)
-    found = None if inspection.refused else agreement(int8_path, float_path, pictures, threads)
+    inspection = inspect_against(
+        int8_path, float_path, inputs_of(integer, inner, picture_range), threads
+    )
+    found = None
+    if not inspection.refused:
+        found = agreement(int8_path, float_path, pictures, threads, picture_range)
     record = _record(integer, exact, inspection, found, pictures, inner)
     record["accuracy"] = dict(dataset_result) if dataset_result else None
     record["command"] = command
+    record["range"] = range_text(picture_range)
+    record["notes"] = dict(notes or {})
     figure = error_figure(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
     try:
         output.mkdir(parents=True, exist_ok=True)

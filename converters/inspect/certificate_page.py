@@ -123,6 +123,9 @@ def _origin(record: Mapping[str, Any]) -> Iterable[str]:
             rows.append([key, ", ".join(_entry(k, v) for k, v in entry.items() if v is not None)])
     rows += [[f"pictures for {what}", f"{p['pictures']}, sha256 {p['sha256']}"]
              for what, p in record["protocol"].items()]  # fmt: skip
+    if record.get("range"):
+        rows.append(["range of grey with more than 8 bits", record["range"]])
+    rows += [["note", f"{count} {text}"] for text, count in record.get("notes", {}).items()]
     rows += [["made by", record["generator"]],
              ["tools", ", ".join(f"{k} {v}" for k, v in record["tools"].items())],
              ["command", record["command"] or "-"]]  # fmt: skip

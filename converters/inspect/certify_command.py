@@ -13,6 +13,7 @@ from typing import Any
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
+from edge_edet.picture_log import PictureLog, add_picture_arguments
 
 __all__ = ["add_arguments", "run"]
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument("--pictures", type=positive, default=8, metavar="N",
                         help="on how many of them tensors are compared (default: 8)")  # fmt: skip
+    add_picture_arguments(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("build/certificate"), metavar="DIR",
                         help="folder of the two files (default: build/certificate)")  # fmt: skip
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N",
@@ -40,13 +42,17 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect.pictures import spread
 
     check_pair(readable(args.model), readable(args.against))
+    log = PictureLog()
     pictures, accuracy = pictures_and_accuracy(
-        args.model, args.against, Path(args.data), args.split, args.threads, args.limit
-    )
+        args.model, args.against, Path(args.data), args.split, args.threads, args.limit,
+        picture_range=args.picture_range, strict=args.strict, log=log,
+    )  # fmt: skip
+    log.say()
     record = write_certificate(
         args.model, args.against, pictures, accuracy, output=args.output,
         compared=spread(pictures, args.pictures), threads=args.threads,
-        command=shlex.join(["edge-edet", *sys.argv[1:]]),
+        command=shlex.join(["edge-edet", *sys.argv[1:]]), picture_range=args.picture_range,
+        notes=log.notes(),
     )  # fmt: skip
     print("\n".join(summary(record, args.output)))
     return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from edge_edet.converters.cli import positive
 from edge_edet.errors import InputError
 from edge_edet.model_file import FORMATS
+from edge_edet.picture_log import PictureLog, add_picture_arguments
+from edge_edet.picture_range import range_text
 from edge_edet.tflite_file import TfliteModel
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="pictures to measure the errors on")  # fmt: skip
     parser.add_argument("--pictures", type=positive, default=8, metavar="N",
                         help="how many of them (default: 8)")  # fmt: skip
+    add_picture_arguments(parser)
     parser.add_argument(
         "--tensors",
         action="store_true",
@@ -51,17 +54,23 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     model = readable(args.model)
     pictures: list[Path] = []
+    log = PictureLog()
     if args.against is None:
         inspection = inspect_file(args.model)
     else:
         check_pair(model, readable(args.against))
-        pictures = pick(args.data, args.pictures)
-        inputs = inputs_of(model, pictures)
+        pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
+        log.say()
+        inputs = inputs_of(model, pictures, args.picture_range)
         inspection = inspect_against(args.model, args.against, inputs, args.threads)
     if args.figure is not None:
         _write_figure(args.figure, args.model.name, inspection)
     if args.json:
-        document = inspection.to_dict() | {"pictures": [str(p) for p in pictures]}
+        document = inspection.to_dict() | {
+            "pictures": [str(p) for p in pictures],
+            "range": range_text(args.picture_range),
+            "notes": log.notes(),
+        }
         if args.tensors and isinstance(model, TfliteModel):
             from edge_edet.converters.inspect.facts import tensor_dict
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from edge_edet.converters.calibration import find_pictures
 from edge_edet.errors import InputError
+from edge_edet.picture_log import PictureLog, usable
+from edge_edet.picture_range import PictureRange, range_text
 from edge_edet.pictures import find_given
 
 
@@ -34,22 +36,37 @@ def check_data(data: Path, split: str | None) -> None:
 
 
 def pictures_and_accuracy(
-    model: Path, twin: Path, data: Path, split: str | None, threads: int, limit: int | None = None
+    model: Path,
+    twin: Path,
+    data: Path,
+    split: str | None,
+    threads: int,
+    limit: int | None = None,
+    *,
+    picture_range: PictureRange = None,
+    strict: bool = False,
+    log: PictureLog | None = None,
 ) -> tuple[list[Path], dict[str, Any] | None]:
     """The pictures to compare on and, where they have labels, both models' AP.
 
-    data: labelled pictures, a folder of pictures with all below it, or one picture.
+    data: labelled pictures, a folder of pictures with all below it, or one picture. What cannot be read
+    is left out and goes into the log, unless `strict`.
     """
+    log = PictureLog() if log is None else log
     if not is_labelled(data, split):
         _no_split(data, split)
-        found = find_pictures(data, None, 0) if data.is_dir() else find_given([data]).paths
-        return found[:limit], None
-    from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
+        single = not data.is_dir()
+        found = find_given([data]).paths if single else find_pictures(data, None, 0)
+        return usable(found[:limit], picture_range, log, strict=strict or single), None
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, evaluate, load_dataset
     from edge_edet.benchmarks.eval_report import document
 
     dataset = load_dataset(data, split=split).first(limit)
-    results = [evaluate(path, dataset, threads=threads) for path in (twin, model)]
-    pictures = [picture.path for picture in dataset.pictures]
+    dataset.check_files()
+    paths = [picture.path for picture in dataset.pictures]
+    pictures = usable(paths, picture_range, log, strict=strict)
+    protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
+    results = [evaluate(path, dataset, protocol, threads=threads) for path in (twin, model)]
     return pictures, document(results, [compare(*results)])
 
 

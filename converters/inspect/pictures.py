@@ -7,18 +7,33 @@ from pathlib import Path
 
 from edge_edet.converters.inspect.tensor_error import Pixels
 from edge_edet.errors import InputError
-from edge_edet.image import read_image
+from edge_edet.image import read_picture
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile
 from edge_edet.outputs import layout_of
+from edge_edet.picture_log import PictureLog, usable
+from edge_edet.picture_range import PictureRange
 from edge_edet.pictures import find_given
 from edge_edet.preprocess import letterbox, stretch
 from edge_edet.tflite_operators import SUPPRESSION
 
 
-def pick(given: Sequence[str], count: int) -> list[Path]:
-    """At most `count` of the pictures, spread evenly. Raises InputError where there are none."""
-    return spread(find_given(given).paths, count)
+def pick(
+    given: Sequence[str],
+    count: int,
+    picture_range: PictureRange = None,
+    *,
+    strict: bool = False,
+    log: PictureLog | None = None,
+) -> list[Path]:
+    """At most `count` of the pictures, spread evenly; those of folders that cannot be read are left out.
+
+    Raises InputError where there are none, ImageError for one that was named and cannot be read.
+    """
+    found = find_given(given)
+    named = [path for path, by_name in found.items() if by_name]
+    log = PictureLog() if log is None else log
+    return usable(spread(found.paths, count), picture_range, log, strict=strict, named=named)
 
 
 def spread(found: Sequence[Path], count: int) -> list[Path]:
@@ -28,7 +43,9 @@ def spread(found: Sequence[Path], count: int) -> list[Path]:
     return [found[i * len(found) // count] for i in range(count)]
 
 
-def inputs_of(model: ModelFile, pictures: Sequence[Path]) -> list[Pixels]:
+def inputs_of(
+    model: ModelFile, pictures: Sequence[Path], picture_range: PictureRange = None
+) -> list[Pixels]:
     """[1, height, width, 3] uint8 for each picture, as the runtime would feed it.
 
     Raises InputError for a model that takes no uint8 picture, ImageError for a bad picture.
@@ -45,15 +62,16 @@ def inputs_of(model: ModelFile, pictures: Sequence[Path]) -> list[Pixels]:
             f"{str(model.path)!r} takes {found or 'nothing'}: only one uint8 picture [1, h, w, 3] "
             "can be fed for a comparison"
         )
+    images = (read_picture(path, picture_range).image for path in pictures)
     if manifest_of(model) is None and SUPPRESSION not in model.operator_names:
         # No detector: nothing says how pictures fit.
         height, width = tensor.shape[1:3]
-        return [stretch(read_image(path), height, width)[0] for path in pictures]
+        return [stretch(image, height, width)[0] for image in images]
     layout = layout_of(model)
     size = layout.input_size
     if layout.fit == "stretch":
-        return [stretch(read_image(path), *size)[0] for path in pictures]
-    return [letterbox(read_image(path), size, layout.pad_rgb)[0] for path in pictures]
+        return [stretch(image, *size)[0] for image in images]
+    return [letterbox(image, size, layout.pad_rgb)[0] for image in images]
 
 
 def check_same_input(model: ModelFile, other: ModelFile) -> None:

@@ -34,6 +34,7 @@ from edge_edet.converters.search.yardstick import (
 )
 from edge_edet.errors import EdgeEdetError
 from edge_edet.model_file import sha256_of
+from edge_edet.picture_range import PictureRange, range_text
 from edge_edet.progress import track
 from edge_edet.read_model import read_model
 from edge_edet.tflite_file import TfliteModel
@@ -54,6 +55,8 @@ class Task:
     threads: int
     log: Path
     identity: Mapping[str, Any]
+    picture_range: PictureRange = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class _Run:
         self.task, self.folder = task, folder
         self.float_model, _ = self.written(None, "float")
         self.yardstick: Yardstick = make_yardstick(
-            task.data, task.split, self.float_model, task.threads
+            task.data, task.split, self.float_model, task.threads, task.picture_range, task.strict
         )
         self.pictures = [picture.path for picture in self.yardstick.dataset.pictures]
         described = {
@@ -114,6 +117,7 @@ class _Run:
             "data": self.yardstick.dataset.digest(),
             "float": sha256_of(self.float_model),
             "version": __version__,
+            **({"range": range_text(task.picture_range)} if task.picture_range is not None else {}),
         }
         text = json.dumps(described, sort_keys=True)
         self.log = SearchLog(task.log, hashlib.sha256(text.encode()).hexdigest()[:16])
@@ -130,6 +134,7 @@ class _Run:
         against = "labels" if self.yardstick.labelled else (
             "no labels: agreement with the float model's detections (score from 0.3) instead"
         )  # fmt: skip
+        yield from self.yardstick.notes
         yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
         for text, number in self.yardstick.dataset.notes.items():
             yield f"note: {number} {text}"
@@ -227,4 +232,5 @@ class _Run:
     @functools.cached_property
     def float_outputs(self) -> list[FloatOutputs]:
         step = max(len(self.pictures) // SENSITIVITY_PICTURES, 1)
-        return float_outputs(self.float_model, self.pictures[::step][:SENSITIVITY_PICTURES])
+        chosen = self.pictures[::step][:SENSITIVITY_PICTURES]
+        return float_outputs(self.float_model, chosen, self.task.picture_range)

@@ -115,7 +115,9 @@ class IrMaker:
             return Made(described.to_ir(self.graph, None, None))
         chosen = candidate.recipe
         if isinstance(chosen, NncfRecipe):
-            model, floats = quantize_by_nncf(self.graph, self.pictures, chosen)
+            record = self.described.calibration
+            picture_range = record.picture_range if record else None
+            model, floats = quantize_by_nncf(self.graph, self.pictures, chosen, picture_range)
             stated = recipe and {**recipe, "float_convolutions": floats}
             return Made(described.ir_of(model, stated), len(floats))
         assert isinstance(chosen, ChannelwiseRecipe)

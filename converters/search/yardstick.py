@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import time
 from collections.abc import Sequence
@@ -16,6 +17,9 @@ from edge_edet.converters.calibration import find_pictures
 from edge_edet.converters.inspect.labelled import is_labelled
 from edge_edet.converters.network_pass import picture_input
 from edge_edet.errors import InputError, MissingExtraError
+from edge_edet.image import read_picture
+from edge_edet.picture_log import PictureLog, usable
+from edge_edet.picture_range import PictureRange, range_text
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.datasets.dataset import Dataset
@@ -27,15 +31,20 @@ AGREEMENT_SCORE = 0.3  # float detections above it are what an unlabelled search
 
 @dataclass(frozen=True)
 class Yardstick:
-    """labelled: whether `dataset` holds people's labels or the float model's detections."""
+    """labelled: whether `dataset` holds people's labels or the float model's detections.
+
+    notes: what was met in the pictures of the dataset, which can all be read.
+    """
 
     dataset: Dataset
     labelled: bool
     threads: int
+    picture_range: PictureRange = None
+    notes: tuple[str, ...] = ()
 
     def ap(self, model: Path) -> float:
         """AP, 0 to 1, on the dataset: against its labels, or against the float detections."""
-        return _evaluate(model, self.dataset, self.threads)
+        return _evaluate(model, self.dataset, self.threads, self.picture_range)
 
     def milliseconds(self, models: Sequence[Path]) -> list[float]:
         """Median time of an inference of each, on one thread, taken in turns.
@@ -45,7 +54,7 @@ class Yardstick:
         """
         detectors = [_fastest(model) for model in models]
         try:
-            picture = self.dataset.pictures[0].path
+            picture = read_picture(self.dataset.pictures[0].path, self.picture_range).image
             inputs = [detector.prepare(picture)[0] for detector in detectors]
             samples: list[list[float]] = [[] for _ in models]
             for _ in range(ROUNDS + 1):
@@ -69,7 +78,14 @@ def float_precision(model: Path) -> str:
         return str(detector.info.inference_precision or "f32")
 
 
-def make_yardstick(data: Path, split: str | None, float_model: Path, threads: int) -> Yardstick:
+def make_yardstick(
+    data: Path,
+    split: str | None,
+    float_model: Path,
+    threads: int,
+    picture_range: PictureRange = None,
+    strict: bool = False,
+) -> Yardstick:
     """From labelled data, else from a folder of pictures and what the float model finds in them."""
     try:
         from edge_edet.benchmarks.datasets.load import load_dataset
@@ -77,25 +93,42 @@ def make_yardstick(data: Path, split: str | None, float_model: Path, threads: in
         raise MissingExtraError(
             f"--max-drop needs the package {error.name}: pip install 'edge-edet[bench]'"
         ) from None
-    if is_labelled(data, split):
-        return Yardstick(load_dataset(data, split=split), True, threads)
-    return Yardstick(_float_detections(data, float_model, threads), False, threads)
+    log = PictureLog()
+    labelled = is_labelled(data, split)
+    if labelled:
+        dataset = load_dataset(data, split=split)
+        dataset.check_files()
+        paths = [picture.path for picture in dataset.pictures]
+        good = set(usable(paths, picture_range, log, strict=strict))
+        left = tuple(picture for picture in dataset.pictures if picture.path in good)
+        dataset = dataclasses.replace(dataset, pictures=left)
+    else:
+        pictures = usable(find_pictures(data, None, 0), picture_range, log, strict=strict)
+        dataset = _float_detections(data, pictures, float_model, threads, picture_range)
+    return Yardstick(dataset, labelled, threads, picture_range, tuple(log.lines()))
 
 
-def _evaluate(model: Path, dataset: Dataset, threads: int) -> float:
-    from edge_edet.benchmarks.accuracy import evaluate
+def _evaluate(model: Path, dataset: Dataset, threads: int, picture_range: PictureRange) -> float:
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, evaluate
 
-    return float(evaluate(model, dataset, resamples=0, threads=threads).ap)
+    protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
+    return float(evaluate(model, dataset, protocol, resamples=0, threads=threads).ap)
 
 
-def _float_detections(folder: Path, float_model: Path, threads: int) -> Dataset:
+def _float_detections(
+    folder: Path,
+    paths: Sequence[Path],
+    float_model: Path,
+    threads: int,
+    picture_range: PictureRange,
+) -> Dataset:
     from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture
 
     pictures, names = [], set()
     with edge_edet.load(float_model, threads=threads, score_threshold=AGREEMENT_SCORE) as detector:
         labels = detector.labels
-        for index, path in enumerate(find_pictures(folder, None, 0)):
-            found = detector.detect(path)
+        for index, path in enumerate(paths):
+            found = detector.detect(read_picture(path, picture_range).image)
             rows: list[Any] = []
             for (x0, y0, x1, y1), number in zip(found.boxes.tolist(), found.classes, strict=True):
                 box = (x0, y0, x1 - x0, y1 - y0)
@@ -121,13 +154,15 @@ class FloatOutputs(NamedTuple):
     top: Any
 
 
-def float_outputs(float_model: Path, pictures: Sequence[Path]) -> list[FloatOutputs]:
+def float_outputs(
+    float_model: Path, pictures: Sequence[Path], picture_range: PictureRange = None
+) -> list[FloatOutputs]:
     """What `output_error` compares with: made once for all candidates."""
     found = []
     with edge_edet.load(float_model, threads=2) as detector:
         assert detector.manifest is not None
         for path in pictures:
-            pixels = picture_input(path, detector.manifest.variant)
+            pixels = picture_input(path, detector.manifest.variant, picture_range)
             boxes, logits = _real_outputs(detector, pixels)
             top = np.argsort(-logits.max(axis=1))[:TOP_ANCHORS]
             found.append(FloatOutputs(pixels, boxes, logits, top))

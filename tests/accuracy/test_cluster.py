@@ -85,8 +85,11 @@ def test_what_a_worker_refuses_reaches_the_caller(
 ) -> None:
     file = write_coco(tmp_path)
     (tmp_path / "8.png").write_bytes(b"no picture")
+    options: dict[str, Any] = {"threads": 1, "scheduler": cluster.scheduler_address}
     with pytest.raises(InputError, match=r"8\.png' is not a picture"):
-        evaluate(foreign, load_dataset(file), threads=1, scheduler=cluster.scheduler_address)
+        evaluate(foreign, load_dataset(file), strict=True, **options)
+    left = evaluate(foreign, load_dataset(file), resamples=0, **options)
+    assert (left.pictures, left.left_out) == (1, 1)
 
 
 def test_no_scheduler_is_one_line(
