@@ -132,7 +132,7 @@ def _prepare(
     if picture.size is not None and image.size != picture.size:
         raise InputError(
             f"{str(picture.path)!r} is {image.size[0]} x {image.size[1]}, but its labels are for "
-            f"{picture.size[0]} x {picture.size[1]}"
+            f"{picture.size[0]} x {picture.size[1]}: give the pictures as they were labelled, unscaled"
         )
     start = time.perf_counter()
     tensor, placement = detector.prepare(image)

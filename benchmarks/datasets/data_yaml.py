@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_edet.benchmarks.datasets.files import visible_files
@@ -31,6 +31,7 @@ class DataYaml:
     root: str | None
     splits: Mapping[str, tuple[str, ...]]
     keypoints: tuple[int, int] | None
+    notes: Mapping[str, int] = field(default_factory=dict)  # on the names
 
 
 def find_data_yaml(folder: Path) -> Path | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.benchmarks.datasets.files import is_file
 from edge_edet.errors import InputError
 
 __all__ = ["Category", "Dataset", "Objects", "Picture", "check_there", "outside"]
@@ -100,7 +101,7 @@ class Dataset:
         h = hashlib.sha256()
         h.update(_canonical([[c.id, c.name] for c in self.categories]))
         for picture in self.pictures:
-            stat = picture.path.stat() if picture.path.is_file() else None
+            stat = picture.path.stat() if is_file(picture.path) else None
             row = [picture.id, picture.path.name, stat.st_size if stat else None]
             h.update(_canonical(row))
             for array in dataclasses.astuple(picture.objects):
@@ -110,7 +111,7 @@ class Dataset:
 
 def check_there(paths: Sequence[Path]) -> None:
     """Raises InputError, naming the first, where pictures are not there."""
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_file(path)]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(paths)} pictures are missing, first {str(missing[0])!r}: "

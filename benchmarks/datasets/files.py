@@ -7,23 +7,30 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_edet.errors import InputError
+from edge_edet.pictures import SUFFIXES, is_hidden
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "exists",
     "first_twice",
-    "is_hidden",
+    "is_file",
     "read_lines",
     "sub_folders",
     "visible_files",
 ]
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+PICTURE_SUFFIXES = SUFFIXES
 MAX_TEXT_BYTES = 64 << 20
 
 
-def is_hidden(name: str) -> bool:
-    """Whether macOS, an editor or a file manager put it there (`._x.png`, `.DS_Store`)."""
-    return name.startswith(".") or name == "__MACOSX"
+def is_file(path: Path) -> bool:
+    """False also for what can be no path: `Path.is_file` raises for zero bytes and long names."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def exists(path: Path) -> bool:
+    """As `is_file`, of folders too."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def visible_files(folder: Path, *suffixes: str, below: bool = False) -> list[Path]:
@@ -37,8 +44,8 @@ def visible_files(folder: Path, *suffixes: str, below: bool = False) -> list[Pat
         stat = Path(place).stat()
         known = (stat.st_dev, stat.st_ino) in seen
         seen.add((stat.st_dev, stat.st_ino))
-        folders[:] = [n for n in folders if below and not known and not is_hidden(n)]
-        found += [Path(place, name) for name in names if not known and not is_hidden(name)]
+        folders[:] = [n for n in folders if below and not known and not is_hidden(Path(n))]
+        found += [Path(place, name) for name in names if not known and not is_hidden(Path(name))]
     return sorted(path for path in found if not suffixes or path.suffix.lower() in suffixes)
 
 
@@ -46,7 +53,7 @@ def sub_folders(folder: Path) -> list[Path]:
     """Sorted; hidden ones are left out."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not is_hidden(p.name))
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not is_hidden(p))
 
 
 def read_lines(file: Path) -> list[str]:
@@ -67,6 +74,8 @@ def read_lines(file: Path) -> list[str]:
         text = data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{what} is not UTF-8 text: save it as UTF-8") from None
+    if "\0" in text:
+        raise InputError(f"{what} has zero bytes: expected lines of text")
     return [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 

@@ -11,7 +11,8 @@ from edge_edet.benchmarks.datasets.class_names import find_names
 from edge_edet.benchmarks.datasets.coco_places import coco_files
 from edge_edet.benchmarks.datasets.data_yaml import DataYaml
 from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, sub_folders, visible_files
-from edge_edet.benchmarks.datasets.yolo_layout import index_of, label_texts
+from edge_edet.benchmarks.datasets.yolo_index import index_of
+from edge_edet.benchmarks.datasets.yolo_layout import label_texts
 
 __all__ = ["Layout", "layout_of", "split_folders"]
 
@@ -57,17 +58,24 @@ def _layouts(folder: Path, split: str | None) -> Iterator[Layout]:
     index = index_of(folder)
     if index is not None and (split is None or _names(index, split) or not has_folders):
         yield Layout("yolo-index", index=index)
-    if has_folders:
+    files = coco_files(folder)
+    if has_folders and (not files or _has_names(folder)):  # COCO's own folders may hold both
         yield Layout("yolo-folders")
-    if files := coco_files(folder):
+    if files:
         yield Layout("coco", files=tuple(files))
     stems = {path.stem for path in visible_files(folder, *PICTURE_SUFFIXES)}
     if any(path.stem in stems for path in visible_files(folder, ".xml")):
         yield Layout("voc-beside")
     if any(path.stem in stems for path in label_texts(folder)) and find_names(
-        [folder, folder.resolve().parent]
+        [folder], folder.resolve().parent
     ):
         yield Layout("yolo-beside")
+
+
+def _has_names(folder: Path) -> bool:
+    labels = folder / "labels"
+    places = [folder, labels, *sub_folders(labels), folder / "images"]
+    return find_names(places, folder.resolve().parent) is not None
 
 
 def _names(index: DataYaml, split: str) -> bool:

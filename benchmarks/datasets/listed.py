@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from edge_edet.benchmarks.datasets.files import is_file
 from edge_edet.errors import InputError
 
 __all__ = ["FoundFiles", "find_listed", "is_absolute", "is_url", "name_parts"]
@@ -46,15 +47,23 @@ def is_absolute(name: str) -> bool:
 def name_parts(name: str, *, decoded: bool = False) -> tuple[str, ...]:
     """Folders and file name; without drive, host, query and leading `./`. decoded: of `%20`."""
     if is_url(name) or f"/{LOCAL_FILES}/?" in name:
-        url = urlsplit(name)
-        inner = parse_qs(url.query).get("d", [""])[0] if LOCAL_FILES in url.path else ""
-        name, decoded = (inner, False) if inner else (url.path, True)
+        name, decoded = _path_of_url(name)
     if decoded:
         name = unquote(name)
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
     if parts and DRIVE.match(parts[0]):
         parts = parts[1:]
     return tuple(parts)
+
+
+def _path_of_url(name: str) -> tuple[str, bool]:
+    """The path, and whether `%20` in it is still to be decoded."""
+    try:
+        url = urlsplit(name)
+    except ValueError:  # an address that is none: taken as it stands
+        return name, False
+    inner = parse_qs(url.query).get("d", [""])[0] if LOCAL_FILES in url.path else ""
+    return (inner, False) if inner else (url.path, True)
 
 
 def find_listed(
@@ -67,7 +76,7 @@ def find_listed(
     Raises InputError where two names have one file name and nothing else finds them.
     """
     for paths in _readings(names, bases, strip):
-        if all(path.is_file() for path in paths):
+        if all(is_file(path) for path in paths):
             return _found(names, bases, paths)
     best = max(_readings(names, bases, strip), key=_number_there)
     if last_part:
@@ -94,7 +103,7 @@ def _readings(
 
 
 def _number_there(paths: Sequence[Path]) -> int:
-    return sum(path.is_file() for path in paths)
+    return sum(is_file(path) for path in paths)
 
 
 def _found(names: Sequence[str], bases: Sequence[Path], paths: tuple[Path, ...]) -> FoundFiles:
@@ -110,7 +119,7 @@ def _found(names: Sequence[str], bases: Sequence[Path], paths: tuple[Path, ...])
 def _refuse_shared(names: Sequence[str], paths: Sequence[Path]) -> None:
     first: dict[Path, str] = {}
     for name, path in zip(names, paths, strict=True):
-        if first.setdefault(path, name) != name and path.is_file():
+        if first.setdefault(path, name) != name and is_file(path):
             raise InputError(
                 f"{first[path]!r} and {name!r} would both be {str(path)!r}: keep the folders that "
                 "they are listed in"

@@ -12,12 +12,8 @@ from edge_edet.benchmarks.datasets.duplicates import with_note_on_duplicates
 from edge_edet.benchmarks.datasets.layout import Layout, layout_of, split_folders
 from edge_edet.benchmarks.datasets.voc import load_voc
 from edge_edet.benchmarks.datasets.yolo import load_yolo
-from edge_edet.benchmarks.datasets.yolo_layout import (
-    beside_files,
-    declared,
-    folder_files,
-    index_of,
-)
+from edge_edet.benchmarks.datasets.yolo_index import index_of
+from edge_edet.benchmarks.datasets.yolo_layout import beside_files, declared, folder_files
 from edge_edet.errors import InputError
 
 __all__ = ["is_labelled", "load_dataset"]
@@ -57,7 +53,7 @@ def _load(path: Path, images: Path | None, split: str | None) -> Dataset:
     if path.is_file():
         return _load_file(path, images, split)
     if not path.is_dir():
-        raise InputError(f"no data {str(path)!r}: give a COCO .json, a data.yaml or a folder")
+        raise InputError(f"no data {str(path)!r}: give a COCO .json or a folder, or a data.yaml")
     layout = layout_of(path, split)
     inner = split_folders(path) if layout is None or _is_of_another_split(layout, split) else {}
     if inner and (split is None or split in inner or layout is None):

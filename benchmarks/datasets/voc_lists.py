@@ -15,11 +15,13 @@ from edge_edet.benchmarks.datasets.files import (
     sub_folders,
     visible_files,
 )
+from edge_edet.benchmarks.datasets.listed import name_parts
 from edge_edet.errors import InputError
 
 __all__ = ["ListedNames", "names_of_split", "split_lists"]
 
 FLAG = re.compile(r"\s+(-1|[01])$")  # of lists for one class: absent, difficult, present
+FOLDERS = ("JPEGImages", "images", "Images", "Annotations", "annotations")
 QUOTED = re.compile(r'"(.+)"$')
 
 
@@ -71,7 +73,7 @@ def _stem(line: str, known: Collection[str], annotations: Path) -> str:
     """The whole line where it is a name; then without flag, quotes and suffix of a picture."""
     unflagged = FLAG.sub("", line)
     for text in (line, unflagged):
-        for name in (text, _unquoted(text)):
+        for name in (text, _unquoted(text), _inner(_unquoted(text))):
             if name in known:
                 return name
             stem, dot, suffix = name.rpartition(".")
@@ -79,6 +81,13 @@ def _stem(line: str, known: Collection[str], annotations: Path) -> str:
                 return stem
     missing = annotations / f"{_unquoted(unflagged)}.xml"
     raise InputError(f"no {str(missing)!r}, which the split lists")
+
+
+def _inner(name: str) -> str:
+    """What follows the folder of the pictures or of the .xml, in a path."""
+    parts = name_parts(name)
+    ends = [number for number, part in enumerate(parts) if part in FOLDERS]
+    return "/".join(parts[ends[-1] + 1 :] if ends else parts)
 
 
 def _unquoted(text: str) -> str:

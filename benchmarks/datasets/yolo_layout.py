@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.class_names import NAME_FILES, find_names, read_name_file
-from edge_edet.benchmarks.datasets.data_yaml import (
-    SPLITS,
-    DataYaml,
-    choose_split,
-    find_data_yaml,
-    read_data_yaml,
-)
-from edge_edet.benchmarks.datasets.files import (
-    PICTURE_SUFFIXES,
-    read_lines,
-    sub_folders,
-    visible_files,
-)
-from edge_edet.benchmarks.datasets.listed import find_listed
+from edge_edet.benchmarks.datasets.class_names import NAME_FILES, find_names
+from edge_edet.benchmarks.datasets.data_yaml import DataYaml, choose_split
+from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, sub_folders, visible_files
 from edge_edet.benchmarks.datasets.yolo import YoloFiles
+from edge_edet.benchmarks.datasets.yolo_index import keypoints_of
 from edge_edet.benchmarks.datasets.yolo_places import label_files, pictures_of_split
 from edge_edet.errors import InputError
 
-__all__ = ["beside_files", "declared", "folder_files", "index_of", "label_texts"]
+__all__ = ["beside_files", "declared", "folder_files", "label_texts"]
 
+IMAGE_FOLDERS = ("images", "Images", "JPEGImages", "imgs")
 # Texts that lie among labels and are none.
 NO_LABELS = (
     *NAME_FILES, "predefined_classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt",
@@ -44,22 +34,24 @@ def declared(data: DataYaml, split: str | None) -> YoloFiles:
         }
     _refuse_one_label_for_two(pictures)
     source = f"{data.file}:{chosen}"
-    return YoloFiles(source, pictures, label_files(pictures), data.names, data.keypoints, notes)
+    labels = label_files(pictures)
+    notes = {**notes, **data.notes}
+    return YoloFiles(source, pictures, labels, data.names, data.keypoints, notes)
 
 
 def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFiles:
     """images/ and labels/, with the split as their sub-folder where there are any."""
-    pictures_folder = images or _inside(folder / "images", split, PICTURE_SUFFIXES)
+    named = next((n for n in IMAGE_FOLDERS if (folder / n).is_dir()), IMAGE_FOLDERS[0])
+    pictures_folder = images or _inside(folder / named, split, PICTURE_SUFFIXES)
     labels_folder = _inside(folder / "labels", split, (".txt",))
-    places = [folder, folder / "labels", labels_folder, folder / "images", folder.resolve().parent]
+    places = [folder, folder / "labels", labels_folder, folder / "images"]
     source = f"{folder}:{split}" if split else str(folder)
     return _paired(source, pictures_folder, labels_folder, folder, places, below=True)
 
 
 def beside_files(folder: Path, images: Path | None) -> YoloFiles:
     """Labels in one folder with the pictures, as LabelImg and darknet have them."""
-    places = [folder, folder.resolve().parent]
-    return _paired(str(folder), images or folder, folder, folder, places, below=False)
+    return _paired(str(folder), images or folder, folder, folder, [folder], below=False)
 
 
 def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
@@ -71,66 +63,12 @@ def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
     ]
 
 
-def index_of(path: Path) -> DataYaml | None:
-    """What names the splits: a file of a kind that does, or one in a folder; None where none does.
-
-    .yaml of Ultralytics; .data of darknet; train.txt and such, with the names beside them.
-    """
-    if path.is_dir():
-        file = find_data_yaml(path)
-        if file is not None and (found := read_data_yaml(file)).splits:
-            return found
-        data = visible_files(path, ".data")
-        if len(data) == 1:
-            return _read_obj_data(data[0])
-        lists = {name: path / f"{name}.txt" for name in SPLITS if (path / f"{name}.txt").is_file()}
-        return _lists(path, lists) if lists and not (path / "labels").is_dir() else None
-    suffix = path.suffix.lower()
-    if suffix in (".yaml", ".yml"):
-        return read_data_yaml(path)
-    if suffix == ".data":
-        return _read_obj_data(path)
-    return _lists(path.parent, {path.stem: path}) if suffix == ".txt" else None
-
-
-def _lists(folder: Path, lists: Mapping[str, Path]) -> DataYaml | None:
-    names = find_names([folder, folder.resolve().parent])
-    if names is None:
-        return None
-    splits = {name: (file.name,) for name, file in lists.items()}
-    return DataYaml(next(iter(lists.values())), names, None, splits, _keypoints(folder))
-
-
-def _read_obj_data(file: Path) -> DataYaml:
-    """darknet's `key = value` lines: names, train, valid, test."""
-    what = repr(str(file))
-    pairs = (line.partition("=") for line in read_lines(file) if line and line[0] not in "#;")
-    values = {key.strip(): value.strip() for key, _, value in pairs}
-    bases = [file.parent, file.resolve().parent.parent]
-    if not values.get("names"):
-        raise InputError(f"{what} has no line 'names = FILE'")
-    [names] = find_listed([values["names"]], bases, strip=True).paths
-    splits = {}
-    for key in SPLITS:
-        if values.get(key):
-            [path] = find_listed([values[key]], bases, strip=True).paths
-            splits[key] = (str(path.resolve()),)
-    return DataYaml(file, read_name_file(names), None, splits, None)
-
-
-def _keypoints(folder: Path) -> tuple[int, int] | None:
-    for place in (folder, folder.resolve().parent):
-        if (file := find_data_yaml(place)) is not None:
-            return read_data_yaml(file).keypoints
-    return None
-
-
 def _paired(
     source: str, pictures_folder: Path, labels_folder: Path, folder: Path,
     places: Sequence[Path], *, below: bool,
 ) -> YoloFiles:  # fmt: skip
     """Pictures by name, each with the label file of the same path below its folder."""
-    names = find_names(places)
+    names = find_names(places, folder.resolve().parent)
     if names is None:
         raise InputError(
             f"{str(folder)!r} has no class names: expected {' or '.join(NAME_FILES[:3])}, or "
@@ -153,7 +91,7 @@ def _paired(
             f"{str(texts[lone[0]])!r}: looked in {str(pictures_folder)!r}"
         )
     labels = [labels_folder / relative for relative in wanted]
-    return YoloFiles(source, pictures, labels, names, _keypoints(folder), {})
+    return YoloFiles(source, pictures, labels, names.by_class, keypoints_of(folder), names.notes)
 
 
 def _refuse_one_label_for_two(pictures: Sequence[Path]) -> None:

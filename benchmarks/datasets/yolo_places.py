@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 from edge_edet.benchmarks.datasets.data_yaml import DataYaml
 from edge_edet.benchmarks.datasets.files import (
     PICTURE_SUFFIXES,
+    exists,
     first_twice,
+    is_file,
     read_lines,
     visible_files,
 )
@@ -58,7 +60,7 @@ def label_files(pictures: Sequence[Path]) -> list[Path]:
 
 
 def _none_there(paths: Sequence[Path]) -> bool:
-    return not any(path.is_file() for path in paths)
+    return not any(is_file(path) for path in paths)
 
 
 def _apart(picture: Path) -> Path:
@@ -77,7 +79,7 @@ def _root(data: DataYaml) -> Path:
     if data.root is not None:
         inner = data.root.replace("\\", "/")
         for base in (folder, folder.resolve().parent):
-            if (base / inner).is_dir():
+            if exists(base / inner) and (base / inner).is_dir():
                 return base / inner
     return folder
 
@@ -86,10 +88,14 @@ def _place(data: DataYaml, split: str, entry: str, root: Path) -> tuple[Path, bo
     """The folder or list, and whether it is where the entry says."""
     folder = data.file.parent
     inner = entry.replace("\\", "/")
-    found = [base / inner for base in (root, folder) if (base / inner).exists()][:1]
+    found = [base / inner for base in (root, folder) if exists(base / inner)][:1]
+    own = folder.resolve()
+    if not found and not is_absolute(inner) and name_parts(inner)[:1] == (own.name,):
+        beside = own.parent / inner  # Roboflow's client writes the name of the folder before all
+        found = [beside] if exists(beside) else []
     if inner.startswith("../") and not PurePosixPath(inner[3:]).is_absolute():
         # Roboflow writes ../train/images for what lies beside data.yaml
-        found += [base / inner[3:] for base in (root, folder) if (base / inner[3:]).exists()][:1]
+        found += [base / inner[3:] for base in (root, folder) if exists(base / inner[3:])][:1]
     if len({place.resolve() for place in found}) > 1:
         raise InputError(
             f"{str(data.file)!r}: {split} {entry!r} may be {str(found[0])!r} or {str(found[1])!r}: "
@@ -117,7 +123,7 @@ def _by_end(data: DataYaml, inner: str, root: Path) -> Path | None:
     own = [number + 1 for number, part in enumerate(parts) if part == folder.name]
     for cut in [*own, *range(1, shared + 1)]:
         for base in (root, folder):
-            if parts[cut:] and base.joinpath(*parts[cut:]).exists():
+            if parts[cut:] and exists(base.joinpath(*parts[cut:])):
                 return base.joinpath(*parts[cut:])
     return None
 

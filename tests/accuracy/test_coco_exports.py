@@ -116,6 +116,17 @@ def test_encoded_names(tmp_path: Path, draw: Draw) -> None:
     assert load_dataset(file).pictures[0].path.name == "a%20b.png", "as it stands comes first"
 
 
+@pytest.mark.parametrize(
+    "name", ["a\0.png", "x" * 5000, "http://[a/b.png", "//", "..", "a/../../b"]
+)
+def test_names_that_are_no_paths(name: str, tmp_path: Path, draw: Draw) -> None:
+    draw(tmp_path / "a.png", 1)
+    file = _write(tmp_path / "x.json", _document([name]))
+    for images in (None, tmp_path):
+        with pytest.raises(InputError, match="1 of 1 pictures"):
+            load_dataset(file, images=images).check_files()
+
+
 def test_urls_are_shown_as_they_are(tmp_path: Path) -> None:
     file = _write(tmp_path / "x.json", _document(["https://example.org/b/a.png?sig=1"]))
     with pytest.raises(InputError, match=r"1 of 1 .* URLs, first 'https://example.org/b/a\.png\?s"):

@@ -45,6 +45,7 @@ def _stems(dataset: Dataset) -> list[str]:
         ("a 1\n", ["a 1"]),  # there is one of that whole name
         ("c.d\n", ["c.d"]),
         ('"a b.png" -1\n', ["a b"]),
+        ("./JPEGImages/a b.jpg\nC:\\ds\\Annotations\\a.xml\n", ["a b", "a"]),
     ],
 )
 def test_names_in_lists(lines: str, expected: list[str], tmp_path: Path, draw: Draw) -> None:
@@ -55,6 +56,9 @@ def test_names_in_lists(lines: str, expected: list[str], tmp_path: Path, draw: D
     file.write_text(lines, newline="")
     (file.parent / "._val.txt").write_bytes(b"\0\5")
     assert _stems(load_dataset(tmp_path, split="val")) == expected
+    file.write_text("other/a\n")
+    with pytest.raises(InputError, match=r"no '.*Annotations/other/a\.xml', which the split lists"):
+        load_dataset(tmp_path, split="val")
     file.write_text("a c\n")
     with pytest.raises(InputError, match=r"no '.*Annotations/a c\.xml', which the split lists"):
         load_dataset(tmp_path, split="val")

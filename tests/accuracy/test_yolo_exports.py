@@ -62,6 +62,7 @@ def _check(dataset: Dataset, only: str = "ab", notes: dict[str, int] | None = No
         ("images/val", "labels/val", "path: /content/away\nval: [images/val]\n" + LIST),
         ("sub/images", "sub/labels", "path: sub\nval: images\n" + LIST),
         ("images", "labels", "val: ./images\n" + LIST),
+        ("valid/images", "valid/labels", "val: ds/valid/images\n" + LIST),  # Roboflow's client
         ("valid", "valid", "val: valid\n" + LIST),  # labels beside the pictures
     ],
 )  # fmt: skip
@@ -115,8 +116,9 @@ def test_split_of_data_yaml(tmp_path: Path, draw: Draw) -> None:
     file.write_text("train: train/images\nval: valid/images\n" + LIST)
     _check(load_dataset(file, split="valid"), "b")
     _check(load_dataset(file), "b", {"pictures of the split 'val', as no --split was given": 1})
-    _check(load_dataset(tmp_path, split="test"), "a")  # a folder that data.yaml does not name
-    _check(load_dataset(tmp_path / "test"), "a")  # with the names of the folder above
+    above = {"class names, read from data.yaml of the folder above": 2}
+    _check(load_dataset(tmp_path, split="test"), "a", above)  # data.yaml does not name it
+    _check(load_dataset(tmp_path / "test"), "a", above)
     with pytest.raises(InputError, match="has no split 'test': known are train, val"):
         load_dataset(file, split="test")
     file.write_text("train: train/images\ntest: test/images\n" + LIST)
@@ -213,6 +215,25 @@ def test_darknet_and_cvat(tmp_path: Path, draw: Draw) -> None:
     _check(load_dataset(tmp_path, split="train"), notes=notes)
 
 
+def test_index_before_each_name(tmp_path: Path, draw: Draw) -> None:
+    _put(tmp_path / "images", tmp_path / "labels", draw)
+    (tmp_path / "classes.txt").write_text("0 person\n1 dog\n")
+    note = "class names, each line begins with its index, such as '0 person'"
+    _check(load_dataset(tmp_path), notes={note: 2})
+
+
+def test_coco_with_yolo_labels_beside_it(tmp_path: Path, draw: Draw) -> None:
+    """Ultralytics' download of COCO: labels/ and annotations/, and no names but in the .json."""
+    _put(tmp_path / "images" / "val2017", tmp_path / "labels" / "val2017", draw)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": []}'
+    )
+    assert load_dataset(tmp_path, split="val2017").kind == "coco"
+    (tmp_path / "classes.txt").write_text("person\ndog\n")
+    _check(load_dataset(tmp_path, split="val2017"))
+
+
 def test_labelimg_leaves_the_names_among_the_labels(tmp_path: Path, draw: Draw) -> None:
     folder = tmp_path / "ds"
     _put(folder / "images" / "val", folder / "labels" / "val", draw)
@@ -236,7 +257,8 @@ def test_pictures_and_labels_in_one_folder(tmp_path: Path, draw: Draw) -> None:
     with pytest.raises(InputError, match="has no split 'test': its pictures lie beside"):
         load_dataset(folder, split="test")
     (folder / "classes.txt").rename(tmp_path / "_darknet.labels")
-    _check(load_dataset(folder))
+    above = {"class names, read from _darknet.labels of the folder above": 2}
+    _check(load_dataset(folder), notes=above)
     (folder / "lone.txt").write_text("")
     with pytest.raises(InputError, match=r"1 of 3 pictures are missing, first that of .*lone"):
         load_dataset(folder)

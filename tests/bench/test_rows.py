@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_edet.benchmarks.bench_table import details
 from edge_edet.benchmarks.row_file import (
     append_rows,
     done_keys,
@@ -19,6 +20,7 @@ from edge_edet.benchmarks.row_file import (
     read_rows,
 )
 from edge_edet.benchmarks.rows import (
+    Accuracy,
     Asked,
     BenchmarkRow,
     Estimate,
@@ -177,3 +179,16 @@ def test_a_sustained_run_that_was_cut_short_is_not_done(make_row: Make) -> None:
     assert done_keys([make_row(sustain=Sustain(180.0, minutes))]) == set()
     whole = make_row(sustain=Sustain(120.0, minutes))
     assert done_keys([whole]) == {whole.key}
+
+
+def test_notes_on_the_data_go_with_the_ap(make_row: Make) -> None:
+    """Rows from before notes were kept have none."""
+    accuracy = Accuracy({"ap": 0.5}, {}, 72, "data", "digest", {}, {"crowd boxes": 7})
+    row = make_row(accuracy=accuracy)
+    assert "    note: 7 crowd boxes" in list(details(row))
+    document = row_to_dict(row)
+    assert row_from_dict(document, "here") == row
+    del document["accuracy"]["notes"]
+    read = row_from_dict(document, "here")
+    assert read.accuracy is not None
+    assert read.accuracy.notes == {}

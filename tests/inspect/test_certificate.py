@@ -14,6 +14,7 @@ import pytest
 from edge_edet.cli import main
 from edge_edet.converters.inspect.agreement import Agreement, score_shift
 from edge_edet.converters.inspect.certificate import write_certificate
+from edge_edet.converters.inspect.certify_command import summary
 from edge_edet.detections import Detections
 
 
@@ -86,14 +87,16 @@ def test_certificate_is_complete_and_reproducible(
     accuracy = {
         "results": [
             {"precision": p, "numbers": {"ap": ap, "ap50": ap, "ap75": None},
-             "intervals": {"ap": [ap - 0.1, ap + 0.1]}, "pictures": 2, "objects": 30}
+             "intervals": {"ap": [ap - 0.1, ap + 0.1]}, "pictures": 2, "objects": 30,
+             "notes": {"crowd <boxes>": 7}}
             for p, ap in (("fp32", 0.5), ("int8", 0.4))
         ],
         "differences": [{"numbers": {"ap": -0.1}, "intervals": {"ap": [-0.2, 0.0]}}],
     }  # fmt: skip
     for name in ("a", "b"):
-        write_certificate(*pair, pictures, accuracy, output=tmp_path / name, compared=pictures[:1],
+        record = write_certificate(*pair, pictures, accuracy, output=tmp_path / name, compared=pictures[:1],
                           command="edge-edet certify <x>")  # fmt: skip
+    assert "note: 7 crowd <boxes>" in list(summary(record, tmp_path))
     report, text = ((tmp_path / "a" / n).read_text("utf-8") for n in ("report.json", "index.html"))
     assert report == (tmp_path / "b/report.json").read_text("utf-8")
     record = json.loads(report)
@@ -107,6 +110,7 @@ def test_certificate_is_complete_and_reproducible(
     assert seen.addresses == []  # nothing is fetched
     assert "script" not in seen.tags
     for part in ("-0.1000 (-0.2000 to +0.0000)", "edge-edet certify &lt;x&gt;", "<svg",
+                 "Note: 7 crowd &lt;boxes&gt;",
                  record["int8"]["sha256"]):  # fmt: skip
         assert part in text
 
