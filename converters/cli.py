@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "or zylo117 (default: official ones if pulled, else bundled)")  # fmt: skip
     add_calibration_arguments(parser)
     add_picture_arguments(parser)
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="class names, one a line")
+    parser.add_argument("--labels", type=Path, metavar="FILE",
+                        help="class names, one a line, with or without an index before each, or a "
+                        ".pbtxt label map")  # fmt: skip
     parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
                         help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
                         "Library (default: none)")  # fmt: skip

@@ -73,6 +73,9 @@ def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
     labels = options.read_labels(num_classes) or LabelFile(())
     if metadata is not None and metadata.labels:
         labels = LabelFile(metadata.labels, metadata.labels_note)
+    if num_classes and labels.names and len(labels.names) != num_classes:
+        note = f"{len(labels.names)} names in the file for {num_classes} classes"
+        labels = labels._replace(note=f"{labels.note}; {note}" if labels.note else note)
     stored = _stored_normalization(metadata)
     normalization = _normalization(model, image, stored, options)
     fit, reason = options.fit, "as asked"
@@ -187,7 +190,7 @@ def _normalization(
             "give --mean and --std of its training (detect, eval; load has mean and std), such as "
             "--mean 127.5 --std 127.5 (SSD MobileNet of the TF Object Detection API), --mean 127 "
             "--std 128 (EfficientDet-Lite), --mean 123.675,116.28,103.53 --std 58.395,57.12,57.375 "
-            "(ImageNet: EfficientDet-D0 to D7)"
+            "(ImageNet: EfficientDet-D0 to D7), --mean 0 --std 1 where the graph normalizes"
         )
     return given or stored
 

@@ -64,33 +64,28 @@ def _tokens(text: str, what: str) -> list[str]:
 def _items(tokens: list[str], what: str) -> list[dict[str, str]]:
     """The fields of each item; what is nested in them (key points) is passed over."""
     items: list[dict[str, str]] = []
-    depth, key = 0, ""
-    for token in tokens:
-        if token in "{<":
+    depth, key, goes_on = 0, "", False
+    for token, following in zip(tokens, [*tokens[1:], ""], strict=True):
+        if token in ("{", "<"):
             depth += 1
             if depth == 1:
                 if key != "item":
                     raise ModelFileError(f"{what} is no label map: expected 'item', found {key!r}")
                 items.append({})
             key = ""
-        elif token in "}>":
+        elif token in ("}", ">"):
             depth -= 1
             key = ""
             if depth < 0:
                 raise ModelFileError(f"{what} is no label map: a bracket closes that never opened")
-        elif token in ":;,":
-            continue
-        elif depth == 1 and key:
-            # Strings side by side are one: the key stays until the next name.
-            if token[0] in "'\"":
-                items[-1][key] = items[-1].get(key, "") + _text(token, what)
-            elif key in items[-1]:
-                key = token
-            else:
-                items[-1][key] = token
-                key = ""
-        else:
+        elif token in (":", ";", ","):
+            goes_on = False
+        elif token[0] not in "'\"" and following in (":", "{", "<"):
             key = token
+        elif depth == 1 and key:
+            value = _text(token, what) if token[0] in "'\"" else token
+            before = items[-1].get(key, "") if goes_on else ""  # strings side by side are one
+            items[-1][key], goes_on = before + value, token[0] in "'\""
     if depth:
         raise ModelFileError(f"{what} is no label map: it ends within an item")
     return items

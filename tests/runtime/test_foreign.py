@@ -352,6 +352,17 @@ def test_labels_given_replace_those_in_the_file(
     assert edge_edet.load(path, labels=["a", "b", "c"]).labels == ("a", "b", "c")
 
 
+def test_labels_in_the_file_for_another_number_of_classes_are_said(
+    build: Build, make_metadata: Callable[..., bytes]
+) -> None:
+    path = build(metadata=make_metadata(NAMES, [0.0], [1.0], "labels.txt"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "x\ny\n")
+    detector = edge_edet.load(path)
+    assert detector.labels == ("x", "y")
+    assert detector.info.notes == ("labels: 2 names in the file for 3 classes",)
+
+
 def test_a_model_of_ours_takes_labels_and_nothing_else(tiny_float: Path) -> None:
     assert edge_edet.load(tiny_float, labels=["a", "b", "c"]).detect(PICTURE).labels == ("c", "a")
     with pytest.raises(InputError, match="2 names, but the model has 3 classes"):

@@ -39,6 +39,8 @@ def coral_lines() -> str:
         ("0 a\n1\n2 c\n", 3, ("a", None, "c")),
         ("0 traffic light\n3 7up\n", 4, ("traffic light", None, None, "7up")),
         ("0 a\n2 c\n", None, ("a", None, "c")),
+        ("0 person\n1 car\n2 car\n", 3, ("person", "car", "car")),  # Frigate: trucks are cars
+        ("1 person\n2 car\n3 car\n", 3, ("person", "car", "car")),
         # One-based: index 3 is no class of 0 to 2.
         ("1 a\n2 b\n3 c\n", 3, ABC),
         ("1 a\n3 c\n", 3, ("a", None, "c")),
@@ -110,6 +112,19 @@ def test_label_map_of_the_object_detection_api() -> None:
     found = parse_label_text(PBTXT, "labels", 5)
     assert found == LabelFile(("person", None, "café au lait", "it's", None), "id 1 is class 0")
     assert parse_label_text(PBTXT, "labels").names == found.names[:4]
+
+
+def test_label_maps_as_others_write_them() -> None:
+    """Roboflow's commas, no spaces, and the fields that are lists (LVIS)."""
+    texts = [
+        'item {\n    name: "fish",\n    id: 1,\n    display_name: "fish"\n}',
+        "item{\nid:1\nname:'fish'\n}",
+        "item\n{\n  id: 1\n  name: 'fish'\n}",
+        "item { ancestor_ids: 4 ancestor_ids: 5 frequency: RARE name: 'fi' 'sh' id: 1 }",
+        "# made by hand\n\nitem { id: 1 name: 'x' display_name: 'fish' } # one",
+    ]
+    for text in texts:
+        assert parse_label_text(text, "labels", 1).names == ("fish",), text
 
 
 def test_background_of_a_label_map_is_left_out() -> None:
