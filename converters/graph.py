@@ -22,15 +22,15 @@ SQUEEZE = "/se/"  # in the names of squeeze-and-excitation
 # op: what it computes, and its attributes
 OPS = {
     "normalize": "input minus the per-channel mean (the scale is in the stem): mean",
-    "conv": "2-D convolution, SAME padding: stride, activation",
-    "depthwise": "depthwise convolution, SAME padding: stride, activation",
+    "conv": "2-D convolution: stride, activation, padding as `borders` reads it",
+    "depthwise": "depthwise convolution: stride, activation, padding as `borders` reads it",
     "add": "sum of two tensors: activation",
     "mul": "product of two tensors, the second may be [1, 1, 1, C]",
     "scale": "product with a positive constant: factor",
     "swish": "x * sigmoid(factors * x): factors per channel, 1 where absent",
     "sigmoid": "logistic function",
     "mean": "mean over height and width, dimensions kept",
-    "maxpool": "3x3 stride 2 max pool, SAME: padding 'ignore' or 'zero'",
+    "maxpool": "3x3 stride 2 max pool: padding 'ignore', 'symmetric' (ignored too) or 'zero'",
     "resize": "nearest neighbour to the output's size",
     "reshape": "same elements, new shape",
     "concat": "along `axis`, 1 where absent, or 3, the channels",
@@ -58,6 +58,24 @@ class Node:
     def activation(self) -> str:
         """The activation fused into this node: "none", "relu6" or "relu"."""
         return str(self.attrs.get("activation", "none"))
+
+
+def borders(node: Node, source: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Rows (before, after), columns (before, after) that a convolution or max pool reads beyond its input.
+
+    source: the input's shape. Where the number is odd, the extra one comes after, as in TensorFlow's SAME,
+    or, with padding "symmetric", before: PyTorch pads (kernel - 1) / 2 on both sides, and at stride 2 the
+    last one of an even size is not read. Odd sizes and stride 1 are padded alike in both.
+    """
+    kernel = 3 if node.weight_shape is None else node.weight_shape[1]
+    stride = int(node.attrs.get("stride", 2))
+    found = []
+    for size, out in zip(source[1:3], node.shape[1:3], strict=True):
+        total = max((out - 1) * stride + kernel - size, 0)
+        less, more = total // 2, total - total // 2
+        first = node.attrs.get("padding") == "symmetric"
+        found.append((more, less) if first else (less, more))
+    return found
 
 
 @dataclass

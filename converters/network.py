@@ -105,7 +105,9 @@ class NetworkBuilder:
             bias = np.ascontiguousarray(shift, np.float32)
         op = "depthwise" if depthwise else "conv"
         fused = activation if activation in FUSED_ACTIVATIONS else "none"
-        y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused)
+        padding = {"padding": self.variant.conv_padding} if stride > 1 else {}
+        y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused,
+                      **padding)  # fmt: skip
         if activation == "leaky_relu":
             return self.emit("leaky_relu", f"{name}/leaky", (y,), shape, alpha=LEAKY_ALPHA)
         return self.emit("swish", f"{name}/swish", (y,), shape) if activation == "swish" else y

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.calibration_record import half
 from edge_edet.converters.corrections import Correction, corrected, round_at
-from edge_edet.converters.graph import Array, Graph, Node
+from edge_edet.converters.graph import Array, Graph, Node, borders
 from edge_edet.converters.network_pass import IntegerWalk, Pass, Pixels, passes, picture_input
 from edge_edet.converters.quantized import Affine, Quantized, QuantizedWeight, least_scale
 from edge_edet.converters.to_tflite import input_affine, input_zero_point
@@ -202,14 +202,11 @@ def _integer_inputs(walk: IntegerWalk, quantized: Quantized, group: Sequence[Nod
 
 def _patches(image: npt.NDArray[np.generic], node: Node, places: npt.NDArray[np.int64],
              zero: int) -> npt.NDArray[np.generic]:  # fmt: skip
-    """[positions, k * k, channels] of an image [h, w, channels], SAME padding."""
+    """[positions, k * k, channels] of an image [h, w, channels]."""
     assert node.weight is not None
     size, stride = node.weight.shape[1], node.attrs["stride"]
-    borders = []
-    for out, length in zip(node.shape[1:3], image.shape[:2], strict=True):
-        total = max((out - 1) * stride + size - length, 0)
-        borders.append((total // 2, total - total // 2))
-    padded = np.pad(image, (*borders, (0, 0)), constant_values=zero)
+    around = borders(node, (1, *image.shape))
+    padded = np.pad(image, (*around, (0, 0)), constant_values=zero)
     rows, columns = places // node.shape[2] * stride, places % node.shape[2] * stride
     shifts = [(i, j) for i in range(size) for j in range(size)]
     return np.stack([padded[rows + i, columns + j] for i, j in shifts], axis=1)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.graph import Graph, Node, borders
 
 __all__ = ["OnnxLowering"]
 
@@ -56,15 +56,10 @@ class OnnxLowering:
             self.initializers.append(numpy_helper.from_array(array, name))
         return self.known[key]
 
-    def pads(self, node: Node, kernel: int) -> list[int]:
-        """SAME padding as TFLite does it, the odd one at the end: top, left, bottom, right."""
-        begin, end = [], []
-        sizes = zip(self.shapes[node.inputs[0]][1:3], node.shape[1:3], strict=True)
-        for size, out in sizes:
-            total = max((out - 1) * int(node.attrs.get("stride", 2)) + kernel - size, 0)
-            begin.append(total // 2)
-            end.append(total - total // 2)
-        return begin + end
+    def pads(self, node: Node) -> list[int]:
+        """top, left, bottom, right."""
+        rows, columns = borders(node, self.shapes[node.inputs[0]])
+        return [rows[0], columns[0], rows[1], columns[1]]
 
     # --- operators ----------------------------------------------------------------------------
 
@@ -93,7 +88,7 @@ class OnnxLowering:
         ]
         kernel, stride = list(weight.shape[2:]), node.attrs["stride"]
         self.emit("Conv", self.before_activation(node), inputs, kernel_shape=kernel, group=group,
-                  strides=[stride, stride], pads=self.pads(node, kernel[0]))  # fmt: skip
+                  strides=[stride, stride], pads=self.pads(node))  # fmt: skip
         self.activate(node)
 
     @staticmethod
@@ -137,15 +132,15 @@ class OnnxLowering:
         self.emit("GlobalAveragePool", node.name, [rows])
 
     def op_maxpool(self, node: Node) -> None:
-        x, pads = node.inputs[0], self.pads(node, 3)
+        x, pads = node.inputs[0], self.pads(node)
         if (
             node.attrs["padding"] == "zero"
         ):  # zylo117's pooling; the operator itself ignores padding
             top, left, bottom, right = pads
-            borders = self.constant(
+            around = self.constant(
                 f"{node.name}/pads", [0, 0, top, left, 0, 0, bottom, right], np.int64
             )
-            x, pads = self.emit("Pad", f"{node.name}/pad", [x, borders]), [0, 0, 0, 0]
+            x, pads = self.emit("Pad", f"{node.name}/pad", [x, around]), [0, 0, 0, 0]
         self.emit("MaxPool", node.name, [x], kernel_shape=[3, 3], strides=[2, 2], pads=pads)
 
     def op_resize(self, node: Node) -> None:

@@ -25,7 +25,7 @@ from edge_edet.converters.channelwise import (
     ChannelQuantized,
     ChannelQuantizer,
 )
-from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.graph import Graph, Node, borders
 from edge_edet.converters.quantized import QuantizedWeight
 from edge_edet.converters.statistics import FLOAT16_MAX
 from edge_edet.converters.studies.openvino_operators import StudyOperators
@@ -118,15 +118,10 @@ class OpenVinoLowering(StudyOperators):
         ]
         return self.named(op.fake_quantize(self.tensors[source], *ends, LEVELS), name)
 
-    def pads(self, node: Node, kernel: int) -> tuple[list[int], list[int]]:
-        """SAME padding as TensorFlow does it: the odd one goes to the end."""
-        begin, end = [], []
-        sizes = zip(self.shapes[node.inputs[0]][1:3], node.shape[1:3], strict=True)
-        for size, out in sizes:
-            total = max((out - 1) * int(node.attrs.get("stride", 2)) + kernel - size, 0)
-            begin.append(total // 2)
-            end.append(total - total // 2)
-        return begin, end
+    def pads(self, node: Node) -> tuple[list[int], list[int]]:
+        """(top, left), (bottom, right)."""
+        rows, columns = borders(node, self.shapes[node.inputs[0]])
+        return [rows[0], columns[0]], [rows[1], columns[1]]
 
     # --- operators --------------------------------------------------------------------------
 
@@ -160,7 +155,6 @@ class OpenVinoLowering(StudyOperators):
 
     def convolution(self, node: Node, make: Any) -> Made:
         assert node.bias is not None
-        assert node.weight_shape is not None
         source, bias = node.inputs[0], node.bias
         integers = self.quantized.weights.get(node.name)
         if integers is not None:
@@ -169,7 +163,7 @@ class OpenVinoLowering(StudyOperators):
         else:
             x, weight = self.tensors[source], self.float_weight(node)
         stride = node.attrs["stride"]
-        begin, end = self.pads(node, node.weight_shape[1])
+        begin, end = self.pads(node)
         made = make(x, weight, [stride, stride], begin, end, [1, 1])
         self.named(made, f"{node.name}/convolution")
         shift = self.per_channel(f"{node.name}/bias", bias)
@@ -250,7 +244,7 @@ class OpenVinoLowering(StudyOperators):
         return op.avg_pool(rows, [height, 1], [0, 0], [0, 0], [height, 1], True)
 
     def op_maxpool(self, node: Node) -> Made:
-        begin, end = self.pads(node, 3)
+        begin, end = self.pads(node)
         x = self.tensors[node.inputs[0]]
         if (
             node.attrs["padding"] == "zero"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT
 from edge_edet.converters.float_islands import SidedLowering
-from edge_edet.converters.graph import Graph, Node
+from edge_edet.converters.graph import Graph, Node, borders
 from edge_edet.converters.quantized import (
     INT8_MAX,
     INT8_MIN,
@@ -135,8 +135,16 @@ class TfliteLowering(SidedLowering, StudyOperators):
         options.padding = schema.Padding.SAME
         options.strideW = options.strideH = node.attrs["stride"]
         options.fusedActivationFunction = _ACTIVATIONS[node.activation]
+        x = self.index[node.inputs[0]]
+        if self.pads_before(node):
+            x = self.padded(node)
+            options.padding = schema.Padding.VALID
         weight, bias = self.weights(node)
-        self.emit(code, version, node, [self.index[node.inputs[0]], weight, bias], options)
+        self.emit(code, version, node, [x, weight, bias], options)
+
+    def pads_before(self, node: Node) -> bool:
+        """Whether PyTorch's padding differs here from SAME, which puts the odd row and column after."""
+        return any(before > after for before, after in borders(node, self.shapes[node.inputs[0]]))
 
     def weights(self, node: Node) -> tuple[int, int]:
         """The constant tensors of a convolution: weight and bias."""
@@ -166,15 +174,22 @@ class TfliteLowering(SidedLowering, StudyOperators):
         assert node.bias is not None
         q = quantized.weights[node.name]
         bias = quantized.biases.get(node.name, node.bias).astype(np.float64)
-        source = self.affine(node.inputs[0]) if node.inputs[0] in quantized.activations else None
-        if source is None:  # the stem: its input is grey levels around the zero point
-            source = input_affine(self.graph)
+        source = self.read_affine(node)
+        assert source is not None
+        if node.inputs[0] not in quantized.activations:
             bias = bias + stem_shift(self.graph, q)
         scale = np.float32(source.scale) * q.scale
         integers = np.clip(np.rint(bias / scale), -(2**31) + 1, 2**31 - 1).astype(np.int32)
         grid = Quantization(tuple(scale.tolist()), (0,) * scale.size)
         weight = self.constant(f"{node.name}/weight", q.values, _per_channel(q))
         return weight, self.constant(f"{node.name}/bias", integers, grid)
+
+    def read_affine(self, node: Node) -> Affine | None:
+        """The grid of its input; None in float. The stem's are grey levels around the zero point."""
+        if not self.integer:
+            return None
+        assert self.quantized is not None
+        return self.quantized.activations.get(node.inputs[0], input_affine(self.graph))
 
     def op_add(self, node: Node) -> None:
         options = _with_activation(schema.AddOptionsT(), node.activation)
@@ -253,33 +268,53 @@ class TfliteLowering(SidedLowering, StudyOperators):
         options.strideW = options.strideH = 2
         options.filterWidth = options.filterHeight = 3
         options.padding = schema.Padding.SAME
+        version = 2 if self.integer else 1
+        if self.pads_before(node):
+            self.pool_then_thin(node, version, options)
+            return
         x = self.index[node.inputs[0]]
         if node.attrs["padding"] == "zero":
-            x = self.pad_for_pool(node)
+            x = self.padded(node)
             options.padding = schema.Padding.VALID
-        self.emit(Op.MAX_POOL_2D, 2 if self.integer else 1, node, [x], options)
+        self.emit(Op.MAX_POOL_2D, version, node, [x], options)
 
-    def pad_for_pool(self, node: Node) -> int:
-        """Zeros where SAME padding would ignore the border (zylo117's pooling)."""
-        shape = next(n.shape for n in self.graph.nodes if n.name == node.inputs[0])
-        total = max((node.shape[1] - 1) * 2 + 3 - shape[1], 0)
-        rows = [total // 2, total - total // 2]
+    def pool_then_thin(self, node: Node, version: int, options: Any) -> None:
+        """A pool at every position, whose SAME padding is symmetric, then every other one of them.
+
+        So no value stands for the border that could win. An odd size is right in one step.
+        """
+        name, shape = node.inputs[0], list(self.shapes[node.inputs[0]])
+        around = borders(node, self.shapes[name])
+        options.strideH, options.strideW = (1 if before > after else 2 for before, after in around)
+        for axis, (before, after) in enumerate(around, 1):
+            shape[axis] = shape[axis] if before > after else node.shape[axis]
+        affine = self.affine(name) if self.integer else None
+        dense = self.activation(f"{node.name}/dense", tuple(shape), affine)
+        self.writer.operator(Op.MAX_POOL_2D, version, [self.index[name]], [dense], options)
+        self.nearest(node, dense)
+
+    def padded(self, node: Node) -> int:
+        """Its input with zeros around it, where SAME padding does something else."""
+        shape = self.shapes[node.inputs[0]]
+        rows, columns = borders(node, shape)
         paddings = self.constant(
-            f"{node.name}/paddings", np.asarray([[0, 0], rows, rows, [0, 0]], np.int32)
+            f"{node.name}/paddings", np.asarray([(0, 0), rows, columns, (0, 0)], np.int32)
         )
-        padded = (1, shape[1] + total, shape[2] + total, shape[3])
-        affine = self.affine(node.inputs[0]) if self.integer else None
-        output = self.activation(f"{node.name}/pad", padded, affine)
+        padded = (1, shape[1] + sum(rows), shape[2] + sum(columns), shape[3])
+        output = self.activation(f"{node.name}/pad", padded, self.read_affine(node))
         inputs = [self.index[node.inputs[0]], paddings]
         self.writer.operator(Op.PAD, 2, inputs, [output], schema.PadOptionsT())
         return output
 
     def op_resize(self, node: Node) -> None:
+        self.nearest(node, self.index[node.inputs[0]])
+
+    def nearest(self, node: Node, x: int) -> None:
+        """To the node's size: the position at or before the exact one."""
         size = self.constant(f"{node.name}/size", np.asarray(node.shape[1:3], np.int32))
         version = 2 if self.integer else 1
         options = schema.ResizeNearestNeighborOptionsT()
-        inputs = [self.index[node.inputs[0]], size]
-        self.emit(Op.RESIZE_NEAREST_NEIGHBOR, version, node, inputs, options)
+        self.emit(Op.RESIZE_NEAREST_NEIGHBOR, version, node, [x, size], options)
 
     def op_reshape(self, node: Node) -> None:
         shape = self.constant(f"{node.name}/shape", np.asarray(node.shape, np.int32))

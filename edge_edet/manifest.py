@@ -250,7 +250,7 @@ def _variant(fields: Fields) -> Variant:
         mean=_triple(fields, "mean"),
         std=_triple(fields, "std"),
         num_classes=fields.integer("num_classes", 1, 100_000),
-        pool_padding=fields.choice("pool_padding", ("ignore", "zero")),
+        pool_padding=fields.choice("pool_padding", ("ignore", "zero", "symmetric")),
         pad_rgb=_pixel(fields, "pad_rgb"),
         **_later_fields(fields),
     )

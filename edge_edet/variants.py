@@ -54,7 +54,7 @@ class Variant:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     num_classes: int = 90
-    pool_padding: str = "ignore"  # how max pools treat their border: "ignore" it or as "zero"
+    pool_padding: str = "ignore"  # the border of max pools: "ignore", "symmetric" (so too), "zero"
     pad_rgb: tuple[int, int, int] = (124, 116, 104)  # right of and below the resized picture
     anchor_octaves: tuple[float, ...] = octaves(3)
     conv_padding: str = "same"  # TensorFlow's "same", or PyTorch's "symmetric", (kernel - 1) / 2

@@ -56,8 +56,8 @@ def adapt_variant(metadata: Mapping[str, str], variant: Variant) -> Variant:
         changes["pad_rgb"] = tuple(colour)
     if "pool_padding" in metadata:
         padding = _value(metadata, "pool_padding")
-        if padding not in ("ignore", "zero"):
-            raise _fail("pool_padding", '"ignore" or "zero"')
+        if padding not in ("ignore", "symmetric", "zero"):
+            raise _fail("pool_padding", '"ignore", "symmetric" or "zero"')
         changes["pool_padding"] = padding
     if "aspect_ratios" in metadata:
         ratios = _value(metadata, "aspect_ratios")

@@ -26,6 +26,7 @@ class Wiring:
     def __init__(self, model: Rewritable):
         self.rewritable, self.model = model, model.model
         self.readers: dict[int, list[OperatorInfo]] = {}
+        self.writers = {tensor: op for op in self.model.operators for tensor in op.outputs}
         for op in self.model.operators:
             for tensor in op.inputs:
                 self.readers.setdefault(tensor, []).append(op)
@@ -34,8 +35,14 @@ class Wiring:
         return self.model.tensors[index]
 
     def is_input_itself(self, op: OperatorInfo) -> bool:
-        """uint8 to int8 with the scale kept: the mean is in the stem's bias, no value is changed."""
-        return op.name == "QUANTIZE" and op.inputs[0] in self.model.inputs
+        """uint8 to int8 with the scale kept, or that padded: the mean is in the stem's bias, no value is
+        changed."""
+        source = self.writers.get(op.inputs[0]) if op.name == "PAD" else op
+        return (
+            source is not None
+            and source.name == "QUANTIZE"
+            and source.inputs[0] in self.model.inputs
+        )
 
     def sorted_by_score(self) -> set[int]:
         """The tensors whose order depends on the scores."""
@@ -103,7 +110,7 @@ class Wiring:
                 tensor = pending.pop()
                 found[tensor] = values
                 pending += [p.outputs[0] for p in self.readers.get(tensor, [])
-                            if p.name in ("MEAN", *CROSSINGS)
+                            if p.name in ("MEAN", "PAD", *CROSSINGS)
                             or (p.name == "MUL" and p.inputs[0] == tensor)]  # fmt: skip
         return found
 

@@ -95,7 +95,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         ({"pad_rgb": "[0, 0]"}, "three whole numbers"),
         ({"pad_rgb": "[0, 0, 256]"}, "three whole numbers"),
         ({"pad_rgb": "[" * 100_000}, "not JSON"),
-        ({"pool_padding": '"valid"'}, '"ignore" or "zero"'),
+        ({"pool_padding": '"valid"'}, '"ignore", "symmetric" or "zero"'),
         ({"aspect_ratios": "[[1, 1]]"}, "3 pairs"),
         ({"aspect_ratios": "[[1, 1], [1, 0], [1, 1]]"}, "3 pairs"),
         ({"aspect_ratios": "[[1, 1], [1, NaN], [1, 1]]"}, "3 pairs"),
