@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +80,11 @@ def find_weights(name: str, weights: str | None, seed: int, num_classes: int | N
             )
     if chosen == "random":
         return _random(variant, seed, num_classes)
-    return _trained(variant, _path(name, chosen), chosen, num_classes, note)
+    source = _trained(variant, _path(name, chosen), chosen, num_classes, note)
+    if image_size is not None:  # asked for, whatever it was trained with
+        asked = source.variant.replace(image_size=image_size)
+        source = dataclasses.replace(source, variant=asked)
+    return source
 
 
 def _resized(variant: Variant, size: int) -> Variant:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.checkpoints import read_checkpoint
+from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
 from edge_edet.image import read_image
 from edge_edet.preprocess import letterbox
 from edge_edet.variants import VARIANTS
@@ -27,11 +27,22 @@ TOLERANCE = 2e-4
 TRAINED_TOLERANCE = 1e-4
 
 
+def seeded_network(golden, name, folder):
+    """The variant and the weights of a golden: of effdet's other models as they are read from a file."""
+    gains = json.loads(str(golden["gains"]))
+    if "state" not in golden:
+        return VARIANTS[name], seeded_weights(parameter_shapes(VARIANTS[name]), gains)
+    tensors = seeded_weights(json.loads(str(golden["state"])), gains)
+    write_safetensors(folder / f"{name}.safetensors", tensors, {}, np.float32)
+    checkpoint = read_checkpoint(folder / f"{name}.safetensors", VARIANTS[str(golden["variant"])])
+    assert checkpoint.variant.image_size == golden["image_size"]
+    return checkpoint.variant, checkpoint.weights
+
+
 @pytest.mark.parametrize("name", [path.stem[7:] for path in sorted(GOLDEN.glob("effdet_*.npz"))])
-def test_logits_and_boxes_equal_the_reference(name):
-    variant = VARIANTS[name]
+def test_logits_and_boxes_equal_the_reference(name, tmp_path):
     with np.load(GOLDEN / f"effdet_{name}.npz") as golden:
-        weights = seeded_weights(parameter_shapes(variant), json.loads(str(golden["gains"])))
+        variant, weights = seeded_network(golden, name, tmp_path)
         image = float_network["normal_image"](variant.image_size)
         logits, boxes = float_network["run_float"](variant, weights, image)
         counts = [variant.anchors_per_position * size**2 for size in variant.feature_sizes]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
+from edge_edet.converters.checkpoints.effdet_models import effdet_family
 from edge_edet.converters.checkpoints.extras import adapt_variant, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
@@ -119,6 +120,8 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
     family = _find_family(tensors)
     if family is AUTOML:
         tensors = normalize_automl(tensors)
+    if family is EFFDET:
+        family, tensors = effdet_family(variant, tensors)
     weights, adapted = assemble(family, variant, tensors)
     return Checkpoint(
         weights=weights,

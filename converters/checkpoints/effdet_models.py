@@ -1,0 +1,162 @@
+"""effdet's models beside its ports of TensorFlow's: what they do otherwise, and what is another network.
+
+effdet/config/model_config.py, efficientdet.py (0.4.1) and timm's efficientnet.py (1.0.31):
+efficientdet_d0 to d3 and efficientdet_lite0 were made for PyTorch. They have no biases before a batch
+norm (`redundant_bias`), which tells them from tf_efficientdet_*; strided convolutions pad evenly on both
+sides (`pad_type`), the batch norms of the backbone have PyTorch's epsilon, and lite0 has its own settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_edet.converters.architecture import BATCH_NORM_EPSILON, parameter_shapes
+from edge_edet.converters.checkpoints.family_effdet import EFFDET
+from edge_edet.converters.checkpoints.mapping import Family
+from edge_edet.errors import CheckpointError
+from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, VARIANTS, Variant
+
+__all__ = ["effdet_family"]
+
+Tensors = Mapping[str, NDArray[Any]]
+PYTORCH_EPSILON = 1e-5  # torch.nn.BatchNorm2d
+REDUNDANT = re.compile(
+    r"^fpn\..+\.(conv\.conv|conv_pw)\.bias$|^(class|box)_net\.conv_rep\.\d+\.conv_pw\.bias$"
+)
+# `head_bn_level_first`: the same batch norms, listed by level and without a container
+_LEVEL_FIRST = re.compile(r"^((?:class|box)_net\.bn_rep)\.(\d+)\.(\d+)\.([a-z_]+)$")
+_SYMMETRIC: dict[str, object] = {"conv_padding": "symmetric", "pool_padding": "symmetric"}
+# What the configs of the models without redundant biases say, where the variant's row says otherwise.
+# efficientdet_lite0's `pad_type` is the default, "same", but its backbone is not timm's tf_ one.
+_OWN: dict[str, dict[str, object]] = {
+    **dict.fromkeys(("d0", "d1", "d2", "d3"), _SYMMETRIC),
+    "lite0": {
+        "conv_padding": "symmetric",
+        "fusion": "fast",
+        "anchor_scale": 4.0,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "pad_rgb": (124, 116, 104),
+        "image_size": 384,
+    },
+}
+# Names that only other networks have -> what they are
+_OTHERS = tuple(
+    (re.compile(mark), what)
+    for mark, what in (
+        (r"^backbone\.layer\d", "a ResNet backbone, as effdet's resdet50"),
+        (
+            r"^backbone\.(stem_|stages)",
+            "a CSPNet backbone, as effdet's cspresdet50, cspresdext50 and cspdarkdet53",
+        ),
+        (
+            r"^backbone\..+\.conv_(pw|dw|pwl)\.\d+\.weight$",
+            "a MixNet backbone, as effdet's mixdet_m and mixdet_l",
+        ),
+        (r"^fpn\.cell\.\d+\.fnode\.20\.", "a quad-FPN, as effdet's efficientdet_q0 to q2"),
+        (
+            r"^backbone\.blocks\..+\.conv_exp\.",
+            "fused blocks in its backbone, as effdet's efficientdetv2_*, efficientdet_es and _em",
+        ),
+        (r"^backbone\.blocks\.6\.0\.conv\.", "a MobileNetV3 backbone, as effdet's mobiledetv3_large"),
+        (r"^class_net\.predict\.conv\.", "heads of plain 3x3 convolutions, not separable ones"),
+    )
+)  # fmt: skip
+
+
+def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str, NDArray[Any]]]:
+    """The family as this file needs it, and its tensors by canonical names, none missing by design.
+
+    Raises CheckpointError for effdet's other networks, and where no config tells how the network pads.
+    """
+    found = _repeats_first(tensors)
+    _refuse_others(found)
+    if EFFDET.class_bias not in found or any(map(REDUNDANT.search, found)):
+        return EFFDET, found
+    found = _with_our_epsilon(found | _zero_biases(found))
+    looks = _lookalikes(variant, found)
+    if looks and variant.name not in looks:
+        raise CheckpointError(
+            f"does not fit {variant.name}: it looks like effdet's efficientdet_{looks[0]}, name the "
+            f"variant {looks[0]}"
+        )
+    if variant.name not in _OWN:
+        raise CheckpointError(
+            "lacks the biases before batch norms, as effdet's efficientdet_d0 to d3 and lite0 do; effdet "
+            f"has no such {variant.name}, so how its convolutions pad is not known"
+        )
+    return replace(EFFDET, changes={**EFFDET.changes, **_OWN[variant.name]}), found
+
+
+def _zero_biases(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    names = {name: f"{name.removesuffix('weight')}bias" for name in tensors}
+    return {
+        bias: np.zeros(tensors[name].shape[:1], np.float32)
+        for name, bias in names.items()
+        if name.endswith(".weight") and REDUNDANT.search(bias)
+    }
+
+
+def _lookalikes(variant: Variant, tensors: Tensors) -> list[str]:
+    """The models of _OWN that the tensors would fit exactly."""
+    ignored = EFFDET.ignored(variant)
+    classes = tensors[EFFDET.class_bias].size // variant.anchors_per_position
+    shapes = {name: array.shape for name, array in tensors.items() if not ignored.search(name)}
+    return [
+        name
+        for name, changes in _OWN.items()
+        if parameter_shapes(VARIANTS[name].replace(num_classes=classes, **changes)) == shapes
+    ]
+
+
+def _repeats_first(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Batch norms of the heads by repeat, then level, as the other models have them."""
+    found: dict[str, NDArray[Any]] = {}
+    for name, array in tensors.items():
+        plain = _LEVEL_FIRST.sub(r"\1.\3.\2.bn.\4", name)
+        if plain in found:
+            raise CheckpointError(f"has {plain} more than once, by level and by repeat")
+        found[plain] = array
+    return found
+
+
+def _refuse_others(tensors: Tensors) -> None:
+    found = next((what for mark, what in _OTHERS if any(map(mark.search, tensors))), "")
+    depthwise = tensors.get("backbone.blocks.2.0.conv_dw.weight")
+    feature, last = (
+        tensors.get(name)
+        for name in ("fpn.resample.3.conv.conv.weight", "backbone.blocks.6.0.conv_pwl.weight")
+    )
+    if not found and depthwise is not None and depthwise.shape[-1:] == (3,):
+        found = "a MobileNetV2 backbone, as effdet's mobiledetv2_110d and _120d"
+    if not found and feature is not None and last is not None:  # noqa: SIM102
+        if feature.shape[1:2] == last.shape[1:2]:
+            found = "features taken before a block's last convolution, as effdet's efficientdet_w0"
+    if found:
+        raise CheckpointError(
+            f"has {found}: of effdet's models tf_efficientdet_*, efficientdet_d0 to d3 and "
+            "efficientdet_lite0 are read"
+        )
+
+
+def _with_our_epsilon(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The backbone's batch norms, scaled so that they are the same with BATCH_NORM_EPSILON."""
+    found = dict(tensors)
+    for name, variance in tensors.items():
+        scale = name.removesuffix("running_var") + "weight"
+        gamma = tensors.get(scale)
+        if not (name.startswith("backbone.") and name.endswith(".running_var")):
+            continue
+        if gamma is None or gamma.shape != variance.shape or variance.dtype.kind != "f":
+            continue  # refused where all tensors are looked at
+        wide = variance.astype(np.float64)
+        if gamma.dtype.kind == "f" and np.isfinite(wide).all() and (wide >= 0).all():
+            factor = np.sqrt((wide + BATCH_NORM_EPSILON) / (wide + PYTORCH_EPSILON))
+            found[scale] = gamma.astype(np.float64) * factor
+    return found
