@@ -1,9 +1,10 @@
 """Labels of pictures that EXIF turns: of the stored pixels, or of the upright picture.
 
-Detectors see the upright picture. Some labelling tools (LabelImg before 1.8.4, scripts on
-cv2.IMREAD_UNCHANGED) show and measure the pixels as they are stored. The size that the labels state
-tells which, or boxes that fit one of both only. YOLO's labels state no size; Ultralytics and LabelImg
-of today read and write them for the upright picture, and so they are read here.
+Detectors see the upright picture. Some labelling tools (LabelImg before its pull request 650 of
+September 2020, scripts on cv2.IMREAD_UNCHANGED) show and measure the pixels as they are stored. The size
+that the labels state tells which, or boxes that fit into one of both only. YOLO's labels state no size:
+LabelImg since then, and Ultralytics (`exif_size` in data/utils.py, cv2.imread), write and read them for the
+upright picture, and so they are read here.
 """
 
 from __future__ import annotations
