@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from edge_edet.converters.calibration import calibrate, find_pictures
 from edge_edet.converters.calibration_record import save_record
-from edge_edet.converters.cli import add_calibration_arguments
+from edge_edet.converters.cli import add_calibration_arguments, training_options
 from edge_edet.converters.network import build_network
 from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights
 from edge_edet.errors import InputError
@@ -31,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
     drawn = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
     pictures = usable(drawn, args.picture_range, log, strict=args.strict)
     log.say()
-    source = find_weights(args.variant, args.weights, args.seed, args.num_classes, args.image_size)
+    source = find_weights(args.variant, args.weights, args.seed, args.num_classes, args.image_size,
+                          training_options(args))  # fmt: skip
+    for note in source.notes:
+        print(f"note: {note}", file=sys.stderr)
     if source.random:
         raise InputError("random weights have no statistics worth keeping: give trained ones")
     graph = build_network(source.variant, source.weights)

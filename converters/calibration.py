@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_edet.converters.calibration_record import CalibrationRecord, as_stored
+from edge_edet.converters.calibration_record import CalibrationRecord, as_stored, preparation_of
 from edge_edet.converters.fitted_swish import fit_swishes
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.network_pass import Pass, Pixels, passes, picture_input
@@ -65,7 +65,7 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threa
     digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
         statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
-        pictures[0].resolve().parent.name, found, fitted, picture_range,
+        pictures[0].resolve().parent.name, found, fitted, picture_range, preparation_of(v),
     )  # fmt: skip
 
 

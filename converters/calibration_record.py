@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,12 @@ from edge_edet.converters.ranges import calibrated_tensors
 from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
+from edge_edet.normalization import shown
 from edge_edet.picture_range import PictureRange, parse_range, range_text
+from edge_edet.variants import Variant
 
 FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes
+PREPARATION = ("mean", "std", "pad_rgb")
 COUNT_BITS = 5
 MAX_RECORD_BYTES = 64 * 2**20  # of one array
 READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
@@ -75,6 +79,12 @@ class CalibrationRecord:
     corrections: dict[str, Correction] | None
     swishes: dict[str, FittedSwish] | None = None
     picture_range: PictureRange = None
+    preparation: dict[str, list[float]] | None = None  # of the pictures; None: an early record
+
+
+def preparation_of(variant: Variant) -> dict[str, list[float]]:
+    """What made input tensors of the pictures, beside the size."""
+    return {name: list(getattr(variant, name)) for name in PREPARATION}
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:
@@ -104,6 +114,7 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         "recipe": RECONSTRUCTED.to_dict(),
         "layers": list(record.corrections),
         "swishes": list(record.swishes),
+        "preparation": record.preparation,
     }
     if record.picture_range is not None:
         meta["range"] = range_text(record.picture_range)
@@ -176,6 +187,7 @@ def load_record(path: Path) -> CalibrationRecord:
             str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
             str(meta["source"]), corrections.unpack(meta["layers"], arrays),
             fitted_swish.unpack(meta["swishes"], arrays), _range(meta.get("range")),
+            _preparation(meta.get("preparation")),
         )  # fmt: skip
     except InputError:
         raise
@@ -191,6 +203,24 @@ def _range(stated: Any) -> PictureRange:
     if stated is None or isinstance(stated, str):
         return parse_range(stated) if stated is not None else None
     raise ValueError("the range must be a text")
+
+
+def _preparation(value: object) -> dict[str, list[float]] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != set(PREPARATION):
+        raise ValueError(f"preparation must have {', '.join(PREPARATION)}")
+    for part in value.values():
+        if not isinstance(part, list) or len(part) != 3 or not all(
+            type(n) in (int, float) and math.isfinite(n) for n in part
+        ):  # fmt: skip
+            raise ValueError("preparation must hold three numbers each")
+    return value
+
+
+def _prepared(preparation: Mapping[str, Sequence[float]]) -> str:
+    mean, std, pad = (shown(preparation[name]) for name in PREPARATION)
+    return f"mean {mean}, std {std}, padding {pad}"
 
 
 def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -259,6 +289,12 @@ def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, wha
         raise InputError(
             f"{what} was taken from other weights of {v.name}: run 'edge-edet calibrate {v.name} "
             "--weights FILE' with these weights"
+        )
+    prepared = preparation_of(v)
+    if record.preparation is not None and record.preparation != prepared:
+        raise InputError(
+            f"{what} was taken with {_prepared(record.preparation)}, and the model has "
+            f"{_prepared(prepared)}: run 'edge-edet calibrate {v.name}' with the options of 'convert'"
         )
     channels = {node.name: node.shape[-1] for node in graph.nodes}
     for name in calibrated_tensors(graph):

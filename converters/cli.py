@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
 from pathlib import Path
 
 from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
 from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
@@ -76,8 +78,39 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
                         help="of random weights; others say it themselves")  # fmt: skip
     parser.add_argument("--image-size", type=positive, metavar="PIXELS",
                         help="side of the input, a multiple of 32 (default: the variant's)")  # fmt: skip
+    add_training_arguments(parser)
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
                         help="for calibration (default: all cores, at most 8)")  # fmt: skip
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the detector was trained, where its file does not say."""
+    group = parser.add_argument_group(
+        "training", "how the detector was trained, where its checkpoint does not say; what "
+        "contradicts the checkpoint is refused",
+    )  # fmt: skip
+    group.add_argument("--anchor-scale", metavar="X",
+                       help="size of an anchor in strides: one number, or one for each level "
+                       "separated by commas")  # fmt: skip
+    group.add_argument("--aspect-ratios", metavar="LIST",
+                       help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4")  # fmt: skip
+    group.add_argument("--scales-per-octave", metavar="N|LIST",
+                       help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9")  # fmt: skip
+    group.add_argument("--mean", metavar="RGB",
+                       help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1")  # fmt: skip
+    group.add_argument(
+        "--std", metavar="RGB", help="127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
+    )
+    group.add_argument("--pad", metavar="RGB",
+                       help="colour beside the picture: 0, 124,116,104, or mean")  # fmt: skip
+    group.add_argument("--project", type=Path, metavar="FILE", help="zylo117's project .yml")
+    group.add_argument("--hparams", metavar="FILE|K=V,...",
+                       help="google/automl's hyperparameters, as its --hparams takes them")  # fmt: skip
+
+
+def training_options(args: argparse.Namespace) -> TrainingOptions:
+    names = [field.name for field in dataclasses.fields(TrainingOptions)]
+    return TrainingOptions(**{name: getattr(args, name) for name in names})
 
 
 def points(text: str) -> float:
@@ -134,6 +167,7 @@ def run(args: argparse.Namespace) -> int:
         picture_range=args.picture_range,
         strict=args.strict,
         certificate=args.certificate,
+        training=training_options(args),
         command=("edge-edet", *sys.argv[1:]),
     )
     for step in convert(request):

@@ -15,6 +15,7 @@ from typing import Any
 from edge_edet.converters.calibration import find_pictures
 from edge_edet.converters.calibration_record import agreed_range
 from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
+from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import SUFFIXES, beside, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
@@ -64,6 +65,7 @@ class Request:
     picture_range: PictureRange = None  # of the pictures for calibration, budget and certificate
     strict: bool = False  # a bad picture of a folder is the end
     certificate: bool = True
+    training: TrainingOptions | None = None  # what is known of it; None: nothing
     command: Sequence[str] = ()
 
 
@@ -110,10 +112,10 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
         request = asked
         started = time.monotonic()
         source = find_weights(
-            name, request.weights, request.seed, request.num_classes, request.image_size
-        )
-        if source.note:
-            yield source.note
+            name, request.weights, request.seed, request.num_classes, request.image_size,
+            request.training,
+        )  # fmt: skip
+        yield from source.notes
         labels = source.labels
         if request.labels is not None:
             labels, note = read_labels(request.labels, source.variant.num_classes)
@@ -262,9 +264,10 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph, calibra
         max_drop=request.max_drop,
         threads=request.threads,
         log=beside(path, ".search.jsonl"),
-        identity={"weights": described.source.digest, "calibration": described.calibration.digest},
         picture_range=request.picture_range,
         strict=request.strict,
+        identity={"weights": described.source.digest, "calibration": described.calibration.digest,
+                  "variant": json.loads(json.dumps(dataclasses.asdict(described.source.variant)))},
     ))  # fmt: skip
     found: Found | None = None
     for step in steps:

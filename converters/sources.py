@@ -18,6 +18,15 @@ from edge_edet.converters.calibration_record import (
     weights_digest,
 )
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.facts import (
+    Fact,
+    TrainingOptions,
+    facts_of_options,
+    not_stated,
+    settle,
+    standing,
+    training_notes,
+)
 from edge_edet.converters.graph import Array, Graph
 from edge_edet.converters.weights import find_pulled, release_file
 from edge_edet.errors import CheckpointError, InputError
@@ -42,7 +51,7 @@ class Source:
     labels: tuple[str | None, ...]
     provenance: dict[str, Any]
     digest: str
-    note: str  # one line for the user where a choice was made for them, else empty
+    notes: tuple[str, ...]  # a line each: what was chosen for the user, or assumed
 
     @property
     def random(self) -> bool:
@@ -56,15 +65,19 @@ def asset(name: str) -> Path:
 
 
 def find_weights(name: str, weights: str | None, seed: int, num_classes: int | None,
-                 image_size: int | None) -> Source:  # fmt: skip
+                 image_size: int | None, training: TrainingOptions | None = None) -> Source:  # fmt: skip
     """The weights of a variant: `weights` if given, else official ones pulled, else bundled ones.
 
-    `weights` is a checkpoint's path or one of NAMES. Raises InputError that says how to get some.
+    `weights` is a checkpoint's path or one of NAMES; image_size: the side to build for, in pixels, None
+    for the one it was trained at; training: what is known of the training. Raises InputError that says
+    how to get weights, and for what cannot be built.
     """
     variant = get_variant(name)
     if image_size is not None:
-        variant = _resized(variant, image_size)
-    chosen, note = weights, ""
+        _check_size(image_size, "--image-size")
+    facts = facts_of_options(training or TrainingOptions(), variant)
+    chosen = weights
+    notes: tuple[str, ...] = ()
     if chosen is None:
         chosen = "official" if find_pulled(name) else "bundled" if name in BUNDLED else None
         if chosen is None:
@@ -74,23 +87,28 @@ def find_weights(name: str, weights: str | None, seed: int, num_classes: int | N
                 "--weights random"
             )
         if chosen == "bundled":
-            note = (
+            notes = (
                 f"{name}: using the bundled blood-cell weights (RBC, WBC, Platelets); for COCO's "
-                f"classes run 'edge-edet weights pull {name}'"
+                f"classes run 'edge-edet weights pull {name}'",
             )
     if chosen == "random":
-        return _random(variant, seed, num_classes)
-    source = _trained(variant, _path(name, chosen), chosen, num_classes, note)
-    if image_size is not None:  # asked for, whatever it was trained with
-        asked = source.variant.replace(image_size=image_size)
-        source = dataclasses.replace(source, variant=asked)
-    return source
+        return _random(settle(variant, facts), seed, num_classes, image_size)
+    path = _path(name, chosen)
+    if chosen in NAMES:
+        facts.insert(0, _published(variant, f"the {chosen} weights"))
+    source = _trained(variant, path, chosen, num_classes, facts, image_size)
+    return dataclasses.replace(source, notes=notes + source.notes)
 
 
-def _resized(variant: Variant, size: int) -> Variant:
+def _published(variant: Variant, source: str) -> Fact:
+    """Of weights that are known: no option may say otherwise."""
+    fields = ("image_size", "anchor_scale", "anchor_octaves", "aspect_ratios", "mean", "std")
+    return Fact(source, {name: getattr(variant, name) for name in fields})
+
+
+def _check_size(size: int, what: str) -> None:
     if size % 32 or not 64 <= size <= 4096:
-        raise InputError(f"--image-size {size}: expected a multiple of 32 from 64 to 4096")
-    return variant.replace(image_size=size)
+        raise InputError(f"{what} {size}: expected a multiple of 32 from 64 to 4096")
 
 
 def _path(name: str, chosen: str) -> Path:
@@ -109,39 +127,53 @@ def _path(name: str, chosen: str) -> Path:
     return Path(chosen)
 
 
-def _random(variant: Variant, seed: int, num_classes: int | None) -> Source:
-    variant = variant.replace(num_classes=num_classes or variant.num_classes)
+def _random(variant: Variant, seed: int, num_classes: int | None,
+            image_size: int | None) -> Source:  # fmt: skip
+    variant = variant.replace(
+        num_classes=num_classes or variant.num_classes, image_size=image_size or variant.image_size
+    )
+    _check_size(variant.image_size, "image_size")
     weights = random_weights(variant, seed)
     provenance = {"name": "random", "sha256": None, "family": None, "random": True, "seed": seed}
     note = f"{variant.name}: random weights, good for latency only; it detects nothing"
     return Source(variant, weights, _default_labels(variant), provenance, weights_digest(weights),
-                  note)  # fmt: skip
+                  (note,))  # fmt: skip
 
 
 def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
-             note: str) -> Source:  # fmt: skip
-    checkpoint = read_checkpoint(path, variant)
-    adapted = checkpoint.variant
-    if num_classes is not None and num_classes != adapted.num_classes:
+             facts: Sequence[Fact], image_size: int | None) -> Source:  # fmt: skip
+    checkpoint = read_checkpoint(path, variant, facts)
+    trained, labels = checkpoint.variant, checkpoint.labels
+    if num_classes is not None and num_classes != trained.num_classes:
         raise CheckpointError(
-            f"{checkpoint.file_name!r} was trained for {adapted.num_classes} classes and "
+            f"{checkpoint.file_name!r} was trained for {trained.num_classes} classes and "
             f"--num-classes says {num_classes}: leave it out, it is read from the file"
         )
-    digest, labels = weights_digest(checkpoint.weights), checkpoint.labels
-    if chosen != "bundled" and variant.name in BUNDLED:
+    digest = weights_digest(checkpoint.weights)
+    if chosen not in NAMES and variant.name in BUNDLED:
         known_digest, known_variant, known_labels = _bundled_facts(variant.name)
         if digest == known_digest:  # the same weights in another file: what they were trained with
-            labels = known_labels
-            adapted = adapted.replace(pad_rgb=known_variant.pad_rgb)
+            labels = labels or known_labels
+            if not any({"mean", "pad_rgb"} & set(f.values) for f in standing(checkpoint.facts)):
+                trained = trained.replace(pad_rgb=known_variant.pad_rgb)
+    notes: list[str] = []
+    assumed: tuple[str, ...] = ()
+    if chosen not in NAMES:
+        notes = training_notes(checkpoint.published, trained, checkpoint.facts, image_size,
+                               checkpoint.model)  # fmt: skip
+        assumed = not_stated(standing(checkpoint.facts))
+    adapted = trained.replace(image_size=image_size or trained.image_size)
+    _check_size(adapted.image_size, f"{checkpoint.file_name!r}: image size")
     provenance = {
         "name": checkpoint.file_name,
         "sha256": checkpoint.sha256,
         "family": checkpoint.family,
         "random": False,
+        "assumed": list(assumed),
     }
-    said = "; ".join(f"{checkpoint.file_name}: {part}" for part in checkpoint.notes)
+    said = (f"{checkpoint.file_name}: {part}" for part in checkpoint.notes)
     return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
-                  digest, note or said)  # fmt: skip
+                  digest, (*said, *notes))  # fmt: skip
 
 
 @functools.cache

@@ -111,7 +111,15 @@ def _lookalikes(variant: Variant, tensors: Tensors) -> list[str]:
     return [
         name
         for name, changes in _OWN.items()
-        if parameter_shapes(VARIANTS[name].replace(num_classes=classes, **changes)) == shapes
+        if parameter_shapes(
+            VARIANTS[name].replace(
+                num_classes=classes,
+                anchor_octaves=variant.anchor_octaves,
+                aspect_ratios=variant.aspect_ratios,
+                **changes,
+            )
+        )
+        == shapes
     ]
 
 

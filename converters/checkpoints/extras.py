@@ -1,20 +1,25 @@
 """What the metadata of our own `.safetensors` says beyond the weights, as JSON values.
 
-labels: one text or null per class. pad_rgb, aspect_ratios, pool_padding: the variant's fields of
-that name, where the training differed from the table. Other keys are left alone.
+labels: one text or null per class. pool_padding, and CONFIG_KEYS as a configuration file has them:
+where the training differed from the table. Other keys are left alone.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from edge_edet.converters.facts import Fact, fact_of_config
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 
-__all__ = ["adapt_variant", "read_labels"]
+__all__ = ["fact_of_metadata", "read_labels"]
+
+CONFIG_KEYS = (
+    "anchor_scale", "anchor_octaves", "num_scales", "scales_per_octave", "aspect_ratios",
+    "image_size", "mean", "std", "mean_rgb", "stddev_rgb", "scale_range", "pad_rgb", "fill_color",
+)  # fmt: skip
 
 
 def _value(metadata: Mapping[str, str], key: str) -> Any:
@@ -42,33 +47,14 @@ def read_labels(metadata: Mapping[str, str], num_classes: int) -> tuple[str | No
     return tuple(labels)
 
 
-def adapt_variant(metadata: Mapping[str, str], variant: Variant) -> Variant:
-    """The variant with what the metadata says about its training."""
-    changes: dict[str, object] = {}
-    if "pad_rgb" in metadata:
-        colour = _value(metadata, "pad_rgb")
-        if (
-            not isinstance(colour, list)
-            or len(colour) != 3
-            or not all(type(part) is int and 0 <= part <= 255 for part in colour)
-        ):
-            raise _fail("pad_rgb", "three whole numbers from 0 to 255")
-        changes["pad_rgb"] = tuple(colour)
-    if "pool_padding" in metadata:
-        padding = _value(metadata, "pool_padding")
-        if padding not in ("ignore", "symmetric", "zero"):
-            raise _fail("pool_padding", '"ignore", "symmetric" or "zero"')
-        changes["pool_padding"] = padding
-    if "aspect_ratios" in metadata:
-        ratios = _value(metadata, "aspect_ratios")
-        if (
-            not isinstance(ratios, list)
-            or len(ratios) != len(variant.aspect_ratios)
-            or not all(isinstance(pair, list) and len(pair) == 2 for pair in ratios)
-            or not all(
-                type(n) in (int, float) and 0 < n < math.inf for pair in ratios for n in pair
-            )
-        ):
-            raise _fail("aspect_ratios", f"{len(variant.aspect_ratios)} pairs of positive numbers")
-        changes["aspect_ratios"] = tuple((float(x), float(y)) for x, y in ratios)
-    return variant.replace(**changes)
+def fact_of_metadata(metadata: Mapping[str, str], variant: Variant) -> Fact | None:
+    """What the metadata says about the training; None: nothing."""
+    said = {key: _value(metadata, key) for key in (*CONFIG_KEYS, "pool_padding") if key in metadata}
+    padding = said.pop("pool_padding", None)
+    if "pool_padding" in metadata and padding not in ("ignore", "symmetric", "zero"):
+        raise _fail("pool_padding", '"ignore", "symmetric" or "zero"')
+    fact = fact_of_config(said, "its metadata", variant)
+    values = dict(fact.values) if fact else {}
+    if padding is not None:
+        values["pool_padding"] = padding
+    return Fact("its metadata", values) if values else None

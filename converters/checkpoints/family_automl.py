@@ -156,6 +156,7 @@ AUTOML = Family(
     name="automl",
     marks=re.compile(rf"^([^/]+/)?{_SCOPES}"),
     class_bias="class_net/class-predict/bias",
+    box_bias="box_net/box-predict/bias",
     ignored=lambda variant: _IGNORED,
     sources=_sources,
     # anchors.py, `_generate_anchor_boxes`: x takes sqrt(ratio), y its inverse, of [1, 2, 0.5].

@@ -23,6 +23,7 @@ EFFDET = Family(
     name="effdet",
     marks=re.compile(r"^(fpn\.cell\.|class_net\.(conv_rep|predict)\.)"),
     class_bias="class_net.predict.conv_pw.bias",
+    box_bias="box_net.predict.conv_pw.bias",
     ignored=lambda variant: _IGNORED,
     sources=_sources,
     changes={"aspect_ratios": ASPECTS_EFFDET, "pool_padding": "ignore"},

@@ -99,6 +99,7 @@ ZYLO117 = Family(
         r"^(backbone_net\.|bifpn\.\d+\.|(classifier|regressor)\.(conv_list|header)\.)"
     ),
     class_bias="classifier.header.pointwise_conv.conv.bias",
+    box_bias="regressor.header.pointwise_conv.conv.bias",
     ignored=_ignored,
     sources=_sources,
     changes={"aspect_ratios": ASPECTS_EFFDET, "pool_padding": "zero"},

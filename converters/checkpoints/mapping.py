@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import VARIANTS, Variant
 
-__all__ = ["HWIM", "HWIO", "Family", "Source", "assemble", "infer_classes", "shape_list"]
+__all__ = [
+    "HWIM",
+    "HWIO",
+    "Family",
+    "Source",
+    "anchors_per_place",
+    "assemble",
+    "infer_classes",
+    "shape_list",
+]
 
 Shapes = dict[str, tuple[int, ...]]
 Tensors = Mapping[str, NDArray[Any]]
@@ -51,14 +60,15 @@ class Source:
 class Family:
     """One implementation whose checkpoints are read.
 
-    marks: a name that only this family has; class_bias: the class head's bias, which tells the
-    number of classes; ignored: tensors that inference does not use; changes: how its variants
+    marks: a name that only this family has; class_bias, box_bias: the heads' biases, which tell the
+    numbers of classes and anchors; ignored: tensors that inference does not use; changes: how its variants
     differ from the table's.
     """
 
     name: str
     marks: re.Pattern[str]
     class_bias: str
+    box_bias: str
     ignored: Callable[[Variant], re.Pattern[str]]
     sources: Callable[[Variant], dict[str, Source]]
     changes: Mapping[str, object] = field(default_factory=dict)
@@ -82,28 +92,57 @@ def _used(family: Family, variant: Variant, tensors: Tensors) -> Shapes:
     return {name: a.shape for name, a in tensors.items() if not ignored.search(name)}
 
 
+def anchors_per_place(family: Family, tensors: Tensors) -> int:
+    """The number of anchors at each place that the box head's bias has room for, four codes each."""
+    size = _head_size(family, family.box_bias, tensors)
+    if size % 4:
+        raise CheckpointError(
+            f"has {family.box_bias} of shape ({size},): expected four box codes for each anchor"
+        )
+    return size // 4
+
+
 def infer_classes(family: Family, variant: Variant, tensors: Tensors) -> int:
-    """The number of classes that the class head's bias has room for."""
-    bias = tensors.get(family.class_bias)
-    anchors = variant.anchors_per_position
+    """The number of classes that the class head's bias has room for.
+
+    Raises CheckpointError where the heads were made for another number of anchors than the variant.
+    """
+    size, anchors = _head_size(family, family.class_bias, tensors), variant.anchors_per_position
+    found = anchors_per_place(family, tensors)
+    if found != anchors:
+        raise CheckpointError(
+            f"has {found} anchors at each place, but {len(variant.anchor_octaves)} scales x "
+            f"{len(variant.aspect_ratios)} aspect ratios are {anchors}: say which it was trained with, "
+            "by --scales-per-octave and --aspect-ratios, or the file that does (--project, --hparams)"
+        )
+    if size % anchors:
+        raise CheckpointError(
+            f"has {family.class_bias} of shape ({size},): expected one number for each class and each "
+            f"of {anchors} anchors"
+        )
+    return size // anchors
+
+
+def _head_size(family: Family, name: str, tensors: Tensors) -> int:
+    bias = tensors.get(name)
     if bias is None:
         raise CheckpointError(
-            f"has no {family.class_bias}: expected all tensors of an EfficientDet in "
-            f"{family.name}'s format"
+            f"has no {name}: expected all tensors of an EfficientDet in {family.name}'s format"
         )
-    if bias.ndim != 1 or bias.size == 0 or bias.size % anchors:
+    if bias.ndim != 1 or bias.size == 0:
         raise CheckpointError(
-            f"has {family.class_bias} of shape {bias.shape}: expected one number for each class "
-            f"and each of {anchors} anchors"
+            f"has {name} of shape {bias.shape}: expected one number for each anchor and value"
         )
-    return int(bias.size) // anchors
+    return int(bias.size)
 
 
-def _lookalikes(family: Family, classes: int, tensors: Tensors) -> list[str]:
+def _lookalikes(family: Family, trained: Variant, tensors: Tensors) -> list[str]:
     """The published variants that the file would fit exactly."""
     found = []
     for name, published in VARIANTS.items():
-        variant = published.replace(num_classes=classes, **family.changes)
+        variant = published.replace(
+            **family.changes, num_classes=trained.num_classes,
+        ).replace(anchor_octaves=trained.anchor_octaves, aspect_ratios=trained.aspect_ratios)  # fmt: skip
         if _expected(family, variant) == _used(family, variant, tensors):
             found.append(name)
     return found
@@ -124,7 +163,7 @@ def _check(family: Family, variant: Variant, tensors: Tensors) -> None:
     if wrong:
         problems.append(f"wrong shape {shape_list(wrong)}")
     if problems:
-        looks = " or ".join(_lookalikes(family, variant.num_classes, tensors))
+        looks = " or ".join(_lookalikes(family, variant, tensors))
         advice = f"it looks like {looks}, name that variant; " if looks else ""
         raise CheckpointError(
             f"does not fit {variant.name} in {family.name}'s format: {advice}{'; '.join(problems)}"
@@ -151,8 +190,11 @@ def _take(name: str, source: Source, tensors: Tensors) -> NDArray[np.float32]:
 def assemble(
     family: Family, variant: Variant, tensors: Tensors
 ) -> tuple[dict[str, NDArray[np.float32]], Variant]:
-    """The canonical weights, and the variant as this checkpoint was trained."""
-    adapted = variant.replace(num_classes=infer_classes(family, variant, tensors), **family.changes)
+    """The canonical weights, and the variant with the checkpoint's number of classes.
+
+    variant: as trained, with the family's changes and what facts say.
+    """
+    adapted = variant.replace(num_classes=infer_classes(family, variant, tensors))
     _check(family, adapted, tensors)
     sources = family.sources(adapted)
     return {name: _take(name, source, tensors) for name, source in sources.items()}, adapted

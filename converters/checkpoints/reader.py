@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
 from edge_edet.converters.checkpoints.effdet_models import effdet_family
-from edge_edet.converters.checkpoints.extras import adapt_variant, read_labels
+from edge_edet.converters.checkpoints.extras import fact_of_metadata, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
-from edge_edet.converters.checkpoints.mapping import Family, assemble, shape_list
+from edge_edet.converters.checkpoints.mapping import (
+    Family,
+    anchors_per_place,
+    assemble,
+    shape_list,
+)
 from edge_edet.converters.checkpoints.network_prefix import take_network
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
 from edge_edet.converters.checkpoints.tf_bundle import (
@@ -27,6 +33,13 @@ from edge_edet.converters.checkpoints.tf_bundle import (
     refuse_object_detection_api,
 )
 from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
+from edge_edet.converters.facts import (
+    Fact,
+    fact_of_boxes,
+    fact_of_name,
+    other_network,
+    settle,
+)
 from edge_edet.errors import CheckpointError, MissingExtraError
 from edge_edet.variants import Variant
 
@@ -35,6 +48,7 @@ __all__ = ["Checkpoint", "read_checkpoint"]
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
+_ANCHOR_BOXES = re.compile(r"(^|\.)anchors\.boxes$")  # effdet's DetBenchTrain and DetBenchPredict
 _FAMILIES = (EFFDET, AUTOML, ZYLO117)
 _Tensors = Mapping[str, NDArray[Any]]
 
@@ -45,7 +59,8 @@ class Checkpoint:
 
     sha256 is of the file as given; of it and the files beside it that hold its data, in order, for
     TensorFlow's and ONNX's.
-    labels are None when the file has none. notes: sentences on what of the file is not read.
+    labels are None when neither the file nor a fact has any; facts: all that say how it was trained.
+    notes: sentences on what of the file is not read.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -54,6 +69,9 @@ class Checkpoint:
     sha256: str
     file_name: str
     labels: tuple[str | None, ...] | None
+    facts: tuple[Fact, ...]
+    published: Variant  # what the variant would be if no fact said anything
+    model: str  # whose settings these are: "the published d0"
     notes: tuple[str, ...] = ()
 
 
@@ -90,19 +108,29 @@ def _find_family(tensors: _Tensors) -> Family:
     return _FAMILIES[counts.index(max(counts))]
 
 
-def _read_onnx(path: Path, variant: Variant) -> Checkpoint:
+def _read_onnx(path: Path, variant: Variant, facts: Sequence[Fact]) -> Checkpoint:
     try:
         from edge_edet.converters.checkpoints.onnx_effdet import read_effdet_onnx
     except ModuleNotFoundError:
         raise MissingExtraError(
             "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
         ) from None
-    weights, trained, beside = read_effdet_onnx(read_limited(path), path.parent, variant)
-    digest = file_sha256(path, *beside)
-    return Checkpoint(weights, trained, EFFDET.name, digest, path.name, None)
+    published = variant.replace(**EFFDET.changes)
+    weights, trained, beside = read_effdet_onnx(
+        read_limited(path), path.parent, settle(published, facts)
+    )
+    return Checkpoint(
+        weights, trained, EFFDET.name, file_sha256(path, *beside), path.name,
+        _labels(facts, trained), tuple(facts), published.replace(num_classes=trained.num_classes),
+        _model_name(EFFDET, variant),
+    )  # fmt: skip
 
 
-def _read(path: Path, variant: Variant) -> Checkpoint:
+def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
+    facts = [*given]
+    name = fact_of_name(path)
+    if name is not None:
+        facts.append(name)
     prefix = checkpoint_prefix(path)
     metadata: dict[str, str] = {}
     notes: tuple[str, ...] = ()
@@ -112,7 +140,7 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
     elif path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
     elif path.suffix == ".onnx":
-        return _read_onnx(path, variant)
+        return _read_onnx(path, variant, facts)
     else:
         found, metadata, notes = _read_file(path)
         files = [path]
@@ -121,32 +149,71 @@ def _read(path: Path, variant: Variant) -> Checkpoint:
     if family is AUTOML:
         tensors = normalize_automl(tensors)
     if family is EFFDET:
-        family, tensors = effdet_family(variant, tensors)
-    weights, adapted = assemble(family, variant, tensors)
+        family, tensors = effdet_family(settle(variant, facts), tensors)
+    published = variant.replace(**family.changes)
+    said = fact_of_metadata(metadata, published)
+    if said is not None:
+        facts.append(said)
+    facts += _anchor_facts(family, tensors, settle(published, facts))
+    weights, trained = assemble(family, settle(published, facts), tensors)
     return Checkpoint(
         weights=weights,
-        variant=adapt_variant(metadata, adapted),
+        variant=trained,
         family=family.name,
         sha256=file_sha256(*files),
         file_name=path.name,
-        labels=read_labels(metadata, adapted.num_classes),
+        labels=read_labels(metadata, trained.num_classes) or _labels(facts, trained),
+        facts=tuple(facts),
+        published=published.replace(num_classes=trained.num_classes),
+        model=_model_name(family, variant),
         notes=(*notes, *beside),
     )
 
 
-def read_checkpoint(path: Path | str, variant: Variant) -> Checkpoint:
+def _model_name(family: Family, variant: Variant) -> str:
+    own = family.changes.get("conv_padding") == "symmetric"  # effdet_models.py
+    return f"effdet's efficientdet_{variant.name}" if own else f"the published {variant.name}"
+
+
+def _anchor_facts(family: Family, tensors: _Tensors, known: Variant) -> list[Fact]:
+    """What the anchors say that a file holds as boxes."""
+    names = [name for name in tensors if _ANCHOR_BOXES.search(name)]
+    if not names:
+        return []
+    per_place = anchors_per_place(family, tensors)
+    return [fact_of_boxes(tensors[name], known, per_place, name) for name in names]
+
+
+def _labels(facts: Sequence[Fact], variant: Variant) -> tuple[str | None, ...] | None:
+    """The class names that a fact has, the rest of the classes unused."""
+    for fact in facts:
+        if fact.labels is None:
+            continue
+        if len(fact.labels) > variant.num_classes:
+            raise CheckpointError(
+                f"has {variant.num_classes} classes, {fact.source} names {len(fact.labels)}"
+            )
+        return fact.labels + (None,) * (variant.num_classes - len(fact.labels))
+    return None
+
+
+def read_checkpoint(path: Path | str, variant: Variant, facts: Sequence[Fact] = ()) -> Checkpoint:
     """The weights of a checkpoint of variant, whichever public format it has.
 
     Reads effdet `.pth`, `.safetensors` and exported `.onnx`, google/automl `.h5` and TensorFlow
     checkpoints (a prefix, one of its files, or the folder), and zylo117 `.pth`. The variant comes
-    back with the number of classes, the aspect ratios and the padding that it was trained with.
-    Raises CheckpointError, one line, when the file is damaged, hostile or of another network.
+    back with the number of classes, the anchors, the input size and the normalization that it was
+    trained with, by the file, its name and the facts that the caller knows. Raises CheckpointError, one
+    line, when the file is damaged, hostile or of another network, and where the file and a fact
+    contradict each other.
     """
     path = Path(path)
     try:
-        return _read(path, variant)
+        return _read(path, variant, facts)
     except CheckpointError as error:
-        raise CheckpointError(f"{path.name}: {' '.join(str(error).split())}") from None
+        hint = other_network(path)
+        text = f"{hint}; {error}" if hint else str(error)
+        raise CheckpointError(f"{path.name}: {' '.join(text.split())}") from None
     except OSError as error:
         raise CheckpointError(f"{path.name}: cannot be read: {error.strerror or error}") from None
     except MemoryError:

@@ -51,7 +51,7 @@ class StudyModel:
         provenance = {"name": "random", "sha256": None, "family": None, "random": True,
                       "seed": self.seed}  # fmt: skip
         labels = tuple(f"class {index}" for index in range(self.variant.num_classes))
-        return Source(self.variant, weights, labels, provenance, weights_digest(weights), "")
+        return Source(self.variant, weights, labels, provenance, weights_digest(weights), ())
 
     @functools.cached_property
     def graph(self) -> Graph:

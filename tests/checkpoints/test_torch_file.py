@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from edge_edet.anchors import anchors
 from edge_edet.converters.checkpoints import pickle_machine, random_weights, read_checkpoint
 from edge_edet.converters.checkpoints.pickle_machine import run_pickle
 from edge_edet.converters.checkpoints.pickle_objects import Opaque
@@ -31,6 +32,12 @@ def test_what_torch_wrote_is_read(golden, name, read):
         np.testing.assert_array_equal(tensors[key].astype(np.float64), expected[key], key)
 
 
+def boxes_of(variant):
+    """[N, 4] y0 x0 y1 x1 in pixels, as effdet's DetBench keeps its anchors."""
+    rows = anchors(variant)
+    return np.concatenate([rows[:, :2] - rows[:, 2:] / 2, rows[:, :2] + rows[:, 2:] / 2], axis=1)
+
+
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize(
     ("prefix", "wrap"),
@@ -39,7 +46,7 @@ def test_what_torch_wrote_is_read(golden, name, read):
 def test_wrapped_state_dicts_are_unwrapped(write, tmp_path, prefix, wrap, legacy):
     weights = random_weights(D0.replace(num_classes=2), 0)
     tensors = {f"{prefix}{name}": array for name, array in weights.items()}
-    tensors |= {"anchors.boxes": np.zeros((9, 4), np.float32)} if prefix else {}
+    tensors |= {"anchors.boxes": boxes_of(D0)} if prefix else {}
     path = write.state(tmp_path / "net.pth", tensors, wrap, legacy)
     checkpoint = read_checkpoint(path, D0)
     assert checkpoint.family == "effdet"

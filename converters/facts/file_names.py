@@ -1,0 +1,52 @@
+"""What a checkpoint's name tells where its tensors do not.
+
+Sources: effdet 0.4.1 effdet/config/model_config.py (`tf_efficientdet_d*_ap`: mean = std = 0.5,
+fill_color 0); google/automl efficientdet/Det-AdvProp.md and dataloader.py (`scale_range`: pictures
+scaled to -1..1 after padding with 0).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edge_edet.converters.facts.fact import Fact
+
+__all__ = ["fact_of_name", "other_network"]
+
+# effdet's names only: "best_ap.pth" is somebody's best average precision.
+_ADVPROP = re.compile(r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.I)
+_FOLDERS = 3  # of the path: automl keeps them in advprop/efficientdet-d0/
+_HALF = (127.5,) * 3
+
+# Name of an effdet model that is no EfficientDet of the paper -> what it is.
+_OTHERS = {
+    r"efficientdet[-_]?v2": "a network on an EfficientNetV2 backbone",
+    r"efficientdet[-_]q\d": "a network with a quad-FPN in place of the BiFPN",
+    r"efficientdet[-_]w\d": "a wide network on features from within the blocks",
+    r"efficientdet[-_]e[ms](?![a-z])": "a network on an EdgeTPU EfficientNet",
+    r"cspres(ne)?x?det\d*|cspresdext\d*": "a network on a CSPResNet or CSPResNeXt backbone",
+    r"cspdarkdet\d*": "a network on a CSPDarkNet backbone",
+    r"resdet\d+": "a network on a ResNet backbone",
+    r"mixdet[-_]": "a network on a MixNet backbone",
+    r"mobiledet[-_]?v\d": "a network on a MobileNet backbone",
+}
+
+
+def fact_of_name(path: Path) -> Fact | None:
+    """What the file's name, or the last folders', says about normalization; None: nothing."""
+    for part in path.parts[-_FOLDERS:]:
+        match = _ADVPROP.search(part)
+        if match:
+            values = {"mean": _HALF, "std": _HALF, "pad_rgb": (0, 0, 0)}
+            return Fact(f"its name ({match.group()}: AdvProp)", values, hint=True)
+    return None
+
+
+def other_network(path: Path) -> str | None:
+    """Which other network of effdet's a name stands for; None: no other one."""
+    for pattern, what in _OTHERS.items():
+        match = re.search(pattern, path.name, re.I)
+        if match:
+            return f"by its name ({match.group()}) it is {what}, which edge-edet does not build"
+    return None

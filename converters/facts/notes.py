@@ -1,0 +1,68 @@
+"""What `convert` tells about how a detector was trained: what is stated, and what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_edet.converters.facts.fact import Fact, not_stated, standing
+from edge_edet.normalization import shown
+from edge_edet.variants import Variant
+
+__all__ = ["training_notes"]
+
+
+def training_notes(
+    published: Variant, trained: Variant, facts: Sequence[Fact], image_size: int | None, model: str
+) -> list[str]:
+    """One line for each source that states something else than the published variant has, and one
+    for all that no source states.
+
+    published: with what is particular to the checkpoint's family; trained: as the checkpoint was,
+    before image_size, the side in pixels that was asked for; model: whose settings published has, "the
+    published d0".
+    """
+    notes = []
+    for fact in standing(facts):
+        other = {name for name in fact.values if getattr(trained, name) != getattr(published, name)}
+        if other:
+            notes.append(f"by {fact.source}: {', '.join(_phrases(trained, other))}")
+    size_stated = any("image_size" in fact.values for fact in facts)
+    if size_stated and image_size not in (None, trained.image_size):
+        notes.append(
+            f"trained at {trained.image_size} pixels, built for {image_size} as --image-size says: "
+            "measure its accuracy"
+        )
+    assumed = [part for part in not_stated(standing(facts))
+               if not (part == "size" and image_size is not None)]  # fmt: skip
+    if assumed:
+        notes.append(
+            f"{_joined(assumed)} taken as {model}'s: the file does not state "
+            f"{'them' if len(assumed) > 1 or assumed[0].endswith('s') else 'it'}"
+        )
+    return notes
+
+
+def _phrases(variant: Variant, fields: set[str]) -> list[str]:
+    said = []
+    if "image_size" in fields:
+        said.append(f"{variant.image_size} pixels")
+    if "anchor_scale" in fields:
+        said.append(f"anchor scale {shown(variant.anchor_scales)}")
+    if "anchor_octaves" in fields:
+        said.append(f"scales {', '.join(f'{v:.4g}' for v in variant.anchor_octaves)}")
+    if "aspect_ratios" in fields:
+        pairs = ", ".join(f"{x:.4g} x {y:.4g}" for x, y in variant.aspect_ratios)
+        said.append(f"aspect ratios {pairs}")
+    if fields & {"mean", "std"}:
+        said.append(f"mean {shown(variant.mean)}, std {shown(variant.std)}")
+    if "pad_rgb" in fields:
+        said.append(f"padding {shown(variant.pad_rgb)}")
+    if "fusion" in fields:
+        said.append(f"{variant.fusion} fusion")
+    if "pool_padding" in fields:
+        said.append(f"borders of max pools: {variant.pool_padding}")
+    return said or sorted(fields)
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
