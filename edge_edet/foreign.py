@@ -82,6 +82,11 @@ def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
     if fit is None:
         name = metadata.name if metadata else ""
         fit, reason = evident_fit(model, operator, size[:2], num_classes, name)
+    if options.pad is not None and fit == "stretch":
+        raise InputError(
+            f"pad (--pad) is for letterboxed pictures, and those for {str(model.path)!r} are "
+            f"stretched ({reason}): give fit letterbox (--fit letterbox) too, or leave it out"
+        )
     notes = [size.note, f"labels: {labels.note}" if labels.note else None]
     if options.fit is None and fit == "letterbox":
         notes.append(f"pictures are letterboxed: {reason}; fit (--fit) sets another")

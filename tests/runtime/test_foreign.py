@@ -249,6 +249,8 @@ def test_unknown_fits_and_pads_are_refused(build: Build) -> None:
     path = build()
     with pytest.raises(InputError, match="fit must be one of letterbox, stretch, but got 'crop'"):
         edge_edet.load(path, fit="crop")
+    with pytest.raises(InputError, match=r"pad .* is for letterboxed pictures.*--fit letterbox"):
+        edge_edet.load(path, pad=7)
     for pad in (256, -1, "1,2", "red", (1, 2, 3, 4), 1.5):
         with pytest.raises(InputError, match="pad must be one value from 0 to 255 or three"):
             edge_edet.load(path, pad=pad)
