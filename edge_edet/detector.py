@@ -256,8 +256,8 @@ class Detector:
         )
 
     def _check_groups(self, boxes: npt.NDArray[Any], rows: int) -> None:
-        """The rows of one box lie together, but for runtimes before TensorFlow Lite 2.6 that leave
-        holes between them (tensorflow issue 47551)."""
+        """The rows of one box lie together in ai-edge-litert 2.3; older runtimes left holes
+        between them (tensorflow issue 47551)."""
         size = self.layout.classes_per_box
         if size == 1 or not 0 < rows <= len(boxes):
             return
