@@ -22,7 +22,7 @@ from edge_edet.converters.checkpoints.mapping import Family
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, VARIANTS, Variant
 
-__all__ = ["effdet_family"]
+__all__ = ["effdet_family", "own_changes"]
 
 Tensors = Mapping[str, NDArray[Any]]
 PYTORCH_EPSILON = 1e-5  # torch.nn.BatchNorm2d
@@ -86,12 +86,17 @@ def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str,
             f"does not fit {variant.name}: it looks like effdet's efficientdet_{looks[0]}, name the "
             f"variant {looks[0]}"
         )
+    return replace(EFFDET, changes={**EFFDET.changes, **own_changes(variant)}), found
+
+
+def own_changes(variant: Variant) -> dict[str, object]:
+    """How effdet's own model of that size differs from the table's row. Raises CheckpointError: none."""
     if variant.name not in _OWN:
         raise CheckpointError(
-            "lacks the biases before batch norms, as effdet's efficientdet_d0 to d3 and lite0 do; effdet "
-            f"has no such {variant.name}, so how its convolutions pad is not known"
+            f"is a PyTorch model by its biases or padding, as effdet's efficientdet_d0 to d3 and lite0; "
+            f"effdet has no such {variant.name}, so its other settings are not known"
         )
-    return replace(EFFDET, changes={**EFFDET.changes, **_OWN[variant.name]}), found
+    return _OWN[variant.name]
 
 
 def _zero_biases(tensors: Tensors) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.onnx_file import OnnxFile, attributes_of
+from edge_edet.converters.checkpoints.onnx_padding import pads_evenly
 from edge_edet.errors import CheckpointError
 
 __all__ = ["BatchNorm", "Convolution", "find_convolutions"]
@@ -46,6 +47,7 @@ class Convolution:
     stride: int
     parents: frozenset[int]
     rounding: float
+    pads_evenly: bool = False
 
 
 def find_convolutions(file: OnnxFile) -> list[Convolution]:
@@ -95,11 +97,12 @@ def _convolution(file: OnnxFile, node: Any, parents: frozenset[int]) -> Convolut
     stride = _stride(name, weight, attributes)
     norm = _batch_norm(file, node.output[0])
     rounding = file.rounding(name)
-    return Convolution(name, node.input[0], weight, bias, norm, stride, parents, rounding)
+    even = pads_evenly(attributes)
+    return Convolution(name, node.input[0], weight, bias, norm, stride, parents, rounding, even)
 
 
 def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
-    """The stride; all else must be as TensorFlow's SAME convolutions are."""
+    """The stride; all else but the padding must be as in EfficientDet."""
     strides = list(attributes.get("strides", [1, 1]))
     groups = attributes.get("group", 1)
     plain = {
@@ -110,14 +113,6 @@ def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
     for expected, holds in plain.items():
         if not holds:
             raise CheckpointError(f"has convolution {name[:80]!r}: expected {expected}")
-    pads = list(attributes.get("pads", [0, 0, 0, 0]))
-    symmetric = len(pads) == 4 and pads[0] > 0 and pads[:2] == pads[2:]
-    lower = attributes.get("auto_pad", b"NOTSET") == b"SAME_LOWER"
-    if strides[0] == 2 and (symmetric or lower):
-        raise CheckpointError(
-            f"pads {name[:80]!r} as PyTorch does, not as TensorFlow: only effdet's tf_efficientdet_* "
-            "models can be converted"
-        )
     return int(strides[0])
 
 

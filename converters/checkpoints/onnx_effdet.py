@@ -7,6 +7,7 @@ levels and have a batch norm for each: folded, their kernels are one another's m
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.architecture import BATCH_NORM_EPSILON, parameter_shapes
-from edge_edet.converters.checkpoints.family_effdet import EFFDET
-from edge_edet.converters.checkpoints.mapping import assemble
+from edge_edet.converters.checkpoints.mapping import Family, assemble
 from edge_edet.converters.checkpoints.onnx_convolutions import (
     BatchNorm,
     Convolution,
@@ -24,6 +24,8 @@ from edge_edet.converters.checkpoints.onnx_convolutions import (
 from edge_edet.converters.checkpoints.onnx_file import OnnxFile, parse_onnx
 from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
 from edge_edet.converters.checkpoints.onnx_match import Place, infer_classes, match
+from edge_edet.converters.checkpoints.onnx_padding import padded_family
+from edge_edet.converters.facts import Fact, settle
 from edge_edet.converters.feature_networks import bifpn_nodes
 from edge_edet.converters.network import build_network
 from edge_edet.errors import CheckpointError
@@ -40,12 +42,13 @@ ROUNDINGS = 64  # of the stored type: how far multiples of one kernel may be apa
 
 
 def read_effdet_onnx(
-    data: bytes, folder: Path, variant: Variant
-) -> tuple[Weights, Variant, list[Path]]:
-    """Canonical weights, the variant as trained, and the files with weights beside this one.
+    data: bytes, folder: Path, variant: Variant, facts: Sequence[Fact]
+) -> tuple[Weights, Variant, Family, list[Path]]:
+    """Canonical weights, the variant as trained, the family, and the files with weights beside this one.
 
-    data: the `.onnx` file's bytes; folder: where it is. Raises CheckpointError for any network but
-    effdet's tf_efficientdet of that variant, exported in float.
+    data: the `.onnx` file's bytes; folder: where it is; facts: what is known of the training. Raises
+    CheckpointError for any network but effdet's efficientdet or tf_efficientdet of that variant, exported in
+    float, and where the facts contradict each other.
     """
     file = parse_onnx(data, folder)
     if MANIFEST_KEY in file.metadata:
@@ -53,13 +56,16 @@ def read_effdet_onnx(
             "was written by edge-edet: give the checkpoint that it was converted from"
         )
     convolutions = find_convolutions(file)
-    trained = variant.replace(num_classes=infer_classes(convolutions, variant))
+    strided = (c.pads_evenly for c in convolutions if c.stride == 2)
+    family = padded_family(file, strided, variant)
+    trained = settle(variant.replace(**family.changes), facts)
+    trained = trained.replace(num_classes=infer_classes(convolutions, trained))
     matched = match(convolutions, trained)
     _check_family(file)
     _check_activation(file, trained)
     weights = _convolution_weights(matched, trained) | _fusion(file, matched, trained)
-    canonical, adapted = assemble(EFFDET, trained, weights)
-    return canonical, adapted, file.files
+    canonical, adapted = assemble(family, trained, weights)
+    return canonical, adapted, family, file.files
 
 
 def _check_family(file: OnnxFile) -> None:

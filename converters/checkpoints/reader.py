@@ -115,14 +115,14 @@ def _read_onnx(path: Path, variant: Variant, facts: Sequence[Fact]) -> Checkpoin
         raise MissingExtraError(
             "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
         ) from None
-    published = variant.replace(**EFFDET.changes)
-    weights, trained, beside = read_effdet_onnx(
-        read_limited(path), path.parent, settle(published, facts)
+    weights, trained, family, beside = read_effdet_onnx(
+        read_limited(path), path.parent, variant, facts
     )
+    published = variant.replace(**family.changes)
     return Checkpoint(
-        weights, trained, EFFDET.name, file_sha256(path, *beside), path.name,
+        weights, trained, family.name, file_sha256(path, *beside), path.name,
         _labels(facts, trained), tuple(facts), published.replace(num_classes=trained.num_classes),
-        _model_name(EFFDET, variant),
+        _model_name(family, variant),
     )  # fmt: skip
 
 

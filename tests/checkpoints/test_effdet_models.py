@@ -59,6 +59,7 @@ def test_a_file_without_redundant_biases_pads_as_pytorch_does(tmp_path, weights,
     )
     assert checkpoint.family == "effdet"
     assert checkpoint.variant == D0.replace(conv_padding="symmetric", pool_padding="symmetric")
+    assert checkpoint.notes == ()
     assert list(checkpoint.weights) == list(parameter_shapes(D0))
     for name, array in checkpoint.weights.items():
         if REDUNDANT.search(name):
@@ -116,7 +117,9 @@ def test_batch_norms_in_both_orders_are_refused(tmp_path, weights):
 
 def test_lite0_comes_with_its_own_settings(tmp_path):
     """model_config.py: not only the padding differs from tf_efficientdet_lite0."""
-    variant = read(tmp_path, own_lite0(), "lite0").variant
+    checkpoint = read(tmp_path, own_lite0(), "lite0")
+    assert checkpoint.model == "effdet's efficientdet_lite0"  # of what is assumed
+    variant = checkpoint.variant
     assert (variant.conv_padding, variant.pool_padding) == ("symmetric", "ignore")
     assert (variant.fusion, variant.anchor_scale, variant.image_size) == ("fast", 4.0, 384)
     assert (variant.mean, variant.std) == (IMAGENET_MEAN, IMAGENET_STD)
@@ -141,7 +144,9 @@ def test_the_right_variant_is_named(tmp_path):
 
 def test_a_model_that_effdet_does_not_have_is_refused(tmp_path):
     own = without_biases(random_weights(VARIANTS["lite1"], 3))
-    with pytest.raises(CheckpointError, match=r"has no such lite1, so how .* pad is not known"):
+    with pytest.raises(
+        CheckpointError, match=r"has no such lite1, so its other settings are not known"
+    ):
         read(tmp_path, own, "lite1")
 
 

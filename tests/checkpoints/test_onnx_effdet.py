@@ -34,18 +34,25 @@ CLASSES = {
     "torchscript_sum": 2,
     "dynamo": 4,
     "dynamo_external": 2,
+    "torchscript_own": 2,
+    "dynamo_own": 2,
+    "torchscript_own_lite": 2,
 }
 # In spreads of the output: float32 rounding, measured 8e-6 and less.
 TOLERANCE = 1e-4
 
 
 def variant_of(case: str) -> Variant:
+    if case.endswith("lite"):
+        narrow = {name: getattr(NARROW, name) for name in ("width", "depth", "fpn_channels")}
+        repeats = {name: getattr(NARROW, name) for name in ("fpn_repeats", "head_repeats")}
+        return VARIANTS["lite0"].replace(image_size=NARROW.image_size, **narrow, **repeats)
     return NARROW.replace(fusion="sum") if case.endswith("sum") else NARROW
 
 
 def worst_error(checkpoint: Checkpoint, case: str) -> float:
     """Of our network with these weights, against effdet's outputs."""
-    variant = checkpoint.variant
+    variant = checkpoint.variant.replace(image_size=128)
     image = np.random.default_rng(1).normal(0, 1, (1, 3, 128, 128)).astype(np.float32)
     picture = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     logits, boxes = float_network["run_float"](variant, checkpoint.weights, picture)
@@ -69,6 +76,16 @@ def test_an_export_gives_what_effdet_gives(case: str, tmp_path: Path) -> None:
     error = worst_error(checkpoint, case)
     print(f"{case}: {error:.1e} of the spread")
     assert error <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", [case for case in CLASSES if "own" in case])
+def test_an_export_of_effdets_own_model_says_how_it_pads(case: str, tmp_path: Path) -> None:
+    """lite0's pools pad as TensorFlow's: `pad_type` is not set in its config."""
+    found = read_checkpoint(unpack(case, tmp_path), variant_of(case)).variant
+    assert found.conv_padding == "symmetric"
+    lite = case.endswith("lite")
+    assert (found.pool_padding, found.fusion) == ("ignore" if lite else "symmetric", "fast")
+    assert found.image_size == (384 if lite else 128)
 
 
 def test_unfolded_weights_are_the_checkpoints_to_the_bit(tmp_path: Path) -> None:

@@ -68,6 +68,13 @@ def pad_symmetrically(model: Any) -> None:
     pads.ints[:] = [1, 1, 1, 1]
 
 
+def pad_pools_evenly(model: Any) -> None:
+    for pool in (n for n in model.graph.node if n.op_type == "MaxPool"):
+        kept = [a for a in pool.attribute if a.name != "pads"]
+        del pool.attribute[:]
+        pool.attribute.extend([*kept, onnx.helper.make_attribute("pads", [1, 1, 1, 1])])
+
+
 def normalize_inside(model: Any) -> None:
     name = model.graph.input[0].name
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32([2]), "two"))
@@ -175,7 +182,8 @@ def own_head_of_a_level(model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (pad_symmetrically, "as PyTorch does, not as TensorFlow: only effdet's tf_efficientdet_"),
+        (pad_symmetrically, "some of its strided convolutions as PyTorch does, others as TensorFlow"),
+        (pad_pools_evenly, "its pools as PyTorch does and its convolutions as TensorFlow does"),
         (normalize_inside, r"changes the picture before the first convolution \(Div\)"),
         (quantize_stem, "whose weight 'stem' is not stored as floating point: export the float"),
         (rename_all, r"has none of effdet's names \(it has w0, w1, w2\)"),
