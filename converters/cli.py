@@ -59,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="what --max-drop and the certificate are measured on: labelled "
                         "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
                         "the float model counts")  # fmt: skip
+    parser.add_argument("--check-data", type=Path, metavar="DIR|JSON",
+                        help="labelled pictures: warn where the model finds next to nothing on a dozen "
+                        "of them (those of --data are looked at anyway)")  # fmt: skip
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
     parser.add_argument("--no-certificate", dest="certificate", action="store_false",
                         help="with --int8: don't compare with the float model on the pictures of "
@@ -77,7 +80,7 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-classes", type=positive, metavar="N",
                         help="of random weights; others say it themselves")  # fmt: skip
     parser.add_argument("--image-size", type=positive, metavar="PIXELS",
-                        help="side of the input, a multiple of 32 (default: the variant's)")  # fmt: skip
+                        help="side of the input, a multiple of 32 (default: as trained)")  # fmt: skip
     add_training_arguments(parser)
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
                         help="for calibration (default: all cores, at most 8)")  # fmt: skip
@@ -141,11 +144,14 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"say which precision to write: {flags}")
     if args.max_drop is not None and args.data is None:
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
-    for option, value in (("--max-drop", args.max_drop), ("--data", args.data)):
-        if value is not None and "int8" not in precisions:
-            raise InputError(f"{option} is about --int8: give it too")
-    if args.split is not None and args.data is None:
-        raise InputError("--split is of --data: give it too")
+    if args.max_drop is not None and "int8" not in precisions:
+        raise InputError("--max-drop is about --int8: give it too")
+    if args.data is not None and args.check_data is not None:
+        raise InputError(
+            "--check-data looks at a dozen of its pictures, as --data does: give one of them"
+        )
+    if args.split is not None and args.data is None and args.check_data is None:
+        raise InputError("--split is of --data or --check-data: give one of them")
     request = Request(
         variants=tuple(dict.fromkeys(args.variants)),
         precisions=precisions,
@@ -163,6 +169,7 @@ def run(args: argparse.Namespace) -> int:
         recipe=args.recipe,
         max_drop=args.max_drop,
         data=args.data,
+        check_data=args.check_data,
         split=args.split,
         picture_range=args.picture_range,
         strict=args.strict,

@@ -19,7 +19,8 @@ from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import SUFFIXES, beside, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
-from edge_edet.converters.inspect.labelled import check_data, pictures_and_accuracy
+from edge_edet.converters.inspect.labelled import check_data, is_labelled, pictures_and_accuracy
+from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
 from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
@@ -61,6 +62,7 @@ class Request:
     recipe: str | None = None
     max_drop: float | None = None  # AP points, 100 = 1.0
     data: Path | None = None  # what the budget and the certificate are measured on
+    check_data: Path | None = None  # labelled pictures: does it detect anything at all
     split: str | None = None
     picture_range: PictureRange = None  # of the pictures for calibration, budget and certificate
     strict: bool = False  # a bad picture of a folder is the end
@@ -96,6 +98,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
         get_variant(name)  # a misspelt last one must not cost the first ones' time
     if request.data is not None:
         check_data(request.data, request.split)
+    checked = _checked_data(request)
     request = dataclasses.replace(request, picture_range=check_range(request.picture_range))
     planned = plan(
         request.precisions, request.formats, request.nms, budget=request.max_drop is not None
@@ -149,9 +152,28 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                     len(model.non_integer_operators) if isinstance(model, TfliteModel) else None,
                     made.float_convolutions, round(time.monotonic() - started, 3),
                 )  # fmt: skip
+                if checked is not None and not source.random:
+                    yield from look_for_objects(
+                        path, checked, request.split, request.threads, request.picture_range
+                    )
                 if precision == "int8":
                     yield from _certify(request, described, graph, calibration, log.notes(), path)
                 started = time.monotonic()
+
+
+def _checked_data(request: Request) -> Path | None:
+    """The labelled pictures on which each model is looked at once it is written."""
+    if request.check_data is not None:
+        check_labelled(request.check_data, request.split)
+        return request.check_data
+    if request.data is None or is_labelled(request.data, request.split):
+        return request.data
+    if "int8" not in request.precisions:
+        raise InputError(
+            f"--data {str(request.data)!r} has no labels: without them it is about --int8, which is "
+            "compared with the float model: give it too, or labelled pictures"
+        )
+    return None
 
 
 def _wants_corrections(request: Request, recipes: Recipes) -> bool:

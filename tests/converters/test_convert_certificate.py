@@ -87,15 +87,20 @@ def test_split_of_bare_pictures_is_refused(smears: Path) -> None:
         pictures_and_accuracy(Path("a"), Path("b"), smears, "test", 1)
 
 
-def test_options_without_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_without_what_they_are_about(
+    capsys: pytest.CaptureFixture[str], smears: Path
+) -> None:
     for arguments, text in (
         (
             ("d0", "--int8", "--max-drop", "1"),
             "--max-drop needs pictures to measure on: --data DIR",
         ),
         (("d0", "--fp32", "--max-drop", "1", "--data", "x"), "--max-drop is about --int8"),
-        (("d0", "--fp32", "--data", "x"), "--data is about --int8: give it too"),
-        (("d0", "--int8", "--split", "val"), "--split is of --data: give it too"),
+        (("d0", "--fp32", "--data", "PICTURES"), "has no labels: without them it is about --int8"),
+        (("d0", "--int8", "--split", "val"), "--split is of --data or --check-data: give one"),
+        (("d0", "--int8", "--data", "x", "--check-data", "x"), "as --data does: give one of them"),
+        (("d0", "--fp32", "--check-data", "PICTURES"), "has no labels: give pictures with labels"),
     ):
-        assert main(["convert", *arguments]) == 2
+        given = [str(smears) if part == "PICTURES" else part for part in arguments]
+        assert main(["convert", *given]) == 2
         assert text in capsys.readouterr().err

@@ -306,6 +306,56 @@ def test_a_record_of_another_normalization_is_refused(tmp_path, weights, command
     assert "was taken with mean 127.5, std 127.5, padding 128, and the model has" in ran.stderr
 
 
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """COCO data of drawn smears."""
+    folder = tmp_path_factory.mktemp("labelled")
+    images, annotations = [], []
+    for seed in range(3):
+        pixels, boxes = draw_smear(seed)
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+        images.append({"id": seed + 1, "file_name": f"{seed}.png", "width": 640, "height": 480})
+        for x0, y0, x1, y1, label in boxes:
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": seed + 1, "area": (x1 - x0) * (y1 - y0),
+                "category_id": label + 1, "iscrowd": 0,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+            })  # fmt: skip
+    names = [{"id": i + 1, "name": n} for i, n in enumerate(["RBC", "WBC", "Platelets"])]
+    document = {"images": images, "annotations": annotations, "categories": names}
+    (folder / "labels.json").write_text(json.dumps(document))
+    return folder / "labels.json"
+
+
+@pytest.mark.parametrize("option", ["--check-data", "--data"])
+def test_a_model_that_finds_nothing_is_told(tmp_path, weights, labelled, command, option):
+    """Anchors of the wrong kind give AP 0.0005: a dozen pictures of one's own show it."""
+    path = written(tmp_path / "own.safetensors", for_anchors(weights, OWN))
+    convert_it = ("convert", "--fp32", "d0", "--weights", path, "--to", "tflite,openvino",
+                  option, labelled)  # fmt: skip
+    wrong = command(*convert_it)
+    assert wrong.returncode == 0
+    for name in ("d0-fp32.tflite", "d0-fp32.xml"):
+        assert f"note: {name}: AP on 3 of your pictures is 0.00" in wrong.stderr
+    right = command(*convert_it, "--anchor-scale", 2, "--scales-per-octave", "0.5,0.7,0.9",
+                    "--aspect-ratios", "1x1,1.3x0.8,1.9x0.5")  # fmt: skip
+    assert right.returncode == 0
+    assert "near zero" not in right.stderr
+    assert "not checked" not in right.stderr
+
+
+def test_names_that_do_not_fit_the_data_are_told_not_guessed(tmp_path, weights, labelled, command):
+    path = written(tmp_path / "own.safetensors", weights, {"pad_rgb": "[0, 0, 0]"})
+    other = dict(read_checkpoint(path, D0).weights)
+    other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
+    written(path, other, {"pad_rgb": "[0, 0, 0]"})
+    ran = command("convert", "--fp32", "d0", "--weights", path, "--to", "tflite",
+                  "--check-data", labelled)  # fmt: skip
+    assert ran.returncode == 0
+    assert "note: d0-fp32.tflite: not checked on" in ran.stderr
+    assert "RBC" in ran.stderr
+
+
 def test_the_same_through_a_picture_file(tmp_path, weights, expected, command):
     """The road that people take: checkpoint, options, `detect`."""
     path = written(tmp_path / "own.safetensors", for_anchors(weights, OWN))
