@@ -42,11 +42,12 @@ ROUNDINGS = 64  # of the stored type: how far multiples of one kernel may be apa
 
 
 def read_effdet_onnx(
-    data: bytes, folder: Path, variant: Variant, facts: Sequence[Fact]
-) -> tuple[Weights, Variant, Family, list[Path]]:
-    """Canonical weights, the variant as trained, the family, and the files with weights beside this one.
+    data: bytes, folder: Path, variant: Variant, given: Sequence[Fact]
+) -> tuple[Weights, Variant, Family, list[Path], list[Fact]]:
+    """Canonical weights, the variant as trained, the family, the files with weights beside this one, and
+    the facts with those that the file states: its input's size.
 
-    data: the `.onnx` file's bytes; folder: where it is; facts: what is known of the training. Raises
+    data: the `.onnx` file's bytes; folder: where it is; given: what is known of the training. Raises
     CheckpointError for any network but effdet's efficientdet or tf_efficientdet of that variant, exported in
     float, and where the facts contradict each other.
     """
@@ -55,6 +56,7 @@ def read_effdet_onnx(
         raise CheckpointError(
             "was written by edge-edet: give the checkpoint that it was converted from"
         )
+    facts = [*given, *_size_fact(file)]
     convolutions = find_convolutions(file)
     strided = (c.pads_evenly for c in convolutions if c.stride == 2)
     family = padded_family(file, strided, variant)
@@ -65,7 +67,20 @@ def read_effdet_onnx(
     _check_activation(file, trained)
     weights = _convolution_weights(matched, trained) | _fusion(file, matched, trained)
     canonical, adapted = assemble(family, trained, weights)
-    return canonical, adapted, family, file.files
+    return canonical, adapted, family, file.files, facts
+
+
+def _size_fact(file: OnnxFile) -> list[Fact]:
+    """torch.onnx.export fixes the picture's size unless it is told to leave it free."""
+    if file.input_size is None:
+        return []
+    height, width = file.input_size
+    if height != width:
+        raise CheckpointError(
+            f"takes pictures of {width} x {height} pixels: only square inputs are converted; export it "
+            "with a square input, or give the checkpoint itself"
+        )
+    return [Fact("its input", {"image_size": height})]
 
 
 def _check_family(file: OnnxFile) -> None:

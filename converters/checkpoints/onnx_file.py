@@ -54,6 +54,7 @@ class OnnxFile:
     inputs: tuple[str, ...]  # without those that only give a tensor's name again
     metadata: dict[str, str]
     files: list[Path]
+    input_size: tuple[int, int] | None = None  # height, width, where the file fixes them
     producers: dict[str, int] = field(default_factory=dict)  # value -> index of its node
     consumers: dict[str, list[int]] = field(default_factory=dict)
 
@@ -165,6 +166,17 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
         inputs=tuple(value.name for value in graph.input if value.name not in tensors),
         metadata={entry.key: entry.value for entry in model.metadata_props},
         files=files,
+        input_size=_input_size([value for value in graph.input if value.name not in tensors]),
+    )
+
+
+def _input_size(inputs: list[Any]) -> tuple[int, int] | None:
+    """Height and width of the one picture [n, 3, h, w]; None where they are free."""
+    if len(inputs) != 1:
+        return None
+    sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
+    return (
+        (sides[2], sides[3]) if len(sides) == 4 and sides[1] == 3 and min(sides[2:]) > 0 else None
     )
 
 

@@ -115,7 +115,7 @@ def _read_onnx(path: Path, variant: Variant, facts: Sequence[Fact]) -> Checkpoin
         raise MissingExtraError(
             "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
         ) from None
-    weights, trained, family, beside = read_effdet_onnx(
+    weights, trained, family, beside, facts = read_effdet_onnx(
         read_limited(path), path.parent, variant, facts
     )
     published = variant.replace(**family.changes)

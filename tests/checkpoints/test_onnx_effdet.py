@@ -13,6 +13,7 @@ import pytest
 from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import Checkpoint, read_checkpoint
 from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.errors import CheckpointError
 from edge_edet.manifest import read_manifest
 from edge_edet.variants import VARIANTS, Variant
 
@@ -85,7 +86,7 @@ def test_an_export_of_effdets_own_model_says_how_it_pads(case: str, tmp_path: Pa
     assert found.conv_padding == "symmetric"
     lite = case.endswith("lite")
     assert (found.pool_padding, found.fusion) == ("ignore" if lite else "symmetric", "fast")
-    assert found.image_size == (384 if lite else 128)
+    assert found.image_size == 128  # the export's
 
 
 def test_unfolded_weights_are_the_checkpoints_to_the_bit(tmp_path: Path) -> None:
@@ -273,3 +274,20 @@ def helpers_run() -> Callable[..., dict[str, Any]]:
         return {d["name"]: interpreter.get_tensor(d["index"]) for d in details}
 
     return run
+
+
+def test_the_size_of_the_input_is_the_files(tmp_path: Path) -> None:
+    """An export at 128 pixels is no 512 model."""
+    path = unpack("torchscript", tmp_path)
+    checkpoint = read_checkpoint(path, NARROW.replace(image_size=512))
+    assert checkpoint.variant.image_size == 128
+    assert [fact.source for fact in checkpoint.facts] == ["its input"]
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_value = 256
+    onnx.save(model, tmp_path / "wide.onnx")
+    with pytest.raises(CheckpointError, match="takes pictures of 256 x 128 pixels: only square"):
+        read_checkpoint(tmp_path / "wide.onnx", NARROW)
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    onnx.save(model, tmp_path / "free.onnx")
+    free = read_checkpoint(tmp_path / "free.onnx", NARROW.replace(image_size=512))
+    assert free.variant.image_size == 512
