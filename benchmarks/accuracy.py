@@ -101,9 +101,9 @@ def evaluate(
             )
             log = _log(dataset, rows, unread)
             if unread:
-                kept = [n for n, p in enumerate(dataset.pictures) if p.id not in unread]
-                dataset = dataset.of([dataset.pictures[n] for n in kept])
-                objects, digest = [objects[n] for n in kept], dataset.digest()
+                dataset = dataset.of([p for p in dataset.pictures if p.id not in unread])
+                objects, small = counted_objects(dataset, protocol.min_side_px)
+                digest = dataset.digest()
             found = [rows.rows[picture.id] for picture in dataset.pictures]
         labels = detector.labels
         info = detector.info

@@ -14,11 +14,13 @@ from edge_edet.benchmarks.datasets.dataset import (
     check_there,
     outside,
 )
-from edge_edet.benchmarks.datasets.orientation import UNTOLD, read_header
+from edge_edet.benchmarks.datasets.orientation import UNTOLD, Header, read_header
 from edge_edet.benchmarks.datasets.yolo_lines import Line, boxes_of, read_label_file
 from edge_edet.errors import InputError
 
 __all__ = ["YoloFiles", "load_yolo"]
+
+UNREADABLE = Header((0, 0), 1)  # no picture has this size, so the boxes are never used
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,17 @@ def load_yolo(files: YoloFiles) -> Dataset:
     for number, (path, lines, fractions) in enumerate(
         zip(files.pictures, read, boxes, strict=True), 1
     ):
-        header = read_header(path)
+        try:
+            header = read_header(path)
+        except InputError:  # said by who reads it: left out, or the end of a strict run
+            header = UNREADABLE
         width, height = header.upright
         turning += header.orientation != 1
         rows = []
         for line, (x, y, w, h) in zip(lines, fractions, strict=True):
             _check_class(line, files.names)
             box = (x * width, y * height, w * width, h * height)
-            beyond += outside(box, header.upright)
+            beyond += header is not UNREADABLE and outside(box, header.upright)
             rows.append((box, line.category + 1, box[2] * box[3], False))
         pictures.append(Picture(number, path, header.upright, Objects.of(rows)))
     notes = {

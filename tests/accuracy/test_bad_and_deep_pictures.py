@@ -71,6 +71,27 @@ def test_the_numbers_are_those_of_the_pictures_that_are_left(
     assert result.data_digest != whole.digest()
 
 
+def test_yolo_s_fractions_need_no_size_of_a_picture_that_cannot_be_read(
+    draw: Callable[..., None], foreign: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "yolo"
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True)
+    (folder / "classes.txt").write_text("person\ndog\n")
+    for name in ("a", "b"):
+        (folder / "labels" / f"{name}.txt").write_text("0 0.5 0.5 0.4 0.4\n1 0.3 0.3 0.2 0.2\n")
+    draw(folder / "images" / "a.png", 1)
+    (folder / "images" / "b.png").write_bytes(b"")
+    (folder / "images" / "._a.png").write_bytes(b"\0\5\x16\7 Mac OS X")
+    result = evaluate(foreign, load_dataset(folder), threads=1, resamples=0)
+    assert (result.pictures, result.objects, result.left_out) == (1, 2, 1)
+    [(text, count)] = [(t, n) for t, n in result.notes.items() if "left out" in t]
+    assert count == 1
+    assert "and 2 labelled objects with them, so AP is of the others" in text
+    with pytest.raises(ImageError, match=r"b\.png"):
+        evaluate(foreign, load_dataset(folder), threads=1, resamples=0, strict=True)
+
+
 def test_no_picture_that_can_be_read_is_an_error(torn: Path, foreign: Path, tmp_path: Path) -> None:
     (tmp_path / "3.png").write_bytes(b"")
     with pytest.raises(
