@@ -21,6 +21,7 @@ from edge_edet.converters.recipes import RECONSTRUCTED, quantize
 from edge_edet.converters.reconstruction import reconstruct
 from edge_edet.converters.statistics import Statistics
 from edge_edet.errors import InputError
+from edge_edet.image import refuse_addresses
 from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.pictures import pictures_in
 from edge_edet.progress import Progress
@@ -31,6 +32,7 @@ T = TypeVar("T")
 def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
     """`count` pictures of a folder, drawn by seed, all where count is None. Raises InputError."""
     if not folder.is_dir():
+        refuse_addresses(str(folder))
         raise InputError(f"{str(folder)!r} is no folder of pictures and no calibration record")
     found = pictures_in(folder, recursive=True)
     if count is None or count >= len(found):

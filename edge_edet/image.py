@@ -25,7 +25,7 @@ from edge_edet.stored_values import Stored, stored_values
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture"]
+__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture", "refuse_addresses"]
 
 ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
 
@@ -111,7 +111,7 @@ def _from_array(array: npt.NDArray[Any], picture_range: PictureRange) -> ReadPic
 
 def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
     what = repr(path)
-    _refuse_streams(path)
+    refuse_addresses(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's on size and on odd metadata; both below
@@ -121,6 +121,8 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
     except ImageError:
         raise
     except FileNotFoundError:
+        if os.path.islink(path):  # noqa: PTH114 - a text, no path
+            raise ImageError(f"{what} is a link that leads nowhere") from None
         raise ImageError(f"no picture {what}: check the path") from None
     except IsADirectoryError:
         raise ImageError(f"{what} is a folder, expected a picture") from None
@@ -132,8 +134,11 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
         raise ImageError(f"cannot read picture {what}: {_one_line(error)}") from None
 
 
-def _refuse_streams(path: str) -> None:
-    """Raises ImageError for addresses and for cameras as devices: nothing opens them here."""
+def refuse_addresses(path: str) -> None:
+    """Raises ImageError for addresses and for cameras as devices: nothing opens them here.
+
+    A path that has lost one of the slashes of `rtsp://` gets it back in the message.
+    """
     if (found := ADDRESS.match(path)) and not os.path.exists(path):  # noqa: PTH110 - a text, no path
         scheme = found[0].partition(":")[0].lower()
         if len(scheme) == 1:  # a Windows drive

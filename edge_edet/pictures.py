@@ -101,9 +101,10 @@ def find_given(given: Iterable[str | Path]) -> Given:
             for inside in pictures_in(path, recursive=False):
                 found.setdefault(inside, False)
         elif "://" in name and not path.exists():
-            from edge_edet.image import read_image
+            from edge_edet.image import refuse_addresses
 
-            read_image(name)  # refuses addresses; a Path would lose one of their slashes
+            refuse_addresses(name)
+            found[path] = True
         elif glob.has_magic(name) and not path.exists():
             matches = sorted(Path(p) for p in glob.glob(name, recursive=True))  # noqa: PTH207 - also absolute patterns
             if not matches:

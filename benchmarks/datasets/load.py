@@ -15,6 +15,7 @@ from edge_edet.benchmarks.datasets.yolo import load_yolo
 from edge_edet.benchmarks.datasets.yolo_index import index_of
 from edge_edet.benchmarks.datasets.yolo_layout import beside_files, declared, folder_files
 from edge_edet.errors import InputError
+from edge_edet.image import refuse_addresses
 
 __all__ = ["is_labelled", "load_dataset"]
 
@@ -53,6 +54,7 @@ def _load(path: Path, images: Path | None, split: str | None) -> Dataset:
     if path.is_file():
         return _load_file(path, images, split)
     if not path.is_dir():
+        refuse_addresses(str(path))
         raise InputError(f"no data {str(path)!r}: give a COCO .json or a folder, or a data.yaml")
     layout = layout_of(path, split)
     inner = split_folders(path) if layout is None or _is_of_another_split(layout, split) else {}

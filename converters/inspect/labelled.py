@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_edet.converters.calibration import find_pictures
 from edge_edet.errors import InputError
+from edge_edet.image import refuse_addresses
 from edge_edet.picture_log import PictureLog, usable
 from edge_edet.picture_range import PictureRange, range_text
 from edge_edet.pictures import find_given
@@ -31,6 +32,7 @@ def check_data(data: Path, split: str | None) -> None:
         return
     _no_split(data, split)
     if not data.is_dir():
+        refuse_addresses(str(data))
         raise InputError(f"no data {str(data)!r}: give a COCO .json or a folder of pictures")
     find_pictures(data, None, 0)
 

@@ -210,7 +210,7 @@ def test_accuracy_stands_in_the_same_row(
         (["--samples", "3"], "--samples must be at least 6, but got 3"),
         (["--split", "test"], "--split is of --data, which is not given: give it too"),
         (["--limit", "3"], "--limit is of --data, which is not given: give it too"),
-        (["--data", "none"], "no data 'none': give a COCO .json or a folder"),
+        (["--data", "none"], "no data 'none': give a COCO .json"),
         (["--host", "pi@x", "--host", "pi@x"], "--host 'pi@x' is given twice"),
         (["--sustain", "soon"], "must be like 90s, 30m or 1h, up to 168h, but got 'soon'"),
         (["--sustain", "1m", "--streams", "2"], "--sustain runs one stream"),

@@ -138,6 +138,23 @@ def test_videos_and_streams_are_named_as_such(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("calibrate", "d0", "--calibration"),
+        ("convert", "d0", "--int8", "--data"),
+        ("eval", "MODEL", "--data"),
+        ("bench", "MODEL", "--pictures"),
+    ],
+)
+def test_every_command_names_a_stream_as_it_was_given(
+    command: tuple[str, ...], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(tiny_int8) if word == "MODEL" else word for word in command]
+    assert main([*words, "rtsp://192.168.1.2/live"]) == 2
+    assert "'rtsp://192.168.1.2/live' is a stream" in capsys.readouterr().err
+
+
 def test_draw_writes_pngs_and_no_leftovers(tiny_int8: Path, pictures: Path, tmp_path: Path) -> None:
     Image.new("RGB", (64, 48)).save(pictures / "a.png")  # the same stem as a.jpg
     out = tmp_path / "out" / "deep"
