@@ -20,7 +20,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["YoloFiles", "load_yolo"]
 
-UNREADABLE = Header((0, 0), 1)  # no picture has this size, so the boxes are never used
+UNREADABLE = Header((0, 0), 1)  # no picture has this size: its boxes are left out with it
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load_yolo(files: YoloFiles) -> Dataset:
             header = read_header(path)
         except InputError:  # said by who reads it: left out, or the end of a strict run
             header = UNREADABLE
-        width, height = header.upright
+        width, height = header.upright if header is not UNREADABLE else (1, 1)
         turning += header.orientation != 1
         rows = []
         for line, (x, y, w, h) in zip(lines, fractions, strict=True):

@@ -88,6 +88,7 @@ def test_yolo_s_fractions_need_no_size_of_a_picture_that_cannot_be_read(
     [(text, count)] = [(t, n) for t, n in result.notes.items() if "left out" in t]
     assert count == 1
     assert "and 2 labelled objects with them, so AP is of the others" in text
+    assert not any("more than once" in text or "too small" in text for text in result.notes)
     with pytest.raises(ImageError, match=r"b\.png"):
         evaluate(foreign, load_dataset(folder), threads=1, resamples=0, strict=True)
 
