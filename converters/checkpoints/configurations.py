@@ -22,6 +22,7 @@ _NESTED = (
 )  # fmt: skip
 _WRAPPING = ("model", "module", "net", "_orig_mod")  # modules around the network
 _MAX_NESTING = 4
+_MOST = 100
 Configuration = tuple[str, Mapping[str, Any]]
 
 
@@ -32,6 +33,8 @@ def configurations(plain: Any) -> list[Configuration]:
     """
     if not isinstance(plain, dict):
         return []
+    if "_modules" in plain:  # a model, pickled whole
+        return _unlike(list(_of_module("its model", plain)))
     beside = {key: value for key, value in plain.items() if isinstance(key, str)}
     top = {key: value for key, value in beside.items() if not isinstance(value, dict)}
     found: list[Configuration] = [("its entries beside the weights", top)] if top else []
@@ -39,9 +42,12 @@ def configurations(plain: Any) -> list[Configuration]:
         found += _within(f"its {key}", beside.get(key), 0)
     for key in ("model", "ema"):  # pickled whole, with the configuration that it was built from
         found += _of_module(f"its {key}", beside.get(key))
-    found += _of_module("its model", beside)
+    return _unlike(found)
+
+
+def _unlike(found: list[Configuration]) -> list[Configuration]:
     unlike: list[Configuration] = []
-    for source, mapping in found:
+    for source, mapping in found[:_MOST]:
         if mapping and all(mapping != other for _, other in unlike):
             unlike.append((source, mapping))
     return unlike

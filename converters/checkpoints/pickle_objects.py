@@ -6,7 +6,7 @@ pickle puts into it (arguments, items, state), so that plain data in it can be r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +86,11 @@ def contents(value: Any) -> dict[Any, Any] | None:
         return None
     if value.items is not None:
         return value.items
-    states = value.state if isinstance(value.state, tuple) else (value.state,)
-    found = [state for state in states if isinstance(state, dict)]
-    if found and len(states) <= 2:
-        return {key: part for state in found for key, part in state.items()}
+    if isinstance(value.state, tuple) and len(value.state) == 2:  # merged once: it may be large
+        both = [state for state in value.state if isinstance(state, dict)]
+        value.state = {key: part for state in both for key, part in state.items()} if both else None
+    if isinstance(value.state, dict):
+        return value.state
     given = value.arguments if isinstance(value.arguments, tuple) else ()
     return given[0] if len(given) == 1 and isinstance(given[0], dict) else None  # a Counter
 
@@ -99,13 +100,13 @@ def is_module(held: Mapping[Any, Any]) -> bool:
     return all(isinstance(held.get(key), dict) for key in ("_parameters", "_buffers", "_modules"))
 
 
-def listed(value: Any) -> list[Any] | None:
+def listed(value: Any) -> Sequence[Any] | None:
     """The elements of a list, tuple, set or deque, or of an object that elements were appended to."""
     if isinstance(value, list | tuple):
-        return list(value)
+        return value
     if not isinstance(value, Opaque):
         return None
     if value.origin is not None and value.name in _FROM_LIST and isinstance(value.arguments, tuple):
-        given = value.arguments[0] if value.arguments else []
-        return [*given, *(value.elements or [])] if isinstance(given, list | tuple) else None
+        given = value.arguments[0] if value.arguments else ()
+        return given if isinstance(given, list | tuple) and given else value.elements or ()
     return value.elements

@@ -6,7 +6,7 @@ NumPy's scalars and arrays become numbers, and all other objects are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from edge_edet.converters.checkpoints.pickle_objects import Opaque, contents, is
 __all__ = ["plain_data"]
 
 _MAX_DEPTH = 24
-_MAX_VALUES = 200_000
+_MAX_VALUES = 200_000  # under each key of the whole
+_MAX_ALL = 2_000_000
 _MAX_ITEMS = 10_000  # of a list: longer ones are data, not settings
 _MAX_ARRAY_BYTES = 4096
 _SCALARS = (str, int, float, bool)
@@ -26,7 +27,7 @@ _ARRAY_KINDS = "fiub"
 
 class _Reader:
     def __init__(self, other: Callable[[Any], Any]) -> None:
-        self.other, self.left = other, _MAX_VALUES
+        self.other, self.left, self.all = other, _MAX_VALUES, _MAX_ALL
         self.open: set[int] = set()  # what is being read: objects may hold one another
 
     def read(self, value: Any, depth: int = 0) -> Any:
@@ -47,6 +48,7 @@ class _Reader:
                 return self._omegaconf(value, depth)
             array = _numpy_value(value)
             if array is not None:
+                self.left -= int(np.size(array))
                 return array
         held = contents(value)
         if held is not None and is_module(held):
@@ -56,20 +58,24 @@ class _Reader:
         elements = listed(value)
         if elements is None:
             found = self.other(value)
+            self.left -= 0 if found is None else int(np.size(found))
             return _LEFT_OUT if found is None else found
         return self._list(elements, depth)
 
     def _dict(self, held: dict[Any, Any], depth: int) -> Any:
         found = {}
         for key, part in held.items():
-            if depth == 0:
-                self.left = _MAX_VALUES
+            if depth == 0:  # a share for each key
+                share = min(_MAX_VALUES, self.all)
+                self.left = share
             read = self.read(part, depth + 1)
+            if depth == 0:
+                self.all -= share - self.left
             if read is not _LEFT_OUT and not isinstance(key, bytes):
                 found[key] = read
         return found
 
-    def _list(self, elements: list[Any], depth: int) -> Any:
+    def _list(self, elements: Sequence[Any], depth: int) -> Any:
         """A list is whole, or left out: without an element it would be another one."""
         if len(elements) > _MAX_ITEMS:
             return _LEFT_OUT
@@ -98,7 +104,7 @@ def plain_data(value: Any, other: Callable[[Any], Any] = lambda value: None) -> 
     """What in value is plain, as a tree: shared parts are repeated, circles are cut; None if nothing is.
 
     other turns what is none of a pickle's containers into a plain value, or into None. Bounded: what lies
-    deeper than 24 levels or beyond 200,000 values of each key is left out, as are lists of over 10,000.
+    deeper than 24 levels or beyond 200,000 values under a key is left out, as are lists of over 10,000.
     """
     found = _Reader(other).read(value)
     return None if found is _LEFT_OUT else found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from edge_edet.converters.checkpoints.tf_bundle import (
     refuse_object_detection_api,
 )
 from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
+from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import (
     Fact,
     fact_of_boxes,
@@ -75,25 +76,35 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
-def _of_torch(file: TorchFile) -> tuple[_Tensors, dict[str, str], tuple[str, ...]]:
-    return file.tensors, {}, file.notes
+@dataclass(frozen=True)
+class _File:
+    """tensors by name; metadata: of `.safetensors`; plain: data beside the weights, of PyTorch's."""
+
+    tensors: _Tensors
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    plain: Any = None
+    notes: tuple[str, ...] = ()
 
 
-def _read_file(path: Path) -> tuple[_Tensors, dict[str, str], tuple[str, ...]]:
-    """Tensors, metadata and notes of one file, whose container is known by its first bytes."""
+def _read_file(path: Path) -> _File:
+    """What is in one file, whose container is known by its first bytes."""
     data = read_limited(path)
     if data.startswith(_ZIP_MAGICS):
         return _of_torch(read_torch_zip(data))
     if data.startswith(_HDF5_MAGIC):
-        return read_keras_h5(path), {}, ()
+        return _File(read_keras_h5(path))
     if data[8:9] == b"{":
-        return *read_safetensors(data), ()
+        return _File(*read_safetensors(data))
     if data[:1] == b"\x80" or (data and path.suffix in _PICKLE_SUFFIXES):
         return _of_torch(read_torch_legacy(data))
     raise CheckpointError(
         f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
         ".safetensors, .h5, .onnx, or a TensorFlow checkpoint's prefix or folder"
     )
+
+
+def _of_torch(file: TorchFile) -> _File:
+    return _File(file.tensors, plain=file.plain, notes=file.notes)
 
 
 def _find_family(tensors: _Tensors) -> Family:
@@ -132,41 +143,43 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
     if name is not None:
         facts.append(name)
     prefix = checkpoint_prefix(path)
-    metadata: dict[str, str] = {}
-    notes: tuple[str, ...] = ()
-    found: _Tensors
     if prefix is not None:
-        found, files = read_tf_bundle(prefix), bundle_files(prefix)
+        file, files = _File(read_tf_bundle(prefix)), bundle_files(prefix)
     elif path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
     elif path.suffix == ".onnx":
         return _read_onnx(path, variant, facts)
     else:
-        found, metadata, notes = _read_file(path)
-        files = [path]
-    tensors, beside = take_network(found, [family.marks for family in _FAMILIES])
+        file, files = _read_file(path), [path]
+    tensors, beside = take_network(file.tensors, [family.marks for family in _FAMILIES])
     family = _find_family(tensors)
+    recorded, passed_over = facts_beside(file.plain, variant, given)
+    facts += recorded
     if family is AUTOML:
         tensors = normalize_automl(tensors)
     if family is EFFDET:
         family, tensors = effdet_family(settle(variant, facts), tensors)
     published = variant.replace(**family.changes)
-    said = fact_of_metadata(metadata, published)
+    said = fact_of_metadata(file.metadata, published)
     if said is not None:
         facts.append(said)
     facts += _anchor_facts(family, tensors, settle(published, facts))
     weights, trained = assemble(family, settle(published, facts), tensors)
+    labels = labels_beside(file.plain, trained.num_classes)
+    if labels is not None:
+        facts.append(labels)
+        passed_over.append(f"its labels are {labels.source}")
     return Checkpoint(
         weights=weights,
         variant=trained,
         family=family.name,
         sha256=file_sha256(*files),
         file_name=path.name,
-        labels=read_labels(metadata, trained.num_classes) or _labels(facts, trained),
+        labels=read_labels(file.metadata, trained.num_classes) or _labels(facts, trained),
         facts=tuple(facts),
         published=published.replace(num_classes=trained.num_classes),
         model=_model_name(family, variant),
-        notes=(*notes, *beside),
+        notes=(*file.notes, *beside, *passed_over),
     )
 
 

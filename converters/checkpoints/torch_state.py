@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.checkpoints.pickle_objects import contents, is_module, listed
+from edge_edet.converters.checkpoints.pickle_objects import Opaque, contents, is_module, listed
 from edge_edet.converters.checkpoints.torch_tensors import TensorRef
 from edge_edet.errors import CheckpointError
 
@@ -25,8 +25,9 @@ USUAL = (
     "params", "detector",
 )  # fmt: skip
 _MAX_NESTING = 4
-_MAX_TENSORS = 50_000  # D7x has 2,200
+_MAX_ENTRIES = 500_000  # modules, parameters and buffers; D7x has some 10,000
 _MAX_DEPTH = 64  # of modules in modules; effdet's have 8
+_QUANTIZED = "torch._utils._rebuild_qtensor"
 Tensors = dict[str, TensorRef]
 
 
@@ -44,7 +45,7 @@ def find_state_dict(value: Any) -> StateDict:
 
     Raises CheckpointError where there is none.
     """
-    found = _find(value, ())
+    found = _find(value, (), set())
     if found is None:
         raise CheckpointError(
             "holds no tensors by name: expected a state dict, a pickled model, or one of them under "
@@ -53,18 +54,25 @@ def find_state_dict(value: Any) -> StateDict:
     return found
 
 
-def _find(value: Any, keys: tuple[str, ...]) -> StateDict | None:
+def _find(value: Any, keys: tuple[str, ...], seen: set[int]) -> StateDict | None:
     held = contents(value)
-    if held is None or len(keys) > _MAX_NESTING:
+    if held is None or len(keys) > _MAX_NESTING or id(held) in seen:
         return None
+    seen.add(id(held))
     if is_module(held):
         return StateDict(_module_state(held), keys)
     given = {key: held[key] for key in AVERAGED + USUAL if contents(held.get(key))}
-    found = {key: inner for key in given if (inner := _find(given[key], (*keys, key)))}
+    found = {key: inner for key in given if (inner := _find(given[key], (*keys, key), seen))}
     if found:
         first, *rest = found
         return _with_notes(found[first], [*rest, *(key for key in AVERAGED if key in given)], first)
     tensors = {k: v for k, v in held.items() if isinstance(v, TensorRef) and type(k) is str}
+    quantized = [k for k, v in held.items() if isinstance(v, Opaque) and v.name == _QUANTIZED]
+    if quantized:
+        raise CheckpointError(
+            f"holds quantized tensors, first {str(quantized[0])[:80]}: give the checkpoint from before "
+            "the quantization"
+        )
     return StateDict(tensors, keys) if tensors else None
 
 
@@ -80,16 +88,17 @@ def _with_notes(found: StateDict, others: list[str], first: str) -> StateDict:
 def _module_state(top: Mapping[Any, Any]) -> Tensors:
     state: Tensors = {}
     waiting: list[tuple[str, Mapping[Any, Any], int]] = [("", top, 0)]
-    visited = 0
+    entries = 0
     while waiting:
         prefix, held, depth = waiting.pop()
-        visited += 1
-        if depth > _MAX_DEPTH or visited > _MAX_TENSORS or len(state) > _MAX_TENSORS:
+        left_out = listed(held.get("_non_persistent_buffers_set")) or ()
+        parts = (left_out, held["_parameters"], held["_buffers"], held["_modules"])
+        entries += 1 + sum(map(len, parts))
+        if depth > _MAX_DEPTH or entries > _MAX_ENTRIES:
             raise CheckpointError(
-                f"is a pickled model of more than {_MAX_TENSORS} modules or tensors, or of modules "
+                f"is a pickled model of more than {_MAX_ENTRIES} modules and tensors, or of modules "
                 f"nested more than {_MAX_DEPTH} deep"
             )
-        left_out = listed(held.get("_non_persistent_buffers_set")) or []
         dropped = {name for name in left_out if isinstance(name, str)}
         kept = {k: v for k, v in held["_buffers"].items() if k not in dropped}
         for name, tensor in [*held["_parameters"].items(), *kept.items()]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.configurations import configurations
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.checkpoints.network_prefix import take_network
@@ -26,6 +26,7 @@ from edge_edet.converters.checkpoints.torch_file import (
     read_torch_legacy,
     read_torch_zip,
 )
+from edge_edet.converters.checkpoints.torch_state import AVERAGED, USUAL
 from edge_edet.errors import CheckpointError
 
 HERE = Path(__file__).resolve().parent
@@ -290,7 +291,8 @@ def test_a_model_that_was_pickled_whole_is_read(tmp_path, wrap, legacy):
     assert same(read_checkpoint(path, NARROW).weights, WEIGHTS)
     [(source, config)] = [c for c in configurations(found.plain) if "name" in c[1]]
     assert (
-        source == {None: "its config", "model": "its model.config", "ema": "its ema.config"}[wrap]
+        source
+        == {None: "its model.config", "model": "its model.config", "ema": "its ema.config"}[wrap]
     )
     assert config == {"name": "tf_efficientdet_d0", "anchor_scale": 2.0}
 
@@ -311,7 +313,7 @@ def test_modules_that_hold_each_other_are_refused(tmp_path):
     loop._modules["again"] = loop
     for value in (wide, loop):
         with pytest.raises(
-            CheckpointError, match="more than 50000 modules or tensors, or of modules"
+            CheckpointError, match="more than 500000 modules and tensors, or of modules"
         ):
             read(save(value, tmp_path / "a.pt"))
 
@@ -330,6 +332,26 @@ def test_lists_that_repeat_each_other_stay_small(tmp_path):
     assert found.plain["args"] == {}
     assert len(str(found.plain)) < 10_000_000
     assert found.plain["z"] == 1
+
+
+def test_large_parts_that_are_named_often_cost_no_time(tmp_path):
+    """Shared parts are repeated in a tree: without limits, what is small in the file is huge here."""
+    again: dict[str, Any] = {f"n{i}": None for i in range(20_000)}
+    again.update(dict.fromkeys(USUAL + AVERAGED, again))
+    wide = [0] * 9_000
+    slotted = _with(named("own.Slots"))
+    numbers = np.arange(500.0)
+    value = {
+        "state_dict": tensors(SMALL),
+        "model_ema": again,
+        **{f"list{i}": wide for i in range(1000)},
+        **{f"array{i}": [numbers] * 1000 for i in range(100)},
+        "objects": [slotted] * 9_000,
+    }
+    found = read(save(value, tmp_path / "a.pt", 4))
+    assert same(found.tensors, SMALL)
+    assert found.plain["list0"] == wide
+    assert "list999" not in found.plain
 
 
 # Extra tensors: (beside the network, its prefix) -> what is said
@@ -400,6 +422,38 @@ def test_averaged_weights_and_students_go_first_and_it_is_said(tmp_path, taken, 
     assert same(checkpoint.weights, WEIGHTS)
     assert checkpoint.notes[0] == f"its weights are those under {taken!r}, not those under {left!r}"
     assert f"({len(WEIGHTS)} tensors)" in checkpoint.notes[1]
+
+
+def test_quantized_tensors_are_named(tmp_path):
+    class Quantized:
+        def __reduce__(self):
+            return named_function("torch._utils._rebuild_qtensor"), (1,)
+
+    value = {"state_dict": tensors(SMALL) | {"stem.weight": Quantized()}}
+    with pytest.raises(
+        CheckpointError, match=r"quantized tensors, first stem\.weight: give the check"
+    ):
+        read(save(value, tmp_path / "a.pth"))
+
+
+@pytest.mark.parametrize("prefix", ["", "model.", "model.model."])
+def test_safetensors_files_are_no_different(tmp_path, prefix):
+    """As safetensors.torch.save_model and Hugging Face's hub write them."""
+    state = {prefix + name: array for name, array in WEIGHTS.items()}
+    extra = {"val_map.scores": np.ones(2, np.float32)} if prefix else {}
+    write_safetensors(tmp_path / "m.safetensors", state | extra, {"format": "pt"}, np.float32)
+    checkpoint = read_checkpoint(tmp_path / "m.safetensors", NARROW)
+    assert same(checkpoint.weights, WEIGHTS)
+    assert len(checkpoint.notes) == len(extra)
+
+
+def test_the_suffix_does_not_matter(tmp_path):
+    write_safetensors(tmp_path / "m.pt", WEIGHTS, {"format": "pt"}, np.float32)
+    assert same(read_checkpoint(tmp_path / "m.pt", NARROW).weights, WEIGHTS)
+    for name in ("pytorch_model.bin", "model_best.pth.tar", "last.ckpt", "weights"):
+        for legacy in (False, True):
+            path = save(tensors(WEIGHTS), tmp_path / name, legacy=legacy)
+            assert same(read_checkpoint(path, NARROW).weights, WEIGHTS)
 
 
 def test_two_networks_are_refused(tmp_path):

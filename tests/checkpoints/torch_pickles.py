@@ -180,7 +180,9 @@ def module(path: str, parameters: Any = (), buffers: Any = (), hidden: Any = (),
     return made
 
 
-def module_of(arrays: Any, path: str = "torch.nn.modules.container.Sequential") -> Any:
+def module_of(
+    arrays: Any, path: str = "torch.nn.modules.container.Sequential", **attributes: Any
+) -> Any:
     """Modules in modules whose state dict has these arrays, running averages as buffers."""
     own = {name: array for name, array in arrays.items() if "." not in name}
     buffers = {k: v for k, v in own.items() if k.startswith(("running", "num_batches"))}
@@ -190,4 +192,6 @@ def module_of(arrays: Any, path: str = "torch.nn.modules.container.Sequential") 
             first, rest = name.split(".", 1)
             children.setdefault(first, {})[rest] = array
     parameters = {k: v for k, v in own.items() if k not in buffers}
-    return module(path, parameters, buffers, (), {k: module_of(v) for k, v in children.items()})
+    return module(
+        path, parameters, buffers, (), {k: module_of(v) for k, v in children.items()}, **attributes
+    )

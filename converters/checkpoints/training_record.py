@@ -1,0 +1,88 @@
+"""What the plain data beside the weights say about the training: facts, and labels.
+
+A configuration that somebody's program left in a file was not written for us. What cannot be understood
+in it is an error that asks for the option, and only passed over where the option was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edge_edet.converters.checkpoints.configurations import configurations
+from edge_edet.converters.facts import Fact, fact_of_arch, fact_of_config
+from edge_edet.errors import CheckpointError
+from edge_edet.variants import Variant
+
+__all__ = ["facts_beside", "labels_beside"]
+
+# Options -> fields of Variant that they state, and keys of configurations that do
+_GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "--anchor-scale, --scales-per-octave and --aspect-ratios": (
+        ("anchor_scale", "anchor_octaves", "aspect_ratios"),
+        ("anchor_scale", "num_scales", "scales_per_octave", "anchors_scales", "anchor_octaves",
+         "aspect_ratios", "anchors_ratios"),
+    ),
+    "--mean and --std": (
+        ("mean", "std"),
+        ("mean", "std", "mean_rgb", "stddev_rgb", "scale_range", "fill_color", "pad_rgb"),
+    ),
+    "": ((), ("image_size", "img_size", "input_size", "act_type", "min_level", "max_level",
+              "fpn_weight_method")),
+}  # fmt: skip
+# IceVision's meta, OpenMMLab's meta, and what scripts call it; in this order
+_LABEL_KEYS = ("classes", "CLASSES", "class_names", "names", "labels", "obj_list")
+
+
+def facts_beside(
+    plain: Any, variant: Variant, given: Sequence[Fact]
+) -> tuple[list[Fact], list[str]]:
+    """Facts of the configurations in a file's plain data, and sentences on what was passed over.
+
+    given: what the caller states. Raises CheckpointError for values that cannot be understood.
+    """
+    facts: list[Fact] = []
+    notes: list[str] = []
+    stated = {name for fact in given for name in fact.values}
+    for source, mapping in configurations(plain):
+        values: dict[str, object] = {}
+        for options, (fields, keys) in _GROUPS.items():
+            part = {key: mapping[key] for key in keys if mapping.get(key) is not None}
+            try:
+                fact = fact_of_config(part, source, variant) if part else None
+            except CheckpointError as error:
+                if not stated & set(fields):
+                    known = not options or "--" in str(error)
+                    raise CheckpointError(
+                        f"{error}{'' if known else f'; or give {options}'}"
+                    ) from None
+                notes.append(f"{error}; not read, as {options} say otherwise")
+                continue
+            values |= dict(fact.values) if fact is not None else {}
+        if values:
+            facts.append(Fact(source, values))
+        arch = fact_of_arch(mapping, source)
+        if arch is not None:
+            facts.append(arch)
+    return facts, notes
+
+
+def labels_beside(plain: Any, num_classes: int) -> Fact | None:
+    """The class names in a file's plain data, where they are as many as the classes; None: none are."""
+    for source, mapping in configurations(plain):
+        for key in _LABEL_KEYS:
+            names = _names(mapping.get(key), num_classes)
+            if names is not None:
+                return Fact(f"the {key} in {source}", {}, names)
+    return None
+
+
+def _names(value: Any, num_classes: int) -> tuple[str, ...] | None:
+    """From a list, or a dictionary by class number; IceVision's begins with the background."""
+    if isinstance(value, Mapping) and set(value) == set(range(len(value))):
+        value = [value[index] for index in range(len(value))]
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        return None
+    if len(value) == num_classes + 1 and value[0] == "background":
+        value = value[1:]
+    return tuple(value) if len(value) == num_classes else None
