@@ -22,7 +22,7 @@ from edge_edet.converters.checkpoints.mapping import Family
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, VARIANTS, Variant
 
-__all__ = ["effdet_family", "own_changes"]
+__all__ = ["effdet_family", "notes_on_name", "own_changes"]
 
 Tensors = Mapping[str, NDArray[Any]]
 PYTORCH_EPSILON = 1e-5  # torch.nn.BatchNorm2d
@@ -46,6 +46,8 @@ _OWN: dict[str, dict[str, object]] = {
         "image_size": 384,
     },
 }
+_MODEL_NAME = re.compile(r"(tf_)?efficientdet_((?:d|lite)\d)(?!\d)")
+_SAME_TENSORS = ("d4", "d5")  # their configs leave `redundant_bias` and `pad_type` as they are
 # Names that only other networks have -> what they are
 _OTHERS = tuple(
     (re.compile(mark), what)
@@ -97,6 +99,29 @@ def own_changes(variant: Variant) -> dict[str, object]:
             f"effdet has no such {variant.name}, so its other settings are not known"
         )
     return _OWN[variant.name]
+
+
+def notes_on_name(name: str, family: Family, variant: Variant) -> tuple[str, ...]:
+    """What a file's name adds to its tensors: a sentence, or nothing. family: of effdet_family.
+
+    Raises CheckpointError where the name says one padding and the biases another.
+    """
+    model = _MODEL_NAME.search(name)
+    own = family.changes.get("conv_padding") == "symmetric"
+    if model is None:
+        return ()
+    if model[1] and own:
+        raise CheckpointError(
+            f"is named {model[0]}, which pads as TensorFlow does, but lacks the biases before batch norms "
+            f"as efficientdet_{variant.name} does, which pads as PyTorch does; if it was trained as that, "
+            "rename it"
+        )
+    if not model[1] and model[2] in _SAME_TENSORS and not own:
+        return (
+            f"read as tf_{model[0]}: effdet's {model[0]} has the same tensors, but a backbone that pads as "
+            "PyTorch does",
+        )
+    return ()
 
 
 def _zero_biases(tensors: Tensors) -> dict[str, NDArray[Any]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
-from edge_edet.converters.checkpoints.effdet_models import effdet_family
+from edge_edet.converters.checkpoints.effdet_models import effdet_family, notes_on_name
 from edge_edet.converters.checkpoints.extras import fact_of_metadata, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
@@ -159,6 +159,7 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
         tensors = normalize_automl(tensors)
     if family is EFFDET:
         family, tensors = effdet_family(settle(variant, facts), tensors)
+        notes = (*notes, *notes_on_name(path.name, family, variant))
     published = variant.replace(**family.changes)
     said = fact_of_metadata(file.metadata, published)
     if said is not None:

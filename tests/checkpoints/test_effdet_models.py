@@ -13,6 +13,7 @@ from edge_edet.converters.checkpoints.effdet_models import (
     PYTORCH_EPSILON,
     REDUNDANT,
     effdet_family,
+    notes_on_name,
 )
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.sources import find_weights
@@ -148,6 +149,27 @@ def test_a_model_that_effdet_does_not_have_is_refused(tmp_path):
         CheckpointError, match=r"has no such lite1, so its other settings are not known"
     ):
         read(tmp_path, own, "lite1")
+
+
+def test_a_name_that_contradicts_the_biases_is_refused(tmp_path, weights):
+    """`create_model("tf_efficientdet_d0", redundant_bias=False)` is possible: nobody can tell them apart."""
+    path = tmp_path / "tf_efficientdet_d0.safetensors"
+    write_safetensors(path, without_biases(weights), {}, np.float32)
+    with pytest.raises(
+        CheckpointError, match=r"is named tf_efficientdet_d0, which pads .* rename it$"
+    ):
+        read_checkpoint(path, D0)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("efficientdet_d4", True), ("tf_efficientdet_d4", False), ("efficientdet_d0", False)],
+)
+def test_a_name_without_tf_is_told_where_the_tensors_are_the_same(name, said):
+    notes = notes_on_name(f"{name}-12345678.pth", EFFDET, VARIANTS[name[-2:]])
+    assert [note.startswith("read as tf_efficientdet_d4: effdet's") for note in notes] == [
+        True
+    ] * said
 
 
 # Read off state dicts of effdet 0.4.1 with timm 1.0.31: a name, its shape where that tells, what it is.
