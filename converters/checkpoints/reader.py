@@ -159,7 +159,7 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
         tensors = normalize_automl(tensors)
     if family is EFFDET:
         family, tensors = effdet_family(settle(variant, facts), tensors)
-        notes = (*notes, *notes_on_name(path.name, family, variant))
+        passed_over += notes_on_name(path.name, family, variant)
     published = variant.replace(**family.changes)
     said = fact_of_metadata(file.metadata, published)
     if said is not None:
