@@ -79,7 +79,7 @@ def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
                         help="which pictures are drawn, and random weights (default: 0)")  # fmt: skip
     parser.add_argument("--num-classes", type=positive, metavar="N",
                         help="of random weights; others say it themselves")  # fmt: skip
-    parser.add_argument("--image-size", type=positive, metavar="PIXELS",
+    parser.add_argument("--image-size", type=side, metavar="PIXELS",
                         help="side of the input, a multiple of 32 (default: as trained)")  # fmt: skip
     add_training_arguments(parser)
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
@@ -121,6 +121,15 @@ def points(text: str) -> float:
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
     return value
+
+
+def side(text: str) -> int:
+    if not text.strip().isdigit():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no side in pixels: inputs are square, such as --image-size 512; pictures of "
+            "another shape are scaled to fit and padded"
+        )
+    return positive(text)
 
 
 def positive(text: str) -> int:

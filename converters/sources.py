@@ -94,6 +94,8 @@ def find_weights(name: str, weights: str | None, seed: int, num_classes: int | N
     if chosen == "random":
         return _random(settle(variant, facts), seed, num_classes, image_size)
     path = _path(name, chosen)
+    if image_size is not None:
+        facts.append(Fact("--image-size", {"image_size": image_size}, wish=True))
     if chosen in NAMES:
         facts.insert(0, _published(variant, f"the {chosen} weights"))
     source = _trained(variant, path, chosen, num_classes, facts, image_size)

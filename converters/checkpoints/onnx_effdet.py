@@ -56,7 +56,7 @@ def read_effdet_onnx(
         raise CheckpointError(
             "was written by edge-edet: give the checkpoint that it was converted from"
         )
-    facts = [*given, *_size_fact(file)]
+    facts = [*given, *_size_fact(file, given)]
     convolutions = find_convolutions(file)
     strided = (c.pads_evenly for c in convolutions if c.stride == 2)
     family = padded_family(file, strided, variant)
@@ -70,15 +70,17 @@ def read_effdet_onnx(
     return canonical, adapted, family, file.files, facts
 
 
-def _size_fact(file: OnnxFile) -> list[Fact]:
+def _size_fact(file: OnnxFile, given: Sequence[Fact]) -> list[Fact]:
     """torch.onnx.export fixes the picture's size unless it is told to leave it free."""
     if file.input_size is None:
         return []
     height, width = file.input_size
+    if height != width and any(fact.wish for fact in given):
+        return []
     if height != width:
         raise CheckpointError(
-            f"takes pictures of {width} x {height} pixels: only square inputs are converted; export it "
-            "with a square input, or give the checkpoint itself"
+            f"takes pictures of {width} x {height} pixels: only square inputs are converted; "
+            "--image-size PIXELS builds one"
         )
     return [Fact("its input", {"image_size": height})]
 

@@ -27,8 +27,8 @@ _GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("mean", "std"),
         ("mean", "std", "mean_rgb", "stddev_rgb", "scale_range", "fill_color", "pad_rgb"),
     ),
-    "": ((), ("image_size", "img_size", "input_size", "act_type", "min_level", "max_level",
-              "fpn_weight_method")),
+    "--image-size": (("image_size",), ("image_size", "img_size", "input_size")),
+    "": ((), ("act_type", "min_level", "max_level", "fpn_weight_method")),
 }  # fmt: skip
 # IceVision's meta, OpenMMLab's meta, and what scripts call it; in this order
 _LABEL_KEYS = ("classes", "CLASSES", "class_names", "names", "labels", "obj_list")
@@ -56,7 +56,8 @@ def facts_beside(
                     raise CheckpointError(
                         f"{error}{'' if known else f'; or give {options}'}"
                     ) from None
-                notes.append(f"{error}; not read, as {options} say otherwise")
+                verb = "say" if " and " in options else "says"
+                notes.append(f"{error}; not read, as {options} {verb} otherwise")
                 continue
             values |= dict(fact.values) if fact is not None else {}
         if values:

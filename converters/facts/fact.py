@@ -32,13 +32,15 @@ class Fact:
 
     source: how a sentence names it, such as "its anchors.boxes" or "--anchor-scale". labels: class
     names, one for each class, where the source has them. hint: a name, say, which gives way to
-    whatever states a normalization. pad_rgb may be "mean", the colour that normalization turns into 0.
+    whatever states a normalization. wish: what is to be built, whatever the training was. pad_rgb may be
+    "mean", the colour that normalization turns into 0.
     """
 
     source: str
     values: Mapping[str, object]
     labels: tuple[str | None, ...] | None = None
     hint: bool = False
+    wish: bool = False
 
 
 def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
@@ -75,7 +77,7 @@ def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:
     """Statements, then the hints that no statement about the mean outweighs."""
-    every = list(facts)
+    every = [fact for fact in facts if not fact.wish]
     said = [fact for fact in every if not fact.hint]
     means = [fact.values["mean"] for fact in said if "mean" in fact.values]
     return said + [

@@ -13,6 +13,7 @@ import pytest
 from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import Checkpoint, read_checkpoint
 from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import read_manifest
 from edge_edet.variants import VARIANTS, Variant
@@ -291,3 +292,6 @@ def test_the_size_of_the_input_is_the_files(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "free.onnx")
     free = read_checkpoint(tmp_path / "free.onnx", NARROW.replace(image_size=512))
     assert free.variant.image_size == 512
+    asked = Fact("--image-size", {"image_size": 256}, wish=True)
+    wide = read_checkpoint(tmp_path / "wide.onnx", NARROW, [asked])
+    assert wide.variant.image_size == NARROW.image_size  # whoever asks builds another size of it

@@ -189,3 +189,14 @@ def test_labels_in_the_file_are_the_models_and_it_is_said(tmp_path):
     checkpoint = read_checkpoint(save(value, tmp_path / "a.pth"), NARROW)
     assert checkpoint.labels == ("cat", "dog")
     assert checkpoint.notes == ("its labels are the classes in its meta",)
+
+
+@pytest.mark.parametrize("size", ["auto", [256, 512]])
+def test_a_size_that_cannot_be_built_gives_way_to_the_one_asked_for(tmp_path, size):
+    path = lightning(tmp_path / "last.ckpt", HYPER | {"image_size": size})
+    with pytest.raises(CheckpointError, match=r"--image-size|whole number of pixels"):
+        read_checkpoint(path, NARROW)
+    asked = Fact("--image-size", {"image_size": 384}, wish=True)
+    checkpoint = read_checkpoint(path, NARROW, [asked])
+    assert checkpoint.variant == AS_TRAINED.replace(image_size=NARROW.image_size)
+    assert "; not read, as --image-size says otherwise" in checkpoint.notes[0]

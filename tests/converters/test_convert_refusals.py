@@ -61,8 +61,10 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "size no multiple": ("d0 --fp32 --image-size 500", 2, "--image-size 500: expected a multiple"),
     "size too small": ("d0 --fp32 --image-size 32", 2, "a multiple of 32 from 64 to 4096"),
     "size too large": ("d0 --fp32 --image-size 65536", 2, "a multiple of 32 from 64 to 4096"),
-    "size negative": ("d0 --fp32 --image-size -64", 2, "-64 is not positive"),
-    "size no number": ("d0 --fp32 --image-size big", 2, "invalid positive value: 'big'"),
+    "size negative": ("d0 --fp32 --image-size -64", 2, "'-64' is no side in pixels"),
+    "size zero": ("d0 --fp32 --image-size 0", 2, "0 is not positive"),
+    "size no number": ("d0 --fp32 --image-size big", 2, "'big' is no side in pixels"),
+    "size of two sides": ("d0 --fp32 --image-size 640x384", 2, "inputs are square"),
     "seed negative": ("d0 --fp32 --weights random --seed -1", 2, "-1 is negative"),
     "threads zero": ("d0 --fp32 --threads 0", 2, "0 is not positive"),
     "no weights at hand": (
