@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.converters.feature_networks import feature_nodes, lateral
+from edge_edet.errors import InputError
 from edge_edet.variants import Variant
 
 BATCH_NORM_EPSILON = 1e-3
@@ -28,7 +29,7 @@ _STAGES = (
     (1, 3, 1, 6, 320),
 )
 _STEM_CHANNELS = 32
-FEATURE_STAGES = {3: 2, 4: 4, 5: 6}  # pyramid level -> the stage whose last block gives it
+FEATURE_STAGES = {3: 2, 4: 4, 5: 6}  # pyramid level -> the stage that gives it, see feature_blocks
 
 # Networks of the studies: Variant.feature_network -> module with `Builder`, a NetworkBuilder; where it
 # is no EfficientDet, also `parameter_shapes(variant)` and `kernel_gains(variant)` for random weights
@@ -81,12 +82,16 @@ def stem_channels(variant: Variant) -> int:
 
 
 def backbone_blocks(variant: Variant) -> list[Block]:
-    """The MBConv blocks in order. Lite variants keep the first and last stage's depth."""
+    """The MBConv blocks in order, up to the one that gives C5.
+
+    Lite variants keep the first and last stage's depth.
+    """
     blocks = []
     channels = stem_channels(variant)
-    for stage, (repeats, kernel, stride, expansion, out) in enumerate(_STAGES):
-        fixed_depth = variant.lite and stage in (0, len(_STAGES) - 1)
-        depth = repeats if fixed_depth else math.ceil(repeats * variant.depth)
+    for stage, (_, kernel, stride, expansion, out) in enumerate(_STAGES):
+        depth = _depth(variant, stage)
+        if variant.feature_blocks is not None and stage == len(_STAGES) - 1:
+            depth = min(depth, variant.feature_blocks[-1] + 1)
         out = _round_channels(out, variant.width)
         for index in range(depth):
             blocks.append(
@@ -103,6 +108,27 @@ def backbone_blocks(variant: Variant) -> list[Block]:
             )
             channels = out
     return blocks
+
+
+def _depth(variant: Variant, stage: int) -> int:
+    """How many blocks a stage has."""
+    repeats = _STAGES[stage][0]
+    fixed = variant.lite and stage in (0, len(_STAGES) - 1)
+    return repeats if fixed else math.ceil(repeats * variant.depth)
+
+
+def feature_blocks(variant: Variant) -> dict[int, str]:
+    """The name of the block that gives C3, C4 and C5, by level."""
+    chosen = variant.feature_blocks or (-1, -1, -1)
+    found = {}
+    for (level, stage), index in zip(FEATURE_STAGES.items(), chosen, strict=True):
+        depth = _depth(variant, stage)
+        if not -1 <= index < depth:
+            raise InputError(
+                f"{variant.name}: C{level} from block {index} of its stage, which has {depth}"
+            )
+        found[level] = f"backbone.blocks.{stage}.{index % depth}"
+    return found
 
 
 def feature_channels(variant: Variant) -> dict[int, int]:

@@ -18,6 +18,7 @@ from edge_edet.converters.architecture import (
     FUSION_EPSILON,
     Block,
     backbone_blocks,
+    feature_blocks,
     stem_channels,
     study_of,
 )
@@ -126,10 +127,10 @@ class NetworkBuilder:
         x = self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=v.mean)
         x = self.conv(x, "backbone/conv_stem", "backbone.conv_stem", stem_channels(v), 3, 2,
                       "backbone.bn1", v.activation)  # fmt: skip
-        last_of_stage = {}
+        outputs = {}
         for block in backbone_blocks(v):
-            x = last_of_stage[block.stage] = self.block(x, block)
-        return {level: last_of_stage[stage] for level, stage in FEATURE_STAGES.items()}
+            x = outputs[block.name] = self.block(x, block)
+        return {level: outputs[name] for level, name in feature_blocks(v).items()}
 
     def block(self, x: str, block: Block) -> str:
         param, act = block.name, self.variant.activation

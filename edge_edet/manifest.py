@@ -289,7 +289,16 @@ def _later_fields(fields: Fields) -> dict[str, Any]:
         found["anchor_octaves"] = _factors(fields, "anchor_octaves")
     if fields.has("conv_padding"):
         found["conv_padding"] = fields.choice("conv_padding", ("same", "symmetric"))
+    if fields.document.get("feature_blocks") is not None:
+        found["feature_blocks"] = _blocks(fields, "feature_blocks")
     return found
+
+
+def _blocks(fields: Fields, key: str) -> tuple[int, ...]:
+    values = fields.integers(key)
+    if len(values) != 3 or not all(0 <= value < 100 for value in values):
+        fields.fail(key, "be null or three integers from 0 to 99", list(values))
+    return values
 
 
 def _triple(fields: Fields, key: str) -> tuple[float, float, float]:

@@ -58,6 +58,8 @@ class Variant:
     pad_rgb: tuple[int, int, int] = (124, 116, 104)  # right of and below the resized picture
     anchor_octaves: tuple[float, ...] = octaves(3)
     conv_padding: str = "same"  # TensorFlow's "same", or PyTorch's "symmetric", (kernel - 1) / 2
+    # which block of its stage C3, C4 and C5 come from, counted from 0; None: the last one
+    feature_blocks: tuple[int, int, int] | None = None
 
     @property
     def activation(self) -> str:

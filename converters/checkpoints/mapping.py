@@ -62,7 +62,7 @@ class Family:
 
     marks: a name that only this family has; class_bias, box_bias: the heads' biases, which tell the
     numbers of classes and anchors; ignored: tensors that inference does not use; changes: how its variants
-    differ from the table's.
+    differ from the table's; exceptions: how single ones do, by name.
     """
 
     name: str
@@ -72,6 +72,11 @@ class Family:
     ignored: Callable[[Variant], re.Pattern[str]]
     sources: Callable[[Variant], dict[str, Source]]
     changes: Mapping[str, object] = field(default_factory=dict)
+    exceptions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def published(self, variant: Variant) -> Variant:
+        """The variant as this implementation has it."""
+        return variant.replace(**{**self.changes, **self.exceptions.get(variant.name, {})})
 
 
 def shape_list(shapes: Mapping[str, object]) -> str:
@@ -140,9 +145,11 @@ def _lookalikes(family: Family, trained: Variant, tensors: Tensors) -> list[str]
     """The published variants that the file would fit exactly."""
     found = []
     for name, published in VARIANTS.items():
-        variant = published.replace(
-            **family.changes, num_classes=trained.num_classes,
-        ).replace(anchor_octaves=trained.anchor_octaves, aspect_ratios=trained.aspect_ratios)  # fmt: skip
+        variant = family.published(published).replace(
+            num_classes=trained.num_classes,
+            anchor_octaves=trained.anchor_octaves,
+            aspect_ratios=trained.aspect_ratios,
+        )
         if _expected(family, variant) == _used(family, variant, tensors):
             found.append(name)
     return found

@@ -60,7 +60,7 @@ def read_effdet_onnx(
     convolutions = find_convolutions(file)
     strided = (c.pads_evenly for c in convolutions if c.stride == 2)
     family = padded_family(file, strided, variant)
-    trained = settle(variant.replace(**family.changes), facts)
+    trained = settle(family.published(variant), facts)
     trained = trained.replace(num_classes=infer_classes(convolutions, trained))
     matched = match(convolutions, trained)
     _check_family(file)

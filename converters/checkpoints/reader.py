@@ -16,6 +16,7 @@ from edge_edet.converters.checkpoints.effdet_models import effdet_family, notes_
 from edge_edet.converters.checkpoints.extras import fact_of_metadata, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
+from edge_edet.converters.checkpoints.family_tfod import TFOD
 from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.mapping import (
@@ -26,12 +27,14 @@ from edge_edet.converters.checkpoints.mapping import (
 )
 from edge_edet.converters.checkpoints.network_prefix import take_network
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
-from edge_edet.converters.checkpoints.tf_bundle import (
+from edge_edet.converters.checkpoints.tf_bundle import read_tf_bundle
+from edge_edet.converters.checkpoints.tf_files import (
     bundle_files,
     checkpoint_prefix,
-    read_tf_bundle,
-    refuse_object_detection_api,
+    choice_notes,
+    refuse_export,
 )
+from edge_edet.converters.checkpoints.tfod_reader import prepare_tfod
 from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
 from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import (
@@ -50,7 +53,7 @@ _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
 _PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
 _ANCHOR_BOXES = re.compile(r"(^|\.)anchors\.boxes$")  # effdet's DetBenchTrain and DetBenchPredict
-_FAMILIES = (EFFDET, AUTOML, ZYLO117)
+_FAMILIES = (EFFDET, AUTOML, ZYLO117, TFOD)
 _Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -61,7 +64,7 @@ class Checkpoint:
     sha256 is of the file as given; of it and the files beside it that hold its data, in order, for
     TensorFlow's and ONNX's.
     labels are None when neither the file nor a fact has any; facts: all that say how it was trained.
-    notes: sentences on what of the file is not read.
+    notes: sentences on what of the file is not read, was chosen among several, or is assumed.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -108,7 +111,6 @@ def _of_torch(file: TorchFile) -> _File:
 
 
 def _find_family(tensors: _Tensors) -> Family:
-    refuse_object_detection_api(list(tensors))
     counts = [sum(map(bool, map(family.marks.match, tensors))) for family in _FAMILIES]
     if not max(counts):
         shapes = {name: array.shape for name, array in tensors.items()}
@@ -129,7 +131,7 @@ def _read_onnx(path: Path, variant: Variant, facts: Sequence[Fact]) -> Checkpoin
     weights, trained, family, beside, facts = read_effdet_onnx(
         read_limited(path), path.parent, variant, facts
     )
-    published = variant.replace(**family.changes)
+    published = family.published(variant)
     return Checkpoint(
         weights, trained, family.name, file_sha256(path, *beside), path.name,
         _labels(facts, trained), tuple(facts), published.replace(num_classes=trained.num_classes),
@@ -142,9 +144,11 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
     name = fact_of_name(path)
     if name is not None:
         facts.append(name)
+    refuse_export(path)
     prefix = checkpoint_prefix(path)
     if prefix is not None:
-        file, files = _File(read_tf_bundle(prefix)), bundle_files(prefix)
+        file = _File(read_tf_bundle(prefix), notes=choice_notes(path, prefix))
+        files = bundle_files(prefix)
     elif path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
     elif path.suffix == ".onnx":
@@ -160,10 +164,15 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
     if family is EFFDET:
         family, tensors = effdet_family(settle(variant, facts), tensors)
         passed_over += notes_on_name(path.name, family, variant)
-    published = variant.replace(**family.changes)
+    published = family.published(variant)
     said = fact_of_metadata(file.metadata, published)
     if said is not None:
         facts.append(said)
+    if family is TFOD and prefix is not None:
+        prepared = prepare_tfod(tensors, prefix, published, facts)
+        tensors = prepared.tensors
+        facts.append(prepared.fact)
+        passed_over += prepared.notes
     facts += _anchor_facts(family, tensors, settle(published, facts))
     weights, trained = assemble(family, settle(published, facts), tensors)
     labels = labels_beside(file.plain, trained.num_classes)
@@ -185,6 +194,8 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
 
 
 def _model_name(family: Family, variant: Variant) -> str:
+    if family is TFOD:
+        return f"the Object Detection API's {variant.name}"
     own = family.changes.get("conv_padding") == "symmetric"  # effdet_models.py
     return f"effdet's efficientdet_{variant.name}" if own else f"the published {variant.name}"
 
@@ -214,12 +225,12 @@ def _labels(facts: Sequence[Fact], variant: Variant) -> tuple[str | None, ...] |
 def read_checkpoint(path: Path | str, variant: Variant, facts: Sequence[Fact] = ()) -> Checkpoint:
     """The weights of a checkpoint of variant, whichever public format it has.
 
-    Reads effdet `.pth`, `.safetensors` and exported `.onnx`, google/automl `.h5` and TensorFlow
-    checkpoints (a prefix, one of its files, or the folder), and zylo117 `.pth`. The variant comes
-    back with the number of classes, the anchors, the input size and the normalization that it was
-    trained with, by the file, its name and the facts that the caller knows. Raises CheckpointError, one
-    line, when the file is damaged, hostile or of another network, and where the file and a fact
-    contradict each other.
+    Reads effdet `.pth`, `.safetensors` and exported `.onnx`, google/automl `.h5`, TensorFlow
+    checkpoints of google/automl and the Object Detection API (a prefix, one of its files, or the
+    folder), and zylo117 `.pth`. The variant comes back with the number of classes, the anchors, the
+    input size and the normalization that it was trained with, by the file, its name and the facts that
+    the caller knows. Raises CheckpointError, one line, when the file is damaged, hostile or of another
+    network, and where the file and a fact contradict each other.
     """
     path = Path(path)
     try:

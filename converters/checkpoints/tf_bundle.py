@@ -18,10 +18,15 @@ from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, read_limited
 from edge_edet.converters.checkpoints.crc32c import crc32c, unmask
 from edge_edet.converters.checkpoints.leveldb_table import read_table
 from edge_edet.converters.checkpoints.protobuf import fields, signed, varint
+from edge_edet.converters.checkpoints.tf_files import bundle_files
 from edge_edet.converters.checkpoints.tf_object_graph import OBJECT_GRAPH, variable_names
+from edge_edet.converters.checkpoints.tfod_names import (
+    refuse_other_networks,
+    tfod_names,
+)
 from edge_edet.errors import CheckpointError
 
-__all__ = ["bundle_files", "checkpoint_prefix", "read_tf_bundle", "refuse_object_detection_api"]
+__all__ = ["read_tf_bundle"]
 
 # tensorflow/core/framework/types.proto
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 14: "bfloat16", 19: "<f2"}
@@ -68,40 +73,6 @@ def _entry(value: bytes) -> _Entry:
     return _Entry(numbers[1], tuple(shape), numbers[3], numbers[4], numbers[5], numbers[6], sliced)
 
 
-def checkpoint_prefix(path: Path) -> Path | None:
-    """The prefix of the checkpoint that path names: a folder, the prefix, or one of its files."""
-    if path.is_dir():
-        state = path / "checkpoint"
-        if state.is_file():
-            for line in read_limited(state)[: 1 << 16].decode(errors="replace").splitlines():
-                if line.startswith("model_checkpoint_path:"):
-                    name = line.split(":", 1)[1].strip().strip('"')
-                    return path / Path(name).name  # it moved together with its folder
-        found = sorted(path.glob("*.index"))
-        return found[0].with_suffix("") if len(found) == 1 else None
-    if path.name == "checkpoint" and path.is_file():
-        return checkpoint_prefix(path.parent)
-    if path.suffix == ".index" or path.suffix.startswith(".data-"):
-        return path.with_suffix("")
-    if not path.exists() and Path(f"{path}.index").is_file():
-        return path
-    return None
-
-
-def bundle_files(prefix: Path) -> list[Path]:
-    """The index and the data shards of a checkpoint, in order."""
-    return [Path(f"{prefix}.index"), *sorted(prefix.parent.glob(f"{prefix.name}.data-*"))]
-
-
-def refuse_object_detection_api(names: list[str]) -> None:
-    """Raises CheckpointError for a checkpoint of the TF Object Detection API."""
-    if any("_feature_extractor/" in name or "_box_predictor/" in name for name in names):
-        raise CheckpointError(
-            "is a checkpoint of the TensorFlow Object Detection API, a family that is not "
-            "supported: use google/automl, effdet or zylo117 weights"
-        )
-
-
 def _piece(entry: _Entry, shards: list[Path], cache: dict[int, bytes], name: str) -> memoryview:
     if not 0 <= entry.shard < len(shards):
         raise CheckpointError(f"is incomplete: its data file {entry.shard} is missing")
@@ -133,18 +104,23 @@ def _string(piece: memoryview) -> bytes:
 
 
 def read_tf_bundle(prefix: Path) -> dict[str, NDArray[Any]]:
-    """Variable name -> array. An object-based checkpoint's keys become its variables' names."""
+    """Variable name -> array. An object-based checkpoint's keys become its variables' names.
+
+    Those of the Object Detection API stay, as paths below its model: the names are alike in all.
+    """
     table = read_table(read_limited(Path(f"{prefix}.index")))
     table.pop(b"", None)  # the header: shards and versions
     entries = {key.decode(errors="replace"): _entry(value) for key, value in table.items()}
-    refuse_object_detection_api(list(entries))
+    refuse_other_networks(entries)
     shards = bundle_files(prefix)[1:]
     if not shards:
         raise CheckpointError(f"is incomplete: {prefix.name}.data-00000-of-00001 is missing")
     cache: dict[int, bytes] = {}
-    names = {key: key for key in entries}
-    if graph := entries.get(OBJECT_GRAPH):
-        names = variable_names(_string(_piece(graph, shards, cache, OBJECT_GRAPH)))
+    entry = entries.get(OBJECT_GRAPH)
+    graph = _string(_piece(entry, shards, cache, OBJECT_GRAPH)) if entry else None
+    names = tfod_names(entries, graph)
+    if names is None:
+        names = variable_names(graph) if graph is not None else {key: key for key in entries}
     tensors, total = {}, 0
     for key, name in names.items():
         entry = entries.get(key)

@@ -7,12 +7,17 @@ trackable_object_graph.proto.
 
 from __future__ import annotations
 
+import dataclasses
+from collections import deque
+
 from edge_edet.converters.checkpoints.protobuf import fields
 from edge_edet.errors import CheckpointError
 
-__all__ = ["OBJECT_GRAPH", "variable_names"]
+__all__ = ["OBJECT_GRAPH", "paths_below", "variable_names"]
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+VALUE = "VARIABLE_VALUE"
+_MAX_EDGES = 1_000_000  # D7 with its optimizer has some 30,000
 _SLOT = "/.OPTIMIZER_SLOT/"
 _TRAINING = ("optimizer/", "keras_api/metrics/", "save_counter/")
 
@@ -35,3 +40,82 @@ def variable_names(graph: bytes) -> dict[str, str]:
     if len(set(names.values())) != len(names):
         raise CheckpointError("names two variables alike: save one model alone")
     return names
+
+
+@dataclasses.dataclass
+class _Object:
+    """A node: attribute -> node below it, the key of its value, and slot -> (variable, its slot)."""
+
+    children: dict[str, int] = dataclasses.field(default_factory=dict)
+    key: str | None = None
+    slots: list[tuple[int, str, int]] = dataclasses.field(default_factory=list)
+
+
+def paths_below(graph: bytes, attributes: frozenset[str], slot: str) -> dict[str, str] | None:
+    """Checkpoint key -> path of a variable below the one object that has all these attributes.
+
+    A key is the shortest path from the root, so it may lead through another owner of the same
+    variable, such as an optimizer that averages; the path does not. The values of an optimizer's slot
+    are `PATH/SLOT`. None: no object has these attributes. Raises CheckpointError where several have.
+    """
+    objects = _objects(graph)
+    owners = [index for index, node in enumerate(objects) if attributes <= set(node.children)]
+    if len(owners) != 1:
+        if owners:
+            raise CheckpointError("holds several models: save one alone")
+        return None
+    paths = {owners[0]: ""}
+    queue = deque(owners)
+    while queue:
+        index = queue.popleft()
+        for name, child in objects[index].children.items():
+            if child not in paths:
+                paths[child] = f"{paths[index]}/{name}" if paths[index] else name
+                queue.append(child)
+    found = {key: path for index, path in paths.items() if (key := objects[index].key)}
+    for node in objects:
+        for variable, name, value in node.slots:
+            key = objects[value].key
+            if name == slot and variable in paths and key:
+                found[key] = f"{paths[variable]}/{slot}"
+    return found
+
+
+def _objects(graph: bytes) -> list[_Object]:
+    """TrackableObjectGraph: children, attributes and slot_variables of each node."""
+    objects = []
+    edges = 0
+    for number, node in fields(graph):
+        if number != 1 or not isinstance(node, bytes):
+            continue
+        found = _Object()
+        for part, value in fields(node):
+            if not isinstance(value, bytes):
+                continue
+            said = dict(fields(value))
+            edges += 1
+            name = said.get(2, b"")
+            text = name.decode(errors="replace") if isinstance(name, bytes) else ""
+            if part == 1:
+                found.children[text] = _index(said.get(1, 0))
+            elif part == 2 and said.get(1) == VALUE.encode():
+                key = said.get(3, b"")
+                found.key = key.decode(errors="replace") if isinstance(key, bytes) else None
+            elif part == 3:
+                found.slots.append((_index(said.get(1, 0)), text, _index(said.get(3, 0))))
+        if edges > _MAX_EDGES:
+            raise CheckpointError(f"has an object graph of more than {_MAX_EDGES} edges")
+        objects.append(found)
+    last = len(objects)
+    for each in objects:
+        slots = [end for variable, _, value in each.slots for end in (variable, value)]
+        ends = [*each.children.values(), *slots]
+        if any(end >= last for end in ends):
+            raise CheckpointError("is damaged: its object graph names an object that is not there")
+    return objects
+
+
+def _index(value: int | bytes) -> int:
+    if not isinstance(value, int):
+        raise CheckpointError("is damaged: a reference of its object graph is not a number")
+    return value

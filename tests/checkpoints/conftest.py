@@ -117,16 +117,20 @@ def _mask(crc: int) -> int:
 
 
 def write_tf(prefix: Path, tensors: dict[str, Any]) -> Path:
-    """A TensorFlow checkpoint: one data file, an uncompressed index of two blocks."""
+    """A TensorFlow checkpoint: one data file, an uncompressed index of two blocks. bytes: a string."""
     data, entries = bytearray(), [(b"", b"\x08\x01")]
     for name in sorted(tensors, key=str.encode):
-        array = np.asarray(tensors[name])
-        raw = array.tobytes()
+        text = isinstance(tensors[name], bytes)
+        array = np.asarray(tensors[name]) if not text else np.float32(0)
+        raw = (
+            array.tobytes() if not text else _varint(len(tensors[name])) + b"\0" * 4 + tensors[name]
+        )
         shape = b"".join(
             b"\x12" + _varint(len(dim)) + dim
             for dim in (b"\x08" + _varint(size) for size in array.shape)
         )
-        entry = b"\x08" + _varint(TF_TYPES[array.dtype.str]) + b"\x12" + _varint(len(shape)) + shape
+        kind = 7 if text else TF_TYPES[array.dtype.str]
+        entry = b"\x08" + _varint(kind) + b"\x12" + _varint(len(shape)) + shape
         entry += b"\x20" + _varint(len(data)) + b"\x28" + _varint(len(raw))
         entry += b"\x35" + struct.pack("<I", _mask(crc32c(raw)))
         entries.append((name.encode(), entry))

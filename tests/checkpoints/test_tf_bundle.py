@@ -87,12 +87,6 @@ def test_two_raw_variables_of_one_name_are_an_error():
         normalize_automl(dict.fromkeys(names, np.ones(1)))
 
 
-@pytest.mark.parametrize("name", ["tfod_d0_coco17_ckpt-0.index", "tfod_d0_coco17_ckpt-0"])
-def test_the_object_detection_api_is_refused_by_name(shared, name):
-    with pytest.raises(CheckpointError, match="Object Detection API, a family that is not supp"):
-        read_checkpoint(shared / "reference/checkpoints" / name, D0)
-
-
 def test_missing_and_cut_data_files_are_errors(golden, tmp_path):
     prefix = tmp_path / "model.ckpt-7"
     shutil.copy(golden / "tf1/model.ckpt-7.index", f"{prefix}.index")
