@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge_edet.detector import Detector, load
     from edge_edet.manifest import Manifest, read_manifest
     from edge_edet.postprocess import PostprocessConfig
+    from edge_edet.raw_outputs import RawOutputs
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "ModelFileError",
     "PictureWarning",
     "PostprocessConfig",
+    "RawOutputs",
     "__version__",
     "load",
     "read_manifest",
@@ -49,6 +51,7 @@ _LAZY = {
     "Detector": "edge_edet.detector",
     "Manifest": "edge_edet.manifest",
     "PostprocessConfig": "edge_edet.postprocess",
+    "RawOutputs": "edge_edet.raw_outputs",
     "load": "edge_edet.detector",
     "read_manifest": "edge_edet.manifest",
 }

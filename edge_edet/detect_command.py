@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
     )
+    parser.add_argument(
+        "--raw", type=Path, metavar="FILE|DIR",
+        help="keep the input, the raw outputs, their quantization and the anchors: of one picture "
+        "OUT.npz, else a folder (docs/raw.md)",
+    )  # fmt: skip
 
 
 def add_run_arguments(parser: argparse._ActionsContainer) -> None:
@@ -98,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
     """0, or 2 where a picture could not be used: one that was named, with --strict any, or all."""
     given = find_given(args.images)
     targets = _targets(given.paths, args.draw) if args.draw else {}
+    raw_targets = _raw_targets(given.paths, args.raw) if args.raw else {}
     from edge_edet.detector import load
 
     detector = load(
@@ -113,7 +119,10 @@ def run(args: argparse.Namespace) -> int:
     with detector:
         for picture in _progress(given.paths):
             try:
-                _one(detector, picture, targets.get(picture), log, as_json=args.json)
+                _one(
+                    detector, picture, targets.get(picture), log,
+                    as_json=args.json, raw_target=raw_targets.get(picture),
+                )  # fmt: skip
             except ImageError as error:
                 if given[picture] or args.strict:
                     print(f"edge-edet: error: {error}", file=sys.stderr)
@@ -127,13 +136,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _one(
-    detector: Detector, picture: Path, target: Path | None, log: PictureLog, *, as_json: bool
+    detector: Detector,
+    picture: Path,
+    target: Path | None,
+    log: PictureLog,
+    *,
+    as_json: bool,
+    raw_target: Path | None = None,
 ) -> None:
     from edge_edet.image import read_picture
 
     image, findings = read_picture(picture, detector.picture_range)
     log.add(str(picture), findings)
-    found = detector.detect(image)
+    if raw_target is None:
+        found = detector.detect(image)
+    else:
+        raw = detector.raw(image)
+        raw.save(raw_target, picture=picture)
+        assert raw.placement is not None
+        found = detector.select(raw.outputs, raw.placement)
     if target is not None:
         from edge_edet.draw import draw, save_png
 
@@ -213,6 +234,32 @@ def parse_options(options: Iterable[str]) -> dict[str, str]:
 
 def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
     """Where each picture is drawn to: its name as .png, made unique by a number."""
+    targets = _named(pictures, folder, ".png")
+    for picture, target in targets.items():
+        if target.exists() and picture.exists() and target.samefile(picture):
+            raise InputError(f"--draw would replace {str(picture)!r}: choose another folder")
+    return targets
+
+
+def _raw_targets(pictures: list[Path], where: Path) -> dict[Path, Path]:
+    """Where each picture's raw outputs go: one file, or a folder of them."""
+    from edge_edet.raw_file import check_target
+
+    if where.suffix.lower() != ".npz":
+        targets = _named(pictures, where, ".npz")
+    elif len(pictures) == 1:
+        targets = {pictures[0]: where}
+    else:
+        raise InputError(
+            f"--raw {str(where)!r} is one file, and there are {len(pictures)} pictures: give a folder"
+        )
+    for target in targets.values():
+        check_target(target)
+    return targets
+
+
+def _named(pictures: list[Path], folder: Path, suffix: str) -> dict[Path, Path]:
+    """Picture -> its name with that suffix in the folder, made unique by a number."""
     taken: set[str] = set()
     targets = {}
     for picture in pictures:
@@ -221,10 +268,7 @@ def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
             number += 1
             name = f"{picture.stem}-{number}"
         taken.add(name.lower())
-        target = folder / f"{name}.png"
-        if target.exists() and picture.exists() and target.samefile(picture):
-            raise InputError(f"--draw would replace {str(picture)!r}: choose another folder")
-        targets[picture] = target
+        targets[picture] = folder / f"{name}{suffix}"
     return targets
 
 

@@ -29,6 +29,7 @@ from edge_edet.outputs import ModelLayout, layout_of
 from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
 from edge_edet.preprocess import Placement, letterbox, place, scale_to_fit, stretch
+from edge_edet.raw_outputs import Grid, RawOutputs, about, denormalized
 from edge_edet.read_model import read_model
 
 if TYPE_CHECKING:
@@ -214,9 +215,59 @@ class Detector:
         return functools.partial(place, scaled, layout.pad_rgb), placement
 
     def infer(self, tensor: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
-        """The model's raw outputs by tensor name, copies, read to the end."""
+        """The model's raw outputs by tensor name, copies, read to the end.
+
+        tensor: as `prepare` gives it. Raises InputError for another shape or type.
+        """
+        spec = self._specs[self.layout.input_name]
+        if tensor.shape != spec.shape or tensor.dtype != spec.dtype:
+            raise InputError(
+                f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
+                f"{tensor.dtype} {list(tensor.shape)}"
+            )
         with self._lock:
             return self.backend.run({self.layout.input_name: tensor}, copy=True)
+
+    def raw(self, image: ImageLike) -> RawOutputs:
+        """What the model says of a picture: `prepare` and `infer`, with all that is needed to read it.
+
+        `select(raw.outputs, raw.placement)` gives the detections. Raises as `detect`.
+        """
+        return self.raw_of(*self.prepare(image))
+
+    def raw_of(self, tensor: npt.NDArray[Any], placement: Placement | None = None) -> RawOutputs:
+        """`raw` of a tensor that was prepared elsewhere, in the input's own type; raises as `infer`.
+
+        A normalized picture goes through `denormalize` first.
+        """
+        outputs = self.infer(tensor)
+        return RawOutputs(
+            input_name=self.layout.input_name,
+            input=tensor,
+            outputs=outputs,
+            grids={name: self._grid(name) for name in (self.layout.input_name, *outputs)},
+            roles=dict(self.layout.outputs),
+            anchors=self._anchors,
+            placement=placement,
+            about=self._about,
+        )
+
+    def denormalize(self, values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        """The input tensor for a picture [1, h, w, 3] that another program has normalized.
+
+        values: (v - mean) / std of RGB from 0 to 255; ours get them times std plus mean, in float64,
+        because the graph normalizes; a foreign model whose input is normalized gets them as they are.
+        Raises InputError where the input does not hold floats.
+        """
+        return denormalized(self.layout, str(self.model.path), values)
+
+    @functools.cached_property
+    def _about(self) -> Mapping[str, Any]:
+        return about(self.info, self.layout)
+
+    def _grid(self, name: str) -> Grid | None:
+        spec = self._specs[name]
+        return None if spec.scale is None else Grid(spec.scale, spec.zero_point)
 
     def select(
         self,
