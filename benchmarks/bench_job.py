@@ -11,6 +11,7 @@ from typing import Any
 from edge_edet.benchmarks.latency import StopRule
 from edge_edet.benchmarks.rows import Asked, DeviceName, ModelFacts, row_key
 from edge_edet.errors import InputError
+from edge_edet.input_file import sha256_input
 from edge_edet.postprocess import PostprocessConfig
 
 __all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options", "pictures_digest"]
@@ -97,5 +98,5 @@ def pictures_digest(paths: Sequence[Path]) -> str:
     """Of the files' bytes, in their order."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(sha256_input(path, f"picture {str(path)!r}"))
     return digest.hexdigest()

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from edge_edet.benchmarks.datasets.dataset import Category
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, read_input
 
 __all__ = ["class_map", "read_class_map"]
 
 MAX_CLASSES = 100_000
+LIMIT = Limit(16 << 20, "a class map has a line for each class")
 # What VOC calls the classes that it shares with COCO.
 SAME = {
     "aeroplane": "airplane",
@@ -77,11 +79,11 @@ def _check(
 
 def read_class_map(file: Path) -> dict[str, str]:
     """{label of the model: category of the data} from a .json."""
+    what = f"class map {str(file)!r}"
+    data = read_input(file, what, LIMIT, missing=f"no {what}")
     try:
-        document = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"no class map {str(file)!r}") from None
-    except ValueError as error:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"class map {str(file)!r} is no JSON: {error}") from None
     if not isinstance(document, dict) or not all(isinstance(v, str) for v in document.values()):
         raise InputError(f"class map {str(file)!r} must be an object, label -> category name")

@@ -25,12 +25,15 @@ from edge_edet.benchmarks.rows import (
 )
 from edge_edet.devices.benchmark_model import BenchmarkLog, parse_logs
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit
+from edge_edet.stream_file import read_stream
 
 __all__ = ["PROTOCOL", "log_row", "rows_of_log"]
 
 PROTOCOL = "benchmark_model"
 TOOL = "TensorFlow Lite benchmark_model"
-MAX_BYTES = 256 << 20
+LIMIT = Limit(256 << 20, "cut the part of benchmark_model out")
+SILENT_S = 600.0  # of a pipe: a slow board may be that long in one run, and say nothing
 SIZE_TOLERANCE = 1e-5  # it prints six digits
 NO_SAMPLES = Warned(
     "no-samples",
@@ -55,17 +58,8 @@ def rows_of_log(
 
 def _read(path: Path) -> str:
     """Its text; what PowerShell writes by '>' is UTF-16."""
-    try:
-        with path.open("rb") as file:  # a pipe has no size
-            data = file.read(MAX_BYTES + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise InputError(f"there is no file {str(path)!r}: give a log of benchmark_model") from None
-    except OSError as error:
-        raise InputError(f"cannot read {str(path)!r}: {error.strerror}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"{str(path)!r} has more than {MAX_BYTES >> 20} MiB: cut the part of benchmark_model out"
-        )
+    missing = f"there is no file {str(path)!r}: give a log of benchmark_model"
+    data = read_stream(path, f"log {str(path)!r}", LIMIT, SILENT_S, missing=missing)
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if wide else "utf-8-sig", "replace")
 

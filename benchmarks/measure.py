@@ -30,6 +30,8 @@ from edge_edet.benchmarks.rows import (
 from edge_edet.benchmarks.stages import Clock, StageTimer
 from edge_edet.benchmarks.sustain import run_sustained
 from edge_edet.benchmarks.typed_json import to_json
+from edge_edet.image import FILE_LIMIT
+from edge_edet.input_file import read_input
 
 if TYPE_CHECKING:
     from edge_edet.detector import Detector, DetectorInfo
@@ -62,7 +64,7 @@ def measure(
         detectors = [stack.enter_context(load(job))]
         load_ms = (clock() - start) * 1e3
         detectors += [stack.enter_context(load(job)) for _ in range(job.asked.streams - 1)]
-        pictures = [Path(name).read_bytes() for name in job.pictures]
+        pictures = [read_input(name, f"picture {name!r}", FILE_LIMIT) for name in job.pictures]
         steps = [_step(detector, pictures, clock) for detector in detectors]
         for step in steps:
             warm_up(step, job.rule, clock)

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, read_input
 
 __all__ = [
     "RowFile",
@@ -26,6 +27,7 @@ __all__ = [
     "read_rows",
 ]
 
+LIMIT = Limit(256 << 20, "a row has some 60 kB: split the file")
 ROW_START = b'{"schema_version":'
 
 
@@ -56,7 +58,12 @@ def open_rows(path: Path) -> Iterator[RowFile]:
     with path.open("a+b") as stream:
         _lock(stream, path)
         stream.seek(0)
-        data = stream.read()
+        data = stream.read(LIMIT.size_bytes + 1)
+        if len(data) > LIMIT.size_bytes:
+            raise InputError(
+                f"{str(path)!r} has more than {LIMIT.size_bytes:,} bytes, and {LIMIT.reason}, or "
+                "give another -o"
+            )
         rows = parse_rows(data, str(path))
         stream.truncate(data.rfind(b"\n") + 1)
         stream.seek(0, os.SEEK_END)
@@ -72,16 +79,8 @@ def append_rows(path: Path, rows: Iterable[BenchmarkRow]) -> None:
 
 def read_rows(path: Path) -> list[BenchmarkRow]:
     """The rows in their order. Raises InputError that names file, line and key."""
-    if path.is_char_device() or path.is_block_device():
-        raise InputError(f"{str(path)!r} is a device, expected a file of rows")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(
-            f"no file of rows {str(path)!r}: make one with 'edge-edet bench -o {path}'"
-        ) from None
-    except IsADirectoryError:
-        raise InputError(f"{str(path)!r} is a folder, expected a file of rows") from None
+    missing = f"no file of rows {str(path)!r}: make one with 'edge-edet bench -o {path}'"
+    data = read_input(path, f"file of rows {str(path)!r}", LIMIT, missing=missing)
     return parse_rows(data, str(path))
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.benchmarks.checks import with_checks
+from edge_edet.benchmarks.row_file import LIMIT
 from edge_edet.benchmarks.rows import BenchmarkRow, Minute, Sustain, row_from_dict
 from edge_edet.benchmarks.typed_json import from_json
 from edge_edet.errors import InputError
+from edge_edet.input_file import read_input
 
 __all__ = ["Journal"]
 
@@ -37,7 +39,9 @@ class Journal:
     def recover(self) -> Iterator[BenchmarkRow]:
         """The rows of runs that did not come to their end; those without a minute are dropped."""
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
-            begun, *rest = path.read_bytes().split(b"\n")[:-1] or [b""]  # the last: torn
+            begun, *rest = read_input(path, repr(str(path)), LIMIT).split(b"\n")[:-1] or [
+                b""
+            ]  # the last: torn
             if rest:
                 yield _row(begun, rest, str(path))
             path.unlink(missing_ok=True)

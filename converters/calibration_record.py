@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from edge_edet.converters.ranges import calibrated_tensors
 from edge_edet.converters.recipes import RECONSTRUCTED
 from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, open_input
 from edge_edet.normalization import shown
 from edge_edet.picture_range import PictureRange, parse_range, range_text
 from edge_edet.variants import Variant
@@ -40,6 +41,7 @@ from edge_edet.variants import Variant
 FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes
 PREPARATION = ("mean", "std", "pad_rgb")
 COUNT_BITS = 5
+FILE_LIMIT = Limit(256 << 20, "the record of D7x has 2 MB")
 MAX_RECORD_BYTES = 64 * 2**20  # of one array
 READ_BYTES = 4096  # compressed bytes taken at once: LZMA makes up to 7,000 times as many of them
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
@@ -168,7 +170,8 @@ def half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
 def load_record(path: Path) -> CalibrationRecord:
     """Reads a record. Raises InputError for a file that is none, or is damaged."""
     try:
-        arrays = _read_arrays(path)
+        with open_input(path, f"calibration record {str(path)!r}", limit=FILE_LIMIT) as file:
+            arrays = _read_arrays(file)
         meta = json.loads(bytes(arrays["meta"]))
         if meta["format_version"] != FORMAT_VERSION:
             raise InputError(
@@ -223,8 +226,8 @@ def _prepared(preparation: Mapping[str, Sequence[float]]) -> str:
     return f"mean {mean}, std {std}, padding {pad}"
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(path) as archive:
+def _read_arrays(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
+    with zipfile.ZipFile(file) as archive:
         return {name: _read_array(archive, name) for name in ARRAYS}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from edge_edet.errors import CheckpointError, InputError
+from edge_edet.errors import CheckpointError
+from edge_edet.input_file import sha256_input
 from edge_edet.variants import get_variant
 
 __all__ = [
@@ -105,12 +105,4 @@ def bundled() -> list[Path]:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex. Raises InputError when it cannot be read."""
-    try:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-        return digest.hexdigest()
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise InputError(f"cannot read {str(path)!r}: {reason}") from None
+    return sha256_input(path, repr(str(path))).hex()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import InputError
+from edge_edet.input_file import open_input
 
 __all__ = ["Entry", "digest", "list_files"]
 
@@ -28,7 +29,7 @@ class Entry:
     @classmethod
     def of(cls, path: Path, name: str) -> Entry:
         value = hashlib.sha256()
-        with path.open("rb") as file:
+        with open_input(path, repr(str(path))) as file:
             while data := file.read(CHUNK):
                 value.update(data)
             return cls(path, name, value.hexdigest(), file.tell())

@@ -18,7 +18,6 @@ source        where the above is written: an https address
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import sys
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from typing import Any
 
 from edge_edet.devices.emulated import CPUS
 from edge_edet.errors import InputError, ModelFileError
+from edge_edet.input_file import Limit, read_input
 from edge_edet.json_fields import Fields
 
 __all__ = ["DeviceProfile", "Recognition", "read_profile", "read_toml"]
@@ -36,7 +36,7 @@ FORMAT = 1
 ARCHITECTURES = ("aarch64", "armv7l", "x86_64", "any")
 DELEGATES = ("xnnpack", "gpu", "edgetpu", "none")
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-MAX_BYTES = 64 * 1024
+LIMIT = Limit(64 * 1024, "a device's profile has some hundred bytes")
 MAX_THREADS = 1024
 
 
@@ -143,12 +143,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises InputError where it is none."""
     tomllib = _tomllib()
     try:
-        data = path.read_bytes()
-        if len(data) > MAX_BYTES:
-            raise InputError(f"{path}: {len(data)} bytes are too many, expected up to {MAX_BYTES}")
-        tables: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from None
+        tables: dict[str, Any] = tomllib.loads(read_input(path, str(path), LIMIT).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is no text in UTF-8: byte {error.start} is wrong") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:

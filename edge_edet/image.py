@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_edet.errors import ImageError, PictureWarning
+from edge_edet.input_file import Limit, open_input
 from edge_edet.picture_range import (
     Finding,
     PictureRange,
@@ -30,6 +31,7 @@ __all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture", "refuse_add
 ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
 
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning limit: where it refuses a file too
+FILE_LIMIT = Limit(2 << 30, "more than its pixels need, which are limited too")
 ORIENTATION_TAG = 0x0112
 SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?")  # a Path makes one slash of two
@@ -115,17 +117,17 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's on size and on odd metadata; both below
-            with Image.open(path) as image:
+            with (
+                open_input(
+                    path, f"picture {what}", limit=FILE_LIMIT, error=ImageError,
+                    missing=f"no picture {what}: check the path",
+                ) as file,
+                Image.open(file) as image,
+            ):  # fmt: skip
                 _check_size(image, what)
                 return _upright_rgb(image, what, picture_range, is_file=True)
     except ImageError:
         raise
-    except FileNotFoundError:
-        if os.path.islink(path):  # noqa: PTH114 - a text, no path
-            raise ImageError(f"{what} is a link that leads nowhere") from None
-        raise ImageError(f"no picture {what}: check the path") from None
-    except IsADirectoryError:
-        raise ImageError(f"{what} is a folder, expected a picture") from None
     except UnidentifiedImageError:
         raise ImageError(_unidentified(path)) from None
     except Image.DecompressionBombError:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import ModelFileError
+from edge_edet.input_file import Limit, read_input
 from edge_edet.ir_xml import IR_VERSION, IrReader, LayerInfo
-from edge_edet.model_file import TensorInfo, read_failed
+from edge_edet.model_file import TensorInfo, missing_model, open_model, read_failed
 
 __all__ = ["BIN_SHA256_KEY", "IrModel", "read_ir"]
 
-MAX_XML_BYTES = 2**25  # D0's has 0.8 MB
+XML_LIMIT = Limit(2**25, "D0's graph has 0.8 MB")
 BIN_SHA256_KEY = "edge_edet_bin_sha256"  # in rt_info: the weights that belong to this graph
 
 
@@ -53,23 +54,22 @@ def read_ir(path: str | Path) -> IrModel:
     try:
         if path.is_dir():
             raise ModelFileError(f"{str(path)!r} is a folder: give the .xml file")
-        size = path.stat().st_size
-        if not size:
+        data = read_input(
+            path, f"model file {str(path)!r}", XML_LIMIT, missing=missing_model(path),
+            error=ModelFileError,
+        )  # fmt: skip
+        if not data:
             raise ModelFileError(
                 f"model file {str(path)!r} is empty: copy it again from where it was converted"
             )
-        if size > MAX_XML_BYTES:
-            raise ModelFileError(
-                f"{str(path)!r} has {size} bytes, an IR's .xml of at most {MAX_XML_BYTES} is read"
-            )
         reader = IrReader(path)
-        reader.read(path.read_bytes())
+        reader.read(data)
         bin_bytes = _check_weights(reader)
     except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
         raise read_failed(path, error) from None
     return IrModel(
         path=path,
-        size_bytes=size + bin_bytes,
+        size_bytes=len(data) + bin_bytes,
         bin_bytes=bin_bytes,
         name=reader.name,
         version=IR_VERSION,
@@ -93,6 +93,7 @@ def _check_weights(reader: IrReader) -> int:
             f"no {path.name!r} beside {str(reader.path)!r}: an OpenVINO model is both files, "
             f"copy the .bin of {needed} bytes too"
         ) from None
+    open_model(path).close()  # what is no file has a size too
     if size != needed:
         raise ModelFileError(
             f"{str(path)!r} has {size} bytes, its .xml needs {needed}: it is truncated or belongs "
@@ -100,7 +101,7 @@ def _check_weights(reader: IrReader) -> int:
         )
     stated = reader.metadata.get(BIN_SHA256_KEY)
     if stated is not None:
-        with path.open("rb") as file:
+        with open_model(path) as file:
             digest = hashlib.sha256()
             while part := file.read(2**20):
                 digest.update(part)

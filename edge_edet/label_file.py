@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_edet.errors import InputError, ModelFileError
+from edge_edet.input_file import Limit, read_input
 from edge_edet.label_map import BACKGROUND, read_label_map
 
 __all__ = ["LabelFile", "parse_label_text", "read_label_file"]
 
 MAX_LABELS = 100_000
-MAX_BYTES = 2**22
+LIMIT = Limit(2**22, "a label has a name, not a text, and there are at most 100,000")
 UNUSED = ("???", "n/a", "N/A", "unused", "")
 
 _INDEXED = re.compile(r"(\d{1,6})(?:\s*[:,;=|]\s*|\s+-\s+|[.)]\s+|\s+|$)(.*)")
@@ -46,20 +47,13 @@ class LabelFile(NamedTuple):
 
 def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
     """The labels of a file, see `parse_label_text`. Raises InputError where it cannot be read."""
-    failed = f"cannot read labels from {str(path)!r}"
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise InputError(f"{failed}: it is larger than {MAX_BYTES} bytes")
-        text = data.decode("utf-8-sig")
+        text = read_input(path, f"labels from {str(path)!r}", LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{failed}: byte {error.start} is not UTF-8; expected a text of names"
+            f"cannot read labels from {str(path)!r}: byte {error.start} is not UTF-8; expected a "
+            "text of names"
         ) from None
-    except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{failed}: {reason}") from None
     return parse_label_text(text, f"label file {str(path)!r}", num_classes)
 
 

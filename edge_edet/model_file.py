@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
 from edge_edet.errors import ModelFileError
+from edge_edet.input_file import Limit, open_input
 
 __all__ = [
     "FORMATS",
@@ -16,10 +18,15 @@ __all__ = [
     "TensorInfo",
     "described",
     "files_of",
+    "missing_model",
+    "open_model",
     "read_failed",
     "sha256_of",
 ]
 
+MODEL_LIMIT = Limit(
+    2 << 30, "a .tflite and an .onnx have offsets of 31 bits, and D7x in float32 has 0.3 GB"
+)
 FORMATS = {".tflite": "TensorFlow Lite", ".xml": "OpenVINO IR", ".onnx": "ONNX"}
 
 
@@ -104,17 +111,28 @@ def sha256_of(path: str | Path) -> str:
     """As `sha256sum MODEL` says it; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
     digest = hashlib.sha256()
     for each in files_of(path):
-        with each.open("rb") as file:
+        with open_model(each) as file:
             while part := file.read(2**20):
                 digest.update(part)
     return digest.hexdigest()
 
 
+def open_model(path: Path) -> BufferedReader:
+    """The file, open for reading. Raises ModelFileError where it is no regular file, or too large."""
+    return open_input(
+        path, f"model file {str(path)!r}", limit=MODEL_LIMIT, missing=missing_model(path),
+        error=ModelFileError,
+    )  # fmt: skip
+
+
+def missing_model(path: Path) -> str:
+    """The one line for a model that is not there."""
+    return f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
+
+
 def read_failed(path: Path, error: Exception) -> ModelFileError:
     """The one line for a model file that could not be opened or read."""
     if isinstance(error, FileNotFoundError):
-        return ModelFileError(
-            f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
-        )
+        return ModelFileError(missing_model(path))
     reason = getattr(error, "strerror", None) or str(error)
     return ModelFileError(f"cannot read model file {str(path)!r}: {reason}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_edet.errors import ModelFileError
-from edge_edet.model_file import TensorInfo, read_failed
+from edge_edet.model_file import TensorInfo, open_model, read_failed
 from edge_edet.protobuf import fields, signed, varint
 
 __all__ = ["OnnxModel", "read_onnx"]
@@ -55,7 +55,7 @@ def read_onnx(path: str | Path) -> OnnxModel:
     try:
         if path.is_dir():
             raise ModelFileError(f"{str(path)!r} is a folder: give the .onnx file")
-        with path.open("rb") as file:
+        with open_model(path) as file:
             if not path.stat().st_size:
                 raise ModelFileError(
                     f"model file {str(path)!r} is empty: copy it again from where it was converted"

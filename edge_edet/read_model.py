@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.ir_file import read_ir
-from edge_edet.model_file import FORMATS, ModelFile, read_failed
+from edge_edet.model_file import FORMATS, ModelFile, open_model, read_failed
 from edge_edet.onnx_file import read_onnx
 from edge_edet.tflite_file import read_tflite
 
@@ -38,7 +38,7 @@ def _format_of(path: Path) -> str:
             raise ModelFileError(
                 f"{str(path)!r} is a folder: give a model file, {', '.join(FORMATS)}"
             )
-        with path.open("rb") as file:
+        with open_model(path) as file:
             head = file.read(8)
     except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
         raise read_failed(path, error) from None

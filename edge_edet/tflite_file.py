@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
-from edge_edet.model_file import FORMATS, TensorInfo, read_failed
+from edge_edet.model_file import FORMATS, TensorInfo, open_model, read_failed
 from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
 __all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
@@ -97,7 +97,7 @@ def read_tflite(path: str | Path) -> TfliteModel:
     try:
         if path.is_dir():
             raise ModelFileError(f"{str(path)!r} is a folder: give a .tflite file")
-        with path.open("rb") as file:
+        with open_model(path) as file:
             size = path.stat().st_size
             head = file.read(8)
             if head[4:] != IDENTIFIER:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
 from edge_edet.label_file import LabelFile, parse_label_text
+from edge_edet.model_file import open_model
 from edge_edet.tflite_file import TfliteModel
 
 __all__ = ["StandardMetadata", "read_metadata"]
@@ -88,7 +89,7 @@ def _label_files(owner: Table, field: int) -> list[str]:
 def _read_labels(model: TfliteModel, name: str, num_classes: int | None) -> LabelFile:
     what = f"the label file {name!r} in {str(model.path)!r}"
     try:
-        with zipfile.ZipFile(model.path) as archive:
+        with open_model(model.path) as file, zipfile.ZipFile(file) as archive:
             size = archive.getinfo(name).file_size
             if size > MAX_LABEL_FILE_BYTES:
                 raise ModelFileError(f"{what} has {size} bytes, at most {MAX_LABEL_FILE_BYTES}")

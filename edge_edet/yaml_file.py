@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.errors import InputError, MissingExtraError
+from edge_edet.input_file import Limit, read_input
 
-__all__ = ["MAX_BYTES", "MAX_VALUES", "read_yaml"]
+__all__ = ["LIMIT", "MAX_VALUES", "read_yaml"]
 
-MAX_BYTES = 1 << 20
+LIMIT = Limit(1 << 20, "a data.yaml or a project file is a short text")
 MAX_VALUES = 200_000  # with every alias written out
 MERGE_KEY = "<<"
 
@@ -62,13 +63,7 @@ def _pyyaml(extra: str) -> Any:
 
 
 def _text(path: Path, what: str) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {what}: {error.strerror or error}") from None
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{what} is larger than {MAX_BYTES:,} bytes: expected a short YAML file")
+    data = read_input(path, what, LIMIT)
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return data.decode("utf-16" if utf16 else "utf-8-sig")

@@ -13,10 +13,12 @@ from edge_edet.benchmarks.datasets.coco_places import find_pictures
 from edge_edet.benchmarks.datasets.dataset import Dataset, Objects, Picture, outside
 from edge_edet.benchmarks.datasets.orientation import with_upright_labels
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, read_input
 
 __all__ = ["load_coco"]
 
 KEYS = ("images", "annotations", "categories")
+LIMIT = Limit(1 << 30, "COCO's own train2017, the largest in use, has 0.45 GB")
 CROWDS = "crowd boxes"
 BEYOND = "boxes reaching out of the picture"
 ROTATED = "objects with a rotation, taken as the upright box"
@@ -72,8 +74,9 @@ def load_coco(file: Path, images: Path | None = None) -> Dataset:
 
 def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
     what = repr(str(file))
+    data = read_input(file, what, LIMIT)
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} is no JSON: {error}") from None
     if isinstance(document, list):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_edet.benchmarks.datasets.files import visible_files
 from edge_edet.errors import InputError
+from edge_edet.input_file import open_input
 from edge_edet.yaml_file import read_yaml
 
 __all__ = ["SPLITS", "DataYaml", "choose_split", "find_data_yaml", "read_data_yaml"]
@@ -48,7 +49,7 @@ def find_data_yaml(folder: Path) -> Path | None:
 
 
 def _start_of(file: Path) -> bytes:
-    with file.open("rb") as opened:
+    with open_input(file, repr(str(file))) as opened:
         return opened.read(1 << 20)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, read_input
 from edge_edet.pictures import SUFFIXES, is_hidden
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 PICTURE_SUFFIXES = SUFFIXES
-MAX_TEXT_BYTES = 64 << 20
+TEXT_LIMIT = Limit(64 << 20, "a list of a million pictures has about as many")
 
 
 def is_file(path: Path) -> bool:
@@ -62,13 +63,7 @@ def read_lines(file: Path) -> list[str]:
     Raises InputError for another encoding: a name read wrong would be another name.
     """
     what = repr(str(file))
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read {what}: {error.strerror or error}") from None
-    if len(data) > MAX_TEXT_BYTES:
-        raise InputError(f"{what} is larger than {MAX_TEXT_BYTES:,} bytes: expected lines of text")
+    data = read_input(file, what, TEXT_LIMIT)
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         text = data.decode("utf-16" if utf16 else "utf-8-sig")

@@ -21,6 +21,8 @@ from PIL import Image
 
 from edge_edet.benchmarks.datasets.dataset import OUTSIDE_PX, Dataset, Objects, Picture
 from edge_edet.errors import InputError
+from edge_edet.image import FILE_LIMIT
+from edge_edet.input_file import open_input
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -52,19 +54,32 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Without decoding the picture. Raises InputError for what is none."""
+    what = f"picture {str(path)!r}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on size and on odd metadata
-            with Image.open(path) as image:
+            with open_input(path, what, limit=FILE_LIMIT) as file, Image.open(file) as image:
                 return _header(image, path)
+    except InputError:
+        raise
     except Exception as error:  # decoders of damaged files raise nearly anything
         reason = " ".join(str(error).split())
         raise InputError(f"cannot read picture {str(path)!r}: {reason}") from None
 
 
+def _has_mark(path: Path) -> bool:
+    before = b""
+    with open_input(path, f"picture {str(path)!r}", limit=FILE_LIMIT) as file:
+        while part := file.read(1 << 20):
+            if any(mark in before + part for mark in PNG_MARKS):
+                return True
+            before = part[-max(map(len, PNG_MARKS)) :]
+    return False
+
+
 def _header(image: PilImage, path: Path) -> Header:
     size = image.size
-    if image.format == "PNG" and not any(mark in path.read_bytes() for mark in PNG_MARKS):
+    if image.format == "PNG" and not _has_mark(path):
         return Header(size, 1)
     try:
         found = image.getexif().get(ORIENTATION_TAG, 1)

@@ -10,10 +10,11 @@ from xml.etree.ElementTree import Element
 
 from edge_edet.benchmarks.datasets.xml_text import UNREADABLE, decode_xml
 from edge_edet.errors import InputError
+from edge_edet.input_file import Limit, read_input
 
 __all__ = ["Annotation", "LabelledObject", "read_annotation"]
 
-MAX_XML_BYTES = 16 << 20
+LIMIT = Limit(16 << 20, "the labels of one picture have some kilobytes")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -38,10 +39,7 @@ class Annotation:
 def read_annotation(file: Path) -> Annotation:
     """Raises InputError for what is none, and for names that are not text in any encoding."""
     what = repr(str(file))
-    data = file.read_bytes()
-    if len(data) > MAX_XML_BYTES:
-        raise InputError(f"{what} is no VOC annotation: too large")
-    text, as_declared = decode_xml(data)
+    text, as_declared = decode_xml(read_input(file, what, LIMIT))
     if "<!ENTITY" in text:
         raise InputError(f"{what} is no VOC annotation: a file with entities")
     try:

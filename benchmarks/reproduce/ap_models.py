@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.input_file import Limit, read_input
 from edge_edet.variants import VARIANTS
 
 __all__ = ["PRECISIONS", "ApModels", "find_variants"]
@@ -24,6 +25,8 @@ FORMATS = {
 }
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 BEGUN = "ap.json"
+
+LIMIT = Limit(1 << 20, "it holds two names")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class ApModels:
         path = self.folder / BEGUN
         if path.is_file():
             try:
-                begun = json.loads(path.read_bytes())
-            except ValueError:
+                begun = json.loads(read_input(path, repr(str(path)), LIMIT))
+            except (ValueError, RecursionError):
                 raise InputError(
                     f"{str(path)!r} is damaged: give another -o, or remove it"
                 ) from None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.errors import CheckpointError
+from edge_edet.input_file import kind_of, open_input, why_not
 
 __all__ = ["MAX_FILE_BYTES", "file_sha256", "read_limited", "widen_bfloat16"]
 
@@ -19,21 +20,25 @@ MAX_FILE_BYTES = 2 << 30  # D7x in float32 with optimizer state stays under 1 Gi
 def read_limited(path: Path) -> bytes:
     """The file's bytes. Raises CheckpointError when it cannot be read or is too large."""
     try:
-        if path.exists() and not path.is_file():
-            raise CheckpointError("is not a regular file")
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
-            raise CheckpointError(f"has {size_bytes} bytes: the limit is {MAX_FILE_BYTES}")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"cannot be read: {error.strerror or error}") from None
+        found = path.stat()
+        if (kind := kind_of(found.st_mode)) is not None:
+            raise CheckpointError(f"is {kind}, expected a regular file")
+        if found.st_size > MAX_FILE_BYTES:
+            raise CheckpointError(
+                f"has {found.st_size:,} bytes, at most {MAX_FILE_BYTES:,} are read: D7x in float32 "
+                "with an optimizer's state has less than half"
+            )
+        with open_input(path, repr(str(path)), error=CheckpointError) as file:
+            return file.read(found.st_size)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot be read: {why_not(error)}") from None
 
 
 def file_sha256(*paths: Path) -> str:
     """The sha256 of the files' bytes, one after the other, in hex."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
+        with open_input(path, repr(str(path)), error=CheckpointError) as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     return digest.hexdigest()

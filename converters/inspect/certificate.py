@@ -29,6 +29,7 @@ from edge_edet.converters.inspect.inspection import Inspection, inspect_against,
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
 from edge_edet.converters.inspect.places import part_of
 from edge_edet.errors import InputError
+from edge_edet.input_file import sha256_input
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile, sha256_of
 from edge_edet.picture_range import PictureRange, range_text
@@ -146,7 +147,7 @@ def pictures_digest(pictures: Sequence[Path]) -> str:
     """sha256 over the files' names and bytes, in order."""
     total = hashlib.sha256()
     for path in pictures:
-        total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        total.update(path.name.encode() + b"\0" + sha256_input(path, f"picture {str(path)!r}"))
     return total.hexdigest()
 
 

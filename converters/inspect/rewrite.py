@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.tflite_writer import _AlignedBuffer, schema
+from edge_edet.model_file import open_model
 from edge_edet.tflite_file import TfliteModel
 
 
@@ -24,7 +25,8 @@ class Rewritable:
 
     def __init__(self, model: TfliteModel):
         self.model = model
-        self._data = model.path.read_bytes()
+        with open_model(model.path) as file:
+            self._data = file.read()
 
     def constant(self, index: int) -> npt.NDArray[np.uint8]:
         """The stored bytes of a constant tensor."""

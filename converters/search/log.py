@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_edet.input_file import Limit, read_input
+
 FORMAT_VERSION = 1
+LIMIT = Limit(64 << 20, "a search writes a line for each candidate")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,10 @@ class SearchLog:
     def __init__(self, path: Path, key: str):
         self.path, self.key = path, key
         self._known: dict[str, Any] = {}
-        for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
+        for line in _lines(path):
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # the line that a kill cut off
             if isinstance(row, dict) and row.get("key") == key:
                 self._known[str(row.get("what"))] = row.get("result")
@@ -52,11 +55,19 @@ class SearchLog:
         self._known[what] = result
         row = {"format_version": FORMAT_VERSION, "key": self.key, "what": what, "result": result}
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n")
+        torn = _read(self.path)[-1:] not in (b"", b"\n")
         with self.path.open("a", encoding="utf-8") as file:
             file.write(("\n" if torn else "") + json.dumps(row) + "\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def _lines(path: Path) -> list[str]:
+    return _read(path).decode("utf-8", "replace").splitlines()
+
+
+def _read(path: Path) -> bytes:
+    return read_input(path, repr(str(path)), LIMIT) if path.exists() else b""
 
 
 def table(rows: Iterable[Measured], chosen: str | None) -> list[str]:

@@ -232,7 +232,7 @@ def test_other_files_are_refused(tmp_path, data, what):
 
 def test_a_device_is_refused(tmp_path):
     (tmp_path / "net.pth").symlink_to("/dev/zero")
-    with pytest.raises(CheckpointError, match="not a regular file"):
+    with pytest.raises(CheckpointError, match="is a device, expected a regular file"):
         read_checkpoint(tmp_path / "net.pth", D0)
 
 

@@ -255,4 +255,8 @@ def test_what_is_no_record(what: str, tmp_path: Path) -> None:
         path.mkdir()
     if what == "text":
         path.write_text("counts\n")
-    assert "is no calibration record" in refused(path)
+    assert {
+        "folder": "it is a folder, expected a regular file",
+        "nothing": "No such file",
+        "text": "is no calibration record",
+    }[what] in refused(path)

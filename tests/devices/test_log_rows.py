@@ -124,15 +124,16 @@ def test_a_log_that_cannot_be_read(
 ) -> None:  # fmt: skip
     big = tmp_path / "big.txt"
     big.write_bytes(b"x" * 2_000_000)
-    monkeypatch.setattr(log_rows, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(log_rows, "LIMIT", log_rows.LIMIT._replace(size_bytes=1 << 20))
     command = ["import-log", str(big), "-m", str(tiny_int8), "--device", "pixel8"]
     assert main(command) == 2
     said = capsys.readouterr().err
     assert said == (
-        f"edge-edet: error: '{big}' has more than 1 MiB: cut the part of benchmark_model out\n"
+        f"edge-edet: error: cannot read log '{big}': it has 2,000,000 bytes, at most 1,048,576 are "
+        "read: cut the part of benchmark_model out\n"
     )
     assert main(["import-log", str(tmp_path), *command[2:]]) == 2
-    assert capsys.readouterr().err.startswith(f"edge-edet: error: there is no file '{tmp_path}'")
+    assert "it is a folder, expected a regular file" in capsys.readouterr().err
 
 
 def test_what_is_refused(

@@ -171,7 +171,10 @@ def test_refused_in_one_line(text: str, num_classes: int | None, message: str) -
     [
         (None, "cannot read labels from .*No such file"),
         ("a\nb".encode("utf-16"), "byte 0 is not UTF-8"),
-        (b"x" * (2**22 + 1), "it is larger than"),
+        (
+            b"x" * (2**22 + 1),
+            "it has 4,194,305 bytes, at most 4,194,304 are read: a label has a name",
+        ),
     ],
 )
 def test_unreadable_files(data: bytes | None, message: str, tmp_path: Path) -> None:

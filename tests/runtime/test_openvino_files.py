@@ -143,7 +143,9 @@ def test_a_changed_ir(old: str, new: str, message: str, copy: Path) -> None:
 def test_too_long_to_be_read(copy: Path) -> None:
     with copy.open("ab") as file:
         file.truncate(2**25 + 1)  # a hole, no disk space
-    assert "an IR's .xml of at most 33554432 is read" in refusal(copy)
+    assert "it has 33,554,433 bytes, at most 33,554,432 are read: D0's graph has 0.8 MB" in refusal(
+        copy
+    )
 
 
 def test_an_ir_of_another_model_is_described(build_ir: Build, tmp_path: Path) -> None:

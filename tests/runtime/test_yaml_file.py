@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.yaml_file import MAX_BYTES, read_yaml
+from edge_edet.yaml_file import LIMIT, read_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)
@@ -57,7 +57,7 @@ def test_values_and_texts(tmp_path: Path) -> None:
         ("? [a]\n: b", "found unhashable key, line 1"),
         (b"a: \xff\xfe\xfa", "is not UTF-8 text: save it as UTF-8"),
         (b"a: \x00", "special characters are not allowed"),
-        (b"#" * (MAX_BYTES + 1), "is larger than 1,048,576 bytes"),
+        (b"#" * (LIMIT.size_bytes + 1), "at most 1,048,576 are read: a data.yaml or a project"),
     ],
 )
 def test_what_is_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
@@ -70,7 +70,9 @@ def test_what_is_refused(content: str | bytes, message: str, tmp_path: Path) -> 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read 'no': No such file"):
         read_yaml(tmp_path / "no", "'no'")
-    with pytest.raises(InputError, match="cannot read 'f': Is a directory"):
+    with pytest.raises(
+        InputError, match="cannot read 'f': it is a folder, expected a regular file"
+    ):
         read_yaml(tmp_path, "'f'")
 
 

@@ -157,5 +157,5 @@ def test_unknown_variant_is_refused_before_the_first_download(server: Any) -> No
 
 
 def test_sha256_of_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read '.*x': no such file"):
+    with pytest.raises(InputError, match=r"cannot read '.*x': No such file"):
         sha256_of(tmp_path / "x")

@@ -1,0 +1,147 @@
+"""Files that people name, opened in one place: regular files only, and not beyond a limit.
+
+A name may be a pipe that nobody writes to, a device without an end, a folder, or a text that can be
+no path. None of them is waited for or read: it is refused in one line. Every limit has its reason,
+which the message tells. Where a stream makes sense, `stream_file.py` reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_edet.errors import InputError
+
+__all__ = ["Limit", "check_input", "kind_of", "open_input", "read_input", "sha256_input", "why_not"]
+
+CHUNK = 1 << 20
+# Without waiting: a pipe that takes the place of the file after the look at it must not hold us up.
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Limit(NamedTuple):
+    """How large a file may be, and why no right one is larger."""
+
+    size_bytes: int
+    reason: str
+
+
+def open_input(
+    path: str | Path,
+    what: str,
+    *,
+    limit: Limit | None = None,
+    missing: str | None = None,
+    error: type[InputError] = InputError,
+) -> BufferedReader:
+    """The file, open for reading in binary; the caller closes it.
+
+    what: how messages name it, with its path. missing: the whole message where it is not there.
+    Raises `error` for what is no regular file, is larger than the limit, or cannot be opened.
+    """
+    try:
+        _refuse_kind(os.stat(path).st_mode, what, error)  # noqa: PTH116 - opening a device may do something
+        file = open(path, "rb", opener=_open)  # noqa: SIM115 - Path.open takes no opener
+    except FileNotFoundError as reason:
+        if os.path.islink(path):  # noqa: PTH114 - a text too
+            raise error(f"cannot read {what}: it is a link that leads nowhere") from None
+        raise error(missing or f"cannot read {what}: {why_not(reason)}") from None
+    except (OSError, ValueError) as reason:
+        raise error(f"cannot read {what}: {why_not(reason)}") from None
+    try:
+        found = os.fstat(file.fileno())
+        _refuse_kind(found.st_mode, what, error)
+        if limit is not None and found.st_size > limit.size_bytes:
+            raise error(_too_large(f"{found.st_size:,}", what, limit))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_input(
+    path: str | Path,
+    what: str,
+    limit: Limit,
+    *,
+    missing: str | None = None,
+    error: type[InputError] = InputError,
+) -> bytes:
+    """All bytes of the file, as `open_input`."""
+    try:
+        with open_input(path, what, limit=limit, missing=missing, error=error) as file:
+            data = file.read(os.fstat(file.fileno()).st_size + 1)
+            if rest := file.read(1):  # it grew, or is of /proc, whose files tell no size
+                data += rest + file.read(max(limit.size_bytes - len(data), 0))
+    except OSError as reason:
+        raise error(f"cannot read {what}: {why_not(reason)}") from None
+    if len(data) > limit.size_bytes:
+        raise error(_too_large(f"more than {limit.size_bytes:,}", what, limit))
+    return data
+
+
+def check_input(
+    path: str | Path,
+    what: str,
+    *,
+    limit: Limit | None = None,
+    missing: str | None = None,
+    error: type[InputError] = InputError,
+) -> None:
+    """For a file that a library opens by its name: raises as `open_input`."""
+    open_input(path, what, limit=limit, missing=missing, error=error).close()
+
+
+def sha256_input(path: str | Path, what: str, *, error: type[InputError] = InputError) -> bytes:
+    """The digest of the file's bytes, as `open_input`."""
+    digest = hashlib.sha256()
+    try:
+        with open_input(path, what, error=error) as file:
+            while part := file.read(CHUNK):
+                digest.update(part)
+    except OSError as reason:
+        raise error(f"cannot read {what}: {why_not(reason)}") from None
+    return digest.digest()
+
+
+def kind_of(mode: int) -> str | None:
+    """What a file is that is no regular one, by its st_mode; None for a regular file."""
+    if stat.S_ISREG(mode):
+        return None
+    return next((text for is_kind, text in KINDS if is_kind(mode)), "no file")
+
+
+def why_not(error: OSError | ValueError) -> str:
+    """Why a path was not opened. ValueError: a zero byte in it, or what is no text."""
+    if isinstance(error, UnicodeError):
+        return "its name is no text that a path can be"
+    if isinstance(error, ValueError):
+        return "its name has a zero byte"
+    return error.strerror or str(error)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, FLAGS)
+
+
+def _refuse_kind(mode: int, what: str, error: type[InputError]) -> None:
+    if (kind := kind_of(mode)) is not None:
+        raise error(f"cannot read {what}: it is {kind}, expected a regular file")
+
+
+def _too_large(found: str, what: str, limit: Limit) -> str:
+    return (
+        f"cannot read {what}: it has {found} bytes, at most {limit.size_bytes:,} are read: "
+        f"{limit.reason}"
+    )

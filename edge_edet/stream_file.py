@@ -1,0 +1,75 @@
+"""What may come through a pipe: read to its end, but not for ever and not beyond a limit."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import sys
+from pathlib import Path
+
+from edge_edet.errors import InputError
+from edge_edet.input_file import CHUNK, FLAGS, Limit, read_input, why_not
+from edge_edet.waiting import VARIABLE, wait_limit_s
+
+__all__ = ["read_stream"]
+
+SAY_AFTER_S = 5.0
+
+
+def read_stream(
+    path: str | Path, what: str, limit: Limit, silent_s: float, *, missing: str | None = None
+) -> bytes:
+    """All bytes of a regular file or a pipe; silent_s: seconds without a byte after which it ends.
+
+    Says on stderr what it waits for, once it has waited for 5 s. Raises InputError for anything
+    else than a file or a pipe, for more than the limit, and where nothing comes.
+    """
+    try:
+        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 - a path of any kind
+    except (OSError, ValueError):
+        is_pipe = False
+    if not is_pipe or not hasattr(select, "poll"):
+        return read_input(path, what, limit, missing=missing)
+    try:
+        handle = os.open(path, FLAGS)
+    except OSError as error:
+        raise InputError(f"cannot read {what}: {why_not(error)}") from None
+    try:
+        return _read(handle, what, limit, wait_limit_s(silent_s))
+    finally:
+        os.close(handle)
+
+
+def _read(handle: int, what: str, limit: Limit, silent_s: float) -> bytes:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    data = bytearray()
+    while True:
+        if not _comes(poll, what, silent_s):
+            raise InputError(
+                f"{what} is a pipe, and no byte came for {silent_s:g} s, after {len(data):,}: end "
+                f"what writes to it, or set {VARIABLE} to wait longer"
+            )
+        try:
+            part = os.read(handle, CHUNK)
+        except BlockingIOError:
+            continue
+        if not part:
+            return bytes(data)
+        data += part
+        if len(data) > limit.size_bytes:
+            raise InputError(
+                f"{what} has more than {limit.size_bytes:,} bytes, the most that is read: "
+                f"{limit.reason}"
+            )
+
+
+def _comes(poll: select.poll, what: str, silent_s: float) -> bool:
+    """Whether there is something to read, or the end, before the time is over."""
+    first_s = min(SAY_AFTER_S, silent_s)
+    if poll.poll(first_s * 1e3):
+        return True
+    if first_s < silent_s:
+        print(f"waiting for {what}, up to {silent_s:g} s without a byte", file=sys.stderr)
+    return bool(poll.poll(max(silent_s - first_s, 0) * 1e3))
