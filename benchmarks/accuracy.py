@@ -95,7 +95,9 @@ def evaluate(
         }
         key = run_key(described)
         path = FOLDER / f"{key}.jsonl" if state is None else state
-        with open_state(None if path == IN_MEMORY else path, key) as rows:
+        with open_state(
+            None if path == IN_MEMORY else path, key, detector.layout.num_classes
+        ) as rows:
             resumed, unread = _look_at_all(
                 rows, detector, dataset, protocol, scheduler, load_options, strict
             )

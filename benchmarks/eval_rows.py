@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "EvalRow", "Unread", "look"]
 
+MAX_CLASSES = 100_000
 STEPS = ("read", "prepare", "infer", "select")  # file to pixels, to tensor, to outputs, to boxes
 
 
@@ -49,18 +50,37 @@ class EvalRow:
         }
 
     @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> EvalRow:
-        """Raises ValueError, TypeError or KeyError for what `to_dict` did not write."""
-        scores = np.array(row["scores"], np.float32)
-        boxes = np.array(row["boxes"], np.float32).reshape(len(scores), 4)
-        classes = np.array(row["classes"], np.int64)
+    def from_dict(cls, row: dict[str, Any], num_classes: int | None = None) -> EvalRow:
+        """Raises ValueError, TypeError, KeyError or OverflowError for what `to_dict` did not write.
+
+        num_classes: of the model, None where that is not known.
+        """
+        if set(row) - {"run", "findings"} != {"picture", "boxes", "scores", "classes", "step_ms"}:
+            raise ValueError("it has other keys than a row")
+        for name in ("boxes", "scores", "step_ms"):
+            if not all(type(value) in (int, float) for value in row[name]):
+                raise ValueError(f"{name} must be numbers")
+        with np.errstate(over="ignore"):  # what no float32 holds becomes infinite, and is refused
+            scores = np.array(row["scores"], np.float32)
+            boxes = np.array(row["boxes"], np.float32).reshape(len(scores), 4)
         steps = tuple(float(ms) for ms in row["step_ms"])
-        good = type(row["picture"]) is int and classes.shape == scores.shape
-        finite = bool(np.isfinite(boxes).all() and np.isfinite(scores).all())
-        if not (good and finite and len(steps) == len(STEPS) and all(map(math.isfinite, steps))):
-            raise ValueError("no row of an evaluation")
         findings = tuple(Finding(*map(str, one)) for one in row.get("findings", ()))
-        return cls(row["picture"], boxes, scores, classes, steps, findings)
+        if type(row["picture"]) is not int or abs(row["picture"]) >= 2**53:
+            raise ValueError("picture must be an id")
+        if not (np.isfinite(boxes).all() and (boxes[:, 2:] >= boxes[:, :2]).all()):
+            raise ValueError("a box must be xmin ymin xmax ymax")
+        if not ((scores >= 0) & (scores <= 1)).all() or (scores[1:] > scores[:-1]).any():
+            raise ValueError("scores must be from 0 to 1, the highest first")
+        most = MAX_CLASSES if num_classes is None else num_classes
+        if len(row["classes"]) != len(scores) or not all(
+            type(value) is int and 0 <= value < most for value in row["classes"]
+        ):
+            raise ValueError(f"classes must be {len(scores)} numbers from 0 to {most - 1}")
+        if len(steps) != len(STEPS) or not all(0 <= ms < math.inf for ms in steps):
+            raise ValueError(f"step_ms must be {len(STEPS)} times")
+        return cls(
+            row["picture"], boxes, scores, np.array(row["classes"], np.int64), steps, findings
+        )
 
 
 class Unread(NamedTuple):

@@ -22,6 +22,7 @@ from edge_edet.errors import InputError
 __all__ = ["FOLDER", "StateFile", "open_state", "run_key"]
 
 FOLDER = Path("build") / "eval"
+MAX_LINE = 16 << 20  # bytes: a picture with 100,000 detections
 HEADER = {"edge_edet_eval": 1}
 
 
@@ -51,8 +52,10 @@ class StateFile:
 
 
 @contextlib.contextmanager
-def open_state(path: Path | None, key: str) -> Iterator[StateFile]:
+def open_state(path: Path | None, key: str, num_classes: int | None = None) -> Iterator[StateFile]:
     """The state in `path`, made where it is not there; None keeps it in memory.
+
+    num_classes: of the model, None where that is not known.
 
     Raises InputError where the file is something else, damaged, or in use by another evaluation.
     """
@@ -60,13 +63,17 @@ def open_state(path: Path | None, key: str) -> Iterator[StateFile]:
         yield StateFile(None, key, {})
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device may have no end, a pipe waits
+        raise InputError(
+            f"{str(path)!r} is no file that a state can be kept in: give another --state"
+        )
     with path.open("a+b") as stream:
         _lock(stream, path)
-        rows = _read(stream, path, key)
+        rows = _read(stream, path, key, num_classes)
         yield StateFile(stream, key, rows)
 
 
-def _read(stream: IO[bytes], path: Path, key: str) -> dict[int, EvalRow]:
+def _read(stream: IO[bytes], path: Path, key: str, num_classes: int | None) -> dict[int, EvalRow]:
     stream.seek(0)
     header = json.dumps(HEADER, separators=(",", ":")).encode() + b"\n"
     first = stream.readline(4096)
@@ -82,7 +89,12 @@ def _read(stream: IO[bytes], path: Path, key: str) -> dict[int, EvalRow]:
         )
     rows: dict[int, EvalRow] = {}
     good = len(first)
-    for number, line in enumerate(stream, 2):
+    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 2):
+        if len(line) > MAX_LINE:
+            raise InputError(
+                f"{str(path)!r} line {number} has more than {MAX_LINE:,} bytes, a row has some "
+                "thousand: give another --state"
+            )
         if not line.endswith(b"\n"):
             stream.truncate(good)
             break
@@ -90,11 +102,12 @@ def _read(stream: IO[bytes], path: Path, key: str) -> dict[int, EvalRow]:
         try:
             document = json.loads(line)
             if document["run"] == key:
-                row = EvalRow.from_dict(document)
+                row = EvalRow.from_dict(document, num_classes)
                 rows.setdefault(row.picture, row)
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            why = f" ({error})" if type(error) is ValueError else ""
             raise InputError(
-                f"{str(path)!r} line {number} is damaged: remove the line or the file"
+                f"{str(path)!r} line {number} is damaged{why}: remove the line or the file"
             ) from None
     stream.seek(0, os.SEEK_END)
     return rows

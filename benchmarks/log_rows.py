@@ -73,7 +73,23 @@ def log_row(
     started_at: datetime,
     where: str,
 ) -> BenchmarkRow:
-    """where: names the log in messages. Raises InputError where it is of another model."""
+    """where: names the log in messages. Raises InputError where it is of another model, or tells what
+    cannot be."""
+    try:
+        return _log_row(log, facts, asked, device, protocol, started_at, where)
+    except ValueError as error:
+        raise InputError(f"{where} tells what cannot be: {error}") from None
+
+
+def _log_row(
+    log: BenchmarkLog,
+    facts: ModelFacts,
+    asked: Asked,
+    device: DeviceName,
+    protocol: dict[str, Any],
+    started_at: datetime,
+    where: str,
+) -> BenchmarkRow:
     peak = log.peak_memory_mib
     return BenchmarkRow(
         schema_version=SCHEMA_VERSION,

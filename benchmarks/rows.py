@@ -11,6 +11,16 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge_edet.benchmarks.row_checks import (
+    check_accuracy,
+    check_at_least,
+    check_estimate,
+    check_positive,
+    check_samples,
+    check_summary,
+    check_sustain,
+    check_time,
+)
 from edge_edet.benchmarks.typed_json import from_json, to_json
 from edge_edet.errors import InputError
 
@@ -54,6 +64,12 @@ class ModelFacts:
     parameters: int | None
     multiply_adds: int | None
 
+    def __post_init__(self) -> None:
+        check_positive(self, "size_bytes")
+        check_at_least(0, self, "parameters", "multiply_adds")
+        if min(self.image_size) < 1:
+            raise ValueError(f"image_size must be positive, but is {list(self.image_size)}")
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -66,6 +82,9 @@ class Asked:
     precision: str | None = None  # f32, bf16, f16, default
     threads: int | None = None
     streams: int = 1
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self, "threads", "streams")
 
 
 @dataclass(frozen=True)
@@ -85,6 +104,9 @@ class Ran:
     execution_devices: tuple[str, ...]
     layers: dict[str, int] | None
     nms: Literal["none", "in-graph"] | None
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "operators", "delegated", "partitions", "threads", "streams")
 
 
 @dataclass(frozen=True)
@@ -122,12 +144,19 @@ class MachineState:
     frequency_max_mhz: float | None = None
     throttled: tuple[str, ...] | None = None  # what holds the clock down; (): nothing
 
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "cores", "threads", "memory_bytes", "memory_available_bytes")
+        check_at_least(0, self, "load_1m", "busy_cores", "frequency_mhz", "frequency_max_mhz")
+
 
 @dataclass(frozen=True)
 class Throughput:
     streams: int
     pictures: int
     seconds: float
+
+    def __post_init__(self) -> None:
+        check_positive(self, "streams", "pictures", "seconds")
 
 
 @dataclass(frozen=True)
@@ -136,6 +165,10 @@ class Energy:
     joules_per_picture: float
     pictures: int
     seconds: float
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self, "joules_per_picture")
+        check_positive(self, "pictures", "seconds")
 
 
 @dataclass(frozen=True)
@@ -154,6 +187,9 @@ class Sustain:
     seconds: float  # that were asked for
     minutes: tuple[Minute, ...]  # those that ran
 
+    def __post_init__(self) -> None:
+        check_sustain(self)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -165,6 +201,9 @@ class Estimate:
     coverage: float
     source: str
     notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_estimate(self)
 
 
 @dataclass(frozen=True)
@@ -180,6 +219,9 @@ class Summary:
     max_ms: float | None
     p50_ms: float | None
     p90_ms: float | None
+
+    def __post_init__(self) -> None:
+        check_summary(self, STAGES)
 
 
 @dataclass(frozen=True)
@@ -198,9 +240,7 @@ class Accuracy:
     notes: dict[str, int] = field(default_factory=dict, metadata={"optional": True})
 
     def __post_init__(self) -> None:
-        for name, value in self.numbers.items():
-            if value is not None and not -1 <= value <= 1:  # -1: COCOeval found nothing to find
-                raise ValueError(f"numbers.{name} must be from 0 to 1, but is {value}")
+        check_accuracy(self)
 
     @property
     def ap(self) -> float | None:
@@ -245,13 +285,14 @@ class BenchmarkRow:
             raise ValueError(
                 f"schema_version must be {SCHEMA_VERSION}, but is {self.schema_version}"
             )
+        check_time(self.started_at)
+        check_at_least(0, self, "load_ms", "peak_memory_bytes")
         if not isinstance(self.protocol.get("name"), str):
             raise ValueError("protocol.name must be text: rows compare only where protocols agree")
         for stage, samples in self.samples_ms.items():
             if stage not in STAGES:
                 raise ValueError(f"samples_ms.{stage} is no stage: known are {', '.join(STAGES)}")
-            if any(ms < 0 for ms in samples):
-                raise ValueError(f"samples_ms.{stage} must not hold negative times")
+            check_samples(stage, samples)
         counts = {len(samples) for samples in self.samples_ms.values() if samples}
         if len(counts) > 1:
             raise ValueError(

@@ -20,6 +20,7 @@ __all__ = ["from_json", "to_json"]
 
 T = TypeVar("T")
 NAMES = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
+MOST = 2**63 - 1  # of an integer: no size, count or time is larger
 DIGITS = 6  # of a float: samples are milliseconds, so this is below what any clock resolves
 
 
@@ -76,6 +77,8 @@ def _read(kind: Any, value: Any, where: str, path: str) -> Any:
             _fail(where, path, "be an object", value)
         return {key: _read(inner[1], one, where, _join(path, key)) for key, one in value.items()}
     good = type(value) is kind or (kind is float and type(value) is int)
+    if type(value) is int and abs(value) > MOST:
+        _fail(where, path, f"be at most {MOST:,}", value)
     if not good or (type(value) is float and not math.isfinite(value)):
         _fail(where, path, f"be {NAMES[kind]}", value)
     return kind(value)
@@ -120,6 +123,8 @@ def _plain(value: Any, where: str, path: str) -> Any:
     """Any JSON, but numbers that JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         _fail(where, path, "be a finite number", value)
+    if type(value) is int and abs(value) > MOST:
+        _fail(where, path, f"be at most {MOST:,}", value)
     if isinstance(value, dict):
         return {key: _plain(one, where, _join(path, key)) for key, one in value.items()}
     if isinstance(value, list):
@@ -132,6 +137,9 @@ def _join(path: str, key: str) -> str:
 
 
 def _fail(where: str, path: str, must: str, value: object) -> typing.NoReturn:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # of an integer with more digits than Python prints
+        text = "a number of thousands of digits"
     short = text if len(text) <= 60 else f"{text[:57]}..."
     raise InputError(f"{where}: {path or 'the row'!r} must {must}, but is {short}")

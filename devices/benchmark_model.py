@@ -20,6 +20,7 @@ __all__ = ["BenchmarkLog", "arguments", "parse_logs"]
 
 BEGINNINGS = ("start", "setting", "head")  # kinds of lines with which a run begins
 PROOFS = ("start", COUNTS, TIMINGS)  # a run has one of them at least
+MAX_DIGITS = 24  # characters of a number; a double is printed with fewer
 SAME = 1e-3  # one mean, printed twice
 MIXED = (
     "give each its own log, or one that tells the process of each line, such as that of 'adb "
@@ -85,6 +86,7 @@ def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
     Raises InputError where there is no run, one is cut short, or two are mixed.
     """
     lines = list(known_lines(text))
+    _refuse_long_numbers(lines, where)
     for line in lines:
         for pattern, reason in NO_FORMS:
             if line.kind == "other" and pattern.match(line.text):
@@ -96,6 +98,17 @@ def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
     runs = [run for one in processes for run in _runs([x for x in lines if x.process == one])]
     runs.sort(key=lambda run: order[id(run[0])])
     return [_parse(run, f"{where}, run {i}") for i, run in enumerate(runs, 1)]
+
+
+def _refuse_long_numbers(lines: Sequence[Line], where: str) -> None:
+    """Raises InputError for digits that are no count, size or time of anything."""
+    for line in lines:
+        for name, value in line.values.items():
+            if line.kind != "setting" and value[:1] in "-0123456789" and len(value) > MAX_DIGITS:
+                raise InputError(
+                    f"{where}: {name} is a number of {len(value)} characters, {value[:20]}...: the "
+                    "log is damaged"
+                )
 
 
 def _runs(lines: Sequence[Line]) -> list[list[Line]]:

@@ -54,6 +54,7 @@ class Foreign:
     pad_rgb: tuple[int, int, int]
     classes_per_box: int
     notes: tuple[str, ...]
+    num_classes: int | None  # None: nothing tells
 
 
 def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
@@ -101,6 +102,7 @@ def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
         pad_rgb=options.pad_rgb() or _padding(image, normalization or stored),
         classes_per_box=_classes_per_box(numbers, num_classes),
         notes=tuple(note for note in notes if note),
+        num_classes=num_classes,
     )
 
 

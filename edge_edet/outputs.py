@@ -44,6 +44,7 @@ class ModelLayout:
     classes_per_box: int = 1
     resized: bool = False
     notes: tuple[str, ...] = ()
+    num_classes: int | None = None  # None: nothing tells
 
 
 def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelLayout:
@@ -67,6 +68,7 @@ def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelL
         input_dtype=manifest.input_dtype,
         outputs=dict(manifest.outputs),
         labels=labels.names if labels else manifest.labels,
+        num_classes=manifest.variant.num_classes,
         variant=manifest.variant,
         manifest=manifest,
         in_graph=manifest.nms == "in-graph",
@@ -85,6 +87,7 @@ def _of_foreign(model: TfliteModel, options: InputOptions) -> ModelLayout:
         input_dtype=found.image.dtype,
         outputs=found.outputs,
         labels=found.labels,
+        num_classes=found.num_classes,
         variant=None,
         manifest=None,
         in_graph=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -110,4 +111,59 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         pytest.raises(InputError, match="in use by another"),
         open_state(path, "b"),
     ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": [9999]}, "classes must be 1 numbers from 0 to 89"),
+        ({"classes": [-1]}, "classes must be 1 numbers from 0 to 89"),
+        ({"classes": [1.5]}, "classes must be"),
+        ({"classes": []}, "classes must be"),
+        ({"scores": [5]}, "scores must be from 0 to 1"),
+        ({"scores": [-0.5]}, "scores must be from 0 to 1"),
+        ({"scores": ["0.5"]}, "scores must be numbers"),
+        ({"boxes": [9, 9, 1, 1]}, "a box must be xmin ymin xmax ymax"),
+        ({"boxes": [1, 1, 1e99, 9]}, "a box must be"),
+        ({"step_ms": [1, 1, 1, -1]}, "step_ms must be 4 times"),
+        ({"picture": 10**30}, "picture must be an id"),
+        ({"more": 1}, "it has other keys than a row"),
+        ({"scores": [0.1, 0.9], "classes": [1, 1], "boxes": [1, 1, 2, 2] * 2},
+         "scores must be from 0 to 1, the highest first"),
+    ],
+)  # fmt: skip
+def test_a_row_that_no_detector_gives_is_refused(
+    changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.jsonl"
+    row: dict[str, Any] = {
+        "run": "k", "picture": 3, "boxes": [1, 1, 9, 9], "scores": [0.5], "classes": [89],
+        "step_ms": [1, 1, 1, 1],
+    }  # fmt: skip
+    header = '{"edge_edet_eval":1}\n'
+    path.write_text(header + json.dumps(row) + "\n")
+    with open_state(path, "k", 90) as state:
+        assert list(state.rows) == [3], "it is good without the change"
+    path.write_text(header + json.dumps(row | changes) + "\n")
+    with pytest.raises(InputError) as error, open_state(path, "k", 90):
+        pass
+    assert f"line 2 is damaged ({said}" in str(error.value)
+    with open_state(path, "another", 90) as state:
+        assert state.rows == {}, "rows of other runs are of other models"
+
+
+def test_a_line_without_an_end_and_a_pipe_are_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 5000)
+    monkeypatch.setattr("edge_edet.benchmarks.eval_state.MAX_LINE", 1000)
+    with pytest.raises(InputError, match="line 2 has more than 1,000 bytes"), open_state(path, "k"):
+        pass
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="no file that a state can"):
+        open_state(tmp_path / "pipe", "k").__enter__()
+    path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 900 + b"\n")
+    with pytest.raises(InputError, match="line 2 is damaged"), open_state(path, "k"):
         pass

@@ -43,7 +43,7 @@ def test_a_row_reads_back_as_it_was(make_row: Make, tmp_path: Path) -> None:
         (), how="estimated", samples_ms={}, ran=None, machine=None,
         estimate=Estimate(50.0, 40.0, 60.0, 0.9, "a model", ("a note",)),
     )  # fmt: skip
-    log = make_row((), samples_ms={}, summary=Summary("tool", "inference", 9, 1, 1, 1, 1, 1, None))
+    log = make_row((), samples_ms={}, summary=Summary("tool", "inference", 9, 1, 0, 1, 1, 1, None))
     append_rows(tmp_path / "rows.jsonl", [row, estimate])
     append_rows(tmp_path / "rows.jsonl", [log])
     assert read_rows(tmp_path / "rows.jsonl") == [row, estimate, log]
@@ -192,3 +192,109 @@ def test_notes_on_the_data_go_with_the_ap(make_row: Make) -> None:
     read = row_from_dict(document, "here")
     assert read.accuracy is not None
     assert read.accuracy.notes == {}
+
+
+SUMMARY = {
+    "source": "tool", "stage": "inference", "n": 50, "mean_ms": 40.0, "std_ms": 1.0, "min_ms": 38.0,
+    "max_ms": 44.0, "p50_ms": 40.1, "p90_ms": 42.0,
+}  # fmt: skip
+ESTIMATE = {
+    "p50_ms": 50.0, "low_ms": 40.0, "high_ms": 60.0, "coverage": 0.9, "source": "s", "notes": [],
+}  # fmt: skip
+ACCURACY = {
+    "numbers": {"ap": 0.3}, "intervals": {"ap": [0.28, 0.32]}, "pictures": 10, "data": "x",
+    "data_digest": "d", "protocol": {},
+}  # fmt: skip
+BIG = 10**400
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "said"),
+    [
+        ("summary", {"n": 0}, "summary.n must be at least 1, but is 0"),
+        ("summary", {"mean_ms": 0.0}, "summary.mean_ms must be above 0, but is 0.0"),
+        ("summary", {"min_ms": 45.0}, "summary.min_ms 45 is above mean_ms 40"),
+        ("summary", {"min_ms": 39.0, "max_ms": 39.5}, "summary.mean_ms 40 is above max_ms 39.5"),
+        ("summary", {"p50_ms": 43.0}, "summary.p50_ms 43 is above p90_ms 42"),
+        ("summary", {"p90_ms": 45.0}, "summary.p90_ms 45 is above max_ms 44"),
+        ("summary", {"std_ms": 9.0}, "summary.std_ms 9 is more than can be between"),
+        ("summary", {"stage": "tea"}, "summary.stage 'tea' is no stage"),
+        ("summary", {"n": BIG}, "'summary.n' must be at most 9,223,372,036,854,775,807"),
+        ("summary", {"mean_ms": BIG}, "'summary.mean_ms' must be at most"),
+        ("estimate", {"low_ms": 55.0}, "estimate.low_ms 55 is above p50_ms 50"),
+        ("estimate", {"high_ms": 45.0}, "estimate.p50_ms 50 is above high_ms 45"),
+        ("estimate", {"low_ms": 0.0}, "estimate.low_ms must be above 0"),
+        ("estimate", {"coverage": 1.5}, "estimate.coverage must be at most 1"),
+        (
+            "accuracy",
+            {"intervals": {"ap": [0.4, 0.2]}},
+            "accuracy.intervals.ap must be low to high",
+        ),
+        ("accuracy", {"pictures": 0}, "accuracy.pictures must be at least 1"),
+        ("accuracy", {"notes": {"crowds": -1}}, "accuracy.notes: 'crowds' must be a count"),
+        ("accuracy", {"protocol": {"n": BIG}}, "'accuracy.protocol.n' must be at most"),
+    ],
+)
+def test_a_part_that_cannot_be_is_refused(
+    part: str, changes: dict[str, Any], said: str, make_row: Make
+) -> None:
+    document = row_to_dict(make_row())
+    whole: dict[str, dict[str, Any]] = {
+        "summary": SUMMARY, "estimate": ESTIMATE, "accuracy": ACCURACY,
+    }  # fmt: skip
+    if part != "accuracy":
+        document["samples_ms"] = {}
+    document["how"] = "estimated" if part == "estimate" else "measured"
+    row_from_dict({**document, part: whole[part]}, "a row")  # it is good without the change
+    with pytest.raises(InputError) as error:
+        row_from_dict({**document, part: whole[part] | changes}, "a row")
+    assert str(error.value).startswith(f"a row: {said}")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("started_at", "yesterday", "a row: started_at must be a time such as"),
+        ("load_ms", -1, "a row: load_ms must be at least 0"),
+        ("peak_memory_bytes", -1, "a row: peak_memory_bytes must be at least 0"),
+        ("model.size_bytes", 0, "a row: model.size_bytes must be above 0"),
+        ("model.image_size", [0, 512], "a row: model.image_size must be positive"),
+        ("model.parameters", -5, "a row: model.parameters must be at least 0"),
+        ("asked.threads", 0, "a row: asked.threads must be at least 1"),
+        ("ran.delegated", -1, "a row: ran.delegated must be at least 0"),
+        ("machine.cores", -1, "a row: machine.cores must be at least 0"),
+        ("samples_ms.end_to_end", [0.0, 0.0, 0], "a row: samples_ms.end_to_end must not be all 0"),
+        ("samples_ms.inference", [1e300, 1, 1], "a row: samples_ms.inference must not hold negative"),
+        ("throughput", {"streams": 1, "pictures": 0, "seconds": 1.0}, "a row: throughput.pictures"),
+        ("energy", {"source": "s", "joules_per_picture": -1.0, "pictures": 1, "seconds": 1.0},
+         "a row: energy.joules_per_picture must be at least 0"),
+        ("sustain", {"seconds": 0.0, "minutes": []}, "a row: sustain.seconds must be above 0"),
+    ],
+)  # fmt: skip
+def test_a_number_out_of_its_range_is_refused(
+    path: str, value: Any, said: str, make_row: Make
+) -> None:
+    document = row_to_dict(make_row())
+    change(path, value)(document)
+    with pytest.raises(InputError) as error:
+        row_from_dict(document, "a row")
+    assert str(error.value).startswith(said)
+
+
+def test_minutes_out_of_order_are_refused(make_row: Make) -> None:
+    minute = {
+        "samples_ms": [40.0], "temperature_c": None, "frequency_mhz": None, "throttled": None,
+    }  # fmt: skip
+    document = row_to_dict(make_row())
+    for numbers in ([2, 1], [1, 1], [0, 1]):
+        document["sustain"] = {
+            "seconds": 120.0,
+            "minutes": [{"minute": n, **minute} for n in numbers],
+        }
+        with pytest.raises(InputError, match="minutes must be numbered upwards from 1"):
+            row_from_dict(document, "a row")
+
+
+def test_a_time_may_say_utc_as_z(make_row: Make) -> None:
+    document = row_to_dict(make_row()) | {"started_at": "2026-01-02T03:04:05Z"}
+    assert row_from_dict(document, "a row").started_at.endswith("Z")

@@ -120,3 +120,25 @@ def test_arguments(options: dict[str, Any], expected: list[str]) -> None:
 def test_a_delegate_that_it_is_not_called_with() -> None:
     with pytest.raises(InputError, match=r"^benchmark_model is not called with the delegate 'edge"):
         arguments("m.tflite", threads=1, delegate="edgetpu")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("count=50 ", f"count={'9' * 5000} "),
+        ("min=198000", f"min={'1' * 400}"),
+        ("Inference (avg): 200250", f"Inference (avg): {'2' * 5000}"),
+        ("Init: 21250", f"Init: {'2' * 5000}"),
+    ],
+)
+def test_numbers_of_thousands_of_digits_are_refused(old: str, new: str) -> None:
+    found = text("console-2.18")
+    if old not in found:
+        old = "Init: " + found.partition("Init: ")[2].partition(",")[0]
+    with pytest.raises(InputError, match=r"x: \w+ is a number of \d+ characters, .* is damaged$"):
+        parse_logs(found.replace(old, new), "x")
+
+
+def test_settings_may_be_long_and_begin_with_a_digit() -> None:
+    found = text("console-2.18").replace("Num threads: [2]", f"Num threads: [{'2' * 60}]")
+    assert parse_logs(found, "x")[0].threads is None

@@ -100,11 +100,11 @@ def test_a_log_of_two_phones_programs_is_two_rows(
 ) -> None:
     path = log()
     text = path.read_text()
-    mixed = zip(text.splitlines(), text.replace("200250", "100250").splitlines(), strict=True)
+    mixed = zip(text.splitlines(), text.replace("200250", "200150").splitlines(), strict=True)
     path.write_text("".join(f"I/a( 1): {one}\nI/a( 2): {other}\n" for one, other in mixed))
     assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["summary"]["mean_ms"] for row in rows] == [200.25, 100.25]
+    assert [row["summary"]["mean_ms"] for row in rows] == [200.25, 200.15]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
@@ -166,3 +166,54 @@ def test_a_log_without_a_size_proves_no_model(
     assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
     codes = [one["code"] for one in json.loads(capsys.readouterr().out)["warnings"]]
     assert codes == ["no-samples", "model-not-proven"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("min=198000 max=207000", "min=207000 max=198000", "min_ms 207 is above mean_ms 200.25"),
+        ("max=207000", "max=200000", "mean_ms 200.25 is above max_ms 200"),
+        ("median=200125", "median=250000", "p50_ms 250 is above max_ms 207"),
+        (
+            "std=1549",
+            "std=99999",
+            "std_ms 99.999 is more than can be between min_ms 198 and max_ms 207",
+        ),
+        ("std=1549", "std=-1", "std_ms must be at least 0, but is -0.001"),
+        ("std=1549", "std=nan", "std_ms must be at least 0, but is nan"),
+        ("max=207000", "max=inf", "max_ms must be at least 0, but is inf"),
+        ("overall=", "overall=-", "peak_memory_bytes must be at least 0"),
+    ],
+)
+def test_numbers_that_cannot_be_make_no_row(
+    old: str, new: str, said: str, log: Callable[..., Path], tiny_int8: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A log is believed as a whole, or not at all."""
+    path = log()
+    text = path.read_text()
+    if old == "overall=":
+        old, new = (
+            "Overall peak memory footprint (MB) via periodic monitoring: 110",
+            ("Overall peak memory footprint (MB) via periodic monitoring: -110"),
+        )
+    assert old in text
+    path.write_text(text.replace(old, new))
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    output = capsys.readouterr()
+    assert f"tells what cannot be: {said}" in output.err
+    assert output.out == ""
+
+
+def test_no_inferences_and_no_time_make_no_row(
+    log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log()
+    text = path.read_text()
+    for old, new, said in (
+        ("count=50 first=200000", "count=0 first=200000", "no inference was measured"),
+        ("200250", "0", "mean_ms must be above 0, but is 0"),
+    ):
+        path.write_text(text.replace(old, new))
+        assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+        assert said in capsys.readouterr().err

@@ -45,7 +45,7 @@ def build_row(
     )  # fmt: skip
     measured = None
     if ap is not None:
-        ends = (max(ap - 0.01, 0.0), ap + 0.01)
+        ends = (max(ap - 0.01, -1.0), ap + 0.01)
         measured = Accuracy(
             {"ap": ap}, {"ap": ends}, pictures, data, "d" * 64, {"suppression": "hard"}
         )
