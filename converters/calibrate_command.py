@@ -17,7 +17,8 @@ from edge_edet.picture_range import range_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("variant", metavar="VARIANT", help="d0, lite0, ...")
+    parser.add_argument("variant", metavar="VARIANT|FILE",
+                        help="d0, lite0, ..., or a checkpoint, whose variant its tensors tell")  # fmt: skip
     parser.add_argument("--weights", metavar="NAME|FILE", help="as for convert")
     add_calibration_arguments(parser)
     add_picture_arguments(parser)
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     record = calibrate(
         graph, source.digest, pictures, args.threads, picture_range=args.picture_range
     )
-    output = args.output or Path("build") / f"{args.variant}.calibration"
+    output = args.output or Path("build") / f"{source.variant.name}.calibration"
     output.parent.mkdir(parents=True, exist_ok=True)
     save_record(record, output)
     stated = range_text(record.picture_range)

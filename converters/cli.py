@@ -15,7 +15,7 @@ from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_format
 from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
 from edge_edet.picture_log import add_picture_arguments
-from edge_edet.variants import VARIANTS
+from edge_edet.variants import VARIANTS, canonical_name
 
 PRECISION_FLAGS = {
     "int8": "every operator integer (needs calibration)",
@@ -26,7 +26,9 @@ PRECISION_FLAGS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("variants", nargs="+", metavar="VARIANT", help=", ".join(VARIANTS))
+    parser.add_argument("variants", nargs="+", metavar="VARIANT|FILE",
+                        help=f"{', '.join(VARIANTS)}; or a checkpoint, whose variant its tensors "
+                        "tell")  # fmt: skip
     for precision, text in PRECISION_FLAGS.items():
         parser.add_argument(f"--{precision}", dest="precisions", action="append_const",
                             const=precision, help=text)  # fmt: skip
@@ -36,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("build"), metavar="DIR",
                         help="folder for the files (default: build)")  # fmt: skip
     parser.add_argument("--weights", metavar="NAME|FILE",
-                        help="official, bundled, random, or a checkpoint of effdet, google/automl "
-                        "or zylo117 (default: official ones if pulled, else bundled)")  # fmt: skip
+                        help="official, bundled, random, or a checkpoint of effdet, google/automl, "
+                        "zylo117 or the Object Detection API (default: official ones if pulled, "
+                        "else bundled)")  # fmt: skip
     add_calibration_arguments(parser)
     add_picture_arguments(parser)
     parser.add_argument("--labels", type=Path, metavar="FILE",
@@ -123,6 +126,11 @@ def points(text: str) -> float:
     return value
 
 
+def canonical(text: str) -> str:
+    """A variant by its own name: D0 and efficientdet-d0 are one, and files stay as they are."""
+    return canonical_name(text) if canonical_name(text) in VARIANTS else text
+
+
 def side(text: str) -> int:
     if not text.strip().isdigit():
         raise argparse.ArgumentTypeError(
@@ -162,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
     if args.split is not None and args.data is None and args.check_data is None:
         raise InputError("--split is of --data or --check-data: give one of them")
     request = Request(
-        variants=tuple(dict.fromkeys(args.variants)),
+        variants=tuple(dict.fromkeys(canonical(text) for text in args.variants)),
         precisions=precisions,
         output=args.output,
         weights=args.weights,

@@ -16,7 +16,7 @@ from edge_edet.converters.calibration import find_pictures
 from edge_edet.converters.calibration_record import agreed_range
 from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
 from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.formats import SUFFIXES, beside, plan
+from edge_edet.converters.formats import SUFFIXES, beside, leave_out_openvino, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import write_certificate
 from edge_edet.converters.inspect.labelled import check_data, is_labelled, pictures_and_accuracy
@@ -32,6 +32,7 @@ from edge_edet.converters.sources import (
     DEFAULT_PICTURES,
     find_calibration,
     find_weights,
+    is_checkpoint,
     read_labels,
 )
 from edge_edet.errors import InputError
@@ -95,7 +96,8 @@ class Written:
 def convert(request: Request) -> Generator[Written | str, None, None]:
     """Writes each variant in each precision and format; yields notes and what it wrote."""
     for name in request.variants:
-        get_variant(name)  # a misspelt last one must not cost the first ones' time
+        if not is_checkpoint(name):
+            get_variant(name)  # a misspelt last one must not cost the first ones' time
     if request.data is not None:
         check_data(request.data, request.split)
     checked = _checked_data(request)
@@ -103,6 +105,9 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     planned = plan(
         request.precisions, request.formats, request.nms, budget=request.max_drop is not None
     )
+    planned, left_out = leave_out_openvino(planned, request.formats)
+    if left_out:
+        yield left_out
     formats = {each for fitting in planned.values() for each in fitting}
     recipes = choose_recipes(request.recipe, formats if "int8" in planned else ())
     if isinstance(recipes.openvino, NncfRecipe):
@@ -111,19 +116,29 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     calibration = _calibration_pictures(request, log) if "int8" in planned else ()
     yield from log.lines()
     asked = request
-    for name in asked.variants:
+    done: dict[str, str] = {}  # variant -> what it was asked for as
+    for given in asked.variants:
         request = asked
         started = time.monotonic()
         source = find_weights(
-            name, request.weights, request.seed, request.num_classes, request.image_size,
+            given, request.weights, request.seed, request.num_classes, request.image_size,
             request.training,
         )  # fmt: skip
+        name = source.variant.name
+        if name in done:
+            raise InputError(
+                f"{given!r} is a {name} as {done[name]!r} is, and would be written to the same files: "
+                "convert one at a time, each with an -o of its own"
+            )
+        done[name] = given
         yield from source.notes
         labels = source.labels
         if request.labels is not None:
             labels, note = read_labels(request.labels, source.variant.num_classes)
             if note:
                 yield f"{str(request.labels)!r}: {note}"
+        elif source.labels_note:
+            yield source.labels_note
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
             described = ModelFile(source, labels, precision, request.nms, tuple(request.command))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
-from edge_edet.errors import InputError
+from edge_edet.errors import InputError, MissingExtraError
 
 SUFFIXES = {"tflite": ".tflite", "openvino": ".xml", "onnx": ".onnx"}
 DEFAULT_FORMATS = ("tflite", "openvino")
@@ -66,6 +67,23 @@ def plan(precisions: Sequence[str], formats: Sequence[str] | None, nms: str,
                 f"{', '.join(_PRECISIONS[name])}"
             )
     return planned
+
+
+def leave_out_openvino(
+    planned: dict[str, tuple[str, ...]], formats: Sequence[str] | None
+) -> tuple[dict[str, tuple[str, ...]], str]:
+    """The plan without OpenVINO where the package is not installed, and the sentence that says so.
+
+    formats: what was asked for by name, None for the default. Raises MissingExtraError where an IR was
+    asked for, or nothing else is left.
+    """
+    if find_spec("openvino") is not None or not any("openvino" in f for f in planned.values()):
+        return planned, ""
+    advice = "pip install 'edge-edet[convert]'"
+    left = {p: tuple(f for f in fitting if f != "openvino") for p, fitting in planned.items()}
+    if "openvino" in (formats or ()) or not all(left.values()):
+        raise MissingExtraError(f"writing OpenVINO IR needs the package openvino: {advice}")
+    return left, f"no OpenVINO IR is written, the package openvino is not installed: {advice}"
 
 
 def _limit(wanted: Sequence[str], able: Sequence[str], formats: Sequence[str] | None,

@@ -17,7 +17,12 @@ from edge_edet.converters.calibration_record import (
     load_record,
     weights_digest,
 )
-from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.checkpoints import (
+    Checkpoint,
+    find_variant,
+    random_weights,
+    read_checkpoint,
+)
 from edge_edet.converters.facts import (
     Fact,
     TrainingOptions,
@@ -33,11 +38,23 @@ from edge_edet.errors import CheckpointError, InputError
 from edge_edet.label_file import LabelFile, read_label_file
 from edge_edet.labels import COCO_LABELS
 from edge_edet.picture_range import PictureRange
-from edge_edet.variants import Variant, get_variant
+from edge_edet.variants import VARIANTS, Variant, canonical_name, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
 RECORDS = {"d0": "d0-bccd.calibration"}
 NAMES = ("official", "bundled", "random")
+CHECKPOINT_SUFFIXES = (
+    ".pth",
+    ".pt",
+    ".ckpt",
+    ".bin",
+    ".h5",
+    ".hdf5",
+    ".keras",
+    ".safetensors",
+    ".onnx",
+    ".index",
+)
 NOISE_PICTURES = 1
 DEFAULT_PICTURES = 200
 
@@ -52,6 +69,7 @@ class Source:
     provenance: dict[str, Any]
     digest: str
     notes: tuple[str, ...]  # a line each: what was chosen for the user, or assumed
+    labels_note: str = ""  # where nothing but the person can name the classes
 
     @property
     def random(self) -> bool:
@@ -68,14 +86,19 @@ def find_weights(name: str, weights: str | None, seed: int, num_classes: int | N
                  image_size: int | None, training: TrainingOptions | None = None) -> Source:  # fmt: skip
     """The weights of a variant: `weights` if given, else official ones pulled, else bundled ones.
 
+    name: of a variant, or the path of a checkpoint, which is then of the variant that its tensors fit.
     `weights` is a checkpoint's path or one of NAMES; image_size: the side to build for, in pixels, None
     for the one it was trained at; training: what is known of the training. Raises InputError that says
     how to get weights, and for what cannot be built.
     """
-    variant = get_variant(name)
     if image_size is not None:
         _check_size(image_size, "--image-size")
-    facts = facts_of_options(training or TrainingOptions(), variant)
+    options = training or TrainingOptions()
+    if is_checkpoint(name):
+        return _of_unnamed(Path(name), weights, num_classes, image_size, options)
+    variant = get_variant(name)
+    name = variant.name
+    facts = facts_of_options(options, variant)
     chosen = weights
     notes: tuple[str, ...] = ()
     if chosen is None:
@@ -94,12 +117,41 @@ def find_weights(name: str, weights: str | None, seed: int, num_classes: int | N
     if chosen == "random":
         return _random(settle(variant, facts), seed, num_classes, image_size)
     path = _path(name, chosen)
-    if image_size is not None:
-        facts.append(Fact("--image-size", {"image_size": image_size}, wish=True))
+    facts += _wish(image_size)
     if chosen in NAMES:
         facts.insert(0, _published(variant, f"the {chosen} weights"))
-    source = _trained(variant, path, chosen, num_classes, facts, image_size)
+    checkpoint = read_checkpoint(path, variant, facts)
+    source = _trained(checkpoint, chosen, num_classes, image_size)
     return dataclasses.replace(source, notes=notes + source.notes)
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether a text names a file rather than a variant."""
+    if canonical_name(name) in VARIANTS:
+        return False
+    path = Path(name)
+    return path.exists() or path.suffix in CHECKPOINT_SUFFIXES or Path(f"{name}.index").exists()
+
+
+def _of_unnamed(path: Path, weights: str | None, num_classes: int | None, image_size: int | None,
+                options: TrainingOptions) -> Source:  # fmt: skip
+    """A checkpoint in the place of a variant: its tensors say which one it is."""
+    if weights is not None:
+        raise InputError(f"{str(path)!r} is a checkpoint itself: leave --weights {weights} out")
+
+    def facts_of(variant: Variant) -> list[Fact]:
+        return facts_of_options(options, variant) + _wish(image_size)
+
+    checkpoint = find_variant(path, facts_of)
+    source = _trained(checkpoint, str(path), num_classes, image_size)
+    told = f"{checkpoint.file_name} is a {checkpoint.variant.name}, by its tensors"
+    return dataclasses.replace(source, notes=(told, *source.notes))
+
+
+def _wish(image_size: int | None) -> list[Fact]:
+    if image_size is None:
+        return []
+    return [Fact("--image-size", {"image_size": image_size}, wish=True)]
 
 
 def _published(variant: Variant, source: str) -> Fact:
@@ -142,9 +194,8 @@ def _random(variant: Variant, seed: int, num_classes: int | None,
                   (note,))  # fmt: skip
 
 
-def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
-             facts: Sequence[Fact], image_size: int | None) -> Source:  # fmt: skip
-    checkpoint = read_checkpoint(path, variant, facts)
+def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
+             image_size: int | None) -> Source:  # fmt: skip
     trained, labels = checkpoint.variant, checkpoint.labels
     if num_classes is not None and num_classes != trained.num_classes:
         raise CheckpointError(
@@ -152,8 +203,8 @@ def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
             f"--num-classes says {num_classes}: leave it out, it is read from the file"
         )
     digest = weights_digest(checkpoint.weights)
-    if chosen not in NAMES and variant.name in BUNDLED:
-        known_digest, known_variant, known_labels = _bundled_facts(variant.name)
+    if chosen not in NAMES and trained.name in BUNDLED:
+        known_digest, known_variant, known_labels = _bundled_facts(trained.name)
         if digest == known_digest:  # the same weights in another file: what they were trained with
             labels = labels or known_labels
             if not any({"mean", "pad_rgb"} & set(f.values) for f in standing(checkpoint.facts)):
@@ -174,8 +225,16 @@ def _trained(variant: Variant, path: Path, chosen: str, num_classes: int | None,
         "assumed": list(assumed),
     }
     said = (f"{checkpoint.file_name}: {part}" for part in checkpoint.notes)
+    unnamed = "" if labels or chosen in NAMES else _unnamed(adapted)
     return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
-                  digest, (*said, *notes))  # fmt: skip
+                  digest, (*said, *notes), unnamed)  # fmt: skip
+
+
+def _unnamed(variant: Variant) -> str:
+    called = _default_labels(variant)
+    names = f"'{called[0]}' to '{called[-1]}'" if len(called) > 1 else f"'{called[0]}'"
+    taken = "COCO's, " if called is COCO_LABELS else ""
+    return f"classes are called {taken}{names}: no file names them; give --labels FILE"
 
 
 @functools.cache
@@ -200,6 +259,17 @@ def read_labels(path: Path, num_classes: int) -> LabelFile:
     return found
 
 
+def _check_record(path: Path) -> None:
+    """A file that is not even a zip was meant for something else."""
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return
+    raise InputError(
+        f"--calibration {str(path)!r} is neither a folder of pictures nor a record that 'edge-edet "
+        "calibrate' wrote: give some 100 pictures in a folder; class names go to --labels"
+    )
+
+
 def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
                      seed: int, threads: int,
                      corrections: bool = True, swishes: bool = True, *,
@@ -214,6 +284,7 @@ def find_calibration(source: Source, graph: Graph, calibration: Path | None, cou
     """
     name = source.variant.name
     if calibration is not None and calibration.is_file():
+        _check_record(calibration)
         record = load_record(calibration)
         check_fits(record, graph, source.digest, f"calibration record {str(calibration)!r}")
         return record

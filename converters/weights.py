@@ -71,8 +71,9 @@ def weights_folder() -> Path:
 
 def release_file(variant_name: str) -> ReleaseFile:
     """The release's file of a variant. Raises InputError for a name that is no variant."""
-    name = RELEASE[get_variant(variant_name).name]
-    return ReleaseFile(variant_name, name, weights_folder() / name)
+    variant = get_variant(variant_name).name
+    name = RELEASE[variant]
+    return ReleaseFile(variant, name, weights_folder() / name)
 
 
 def find_pulled(variant_name: str) -> Path | None:

@@ -103,8 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    asked = argv[0] if argv else ""
-    if asked and not asked.startswith("-") and asked not in COMMANDS:
+    if not argv:
+        parser_for("").print_help()
+        return 0
+    asked = argv[0]
+    if not asked.startswith("-") and asked not in COMMANDS:
         known = ", ".join(COMMANDS)
         raise InputError(f"unknown command {asked!r}: known are {known}; see 'edge-edet --help'")
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from edge_edet.errors import MissingExtraError
 
 __all__ = ["EXTRAS", "missing_extra"]
@@ -20,7 +18,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tensorflow": ("tensorflow",),
     "bench": ("hotcoco", "tqdm", "yaml"),
     "report": ("matplotlib", "tqdm"),
-    "devices": ("tomli",) if sys.version_info < (3, 11) else (),  # later ones read TOML themselves
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
 }

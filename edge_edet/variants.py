@@ -11,11 +11,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 
 from edge_edet.errors import InputError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "VARIANTS", "Variant", "get_variant", "octaves"]
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "VARIANTS",
+    "Variant",
+    "canonical_name",
+    "get_variant",
+    "octaves",
+]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 0-255, RGB; hparams_config.py mean_rgb
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 0-255, RGB; hparams_config.py stddev_rgb
@@ -137,10 +146,21 @@ VARIANTS: dict[str, Variant] = {v.name: v for v in (
 # fmt: on
 
 
+_OTHER_NAMES = re.compile(r"^(tf[-_])?efficientdet[-_ ]?", re.IGNORECASE)
+
+
+def canonical_name(name: str) -> str:
+    """A variant's name as its table has it: "d0" of "D0", "efficientdet-d0", "tf_efficientdet_lite0".
+
+    Other texts come back in small letters, without that prefix: `get_variant` refuses them.
+    """
+    return _OTHER_NAMES.sub("", name.strip()).lower()
+
+
 def get_variant(name: str) -> Variant:
-    """The variant of that name. Raises InputError that lists the known ones."""
+    """The variant of that name, as people write it. Raises InputError that lists the known ones."""
     try:
-        return VARIANTS[name]
+        return VARIANTS[canonical_name(name)]
     except KeyError:
         known = ", ".join(VARIANTS)
         raise InputError(

@@ -31,7 +31,6 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 # --- errors: one line on stderr, an exit status, no traceback ------------------------------------
 
 ERRORS = [
-    ([], 2, "the following arguments are required: COMMAND; see 'edge-edet --help'"),
     (["convrt"], 2, "unknown command 'convrt': known are convert, calibrate, "),
     (["--versio"], 2, "the following arguments are required: COMMAND"),
     (["variants", "--jsn"], 2, "unknown arguments '--jsn'; see 'edge-edet variants --help'"),

@@ -17,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_edet.converters.architecture import backbone_blocks, parameter_shapes
-from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source
+from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source, shape_list
 from edge_edet.converters.feature_networks import bifpn_nodes
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
@@ -140,16 +140,25 @@ def _sources(variant: Variant) -> dict[str, Source]:
     return {name: _source(name, shape, modules) for name, shape in shapes.items()}
 
 
-def normalize_automl(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The tensors to evaluate with: moving averages in place of the raw variables."""
+def normalize_automl(
+    tensors: Mapping[str, NDArray[Any]],
+) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """The tensors to evaluate with, moving averages in place of the raw variables; and sentences on what
+    lies outside of the network, such as the counters of tf.train.Checkpoint(model=..., step=...)."""
     result: dict[str, NDArray[Any]] = {}
+    outside: dict[str, tuple[int, ...]] = {}
     for name in sorted(tensors, key=lambda name: name.endswith(_AVERAGE)):
         plain = _OUTER_SCOPE.sub("", name.removesuffix(_AVERAGE))
         plain = _GPU_NORM.sub(_norm(""), plain)
+        if not re.match(_SCOPES, plain) and not _IGNORED.search(plain):
+            outside[name] = tensors[name].shape
+            continue
         if plain in result and not name.endswith(_AVERAGE):
             raise CheckpointError(f"has {plain} more than once")
         result[plain] = tensors[name]
-    return result
+    return result, (
+        f"not read, as outside of the network: {shape_list(outside)}",
+    ) if outside else ()
 
 
 AUTOML = Family(

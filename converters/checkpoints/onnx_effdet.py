@@ -32,7 +32,7 @@ from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
 from edge_edet.variants import Variant
 
-__all__ = ["read_effdet_onnx"]
+__all__ = ["open_effdet_onnx", "read_effdet_onnx"]
 
 Array = NDArray[Any]
 Weights = dict[str, NDArray[np.float32]]
@@ -41,21 +41,28 @@ SCORE_SIGMOIDS = 8  # that may follow the heads
 ROUNDINGS = 64  # of the stored type: how far multiples of one kernel may be apart
 
 
-def read_effdet_onnx(
-    data: bytes, folder: Path, variant: Variant, given: Sequence[Fact]
-) -> tuple[Weights, Variant, Family, list[Path], list[Fact]]:
-    """Canonical weights, the variant as trained, the family, the files with weights beside this one, and
-    the facts with those that the file states: its input's size.
+def open_effdet_onnx(data: bytes, folder: Path) -> OnnxFile:
+    """The graph in an `.onnx` file's bytes, with the weights beside it in folder.
 
-    data: the `.onnx` file's bytes; folder: where it is; given: what is known of the training. Raises
-    CheckpointError for any network but effdet's efficientdet or tf_efficientdet of that variant, exported in
-    float, and where the facts contradict each other.
+    Raises CheckpointError for what is damaged, hostile, or one of our own model files.
     """
     file = parse_onnx(data, folder)
     if MANIFEST_KEY in file.metadata:
         raise CheckpointError(
             "was written by edge-edet: give the checkpoint that it was converted from"
         )
+    return file
+
+
+def read_effdet_onnx(
+    file: OnnxFile, variant: Variant, given: Sequence[Fact]
+) -> tuple[Weights, Variant, Family, list[Fact]]:
+    """Canonical weights, the variant as trained, the family, and the facts with those that the file
+    states: its input's size.
+
+    given: what is known of the training. Raises CheckpointError for any network but effdet's efficientdet
+    or tf_efficientdet of that variant, exported in float, and where the facts contradict each other.
+    """
     facts = [*given, *_size_fact(file, given)]
     convolutions = find_convolutions(file)
     strided = (c.pads_evenly for c in convolutions if c.stride == 2)
@@ -67,7 +74,7 @@ def read_effdet_onnx(
     _check_activation(file, trained)
     weights = _convolution_weights(matched, trained) | _fusion(file, matched, trained)
     canonical, adapted = assemble(family, trained, weights)
-    return canonical, adapted, family, file.files, facts
+    return canonical, adapted, family, facts
 
 
 def _size_fact(file: OnnxFile, given: Sequence[Fact]) -> list[Fact]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
+from edge_edet.converters.checkpoints.container import Loaded, load
 from edge_edet.converters.checkpoints.effdet_models import effdet_family, notes_on_name
 from edge_edet.converters.checkpoints.extras import fact_of_metadata, read_labels
 from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
 from edge_edet.converters.checkpoints.family_effdet import EFFDET
 from edge_edet.converters.checkpoints.family_tfod import TFOD
 from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
-from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.mapping import (
     Family,
     anchors_per_place,
@@ -26,16 +26,7 @@ from edge_edet.converters.checkpoints.mapping import (
     shape_list,
 )
 from edge_edet.converters.checkpoints.network_prefix import take_network
-from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
-from edge_edet.converters.checkpoints.tf_bundle import read_tf_bundle
-from edge_edet.converters.checkpoints.tf_files import (
-    bundle_files,
-    checkpoint_prefix,
-    choice_notes,
-    refuse_export,
-)
 from edge_edet.converters.checkpoints.tfod_reader import prepare_tfod
-from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
 from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import (
     Fact,
@@ -44,14 +35,11 @@ from edge_edet.converters.facts import (
     other_network,
     settle,
 )
-from edge_edet.errors import CheckpointError, MissingExtraError
+from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 
-__all__ = ["Checkpoint", "read_checkpoint"]
+__all__ = ["Checkpoint", "interpret", "named_errors", "read_checkpoint"]
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
-_PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
 _ANCHOR_BOXES = re.compile(r"(^|\.)anchors\.boxes$")  # effdet's DetBenchTrain and DetBenchPredict
 _FAMILIES = (EFFDET, AUTOML, ZYLO117, TFOD)
 _Tensors = Mapping[str, NDArray[Any]]
@@ -79,37 +67,6 @@ class Checkpoint:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _File:
-    """tensors by name; metadata: of `.safetensors`; plain: data beside the weights, of PyTorch's."""
-
-    tensors: _Tensors
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    plain: Any = None
-    notes: tuple[str, ...] = ()
-
-
-def _read_file(path: Path) -> _File:
-    """What is in one file, whose container is known by its first bytes."""
-    data = read_limited(path)
-    if data.startswith(_ZIP_MAGICS):
-        return _of_torch(read_torch_zip(data))
-    if data.startswith(_HDF5_MAGIC):
-        return _File(read_keras_h5(path))
-    if data[8:9] == b"{":
-        return _File(*read_safetensors(data))
-    if data[:1] == b"\x80" or (data and path.suffix in _PICKLE_SUFFIXES):
-        return _of_torch(read_torch_legacy(data))
-    raise CheckpointError(
-        f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
-        ".safetensors, .h5, .onnx, or a TensorFlow checkpoint's prefix or folder"
-    )
-
-
-def _of_torch(file: TorchFile) -> _File:
-    return _File(file.tensors, plain=file.plain, notes=file.notes)
-
-
 def _find_family(tensors: _Tensors) -> Family:
     counts = [sum(map(bool, map(family.marks.match, tensors))) for family in _FAMILIES]
     if not max(counts):
@@ -121,61 +78,48 @@ def _find_family(tensors: _Tensors) -> Family:
     return _FAMILIES[counts.index(max(counts))]
 
 
-def _read_onnx(path: Path, variant: Variant, facts: Sequence[Fact]) -> Checkpoint:
-    try:
-        from edge_edet.converters.checkpoints.onnx_effdet import read_effdet_onnx
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
-        ) from None
-    weights, trained, family, beside, facts = read_effdet_onnx(
-        read_limited(path), path.parent, variant, facts
-    )
+def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
+    from edge_edet.converters.checkpoints.onnx_effdet import read_effdet_onnx
+
+    weights, trained, family, facts = read_effdet_onnx(loaded.onnx, variant, given)
     published = family.published(variant)
     return Checkpoint(
-        weights, trained, family.name, file_sha256(path, *beside), path.name,
+        weights, trained, family.name, loaded.sha256, loaded.path.name,
         _labels(facts, trained), tuple(facts), published.replace(num_classes=trained.num_classes),
         _model_name(family, variant),
     )  # fmt: skip
 
 
-def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
-    facts = [*given]
+def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
+    """What is stored, as a checkpoint of that variant. Raises CheckpointError where it is none."""
+    path, facts = loaded.path, [*given]
     name = fact_of_name(path)
     if name is not None:
         facts.append(name)
-    refuse_export(path)
-    prefix = checkpoint_prefix(path)
-    if prefix is not None:
-        file = _File(read_tf_bundle(prefix), notes=choice_notes(path, prefix))
-        files = bundle_files(prefix)
-    elif path.is_dir():
-        raise CheckpointError("is a folder without a TensorFlow checkpoint")
-    elif path.suffix == ".onnx":
-        return _read_onnx(path, variant, facts)
-    else:
-        file, files = _read_file(path), [path]
-    tensors, beside = take_network(file.tensors, [family.marks for family in _FAMILIES])
+    if loaded.onnx is not None:
+        return _of_onnx(loaded, variant, facts)
+    tensors, beside = take_network(loaded.tensors, [family.marks for family in _FAMILIES])
     family = _find_family(tensors)
-    recorded, passed_over = facts_beside(file.plain, variant, given)
+    recorded, passed_over = facts_beside(loaded.plain, variant, given)
     facts += recorded
     if family is AUTOML:
-        tensors = normalize_automl(tensors)
+        tensors, outside = normalize_automl(tensors)
+        passed_over += outside
     if family is EFFDET:
         family, tensors = effdet_family(settle(variant, facts), tensors)
         passed_over += notes_on_name(path.name, family, variant)
     published = family.published(variant)
-    said = fact_of_metadata(file.metadata, published)
+    said = fact_of_metadata(loaded.metadata, published)
     if said is not None:
         facts.append(said)
-    if family is TFOD and prefix is not None:
-        prepared = prepare_tfod(tensors, prefix, published, facts)
+    if family is TFOD and loaded.prefix is not None:
+        prepared = prepare_tfod(tensors, loaded.prefix, published, facts)
         tensors = prepared.tensors
         facts.append(prepared.fact)
         passed_over += prepared.notes
     facts += _anchor_facts(family, tensors, settle(published, facts))
     weights, trained = assemble(family, settle(published, facts), tensors)
-    labels = labels_beside(file.plain, trained.num_classes)
+    labels = labels_beside(loaded.plain, trained.num_classes)
     if labels is not None:
         facts.append(labels)
         passed_over.append(f"its labels are {labels.source}")
@@ -183,13 +127,13 @@ def _read(path: Path, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
         weights=weights,
         variant=trained,
         family=family.name,
-        sha256=file_sha256(*files),
+        sha256=loaded.sha256,
         file_name=path.name,
-        labels=read_labels(file.metadata, trained.num_classes) or _labels(facts, trained),
+        labels=read_labels(loaded.metadata, trained.num_classes) or _labels(facts, trained),
         facts=tuple(facts),
         published=published.replace(num_classes=trained.num_classes),
         model=_model_name(family, variant),
-        notes=(*file.notes, *beside, *passed_over),
+        notes=(*loaded.notes, *beside, *passed_over),
     )
 
 
@@ -233,8 +177,15 @@ def read_checkpoint(path: Path | str, variant: Variant, facts: Sequence[Fact] = 
     network, and where the file and a fact contradict each other.
     """
     path = Path(path)
+    with named_errors(path):
+        return interpret(load(path), variant, facts)
+
+
+@contextlib.contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """What goes wrong with a checkpoint, as one line that begins with its name."""
     try:
-        return _read(path, variant, facts)
+        yield
     except CheckpointError as error:
         hint = other_network(path)
         text = f"{hint}; {error}" if hint else str(error)

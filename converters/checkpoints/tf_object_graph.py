@@ -8,7 +8,7 @@ trackable_object_graph.proto.
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
+from collections import Counter, deque
 
 from edge_edet.converters.checkpoints.protobuf import fields
 from edge_edet.errors import CheckpointError
@@ -37,9 +37,11 @@ def variable_names(graph: bytes) -> dict[str, str]:
             full_name, key = parts.get(2, ""), parts.get(3, "")
             if full_name and _SLOT not in key and not key.startswith(_TRAINING):
                 names[key] = full_name
-    if len(set(names.values())) != len(names):
+    counts = Counter(names.values())
+    if any(count > 1 and "/" in name for name, count in counts.items()):
         raise CheckpointError("names two variables alike: save one model alone")
-    return names
+    # tf.Variable without a name is "Variable": counters beside the model, told apart by their keys.
+    return {key: name if counts[name] == 1 else key for key, name in names.items()}
 
 
 @dataclasses.dataclass

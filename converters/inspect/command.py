@@ -26,7 +26,12 @@ STATUS_FAULT = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Exit status 1 where it finds a fault, 0 where the model is healthy."
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .tflite, or an OpenVINO .xml")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="a .tflite or an OpenVINO .xml; or a checkpoint, to see what it holds",
+    )
     parser.add_argument("--against", type=Path, metavar="FLOAT",
                         help="its float twin, of the same weights and format; needs --data")  # fmt: skip
     parser.add_argument("--data", nargs="+", metavar="DIR|PICTURE",
@@ -47,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if _is_checkpoint(args.model):
+        return _checkpoint(args)
     from edge_edet.converters.inspect.inspection import inspect_against, inspect_file, readable
     from edge_edet.converters.inspect.pictures import inputs_of, pick
     from edge_edet.converters.inspect.report import all_quantizers, all_tensors, lines
@@ -83,6 +90,43 @@ def run(args: argparse.Namespace) -> int:
             every = all_tensors(model) if isinstance(model, TfliteModel) else all_quantizers(facts)
             print("\n" + "\n".join(every))
     return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is what people train rather than a model to run; an `.onnx` may be either."""
+    from edge_edet.converters.sources import CHECKPOINT_SUFFIXES
+
+    if path.suffix == ".bin" and path.with_suffix(".xml").exists():
+        return False
+    if path.suffix == ".onnx":
+        return not _has_manifest(path)
+    return path.is_dir() or path.suffix in CHECKPOINT_SUFFIXES or Path(f"{path}.index").exists()
+
+
+def _has_manifest(path: Path) -> bool:
+    from edge_edet.manifest import MANIFEST_KEY
+
+    return path.is_file() and MANIFEST_KEY.encode() in path.read_bytes()
+
+
+def _checkpoint(args: argparse.Namespace) -> int:
+    from edge_edet.converters.inspect.checkpoint import checkpoint_facts
+
+    unused = [
+        option for option, value in (
+            ("--against", args.against), ("--data", args.data), ("--figure", args.figure),
+            ("--tensors", args.tensors),
+        ) if value
+    ]  # fmt: skip
+    if unused:
+        raise InputError(
+            f"{unused[0]} is about model files, and {str(args.model)!r} is a checkpoint: convert it first"
+        )
+    facts = checkpoint_facts(args.model)
+    print(
+        json.dumps(facts.to_dict(), ensure_ascii=False) if args.json else "\n".join(facts.lines())
+    )
+    return 0
 
 
 def _check(args: argparse.Namespace) -> None:

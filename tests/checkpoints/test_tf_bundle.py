@@ -78,7 +78,7 @@ def test_averages_replace_the_raw_variables(shared, automl, write, tmp_path):
 )
 def test_other_scopes_of_the_same_variable(name):
     plain = "efficientnet-b0/blocks_0/tpu_batch_normalization_1/gamma"
-    assert list(normalize_automl({name: np.ones(1)})) == [plain]
+    assert list(normalize_automl({name: np.ones(1)})[0]) == [plain]
 
 
 def test_two_raw_variables_of_one_name_are_an_error():

@@ -98,7 +98,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
         f"d0 --int8 --weights @trained.safetensors --calibration {asset('d0-bccd.calibration')}", 2,
         "was taken from other weights of d0",
     ),
-    "no record": ("d0 --int8 --calibration @not.calibration", 2, "is no calibration record"),
+    "no record": ("d0 --int8 --calibration @not.calibration", 2, "is neither a folder of pictures nor"),
     "no pictures": ("d0 --int8 --calibration @empty", 2, "no pictures in folder "),
     "no folder": ("d0 --int8 --calibration nowhere", 2, "'nowhere' is no folder of pictures"),
     "bad picture": ("d0 --int8 --calibration @pictures", 2, "bad.jpg"),

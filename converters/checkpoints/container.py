@@ -1,0 +1,103 @@
+"""What a checkpoint's file holds, in the terms of its container: known by its first bytes, not its name."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
+from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
+from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
+from edge_edet.converters.checkpoints.tf_bundle import read_tf_bundle
+from edge_edet.converters.checkpoints.tf_files import (
+    bundle_files,
+    checkpoint_prefix,
+    choice_notes,
+    refuse_export,
+)
+from edge_edet.converters.checkpoints.torch_file import TorchFile, read_torch_legacy, read_torch_zip
+from edge_edet.errors import CheckpointError, MissingExtraError
+
+__all__ = ["Loaded", "load"]
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+_PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint's content, of no variant yet.
+
+    files: those that hold it. tensors by name, none of an `.onnx`; metadata: of `.safetensors`; plain: data
+    beside the weights, of PyTorch's; prefix: of a TensorFlow checkpoint; onnx: an OnnxFile.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    tensors: Mapping[str, NDArray[Any]]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    plain: Any = None
+    notes: tuple[str, ...] = ()
+    prefix: Path | None = None
+    onnx: Any = None
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the files, in order."""
+        return file_sha256(*self.files)
+
+
+def load(path: Path) -> Loaded:
+    """What is stored at path: a file, a TensorFlow checkpoint's prefix, or its folder.
+
+    Raises CheckpointError or OSError.
+    """
+    refuse_export(path)
+    prefix = checkpoint_prefix(path)
+    if prefix is not None:
+        return Loaded(
+            path, tuple(bundle_files(prefix)), read_tf_bundle(prefix),
+            notes=choice_notes(path, prefix), prefix=prefix,
+        )  # fmt: skip
+    if path.is_dir():
+        raise CheckpointError("is a folder without a TensorFlow checkpoint")
+    if path.suffix == ".onnx":
+        return _load_onnx(path)
+    return _load_file(path)
+
+
+def _load_onnx(path: Path) -> Loaded:
+    try:
+        from edge_edet.converters.checkpoints.onnx_effdet import open_effdet_onnx
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"
+        ) from None
+    graph = open_effdet_onnx(read_limited(path), path.parent)
+    return Loaded(path, (path, *graph.files), {}, onnx=graph)
+
+
+def _load_file(path: Path) -> Loaded:
+    data = read_limited(path)
+    if data.startswith(_ZIP_MAGICS):
+        return _of_torch(path, read_torch_zip(data))
+    if data.startswith(_HDF5_MAGIC):
+        return Loaded(path, (path,), read_keras_h5(path))
+    if data[8:9] == b"{":
+        return Loaded(path, (path,), *read_safetensors(data))
+    if data[:1] == b"\x80" or (data and path.suffix in _PICKLE_SUFFIXES):
+        return _of_torch(path, read_torch_legacy(data))
+    raise CheckpointError(
+        f"is not a checkpoint (it begins with {data[:8].hex(' ') or 'nothing'}): expected .pth, "
+        ".safetensors, .h5, .onnx, or a TensorFlow checkpoint's prefix or folder"
+    )
+
+
+def _of_torch(path: Path, file: TorchFile) -> Loaded:
+    return Loaded(path, (path,), file.tensors, plain=file.plain, notes=file.notes)
