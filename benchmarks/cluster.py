@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from edge_edet.benchmarks.cluster_wait import connected, finished, workers_of
 from edge_edet.benchmarks.datasets.dataset import Picture
 from edge_edet.benchmarks.eval_rows import EvalRow, Unread, look
 from edge_edet.errors import BackendError, InputError
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["look_on_cluster"]
 
 CHUNK = 4  # pictures of a task: what is done again when a worker is lost
-CONNECT_S = 10
 _loading = threading.Lock()
 
 
@@ -58,7 +58,7 @@ def look_on_cluster(
     strict: bool = True,
 ) -> Iterator[EvalRow | Unread]:
     """The rows of the pictures, in the order in which they are done."""
-    from distributed import Client, as_completed
+    import distributed  # noqa: F401 - where it is missing, say so at once
 
     path = Path(detector.model.path).resolve()
     info = detector.info
@@ -84,19 +84,12 @@ def look_on_cluster(
     )
     here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]
     chunks = [here[start : start + CHUNK] for start in range(0, len(here), CHUNK)]
-    try:
-        client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"no Dask scheduler at {scheduler!r}: {error}") from None
-    with client:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
+    with connected(scheduler) as client:
+        if not workers_of(client, scheduler):
             raise BackendError(f"the scheduler at {scheduler!r} has no workers: start some")
         futures = client.map(_look_at_chunk, [job] * len(chunks), chunks, pure=False)
-        with client.as_current():
-            done = as_completed(futures)
-        for future in done:
-            yield from future.result()
-            future.release()
+        for rows in finished(client, futures, scheduler):
+            yield from rows
 
 
 def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow | Unread]:

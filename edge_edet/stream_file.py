@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import select
 import stat
-import sys
 from pathlib import Path
 
 from edge_edet.errors import InputError
 from edge_edet.input_file import CHUNK, FLAGS, Limit, read_input, why_not
-from edge_edet.waiting import VARIABLE, wait_limit_s
+from edge_edet.waiting import SAY_AFTER_S, VARIABLE, say_waiting, wait_limit_s
 
 __all__ = ["read_stream"]
-
-SAY_AFTER_S = 5.0
 
 
 def read_stream(
@@ -71,5 +68,5 @@ def _comes(poll: select.poll, what: str, silent_s: float) -> bool:
     if poll.poll(first_s * 1e3):
         return True
     if first_s < silent_s:
-        print(f"waiting for {what}, up to {silent_s:g} s without a byte", file=sys.stderr)
+        say_waiting(f"{what}: no byte has come", silent_s)
     return bool(poll.poll(max(silent_s - first_s, 0) * 1e3))

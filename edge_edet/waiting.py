@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import math
 import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from edge_edet.errors import InputError
 
-__all__ = ["VARIABLE", "wait_limit_s"]
+__all__ = ["SAY_AFTER_S", "VARIABLE", "say_waiting", "wait_limit_s", "within"]
 
 VARIABLE = "EDGE_EDET_WAIT_S"
+SAY_AFTER_S = 5.0
+T = TypeVar("T")
 
 
 def wait_limit_s(usual_s: float) -> float:
@@ -27,3 +34,38 @@ def wait_limit_s(usual_s: float) -> float:
     if not 0 < found <= 1e6:
         raise InputError(f"{VARIABLE} must be seconds, above 0 and up to 1000000, but is {text!r}")
     return found
+
+
+def say_waiting(what: str, limit_s: float) -> None:
+    """One line on stderr."""
+    print(f"waiting for {what}, up to {limit_s:g} s", file=sys.stderr)
+
+
+def within(limit_s: float, what: str, call: Callable[[], T]) -> T:
+    """What the call returns or raises; TimeoutError where it takes longer than limit_s.
+
+    For calls of others that have no time limit over all, such as the look-up of a host's name. The
+    call then goes on in a thread that does not keep the process alive; its result is dropped.
+    """
+    answer: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            answer.put((call(), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    threading.Thread(target=run, name=f"waits for {what}", daemon=True).start()
+    first_s = min(SAY_AFTER_S, limit_s)
+    try:
+        result, error = answer.get(timeout=first_s)
+    except queue.Empty:
+        if first_s < limit_s:
+            say_waiting(what, limit_s)
+        try:
+            result, error = answer.get(timeout=max(limit_s - first_s, 1e-3))
+        except queue.Empty:
+            raise TimeoutError(f"no answer for {limit_s:g} s") from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]

@@ -64,7 +64,7 @@ def test_a_pipe_that_falls_silent(
         InputError, match=r"for 0.2 s, after 11: .* EDGE_EDET_WAIT_S to wait longer"
     ):
         read_stream(path, "log", LIMIT, 0.2)
-    assert capsys.readouterr().err == "waiting for log, up to 0.2 s without a byte\n"
+    assert capsys.readouterr().err == "waiting for log: no byte has come, up to 0.2 s\n"
 
 
 def test_a_pipe_without_an_end_is_read_up_to_the_limit(pipe: tuple[Path, int]) -> None:

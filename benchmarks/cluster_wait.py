@@ -1,0 +1,181 @@
+"""Waiting for a Dask cluster, with an end: a scheduler that does not answer, workers that are gone.
+
+distributed itself waits for ever for a worker to come, and tells of lost connections in tracebacks
+of its loggers; here each wait is said and ends, and its error is one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge_edet.errors import BackendError, EdgeEdetError, InputError
+from edge_edet.waiting import VARIABLE, say_waiting, wait_limit_s, within
+
+__all__ = ["connected", "finished", "workers_of"]
+
+CONNECT_S = 10.0
+ASK_S = 5.0  # for an answer of the scheduler, which computes nothing
+CLOSE_S = 3.0
+POLL_S = 1.0
+NO_WORKER_S = 60.0  # a worker that is restarted, or comes with the next job of a queue
+SILENT_S = 600.0  # four pictures of D7x on a slow board take a tenth of it
+SCHEMES = ("tcp", "tls", "ucx", "ws", "wss")
+EXAMPLE = "expected an address such as tcp://192.168.1.7:8786"
+LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
+GO_ON = "run the same command again: pictures whose rows are in the state file are not done again"
+Clock = Callable[[], float]
+
+
+@contextlib.contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of the scheduler. Raises InputError where there is none."""
+    host, port = _host_and_port(address)
+    limit_s = wait_limit_s(CONNECT_S)
+    what = f"the scheduler at {address!r}"
+    with _quiet():
+        try:
+            within(limit_s, what, lambda: socket.create_connection((host, port), limit_s).close())
+            client = within(2 * limit_s, what, lambda: _client(address, limit_s))
+        except EdgeEdetError:
+            raise
+        except Exception as error:  # of distributed, tornado and the sockets below: any kind
+            raise InputError(f"no Dask scheduler at {address!r}: {_reason(error)}") from None
+        try:
+            yield client
+        finally:
+            with contextlib.suppress(Exception):  # the scheduler may be gone
+                client.close(timeout=CLOSE_S)
+
+
+def workers_of(client: Any, address: str) -> int:
+    """How many there are. Raises BackendError where the scheduler does not tell."""
+    try:
+        return len(client.sync(client.scheduler.ncores, callback_timeout=ASK_S))
+    except Exception as error:  # as above
+        raise BackendError(
+            f"the scheduler at {address!r} does not answer ({_reason(error)}): {GO_ON}"
+        ) from None
+
+
+def finished(
+    client: Any, futures: Sequence[Any], address: str, *, clock: Clock = time.monotonic
+) -> Iterator[Any]:
+    """The results of the futures, as they are done.
+
+    Raises what a task raised where that is one of our errors, and BackendError for any other, for
+    a scheduler that is lost, and after a time without workers or without a result.
+    """
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for future in futures:
+        future.add_done_callback(done.put)
+    watch = _Watch(client, address, clock)
+    for _ in futures:
+        watch.heard()
+        while True:
+            try:
+                future = done.get(timeout=POLL_S)
+                break
+            except queue.Empty:
+                watch.check()
+        yield _result(future, address)
+        future.release()
+
+
+class _Watch:
+    """Since when nothing has come, and since when there are no workers."""
+
+    def __init__(self, client: Any, address: str, clock: Clock):
+        self._client, self._address, self._clock = client, address, clock
+        self._since = clock()
+        self._without: float | None = None
+
+    def heard(self) -> None:
+        self._since, self._without = self._clock(), None
+
+    def check(self) -> None:
+        now = self._clock()
+        if workers_of(self._client, self._address):
+            if self._without is not None:
+                print("a worker has come: going on", file=sys.stderr)
+                self._since, self._without = now, None
+            limit_s = wait_limit_s(SILENT_S)
+            if now - self._since >= limit_s:
+                raise BackendError(
+                    f"no worker of {self._address!r} gave a result for {limit_s:g} s: look at "
+                    f"them, or set {VARIABLE} to wait longer, and {GO_ON}"
+                )
+            return
+        limit_s = wait_limit_s(NO_WORKER_S)
+        if self._without is None:
+            self._without = now
+            say_waiting(f"a worker: the scheduler at {self._address!r} has none left", limit_s)
+        elif now - self._without >= limit_s:
+            raise BackendError(
+                f"the scheduler at {self._address!r} has had no workers for {limit_s:g} s: start "
+                f"some, and {GO_ON}"
+            )
+
+
+def _result(future: Any, address: str) -> Any:
+    if future.cancelled():
+        raise BackendError(
+            f"the connection to the scheduler at {address!r} is lost: start it again, and {GO_ON}"
+        )
+    try:
+        return future.result(timeout=ASK_S)
+    except EdgeEdetError:
+        raise
+    except Exception as error:  # what ended the worker, or what it does not have installed
+        raise BackendError(
+            f"a worker of {address!r} failed: {type(error).__name__}: {_reason(error)}"
+        ) from None
+
+
+def _client(address: str, limit_s: float) -> Any:
+    from distributed import Client
+
+    return Client(address, timeout=limit_s, set_as_default=False)
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Raises InputError for what is no address of a scheduler."""
+    scheme, found, rest = address.rpartition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port or 0
+        (scheme or "tcp", host.encode("idna"))
+    except ValueError:  # UnicodeError too, of a part of a name that is too long
+        host, port = "", 0
+    known = scheme in SCHEMES if found else True
+    plain = re.fullmatch(r"[!-~]{1,300}", address)
+    if not (known and plain and host and port) or parts.path not in ("", "/") or parts.query:
+        raise InputError(f"no Dask scheduler at {address[:80]!r}: {EXAMPLE}")
+    return host, port
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the loggers' tracebacks: what went wrong is raised."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200]
