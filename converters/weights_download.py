@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from edge_edet import __version__
 from edge_edet.converters.weights_part import CHUNK, PartFile
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.progress import Progress
+from edge_edet.waiting import VARIABLE, wait_limit_s, within
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -21,22 +24,33 @@ if TYPE_CHECKING:
 __all__ = ["download"]
 
 TRIES = 4  # of a download that breaks off
-TIMEOUT_S = 30.0  # without a byte
+TIMEOUT_S = 30.0  # without a byte, and for the whole head of an answer
+SLOWEST_BYTES_PER_S = 1024  # over TIMEOUT_S: 20 MB would take five hours
+MAX_DIGITS = 18  # of a size that a server states
+PART = re.compile(rf"bytes ([0-9]{{1,{MAX_DIGITS}}})-[0-9]+/([0-9]{{1,{MAX_DIGITS}}}|\*)")
 MAX_SIZE_BYTES = 2**30  # the largest checkpoint of the release is under a third of this
 
 
-def download(url: str, target: Path, hash_prefix: str, what: str) -> None:
+def download(
+    url: str,
+    target: Path,
+    hash_prefix: str,
+    what: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Put the file at `url` to `target`; `what` names it in the progress.
 
-    Raises EdgeEdetError: no network, an answer other than the file, a wrong hash, a full disk. What
-    has come is kept beside the target and resumed by the next call.
+    Raises InputError for what is no address, and EdgeEdetError: no network, an answer other than the
+    file, one that is too slow, a wrong hash, a full disk. What has come is kept beside the target and
+    resumed by the next call.
     """
     _check_url(url)
     with PartFile(target, hash_prefix) as part:
         tries = 0
         while not part.verified:
             tries += 1
-            if _fetch(url, part, what):
+            if _fetch(url, part, what, clock):
                 break
             if tries == TRIES:
                 raise EdgeEdetError(
@@ -47,24 +61,59 @@ def download(url: str, target: Path, hash_prefix: str, what: str) -> None:
 
 
 def _check_url(url: str) -> None:
+    if not _is_address(url):
+        shown = url if len(url) <= 100 else f"{url[:97]}..."
+        raise InputError(f"{shown!r} is no address to download from: expected https://HOST/PATH")
+
+
+def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        host.encode("idna")  # parts of a name have at most 63 letters
+        good = parts.scheme in ("http", "https") and 0 < len(host) <= 253 and parts.port != 0
     except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or " " in url:
-        raise InputError(f"{url!r} is no address to download from: expected https://HOST/PATH")
+        return False
+    return good and url.isascii() and url.isprintable() and " " not in url
 
 
-def _fetch(url: str, part: PartFile, what: str) -> bool:
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another address of HTTP, and from https to https only: the hash in a
+    file's name has 32 bits, which is no proof against who can change what comes."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        left_https = req.full_url.startswith("https:") and not newurl.startswith("https:")
+        if left_https or not _is_address(newurl):
+            why = "leaves https" if left_https else "is no address of HTTP"
+            fp.close()
+            raise EdgeEdetError(
+                f"{req.full_url} sends on to {newurl[:100]!r}, which {why}: check the address"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _open(request: urllib.request.Request, limit_s: float) -> Any:
+    opener = urllib.request.OpenerDirector()  # no ftp, file and data, which a server may send on to
+    for handler in (
+        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor, _Redirects,
+    ):  # fmt: skip
+        opener.add_handler(handler())
+    return opener.open(request, timeout=limit_s)
+
+
+def _fetch(url: str, part: PartFile, what: str, clock: Callable[[], float]) -> bool:
     """Append the rest of the file to the part. False when the answer broke off or was unusable."""
     headers = {"User-Agent": f"edge-edet/{__version__}"}
     if part.size:
         headers["Range"] = f"bytes={part.size}-"
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    limit_s = wait_limit_s(TIMEOUT_S)
     try:
-        response = urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
-        )
+        request = urllib.request.Request(url, headers=headers)
+        response = within(limit_s, host, lambda: _open(request, limit_s))
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and part.size:  # nothing after what is here, which is not the file
@@ -74,28 +123,37 @@ def _fetch(url: str, part: PartFile, what: str) -> bool:
             f"{url} answered {error.code} {error.reason}: check the address, or fetch the file "
             f"elsewhere and put it at {str(part.target)!r}"
         ) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: of odd answers
         raise EdgeEdetError(
-            f"cannot reach {urlsplit(url).netloc} ({_reason(error)}): fetch {url} elsewhere and "
+            f"cannot reach {host} ({_reason(error)}): fetch {url} elsewhere and "
             f"put it at {str(part.target)!r}"
         ) from None
     with response:
-        return _receive(response, part, what)
+        return _receive(response, part, what, limit_s, clock)
 
 
-def _receive(response: HTTPResponse, part: PartFile, what: str) -> bool:
+def _receive(
+    response: HTTPResponse, part: PartFile, what: str, limit_s: float, clock: Callable[[], float]
+) -> bool:
     total = _expected_size(response, part)
     if total is not None and total > MAX_SIZE_BYTES:
         raise EdgeEdetError(
             f"{response.url} has {total:,} bytes, more than {MAX_SIZE_BYTES:,}: this is no "
             "checkpoint of the release; check the address"
         )
+    start, size = clock(), part.size  # of the time in which a least number of bytes must come
     with Progress(what, total, "B", done=part.size) as progress:
         while part.size <= MAX_SIZE_BYTES:
             try:
                 chunk = response.read1(CHUNK)
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException, ValueError):  # ValueError: an odd chunk
                 return False
+            passed_s = clock() - start
+            if passed_s >= limit_s:
+                if part.size + len(chunk) - size < SLOWEST_BYTES_PER_S * passed_s:
+                    part.append(chunk)
+                    raise _too_slow(response.url, part, part.size - size, passed_s)
+                start, size = clock(), part.size + len(chunk)
             if not chunk:
                 break
             part.append(chunk)
@@ -103,10 +161,17 @@ def _receive(response: HTTPResponse, part: PartFile, what: str) -> bool:
     return total is None or part.size == total
 
 
+def _too_slow(url: str, part: PartFile, came: int, passed_s: float) -> EdgeEdetError:
+    return EdgeEdetError(
+        f"{url} is too slow: {came:,} bytes in {passed_s:.0f} s; {part.size:,} bytes are kept: run the "
+        f"same command again to resume, or set {VARIABLE} to wait longer"
+    )
+
+
 def _expected_size(response: HTTPResponse, part: PartFile) -> int | None:
     """The size of the whole file where the server tells; restarts where it sends all of it."""
     if response.status == 206:
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers["Content-Range"] or "")
+        match = PART.fullmatch(response.headers["Content-Range"] or "")
         if match and int(match[1]) == part.size:
             return None if match[2] == "*" else int(match[2])
         raise EdgeEdetError(
@@ -116,7 +181,12 @@ def _expected_size(response: HTTPResponse, part: PartFile) -> int | None:
     if part.size:
         part.restart()  # the server knows no ranges
     length = response.headers["Content-Length"] or ""
-    return int(length) if length.isdecimal() else None
+    if not re.fullmatch("[0-9]*", length) or len(length) > MAX_DIGITS:
+        raise EdgeEdetError(
+            f"{response.url} states the length {length[:40]!r}, which is no number of bytes: check the "
+            "address"
+        )
+    return int(length) if length else None
 
 
 def _reason(error: Exception) -> str:
