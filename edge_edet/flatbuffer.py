@@ -96,6 +96,11 @@ class Table:
         pos = self._at(field, _FORMATS[fmt].size)
         return int(self.buffer.unpack(fmt, pos)) if pos else default
 
+    def scalar(self, field: int, default: float = 0.0) -> float:
+        """A float32."""
+        pos = self._at(field, 4)
+        return float(self.buffer.unpack("f", pos)) if pos else default
+
     def table(self, field: int) -> Table | None:
         pos = self._at(field, 4)
         return Table(self.buffer, self.buffer.follow(pos)) if pos else None

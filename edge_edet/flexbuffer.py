@@ -41,10 +41,16 @@ def _map(data: bytes) -> dict[str, float]:
         raise ValueError(size)
     keys = _behind(data, at - 3 * width, width)
     key_width = _unsigned(data, at - 2 * width, width)
+    if key_width not in (1, 2, 4, 8) or _unsigned(data, keys - key_width, key_width) != size:
+        raise ValueError(key_width)
     found: dict[str, float] = {}
+    before = ""
     for index in range(size):
         start = _behind(data, keys + index * key_width, key_width)
         key = data[start : data.index(0, start)].decode()
+        if index and key <= before:  # readers search for a key, which needs their order
+            raise ValueError(key)
+        before = key
         packed = data[at + size * width + index]
         value = _number(data, at + index * width, width, packed)
         if value is not None:

@@ -2,11 +2,13 @@
 
 Reading is also the check that comes before the C++ runtime, which trusts the file's offsets and
 can crash on a damaged one: every table, vector and index that the runtime follows was followed
-here first. Source of the field numbers: tensorflow/lite/schema/schema.fbs.
+here first, and tflite_check holds every operator to what its kind needs. Source of the field
+numbers: tensorflow/lite/schema/schema.fbs.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from pathlib import Path
 from edge_edet.errors import ModelFileError
 from edge_edet.flatbuffer import Buffer, Table
 from edge_edet.model_file import FORMATS, TensorInfo, open_model, read_failed
+from edge_edet.tflite_check.call import Operand
+from edge_edet.tflite_check.check import GraphParts, OperatorParts, check_graphs
 from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
 __all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
@@ -135,7 +139,11 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
     if not graphs:
         buffer.fail("it has no graph")
     parsed = [_read_graph(graph, codes, buffers) for graph in graphs]
-    tensors, operators, inputs, outputs = parsed[0]
+    check_graphs(repr(str(path)), [graph.parts for graph in parsed])
+    main = parsed[0]
+    for number in main.parts.inputs:
+        if 0 in main.tensors[number].shape:
+            buffer.fail(f"input {main.tensors[number].name!r} has no values")
     model.integers(5)
     if model.has(8) or model.has(9):
         buffer.fail("its weights are in another file, which is not supported")
@@ -149,10 +157,10 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
         path=path,
         size_bytes=len(buffer.data),
         description=model.string(3),
-        tensors=tensors,
-        operators=operators,
-        inputs=inputs,
-        outputs=outputs,
+        tensors=main.tensors,
+        operators=main.operators,
+        inputs=tuple(main.parts.inputs),
+        outputs=tuple(main.parts.outputs),
         signatures=tuple(_signature(table, parsed) for table in model.tables(7)),
         metadata=metadata,
         subgraph_count=len(graphs),
@@ -160,7 +168,13 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
     )
 
 
-_Graph = tuple[tuple[TensorInfo, ...], tuple[OperatorInfo, ...], tuple[int, ...], tuple[int, ...]]
+@dataclass(frozen=True)
+class _Graph:
+    """What is kept of a graph, and what is checked."""
+
+    tensors: tuple[TensorInfo, ...]
+    operators: tuple[OperatorInfo, ...]
+    parts: GraphParts
 
 
 def _operator_name(table: Table) -> tuple[str, bool]:
@@ -186,15 +200,37 @@ def _stored(table: Table) -> memoryview:
 
 
 def _read_graph(graph: Table, codes: list[tuple[str, bool]], buffers: list[memoryview]) -> _Graph:
-    tensors = tuple(_tensor(i, table, buffers) for i, table in enumerate(graph.tables(0)))
+    tables = graph.tables(0)
+    tensors = tuple(_tensor(i, table, buffers) for i, table in enumerate(tables))
     inputs, outputs = graph.integers(1), graph.integers(2)
     for what, indexes in (("input", inputs), ("output", outputs)):
         _check_indexes(graph, what, indexes, len(tensors), least=0)
     graph.string(4)
-    operators = tuple(
-        _operator(i, table, codes, len(tensors)) for i, table in enumerate(graph.tables(3))
+    found = [_operator(i, table, codes, len(tensors)) for i, table in enumerate(graph.tables(3))]
+    parts = GraphParts(
+        tensors=[
+            _operand(info, table, buffers) for info, table in zip(tensors, tables, strict=True)
+        ],
+        variables=frozenset(i for i, table in enumerate(tables) if table.integer(5, "B")),
+        operators=[part for _, part in found],
+        inputs=inputs,
+        outputs=outputs,
     )
-    return tensors, operators, inputs, outputs
+    return _Graph(tensors, tuple(info for info, _ in found), parts)
+
+
+def _operand(info: TensorInfo, table: Table, buffers: list[memoryview]) -> Operand:
+    # Files from before has_rank say a scalar and an unknown rank alike.
+    ranked = info.shape or info.is_constant or table.integer(8, "B")
+    return Operand(
+        name=info.name,
+        dtype=info.dtype,
+        shape=info.free_shape if ranked else None,
+        scales=info.scales,
+        zero_points=info.zero_points,
+        axis=info.axis,
+        stored=buffers[table.integer(2, "I")] if info.is_constant else None,
+    )
 
 
 def _check_indexes(
@@ -218,6 +254,10 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> TensorInfo:
     signature = table.integers(7)
     if len(shape) > MAX_RANK or any(n < 0 for n in shape) or any(n < -1 for n in signature):
         fail(f"tensor {index} has shape {list(shape)[:MAX_RANK]}")
+    if len(signature) == len(shape) and any(
+        free not in (-1, n) for free, n in zip(signature, shape, strict=True)
+    ):
+        fail(f"tensor {index} has shape {list(shape)}, but {list(signature)} as its free shape")
     dtype = TENSOR_TYPES[code]
     stored = len(buffers[number])
     if stored and dtype in ITEM_BITS:
@@ -250,14 +290,14 @@ def _quantization(
         fail(f"tensor {index} has {len(scales)} scales but {len(zeros)} zero points")
     if len(scales) > 1 and (not 0 <= axis < len(shape) or shape[axis] != len(scales)):
         fail(f"tensor {index} {list(shape)} has {len(scales)} scales along axis {axis}")
-    if not all(0 <= scale < float("inf") for scale in scales):
+    if not (min(scales) >= 0 and math.isfinite(sum(scales))):
         fail(f"tensor {index} has a scale that is negative or not finite")
     return scales, zeros, axis
 
 
 def _operator(
     index: int, table: Table, codes: list[tuple[str, bool]], tensor_count: int
-) -> OperatorInfo:
+) -> tuple[OperatorInfo, OperatorParts]:
     number = table.integer(0, "I")
     if number >= len(codes):
         table.buffer.fail(f"operator {index} names code {number} of {len(codes)}")
@@ -278,7 +318,9 @@ def _operator(
     if table.has(12):
         table.buffer.fail(f"operator {index} ({name}) is of StableHLO, which is not supported")
     kept = bytes(custom) if is_custom and len(custom) <= MAX_KEPT_OPTIONS else b""
-    return OperatorInfo(index, name, is_custom, inputs, outputs, kept)
+    kind = table.integer(3, "B")
+    parts = OperatorParts(index, name, is_custom, inputs, outputs, options, kind, kept)
+    return OperatorInfo(index, name, is_custom, inputs, outputs, kept), parts
 
 
 def _signature(table: Table, graphs: list[_Graph]) -> str:
@@ -287,5 +329,5 @@ def _signature(table: Table, graphs: list[_Graph]) -> str:
         table.buffer.fail(f"signature {key!r} names graph {graph} of {len(graphs)}")
     for entry in table.tables(0) + table.tables(1):
         what = f"{entry.string(0)!r} of signature {key!r}"
-        _check_indexes(table, what, (entry.integer(1, "I"),), len(graphs[graph][0]), least=0)
+        _check_indexes(table, what, (entry.integer(1, "I"),), len(graphs[graph].tensors), least=0)
     return key
