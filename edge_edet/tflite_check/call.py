@@ -14,7 +14,7 @@ from edge_edet.flatbuffer import Table
 __all__ = ["Call", "Operand", "Shape", "agree", "broadcast", "spelled"]
 
 Shape = tuple[int, ...]  # -1: known at run time only
-MOST_MULTIPLIER = 2.0**20  # a value of 8 bits has long left the range of the output then
+MOST_MULTIPLIER = 2.0**8  # of 8 bits nothing is left then; XNNPACK ends the process from here on
 _INTEGERS = {"int32": "i", "int64": "q", "int16": "h", "int8": "b"}
 
 
@@ -92,9 +92,9 @@ class Call:
             self.fail(f"its {what} is {value}, expected 1 to {most}")
         return value
 
-    def multiplier(self, value: float) -> None:
-        """What a step of the result is in steps of the output: kernels keep it in 31 bits."""
-        if not value < MOST_MULTIPLIER:
+    def multiplier(self, value: float, most: float = MOST_MULTIPLIER) -> None:
+        """What a step of the result is in steps of the output: kernels end where it is too large."""
+        if not value < most:
             self.fail(
                 f"the scale of its output is {self.outputs[0].scales[0]:g}, that of its inputs "
                 f"{value:.3g} times as large"

@@ -265,17 +265,3 @@ def _check_own_type(call: Call, kind: Kind, own: Sequence[Operand]) -> None:
                     f"{operand.name!r} of {dtype} has {len(operand.scales)} scales, expected one "
                     "above 0"
                 )
-    if dtype in STEPPED:
-        steps = [o.scales[0] for o in call.inputs if o is not None and len(o.scales) == 1]
-        output = call.outputs[0]
-        if steps and output.dtype == dtype and len(output.scales) == 1:
-            call.multiplier(_product(call.name, steps) / output.scales[0])
-
-
-def _product(name: str, steps: Sequence[float]) -> float:
-    """What one step of its result stands for, before it is written in steps of the output."""
-    if name in ("MUL", "PRELU"):
-        return math.prod(steps)
-    if name == "DIV" and len(steps) == 2:
-        return steps[0] / steps[1] if steps[1] else 0.0
-    return max(steps) ** 2 if name in ("SQUARE", "SQUARED_DIFFERENCE") else max(steps)
