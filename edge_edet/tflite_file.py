@@ -142,8 +142,9 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
     check_graphs(repr(str(path)), [graph.parts for graph in parsed])
     main = parsed[0]
     for number in main.parts.inputs:
-        if 0 in main.tensors[number].shape:
-            buffer.fail(f"input {main.tensors[number].name!r} has no values")
+        tensor = main.tensors[number]  # of a free size, 0 may be stored: it is resized anyway
+        if 0 in tensor.free_shape:
+            buffer.fail(f"input {tensor.name!r} {list(tensor.free_shape)} has no pixels")
     model.integers(5)
     if model.has(8) or model.has(9):
         buffer.fail("its weights are in another file, which is not supported")
