@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     data.add_argument("--images", type=Path, metavar="DIR", help="default: as the format has it")
     data.add_argument("--split", metavar="NAME", help="of folders and data.yaml, such as test")
+    data.add_argument(
+        "--follow", action="store_true",
+        help="pictures that a COCO .json names outside of the data's folder too",
+    )  # fmt: skip
     data.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     data.add_argument(
         "--class-map", type=Path, metavar="FILE",
@@ -88,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     protocol = _protocol(args)
     protocol.to_dict()  # without the evaluator there is no point in running the model
     given = read_class_map(args.class_map) if args.class_map else None
-    dataset = load_dataset(args.data, images=args.images, split=args.split)
+    dataset = load_dataset(args.data, images=args.images, split=args.split, follow=args.follow)
     results = [
         evaluate(
             model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,

@@ -15,13 +15,13 @@ from typing import NoReturn
 
 from edge_edet.errors import ModelFileError
 from edge_edet.model_file import TensorInfo, open_model, read_failed
+from edge_edet.onnx_external import find_external
 from edge_edet.protobuf import fields, signed, varint
 
 __all__ = ["OnnxModel", "read_onnx"]
 
 MAX_RANK = 64
 MAX_METADATA_BYTES = 2**24
-EXTERNAL = 1  # TensorProto.DataLocation
 # TensorProto.DataType -> name, bits of one item (None: not stored as raw bytes)
 TYPES: dict[int, tuple[str, int | None]] = {
     1: ("float32", 32), 2: ("uint8", 8), 3: ("int8", 8), 4: ("uint16", 16), 5: ("int16", 16),
@@ -80,6 +80,11 @@ class _Graph:
 
 
 def _read(path: Path, data: Part) -> OnnxModel:
+    if (outside := find_external(data)) is not None:
+        _fail(
+            f"its weights are in another file, first those of {outside[:80]!r}, which is not supported: "
+            "convert it, or save it as one file"
+        )
     ir_version, producer = 0, ["", ""]
     graphs: list[_Graph] = []
     opsets: dict[str, int] = {}
@@ -150,8 +155,6 @@ def _initializer(data: Part) -> tuple[str, str, int]:
             name = _text(value)
         elif number == 9:
             stored = len(_message(value, "a tensor's values"))
-        elif number == 14 and value == EXTERNAL:
-            _fail("its weights are in another file, which is not supported")
     dtype, bits = TYPES.get(code, (f"type {code}", None))
     if len(dims) > MAX_RANK or any(n < 0 for n in dims):
         _fail(f"tensor {name!r} has shape {dims[:8]}")

@@ -27,8 +27,11 @@ LISTED_TWICE = "pictures listed more than once, each time with its own labels"
 NOTES = (CROWDS, BEYOND, ROTATED, IGNORED, LISTED_TWICE)
 
 
-def load_coco(file: Path, images: Path | None = None) -> Dataset:
-    """Pictures in the file's order. Raises InputError for a .json of another kind."""
+def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -> Dataset:
+    """Pictures in the file's order. Raises InputError for a .json of another kind.
+
+    follow: names of pictures may lead out of the data's folder, or of `images`.
+    """
     document = _read(file)
     what = repr(str(file))
     named = _by_id(document["categories"], f"{what}: category")
@@ -60,7 +63,7 @@ def load_coco(file: Path, images: Path | None = None) -> Dataset:
         objects[image].append((box, category, float(area), crowd))
     categories, left_out = classes_of(named, used, what)
     names = [_text(row, "file_name", what) for row in rows.values()]
-    paths, otherwise = find_pictures(file, names, images)
+    paths, otherwise = find_pictures(file, names, images, follow=follow)
     notes[LISTED_TWICE] = len(paths) - len(set(paths))
     pictures = tuple(
         Picture(i, path, sizes[i], Objects.of(objects[i]))

@@ -14,34 +14,43 @@ __all__ = ["choose_file", "coco_files", "find_pictures"]
 
 BY_END = "pictures found by the end of their listed name"
 ANNOTATIONS = "annotations"
+LABEL_FOLDERS = (ANNOTATIONS, "annotation", "labels")
 BOXES = "instances_"  # of COCO's own files; captions_ and others have no boxes
 OTHERS = ("captions_", "person_keypoints_", "stuff_", "panoptic_", "image_info_")
 NO_LABELS = ("notes.json", "info.json", "package.json")  # notes: Label Studio's, beside YOLO labels
 
 
 def find_pictures(
-    file: Path, names: Sequence[str], images: Path | None
+    file: Path, names: Sequence[str], images: Path | None, *, follow: bool = False
 ) -> tuple[Sequence[Path], dict[str, int]]:
     """A path for each name, and notes. images: --images, where only the ends of names may count.
 
-    Raises InputError for URLs without `images`, and where two names end alike.
+    follow: names may lead out of the folder of the data. Raises InputError for URLs without
+    `images`, for names that lead out, and where two names end alike.
     """
     if images is not None:
-        found = find_listed(names, [images], strip=True, last_part=True)
+        within = None if follow else [images]
+        found = find_listed(names, [images], strip=True, last_part=True, within=within)
         return found.paths, {BY_END: found.read_otherwise}
     if urls := [name for name in names if is_url(name)]:
         raise InputError(
             f"{len(urls)} of {len(names)} pictures of {str(file)!r} are URLs, first {urls[0]!r}: "
             "download them, and say with --images where they are"
         )
-    return find_listed(names, _bases(file), strip=False).paths, {}
+    within = None if follow else [_root(file)]
+    return find_listed(names, _bases(file), strip=False, within=within).paths, {}
+
+
+def _root(file: Path) -> Path:
+    """The folder of the data: that of the file, or above annotations/."""
+    return file.parent.parent if file.parent.name.lower() in LABEL_FOLDERS else file.parent
 
 
 def _bases(file: Path) -> list[Path]:
     """Folders that names may be relative to: beside the file, then as COCO's own layout, CVAT,
     Datumaro and FiftyOne have them."""
     beside = file.parent
-    root = beside.parent if beside.name.lower() == ANNOTATIONS else beside
+    root = _root(file)
     split = split_of(file)
     places = [
         beside, beside / split, root / split, root / "images" / split, root / "images",

@@ -3,12 +3,16 @@
 Lists carry separators of Windows, absolute paths of the machine they were made on, storage paths of
 labelling servers, and URLs. A name is followed as it stands where that is a file. Else the same
 number of leading folders is taken from all names, so that two different names stay two files.
+
+Names in label files, which come with somebody's data, are followed within the folder of the data only;
+those in data.yaml and lists of pictures, whose purpose is to say where pictures are, anywhere.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -67,24 +71,39 @@ def _path_of_url(name: str) -> tuple[str, bool]:
 
 
 def find_listed(
-    names: Sequence[str], bases: Sequence[Path], *, strip: bool, last_part: bool = False
+    names: Sequence[str],
+    bases: Sequence[Path],
+    *,
+    strip: bool,
+    last_part: bool = False,
+    within: Sequence[Path] | None = None,
 ) -> FoundFiles:
     """The first way of reading the names in which all are files, else the one with the most.
 
     bases: folders that the names may be relative to. strip: leading folders of the names may be
     missing here, as many of each. last_part: where that does not do, only the file names count.
-    Raises InputError where two names have one file name and nothing else finds them.
+    within: folders outside of which no file is taken; `..` is worked out in the name itself, so that
+    a link of the data's owner is followed, and none that a name climbs out by.
+    Raises InputError where two names have one file name and nothing else finds them, and for names
+    that are files outside only.
     """
+    there = is_file if within is None else _file_within(within)
+
+    def number(paths: Sequence[Path]) -> int:
+        return sum(there(path) for path in paths)
+
     for paths in _readings(names, bases, strip):
-        if all(is_file(path) for path in paths):
-            return _found(names, bases, paths)
-    best = max(_readings(names, bases, strip), key=_number_there)
+        if all(there(path) for path in paths):
+            return _found(names, bases, _inside(paths, within))
+    best = max(_readings(names, bases, strip), key=number)
     if last_part:
         paths = tuple(bases[0] / (name_parts(name) or (name,))[-1] for name in names)
-        if _number_there(paths) > _number_there(best):
+        if number(paths) > number(best):
             _refuse_shared(names, paths)
             return _found(names, bases, paths)
-    return _found(names, bases, best)
+    if within is not None:
+        _refuse_outside(names, bases, strip, there, number(best))
+    return _found(names, bases, _inside(best, within))
 
 
 def _readings(
@@ -102,8 +121,45 @@ def _readings(
             yield from (tuple(base.joinpath(*parts) for parts in rest) for base in bases)
 
 
-def _number_there(paths: Sequence[Path]) -> int:
-    return sum(is_file(path) for path in paths)
+def _file_within(folders: Sequence[Path]) -> Callable[[Path], bool]:
+    roots = [Path(os.path.abspath(f)) for f in folders]  # noqa: PTH100 - links stay links
+    roots += [root.resolve() for root in roots]
+
+    def is_there(path: Path) -> bool:
+        place = _worked_out(path)
+        return any(root in place.parents for root in roots) and is_file(place)
+
+    return is_there
+
+
+def _worked_out(path: Path) -> Path:
+    """Absolute, without `..`: by the text, whatever is linked."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - links stay links
+
+
+def _inside(paths: Sequence[Path], within: Sequence[Path] | None) -> tuple[Path, ...]:
+    """The paths that were looked at: those with `..` as they were worked out."""
+    if within is None:
+        return tuple(paths)
+    return tuple(_worked_out(path) if ".." in path.parts else path for path in paths)
+
+
+def _refuse_outside(
+    names: Sequence[str],
+    bases: Sequence[Path],
+    strip: bool,
+    there: Callable[[Path], bool],
+    found: int,
+) -> None:
+    """Raises InputError where a reading that leaves the folders would find more files."""
+    for paths in _readings(names, bases, strip):
+        outside = [path for path in paths if is_file(path) and not there(path)]
+        if outside and sum(is_file(path) for path in paths) > found:
+            raise InputError(
+                f"{len(outside)} of {len(names)} pictures are listed outside of the data's folder, "
+                f"first {str(outside[0])!r}: say with --images where the pictures are, or, where "
+                "the data is of somebody you trust, give --follow"
+            )
 
 
 def _found(names: Sequence[str], bases: Sequence[Path], paths: tuple[Path, ...]) -> FoundFiles:

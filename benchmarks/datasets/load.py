@@ -23,7 +23,11 @@ INDEX_SUFFIXES = (".yaml", ".yml", ".data", ".txt")
 
 
 def load_dataset(
-    data: str | Path, *, images: str | Path | None = None, split: str | None = None
+    data: str | Path,
+    *,
+    images: str | Path | None = None,
+    split: str | None = None,
+    follow: bool = False,
 ) -> Dataset:
     """Labelled pictures from a COCO .json, a data.yaml, or a folder in COCO's, VOC's or YOLO's
     layout.
@@ -31,7 +35,8 @@ def load_dataset(
     images: where the pictures are, when not where the format has them. split: a name in
     ImageSets/Main (VOC), in data.yaml or of a folder (YOLO, and Roboflow's of any format), of
     annotations/instances_NAME.json (COCO). What was left out or read otherwise than it stands is
-    counted in `notes`. Labels become those of the upright picture.
+    counted in `notes`. follow: names of pictures in a COCO .json may lead out of the data's folder,
+    or of `images`. Labels become those of the upright picture.
 
     Raises InputError, one line, for data that cannot be used, and MissingExtraError where data.yaml
     needs PyYAML.
@@ -40,7 +45,7 @@ def load_dataset(
     folder = Path(images) if images is not None else None
     if folder is not None and not folder.is_dir():
         raise InputError(f"--images: no folder {str(folder)!r}")
-    return with_note_on_duplicates(_load(path, folder, split))
+    return with_note_on_duplicates(_load(path, folder, split, follow))
 
 
 def is_labelled(path: Path, split: str | None = None) -> bool:
@@ -50,9 +55,9 @@ def is_labelled(path: Path, split: str | None = None) -> bool:
     return layout_of(path, split) is not None or bool(split_folders(path))
 
 
-def _load(path: Path, images: Path | None, split: str | None) -> Dataset:
+def _load(path: Path, images: Path | None, split: str | None, follow: bool) -> Dataset:
     if path.is_file():
-        return _load_file(path, images, split)
+        return _load_file(path, images, split, follow)
     if not path.is_dir():
         refuse_addresses(str(path))
         raise InputError(f"no data {str(path)!r}: give a COCO .json or a folder, or a data.yaml")
@@ -62,13 +67,13 @@ def _load(path: Path, images: Path | None, split: str | None) -> Dataset:
         chosen = (
             choose_split(inner, split, repr(str(path))) if split else _refuse_to_choose(path, inner)
         )
-        return _load(inner[chosen], images, None)
+        return _load(inner[chosen], images, None, follow)
     if layout is None:
         raise InputError(
             f"{str(path)!r} is no labelled data: expected Annotations/ or .xml beside the pictures "
             "(Pascal VOC), data.yaml or labels/ (YOLO), or a .json (COCO)"
         )
-    return _load_layout(path, layout, images, split)
+    return _load_layout(path, layout, images, split, follow)
 
 
 def _is_of_another_split(layout: Layout, split: str | None) -> bool:
@@ -80,14 +85,14 @@ def _refuse_to_choose(path: Path, splits: dict[str, Path]) -> str:
     raise InputError(f"{str(path)!r} has the splits {', '.join(splits)}: choose one with --split")
 
 
-def _load_file(path: Path, images: Path | None, split: str | None) -> Dataset:
+def _load_file(path: Path, images: Path | None, split: str | None, follow: bool) -> Dataset:
     if path.suffix.lower() not in INDEX_SUFFIXES:
         if split is not None:
             raise InputError(
                 f"--split is for folders and data.yaml, and {str(path)!r} is COCO: give the .json "
                 "of the split"
             )
-        return load_coco(path, images)
+        return load_coco(path, images, follow=follow)
     index = index_of(path)
     if index is None:
         raise InputError(
@@ -97,7 +102,9 @@ def _load_file(path: Path, images: Path | None, split: str | None) -> Dataset:
     return load_yolo(declared(index, split))
 
 
-def _load_layout(path: Path, layout: Layout, images: Path | None, split: str | None) -> Dataset:
+def _load_layout(
+    path: Path, layout: Layout, images: Path | None, split: str | None, follow: bool
+) -> Dataset:
     if layout.kind == "voc":
         assert layout.annotations is not None
         return load_voc(path, layout.annotations, split, images)
@@ -108,7 +115,7 @@ def _load_layout(path: Path, layout: Layout, images: Path | None, split: str | N
     if layout.kind == "yolo-folders":
         return load_yolo(folder_files(path, split, images))
     if layout.kind == "coco":
-        return load_coco(choose_file(path, layout.files, split), images)
+        return load_coco(choose_file(path, layout.files, split), images, follow=follow)
     if split is not None:
         raise InputError(
             f"{str(path)!r} has no split {split!r}: its pictures lie beside the labels"

@@ -59,7 +59,10 @@ def _read(folder: Path, location: str) -> bytes:
         raise CheckpointError(
             f"keeps its weights in {location[:80]!r}, which is not beside it: copy both files"
         )
-    return read_limited(path)
+    try:
+        return read_limited(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"keeps its weights in {location[:80]!r}, which {error}") from None
 
 
 def _number(entries: dict[str, str], key: str, default: int) -> int:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
 from edge_edet.converters.checkpoints.onnx_external import load_external
-from edge_edet.errors import CheckpointError
+from edge_edet.errors import CheckpointError, ModelFileError
+from edge_edet.onnx_external import find_external
 
 __all__ = ["ROUNDING", "OnnxFile", "attributes_of", "parse_onnx"]
 
@@ -149,6 +150,7 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
     stored = [entry.t for node in graph.node if node.op_type == "Constant"
               for entry in node.attribute if entry.name == "value"]  # fmt: skip
     files = load_external([*graph.initializer, *stored], folder)
+    _refuse_other_external(model)
     try:
         checker.check_model(model)  # operators have the inputs and attributes that are read below
     except (checker.ValidationError, ValueError) as error:
@@ -178,6 +180,27 @@ def _input_size(inputs: list[Any]) -> tuple[int, int] | None:
     return (
         (sides[2], sides[3]) if len(sides) == 4 and sides[1] == 3 and min(sides[2:]) > 0 else None
     )
+
+
+def _refuse_other_external(model: Any) -> None:
+    """Raises CheckpointError for tensors in other files that are no weights of the graph: in graphs
+    within operators, functions, training graphs. Nobody needs them, and nobody shall open them."""
+    graph = model.graph
+    parts = [
+        *(("node", one) for one in graph.node),
+        *(("sparse", one) for one in graph.sparse_initializer),
+    ]
+    parts += [*(("function", one) for one in model.functions)]
+    parts += [*(("training", one) for one in model.training_info)]
+    for kind, part in parts:
+        try:
+            name = find_external(memoryview(part.SerializeToString()), kind)
+        except ModelFileError as error:
+            raise CheckpointError(f"is damaged: {error}") from None
+        if name is not None:
+            raise CheckpointError(
+                f"keeps {name[:80]!r}, which is no weight of its graph, in another file: save it as one"
+            )
 
 
 def _array(tensor: Any) -> Array:

@@ -208,3 +208,87 @@ def test_what_is_read_otherwise_is_told(tmp_path: Path, draw: Draw) -> None:
         "objects marked ignore, counted like the others, as pycocotools does": 2,
         "pictures listed more than once, each time with its own labels": 1,
     }
+
+
+def _data_and_another_folder(tmp_path: Path, draw: Draw) -> tuple[Path, Path]:
+    """data/, with pictures in images/, and a picture elsewhere."""
+    data, other = tmp_path / "data", tmp_path / "private" / "a.png"
+    draw(data / "images" / "a.png", 1)
+    draw(other, 2)
+    (data / "annotations").mkdir()
+    return data, other
+
+
+@pytest.mark.parametrize("kind", ["up", "absolute", "up again", "windows"])
+@pytest.mark.parametrize("where", ["instances.json", "annotations/instances.json"])
+def test_names_that_lead_out_of_the_data_are_followed_when_asked(
+    kind: str, where: str, tmp_path: Path, draw: Draw
+) -> None:
+    data, other = _data_and_another_folder(tmp_path, draw)
+    up = "../" * (where.count("/") + 1)
+    name = {
+        "up": f"{up}private/a.png",
+        "absolute": str(other),
+        "up again": f"./{up}private/../private/a.png",
+        "windows": f"{up}private/a.png".replace("/", "\\"),
+    }[kind]
+    file = _write(data / where, _document([name]))
+    if kind == "windows":  # no path here, and none is made of it
+        with pytest.raises(InputError, match="1 of 1 pictures are missing"):
+            load_dataset(file).check_files()
+        return
+    with pytest.raises(
+        InputError, match=r"1 of 1 pictures are listed outside of the data's folder"
+    ):
+        load_dataset(file)
+    with pytest.raises(InputError, match=r"with --images where .*, give --follow$"):
+        load_dataset(data)
+    found = load_dataset(file, follow=True).pictures[0].path
+    assert found.resolve() == other.resolve()
+
+
+def test_an_absolute_name_goes_to_the_folder_that_is_given(tmp_path: Path, draw: Draw) -> None:
+    """Not to the file of that name elsewhere on this machine."""
+    data, other = _data_and_another_folder(tmp_path, draw)
+    file = _write(data / "x.json", _document([str(other)]))
+    dataset = load_dataset(file, images=data / "images")
+    assert dataset.pictures[0].path == data / "images" / "a.png"
+    assert dataset.notes == {BY_END: 1}
+    assert load_dataset(file, images=data / "images", follow=True).pictures[0].path == other
+
+
+@pytest.mark.parametrize(
+    "name", ["../images/a.png", "../labels/../images/a.png", "{data}/images/a.png"]
+)
+def test_names_that_stay_in_the_data_are_followed(name: str, tmp_path: Path, draw: Draw) -> None:
+    data, _ = _data_and_another_folder(tmp_path, draw)
+    file = _write(data / "annotations" / "x.json", _document([name.format(data=data)]))
+    dataset = load_dataset(file)
+    dataset.check_files()
+    assert dataset.pictures[0].path.resolve() == data / "images" / "a.png"
+
+
+def test_links_of_the_datas_owner_are_followed_and_names_do_not_climb_out_by_them(
+    tmp_path: Path, draw: Draw
+) -> None:
+    data, other = _data_and_another_folder(tmp_path, draw)
+    (data / "elsewhere").symlink_to(other.parent)
+    (data / "x").mkdir()
+    file = _write(data / "x.json", _document(["elsewhere/a.png"]))
+    load_dataset(file).check_files()
+    draw(tmp_path / "outside.png", 3)
+    _write(file, _document(["elsewhere/../outside.png"]))  # private/.., which is not data/
+    with pytest.raises(InputError, match="are listed outside of the data's folder"):
+        load_dataset(file)
+
+
+def test_the_command_follows_when_asked(
+    run_eval: Callable[..., Any], foreign: Path, tmp_path: Path, draw: Draw
+) -> None:
+    data, other = _data_and_another_folder(tmp_path, draw)
+    file = _write(data / "x.json", _document([str(other)]))
+    done = run_eval(foreign, "--data", file)
+    assert done.returncode == 2
+    assert "give --follow" in done.stderr
+    done = run_eval(foreign, "--data", file, "--follow", "--bootstrap", "0")
+    assert "outside" not in done.stderr

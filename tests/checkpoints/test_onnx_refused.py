@@ -340,7 +340,7 @@ def test_our_own_models_are_refused(tmp_path: Path) -> None:
         ("link", "outside of its own folder"),
         ("", "outside of its own folder"),
         ("none.data", "in 'none.data', which is not beside it: copy both files"),
-        ("folder", "is not a regular file"),
+        ("folder", "keeps its weights in 'folder', which is a folder, expected a regular file"),
     ],
 )
 def test_weights_elsewhere_are_not_opened(
@@ -376,3 +376,40 @@ def test_weights_beyond_the_end_are_refused(
         next(entry for entry in moved.external_data if entry.key == key).value = value
 
     assert message in refusal(exported(move, "dynamo_external"))
+
+
+def _outside() -> Any:
+    tensor = onnx.helper.make_tensor("far", onnx.TensorProto.FLOAT, [1], [0.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret.bin")
+    return tensor
+
+
+def _in_a_branch(model: Any) -> None:
+    inner = onnx.helper.make_graph([], "inner", [], [], [_outside()])
+    model.graph.node.append(onnx.helper.make_node("If", ["c"], ["d"], then_branch=inner))
+
+
+def _in_a_sparse_tensor(model: Any) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(_outside())
+
+
+def _in_a_function(model: Any) -> None:
+    node = onnx.helper.make_node("Constant", [], ["c"], value=_outside())
+    model.functions.add(name="f", domain="d").node.append(node)
+
+
+def _in_a_training_graph(model: Any) -> None:
+    model.training_info.add().algorithm.initializer.append(_outside())
+
+
+@pytest.mark.parametrize(
+    "place", [_in_a_branch, _in_a_sparse_tensor, _in_a_function, _in_a_training_graph]
+)
+def test_values_in_another_file_that_are_no_weights(
+    place: Callable[[Any], None], exported: Callable[..., Path]
+) -> None:
+    assert "keeps 'far', which is no weight of its graph, in another file" in refusal(
+        exported(place)
+    )

@@ -165,7 +165,7 @@ def external(model: Any) -> None:
     ("how", "message"),
     [
         (lambda m: m.ClearField("metadata_props"), "expected a manifest from 'edge-edet convert'"),
-        (external, "its weights are in another file, which is not supported"),
+        (external, "first those of 'nothing', which is not supported: convert it, or save"),
         (lambda m: m.graph.initializer[0].dims.extend([7]), "needs 28 bytes, has 4"),
         (lambda m: m.graph.initializer[1].dims.extend([2**62] * 60), "bytes, has"),
         (lambda m: m.graph.initializer[1].dims.extend([1] * 100), "has shape"),
@@ -258,3 +258,103 @@ def test_flipped_bytes_never_crash_the_runtime(tiny_onnx: Path, tmp_path: Path) 
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
     assert int(done.stdout) > 50
+
+
+def outside_tensor() -> Any:
+    tensor = onnx.helper.make_tensor("far", onnx.TensorProto.FLOAT, [1], [0.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret.bin")
+    return tensor
+
+
+def in_a_constant(model: Any) -> None:
+    model.graph.node.append(onnx.helper.make_node("Constant", [], ["c"], value=outside_tensor()))
+
+
+def in_a_list(model: Any) -> None:
+    node = onnx.helper.make_node("Constant", [], ["c"])
+    node.attribute.append(onnx.helper.make_attribute("list", [outside_tensor()]))
+    model.graph.node.append(node)
+
+
+def inner_graph() -> Any:
+    return onnx.helper.make_graph([], "inner", [], [], [outside_tensor()])
+
+
+def in_a_branch(model: Any) -> None:
+    node = onnx.helper.make_node("If", ["c"], ["d"], then_branch=inner_graph())
+    model.graph.node.append(node)
+
+
+def in_a_branch_of_a_branch(model: Any) -> None:
+    inner = onnx.helper.make_node("If", ["c"], ["d"], then_branch=inner_graph())
+    outer = onnx.helper.make_graph([inner], "outer", [], [])
+    model.graph.node.append(onnx.helper.make_node("If", ["c"], ["d"], else_branch=outer))
+
+
+def in_a_sparse_tensor(model: Any) -> None:
+    model.graph.sparse_initializer.add().values.CopyFrom(outside_tensor())
+
+
+def in_a_function(model: Any) -> None:
+    node = onnx.helper.make_node("Constant", [], ["c"], value=outside_tensor())
+    model.functions.add(name="f", domain="d").node.append(node)
+
+
+def in_a_training_graph(model: Any) -> None:
+    model.training_info.add().initialization.CopyFrom(inner_graph())
+
+
+def without_a_location(model: Any) -> None:
+    external(model)
+    model.graph.initializer[0].ClearField("data_location")
+
+
+PLACES = [
+    external, in_a_constant, in_a_list, in_a_branch, in_a_branch_of_a_branch, in_a_sparse_tensor,
+    in_a_function, in_a_training_graph, without_a_location,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_values_in_another_file_are_refused_wherever_they_stand(
+    place: Callable[[Any], None], build_onnx: Build, tmp_path: Path
+) -> None:
+    """By us: a runtime would open the file that is named."""
+    (tmp_path / "secret.bin").write_bytes(bytes(4))
+    (tmp_path / "in").mkdir()
+    path = change(build_onnx(tmp_path / "in" / "m.onnx"), place)
+    assert "its weights are in another file, first those of" in refusal(path)
+
+
+def test_a_location_in_more_bits_than_an_enum_has(build_onnx: Build, tmp_path: Path) -> None:
+    """protobuf takes the lower 32 bits: 2^32 + 1 is EXTERNAL."""
+    path = build_onnx(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    tensor = model.graph.initializer[0]
+    longer = tensor.SerializeToString() + b"\x70" + b"\x81\x80\x80\x80\x10"
+    assert onnx.TensorProto.FromString(longer).data_location == onnx.TensorProto.EXTERNAL
+    tensor.ParseFromString(longer)
+    node = b"\x2a" + bytes([len(longer)]) + longer
+    graph = model.graph.SerializeToString() + node
+    model.ClearField("graph")
+    head = model.SerializeToString()
+    length = bytearray()
+    rest = len(graph)
+    while rest > 127:
+        length.append(rest & 127 | 128)
+        rest >>= 7
+    path.write_bytes(head + b"\x3a" + bytes([*length, rest]) + graph)
+    assert "its weights are in another file" in refusal(path)
+
+
+def test_graphs_in_graphs_end_somewhere(build_onnx: Build, tmp_path: Path) -> None:
+    def nest(model: Any) -> None:
+        graph = onnx.helper.make_graph([], "g", [], [])
+        for _ in range(30):
+            node = onnx.helper.make_node("If", ["c"], ["d"], then_branch=graph)
+            graph = onnx.helper.make_graph([node], "g", [], [])
+        model.graph.node.append(onnx.helper.make_node("If", ["c"], ["d"], then_branch=graph))
+
+    assert "nested more than 64 deep" in refusal(change(build_onnx(tmp_path / "m.onnx"), nest))
