@@ -14,6 +14,7 @@ from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
 from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
+from edge_edet.manifest import INPUT_DTYPES
 from edge_edet.picture_log import add_picture_arguments
 from edge_edet.variants import VARIANTS, canonical_name
 
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
                         help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
                         "Library (default: none)")  # fmt: skip
+    parser.add_argument("--input", choices=INPUT_DTYPES, default="uint8",
+                        help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
+                        "feed values between grey levels (default: uint8)")  # fmt: skip
     parser.add_argument(
         "--recipe",
         metavar="NAME",
@@ -181,6 +185,7 @@ def run(args: argparse.Namespace) -> int:
         labels=args.labels,
         formats=parse_formats(args.to) if args.to is not None else None,
         nms=args.nms,
+        input_dtype=args.input,
         image_size=args.image_size,
         threads=args.threads,
         recipe=args.recipe,

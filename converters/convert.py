@@ -57,6 +57,7 @@ class Request:
     num_classes: int | None = None
     labels: Path | None = None
     nms: str = "none"
+    input_dtype: str = "uint8"  # or "float32", of the same values
     image_size: int | None = None
     threads: int = 2
     formats: Sequence[str] | None = None
@@ -141,7 +142,10 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             yield source.labels_note
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
-            described = ModelFile(source, labels, precision, request.nms, tuple(request.command))
+            described = ModelFile(
+                source, labels, precision, request.nms, tuple(request.command),
+                input_dtype=request.input_dtype,
+            )  # fmt: skip
             if precision == "int8":
                 record = find_calibration(
                     source, graph, request.calibration, request.calibration_images, request.seed,
@@ -356,4 +360,5 @@ def _calibration_pictures(request: Request, log: PictureLog) -> Sequence[Path]:
 def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:
     size = f"-{request.image_size}" if request.image_size else ""
     nms = "-nms" if request.nms == "in-graph" else ""
-    return f"{variant}{size}-{precision}{nms}{suffix}"
+    dtype = f"-{request.input_dtype}-input" if request.input_dtype != "uint8" else ""
+    return f"{variant}{size}-{precision}{nms}{dtype}{suffix}"

@@ -40,6 +40,7 @@ def write_tflite_with_nms(graph: Graph, precision: str, quantized: Quantized | N
                           score_threshold: float = SCORE_THRESHOLD,
                           iou_threshold: float = IOU_THRESHOLD,
                           max_detections: int = MAX_DETECTIONS,
+                          input_dtype: str = "uint8",
                           metadata: Mapping[str, bytes] | None = None) -> bytes:  # fmt: skip
     """The `.tflite` file of a graph that suppresses by itself, as bytes.
 
@@ -49,7 +50,7 @@ def write_tflite_with_nms(graph: Graph, precision: str, quantized: Quantized | N
     thresholds that cannot be.
     """
     suppression = Suppression(score_threshold, iou_threshold, max_detections)
-    writer = SuppressingLowering(graph, precision, quantized, suppression).lower()
+    writer = SuppressingLowering(graph, precision, quantized, suppression, input_dtype).lower()
     for name, data in (metadata or {}).items():
         writer.metadata(name, data)
     return writer.to_bytes()
@@ -59,8 +60,8 @@ class SuppressingLowering(TfliteLowering):
     """Lowers a graph and puts the suppression behind its outputs; k candidates, K detections."""
 
     def __init__(self, graph: Graph, precision: str, quantized: Quantized | None,
-                 suppression: Suppression):  # fmt: skip
-        super().__init__(graph, precision, quantized)
+                 suppression: Suppression, input_dtype: str = "uint8"):  # fmt: skip
+        super().__init__(graph, precision, quantized, input_dtype=input_dtype)
         self.suppression = suppression
         self.candidates = min(CANDIDATES, graph.variant.num_anchors)
         self.constants: dict[str, int] = {}

@@ -40,6 +40,7 @@ class ModelFile:
     nms: str
     command: tuple[str, ...]
     calibration: CalibrationRecord | None = None
+    input_dtype: str = "uint8"  # or "float32", of the same values
 
     def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
               recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
@@ -50,9 +51,12 @@ class ModelFile:
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """An openvino.Model with its manifest: suffix -> file."""
+        from edge_edet.converters.ir_input import with_float_input
         from edge_edet.converters.to_openvino import serialize
 
         manifest = self._manifest(recipe)
+        if self.input_dtype == "float32":
+            model = with_float_input(model, whole_levels=self.precision == "int8")
         files = serialize(model, {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)})
         return {".bin": files.bin, ".xml": files.xml}
 
@@ -61,7 +65,8 @@ class ModelFile:
         from edge_edet.converters.to_onnx import write_onnx
 
         nms = Suppression() if self.nms == "in-graph" else None
-        return {".onnx": write_onnx(graph, {MANIFEST_KEY: self._manifest(None).to_json()}, nms)}
+        metadata = {MANIFEST_KEY: self._manifest(None).to_json()}
+        return {".onnx": write_onnx(graph, metadata, nms, self.input_dtype)}
 
     def to_bytes(self, graph: Graph, quantized: Quantized | None,
                  recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
@@ -77,10 +82,12 @@ class ModelFile:
             data = write_tflite_with_nms(
                 graph, self.precision, quantized, score_threshold=limits.score_threshold,
                 iou_threshold=limits.iou_threshold, max_detections=limits.max_detections,
-                metadata=metadata,
+                input_dtype=self.input_dtype, metadata=metadata,
             )  # fmt: skip
         else:
-            data = write_tflite(graph, self.precision, quantized, metadata)
+            data = write_tflite(
+                graph, self.precision, quantized, metadata, input_dtype=self.input_dtype
+            )
         return append_files(data, files)
 
     def _manifest(self, recipe: Mapping[str, Any] | None) -> Manifest:
@@ -93,6 +100,7 @@ class ModelFile:
             outputs=OUTPUTS if in_graph else {"boxes": BOX_CODES, "classes": CLASS_LOGITS},
             labels=self.labels,
             nms=self.nms,
+            input_dtype=self.input_dtype,
             score_threshold=limits.score_threshold if in_graph else None,
             iou_threshold=limits.iou_threshold if in_graph else None,
             max_detections=limits.max_detections if in_graph else None,

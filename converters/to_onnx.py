@@ -23,15 +23,22 @@ OPSET, IR_VERSION = 17, 8
 
 
 def write_onnx(
-    graph: Graph, metadata: Mapping[str, str | bytes], nms: Suppression | None = None
+    graph: Graph,
+    metadata: Mapping[str, str | bytes],
+    nms: Suppression | None = None,
+    input_dtype: str = "uint8",
 ) -> bytes:
     """The `.onnx` file of a graph, as bytes; the same graph gives the same bytes.
 
-    Input `image` [1, S, S, 3] uint8 RGB; outputs `box_codes` [1, N, 4] and `class_logits`
-    [1, N, C] float32, or, with nms, the four of suppression_operator.OUTPUTS. metadata becomes
+    Input `image` [1, S, S, 3] RGB, uint8 or float32 from 0 to 255; outputs `box_codes` [1, N, 4] and
+    `class_logits` [1, N, C] float32, or, with nms, the four of suppression_operator.OUTPUTS. metadata becomes
     metadata_props.
     """
-    lowering = OnnxLowering(graph) if nms is None else SuppressingOnnxLowering(graph, nms)
+    lowering = (
+        OnnxLowering(graph, input_dtype)
+        if nms is None
+        else SuppressingOnnxLowering(graph, nms, input_dtype)
+    )
     model = helper.make_model(
         lowering.lower(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="edge-edet", producer_version=__version__,

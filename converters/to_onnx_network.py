@@ -1,4 +1,4 @@
-"""Lowers a graph to ONNX operators: uint8 RGB NHWC in, NHWC rows out, NCHW inside, float32."""
+"""Lowers a graph to ONNX operators: RGB NHWC from 0 to 255 in, NHWC rows out, NCHW inside, float32."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from edge_edet.converters.graph import Graph, Node, borders
 
 __all__ = ["OnnxLowering"]
 
+INPUT_TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+
 
 class OnnxLowering:
     """Lowers a graph operator by operator; values and operators go by their place in the network."""
 
-    def __init__(self, graph: Graph):
-        self.graph = graph
+    def __init__(self, graph: Graph, input_dtype: str = "uint8"):
+        self.graph, self.input_type = graph, INPUT_TYPES[input_dtype]
         self.nodes: list[Any] = []
         self.initializers: list[TensorProto] = []
         self.known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
@@ -30,7 +32,7 @@ class OnnxLowering:
             getattr(self, f"op_{node.op}")(node)
         outputs = self.outputs()
         name = self.graph.input_name
-        image = helper.make_tensor_value_info(name, TensorProto.UINT8, self.graph.input_shape)
+        image = helper.make_tensor_value_info(name, self.input_type, self.graph.input_shape)
         title = f"EfficientDet {self.graph.variant.name}"
         return helper.make_graph(self.nodes, title, [image], outputs, self.initializers)
 
@@ -65,7 +67,9 @@ class OnnxLowering:
 
     def op_normalize(self, node: Node) -> None:
         """The mean goes before the padding, which then is the mean colour."""
-        widened = self.emit("Cast", f"{node.name}/float", [node.inputs[0]], to=TensorProto.FLOAT)
+        widened = node.inputs[0]
+        if self.input_type != TensorProto.FLOAT:
+            widened = self.emit("Cast", f"{node.name}/float", [widened], to=TensorProto.FLOAT)
         mean = self.constant(f"{node.name}/mean", node.attrs["mean"])
         centred = self.emit("Sub", f"{node.name}/centred", [widened, mean])
         self.emit("Transpose", node.name, [centred], perm=[0, 3, 1, 2])

@@ -28,8 +28,8 @@ PLACE = "suppression"  # where this module's values are, by name
 class SuppressingOnnxLowering(OnnxLowering):
     """Lowers a graph and puts the suppression behind its outputs; k candidates, K detections."""
 
-    def __init__(self, graph: Graph, suppression: Suppression):
-        super().__init__(graph)
+    def __init__(self, graph: Graph, suppression: Suppression, input_dtype: str = "uint8"):
+        super().__init__(graph, input_dtype)
         self.suppression = suppression
         self.candidates = min(CANDIDATES, graph.variant.num_anchors)
 

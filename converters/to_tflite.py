@@ -1,7 +1,7 @@
 """Writes a graph as `.tflite` in one of four precisions.
 
 fp32; fp16 (weights stored as float16, widened at load); int8-dynamic (int8 weights, float
-activations); int8 (every operator integer). uint8 RGB in, `box_codes` and `class_logits` out.
+activations); int8 (every operator integer). RGB in, uint8 or float32, `box_codes` and `class_logits` out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from edge_edet.converters.statistics import FLOAT16_MAX
 from edge_edet.converters.studies.tflite_operators import StudyOperators
 from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
 from edge_edet.errors import InputError
+from edge_edet.manifest import INPUT_DTYPES
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 Op = schema.BuiltinOperator
@@ -56,14 +57,18 @@ class TfliteLowering(SidedLowering, StudyOperators):
     """Lowers a graph operator by operator into a TfliteWriter.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
-    graph's own (calibration and inspection); `float_input` feeds the normalized picture directly.
+    graph's own (calibration and inspection). `input_dtype`: "uint8" or "float32", values from 0 to 255
+    in both; integer operators take them rounded and cut off. `normalized_input`: float32 (v - mean) / std.
     """
 
     def __init__(self, graph: Graph, precision: str, quantized: Quantized | None = None,
-                 extra_outputs: Iterable[str] = (), float_input: bool = False):  # fmt: skip
+                 extra_outputs: Iterable[str] = (), input_dtype: str = "uint8",
+                 normalized_input: bool = False):  # fmt: skip
         assert precision in PRECISIONS
         super().__init__(graph, precision, quantized)
-        self.extra_outputs, self.float_input = tuple(extra_outputs), float_input
+        assert input_dtype in INPUT_DTYPES
+        self.extra_outputs, self.normalized_input = tuple(extra_outputs), normalized_input
+        self.input_dtype = "float32" if normalized_input else input_dtype
 
     def lower(self) -> TfliteWriter:
         """All operators and the interface with box codes and class logits."""
@@ -88,7 +93,7 @@ class TfliteLowering(SidedLowering, StudyOperators):
 
     def input_tensor(self) -> int:
         name, shape = self.graph.input_name, self.graph.input_shape
-        if self.float_input:
+        if self.input_dtype == "float32":
             self.index[name] = self.writer.tensor(name, shape, "float32")
         elif self.integer:
             grid = Quantization((1.0,), (input_zero_point(self.graph),))
@@ -106,19 +111,41 @@ class TfliteLowering(SidedLowering, StudyOperators):
 
     def op_normalize(self, node: Node) -> None:
         source = self.index[node.inputs[0]]
-        if self.float_input:
-            self.index[node.name] = source
+        floating = self.input_dtype == "float32"
+        if self.normalized_input:  # the stem divides by std once more
+            std = self.constant(f"{node.name}/std", np.asarray(self.graph.variant.std, np.float32))
+            self.emit(Op.MUL, 1, node, [source, std], _with_activation(schema.MulOptionsT()))
         elif self.integer:
             output = self.activation(node.name, node.shape, input_affine(self.graph))
-            self.writer.operator(Op.QUANTIZE, 2, [source], [output], schema.QuantizeOptionsT())
+            if floating:  # zero is a grey level: what the stem pads with
+                source = self.centred(node, source)
+            version = 1 if floating else 2
+            self.writer.operator(
+                Op.QUANTIZE, version, [source], [output], schema.QuantizeOptionsT()
+            )
         else:
-            widened = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
-            options = schema.CastOptionsT()
-            options.inDataType = schema.TensorType.UINT8
-            options.outDataType = schema.TensorType.FLOAT32
-            self.writer.operator(Op.CAST, 1, [source], [widened], options)
+            widened = source if floating else self.widened(node, source)
             shift = self.constant(f"{node.name}/mean", -np.asarray(node.attrs["mean"], np.float32))
             self.emit(Op.ADD, 1, node, [widened, shift], _with_activation(schema.AddOptionsT()))
+
+    def centred(self, node: Node, source: int) -> int:
+        """A float32 input minus the grey level that the integer graph takes as zero."""
+        grey = self.constant(
+            f"{node.name}/grey", np.asarray([-input_zero_point(self.graph)], np.float32)
+        )
+        output = self.writer.tensor(f"{node.name}/centred", node.shape, "float32")
+        options = _with_activation(schema.AddOptionsT())
+        self.writer.operator(Op.ADD, 1, [source, grey], [output], options)
+        return output
+
+    def widened(self, node: Node, source: int) -> int:
+        """A uint8 tensor as float32."""
+        output = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
+        options = schema.CastOptionsT()
+        options.inDataType = schema.TensorType.UINT8
+        options.outDataType = schema.TensorType.FLOAT32
+        self.writer.operator(Op.CAST, 1, [source], [output], options)
+        return output
 
     def op_conv(self, node: Node) -> None:
         options = schema.Conv2DOptionsT()

@@ -196,8 +196,8 @@ class Detector:
             pixels, placement = letterbox(picture, layout.input_size, layout.pad_rgb)
         else:
             pixels, placement = stretch(picture, *layout.input_size)
-        if layout.input_dtype == "uint8":
-            return pixels, placement
+        if layout.takes_pixels:
+            return pixels.astype(layout.input_dtype, copy=False), placement
         mean, std = np.array(layout.mean, np.float32), np.array(layout.std, np.float32)
         real = (pixels.astype(np.float32) - mean) / std
         spec = self._specs[layout.input_name]
@@ -209,7 +209,7 @@ class Detector:
     def _input(self, image: ImageLike) -> tuple[Input, Placement]:
         """`prepare`, but the last step waits until there is the runtime's memory to write to."""
         layout = self.layout
-        if layout.fit != "letterbox" or layout.input_dtype != "uint8":
+        if layout.fit != "letterbox" or not layout.takes_pixels:
             return self.prepare(image)
         scaled, placement = scale_to_fit(read_image(image, self.picture_range), layout.input_size)
         return functools.partial(place, scaled, layout.pad_rgb), placement

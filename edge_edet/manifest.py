@@ -23,6 +23,7 @@ MANIFEST_KEY = "edge_edet_manifest"
 MAX_JSON_BYTES = 2**20
 MAX_IMAGE_SIZE = 8192
 ANCHOR_FACTORS = (0.01, 1000.0)  # least and most
+INPUT_DTYPES = ("uint8", "float32")  # of the same values, 0 to 255
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 OUTPUT_KEYS = {
     "none": ("boxes", "classes"),
@@ -137,7 +138,7 @@ class Manifest:
             provenance=top.object("provenance").document,
             nms=nms,
             input_name=entry.string("name"),
-            input_dtype=entry.choice("dtype", ("uint8",)),
+            input_dtype=entry.choice("dtype", INPUT_DTYPES),
             extra=top.rest(),
             **limits,
         )

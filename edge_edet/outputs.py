@@ -46,6 +46,11 @@ class ModelLayout:
     notes: tuple[str, ...] = ()
     num_classes: int | None = None  # None: nothing tells
 
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether the input holds values from 0 to 255, as uint8 or float32: the graph normalizes them."""
+        return not self.mean
+
 
 def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelLayout:
     """Raises ModelFileError for a model that is not a detector known here, saying what it is, and

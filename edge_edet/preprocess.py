@@ -71,8 +71,10 @@ def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, 
     return scaled, Placement(width, height, scale, scale)
 
 
-def place(scaled: Pixels, pad_rgb: tuple[int, int, int], pixels: Pixels) -> None:
-    """Fills all of pixels [1, H, W, 3]: scaled [h, w, 3] top left, the rest pad_rgb."""
+def place(
+    scaled: Pixels, pad_rgb: tuple[int, int, int], pixels: Pixels | npt.NDArray[np.float32]
+) -> None:
+    """Fills all of pixels [1, H, W, 3], uint8 or float32: scaled [h, w, 3] top left, the rest pad_rgb."""
     height, width, _ = scaled.shape
     room_h, room_w = pixels.shape[1:3]
     padding = _padding_row(room_w, pad_rgb)

@@ -109,7 +109,10 @@ def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:
 def denormalized(layout: ModelLayout, model: str, values: npt.NDArray[Any]) -> Floats:
     """See `Detector.denormalize`."""
     if layout.input_dtype != "float32":
-        raise InputError(f"{model!r} takes {layout.input_dtype}, which holds no normalized picture")
+        raise InputError(
+            f"{model!r} takes {layout.input_dtype}, which holds no normalized picture: "
+            "convert it with --input float32"
+        )
     if layout.variant is None:
         return np.asarray(values, np.float32)
     mean, std = (np.asarray(v, np.float64) for v in (layout.variant.mean, layout.variant.std))

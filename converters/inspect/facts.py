@@ -13,6 +13,7 @@ from edge_edet.model_file import ModelFile
 from edge_edet.tflite_file import TensorInfo, TfliteModel
 
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+SCALING = ("ADD", "SUB", "MUL", "DIV", "CAST")
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,22 @@ def islands(model: TfliteModel) -> dict[str, list[str]]:
     """
     if not is_integer_model(model):
         return {}
-    returning = _returning(model)
+    returning, bringing_in = _returning(model), _bringing_in(model)
     found: dict[str, list[str]] = {}
     for op in model.non_integer_operators:
-        brings_in = op.name == "QUANTIZE" and set(op.inputs) <= set(model.inputs)
-        if (op.index in returning or op.name in LAYERS) and not brings_in:
+        if (op.index in returning or op.name in LAYERS) and op.index not in bringing_in:
             found.setdefault(block_of(model.tensors[op.outputs[0]].name), []).append(op.name)
+    return found
+
+
+def _bringing_in(model: TfliteModel) -> set[int]:
+    """What scales and shifts a float picture, up to the QUANTIZE that takes it in."""
+    leads, found = set(model.inputs), set()
+    for op in model.operators:
+        read = {i for i in op.inputs if i >= 0 and not model.tensors[i].is_constant}
+        if op.name in ("QUANTIZE", *SCALING) and read <= leads:
+            found.add(op.index)
+            leads |= set(op.outputs) if op.name != "QUANTIZE" else set()
     return found
 
 

@@ -46,9 +46,10 @@ def spread(found: Sequence[Path], count: int) -> list[Path]:
 def inputs_of(
     model: ModelFile, pictures: Sequence[Path], picture_range: PictureRange = None
 ) -> list[Pixels]:
-    """[1, height, width, 3] uint8 for each picture, as the runtime would feed it.
+    """[1, height, width, 3] for each picture, as the runtime would feed it: uint8, or the same values in
+    float32 where our manifest says so.
 
-    Raises InputError for a model that takes no uint8 picture, ImageError for a bad picture.
+    Raises InputError for a model that takes no such picture, ImageError for a bad picture.
     """
     if any(-1 in t.free_shape for t in model.input_tensors):
         raise InputError(
@@ -56,14 +57,16 @@ def inputs_of(
             "size; convert it with fixed height and width"
         )
     tensor = model.input_tensors[0] if len(model.input_tensors) == 1 else None
-    if tensor is None or tensor.dtype != "uint8" or len(tensor.shape) != 4 or tensor.shape[3] != 3:
+    manifest = manifest_of(model)
+    dtype = manifest.input_dtype if manifest else "uint8"
+    if tensor is None or tensor.dtype != dtype or len(tensor.shape) != 4 or tensor.shape[3] != 3:
         found = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.input_tensors)
         raise InputError(
             f"{str(model.path)!r} takes {found or 'nothing'}: only one uint8 picture [1, h, w, 3] "
             "can be fed for a comparison"
         )
     images = (read_picture(path, picture_range).image for path in pictures)
-    if manifest_of(model) is None and SUPPRESSION not in model.operator_names:
+    if manifest is None and SUPPRESSION not in model.operator_names:
         # No detector: nothing says how pictures fit.
         height, width = tensor.shape[1:3]
         return [stretch(image, height, width)[0] for image in images]
@@ -71,7 +74,7 @@ def inputs_of(
     size = layout.input_size
     if layout.fit == "stretch":
         return [stretch(image, *size)[0] for image in images]
-    return [letterbox(image, size, layout.pad_rgb)[0] for image in images]
+    return [letterbox(image, size, layout.pad_rgb)[0].astype(dtype, copy=False) for image in images]
 
 
 def check_same_input(model: ModelFile, other: ModelFile) -> None:

@@ -26,7 +26,7 @@ from edge_edet.converters.inspect.twins import Floats, Twin, match
 from edge_edet.tflite_file import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
-Pixels = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[Any]  # uint8, or float32 with the same values
 
 
 @dataclass(frozen=True)

@@ -35,14 +35,14 @@ class Wiring:
         return self.model.tensors[index]
 
     def is_input_itself(self, op: OperatorInfo) -> bool:
-        """uint8 to int8 with the scale kept, or that padded: the mean is in the stem's bias, no value is
-        changed."""
+        """uint8 to int8 with the scale kept, or that padded, or whole grey levels in float32 minus one of
+        them to int8: the mean is in the stem's bias, no value is changed."""
         source = self.writers.get(op.inputs[0]) if op.name == "PAD" else op
-        return (
-            source is not None
-            and source.name == "QUANTIZE"
-            and source.inputs[0] in self.model.inputs
-        )
+        if source is None or source.name != "QUANTIZE":
+            return False
+        centred = self.writers.get(source.inputs[0])
+        given = centred.inputs[0] if centred and centred.name == "ADD" else source.inputs[0]
+        return given in self.model.inputs
 
     def sorted_by_score(self) -> set[int]:
         """The tensors whose order depends on the scores."""

@@ -163,6 +163,7 @@ def float_outputs(
         assert detector.manifest is not None
         for path in pictures:
             pixels = picture_input(path, detector.manifest.variant, picture_range)
+            pixels = pixels.astype(detector.layout.input_dtype, copy=False)
             boxes, logits = _real_outputs(detector, pixels)
             top = np.argsort(-logits.max(axis=1))[:TOP_ANCHORS]
             found.append(FloatOutputs(pixels, boxes, logits, top))

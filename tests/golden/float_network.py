@@ -20,9 +20,7 @@ def run_float(
     A uint8 picture is RGB; a float32 one is already normalized (mean and std applied).
     """
     floating = image.dtype == np.float32
-    model = write_tflite(build_network(variant, weights), "fp32", float_input=floating)
-    if floating:  # the division by std is folded into the stem
-        image = image * np.asarray(variant.std, np.float32)
+    model = write_tflite(build_network(variant, weights), "fp32", normalized_input=floating)
     interpreter = Interpreter(model_content=model, num_threads=2)
     interpreter.allocate_tensors()
     outputs = interpreter.get_signature_runner("serving_default")(**{IMAGE: image})
