@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.bench_arguments import ROWS, add_arguments, plan_of
+from edge_edet.ended import ended_politely
 from edge_edet.errors import EdgeEdetError, InputError
 
 if TYPE_CHECKING:
@@ -199,21 +199,3 @@ def _recover(path: Path, output: BenchOutput) -> None:
             f"a sustained run of {row.model.file} ended early: its {minutes} minutes are kept as a row"
         )
         output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
-
-
-@contextlib.contextmanager
-def ended_politely() -> Iterator[None]:
-    """SIGTERM ends as Ctrl-C does: the measuring process goes along, the files stay whole."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from edge_edet.appended_file import append_line, open_appended
 from edge_edet.benchmarks.eval_rows import EvalRow
 from edge_edet.errors import InputError
 
@@ -47,8 +48,8 @@ class StateFile:
         self.rows[row.picture] = row
         if self._stream is not None:
             line = {"run": self._key, **row.to_dict()}
-            self._stream.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
-            self._stream.flush()
+            text = json.dumps(line, separators=(",", ":"))
+            append_line(self._stream, text.encode(), durable=False)
 
 
 @contextlib.contextmanager
@@ -62,13 +63,7 @@ def open_state(path: Path | None, key: str, num_classes: int | None = None) -> I
     if path is None:
         yield StateFile(None, key, {})
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file():  # a device may have no end, a pipe waits
-        raise InputError(
-            f"{str(path)!r} is no file that a state can be kept in: give another --state"
-        )
-    with path.open("a+b") as stream:
-        _lock(stream, path)
+    with open_appended(path, "evaluation", "--state") as stream:
         rows = _read(stream, path, key, num_classes)
         yield StateFile(stream, key, rows)
 
@@ -111,16 +106,3 @@ def _read(stream: IO[bytes], path: Path, key: str, num_classes: int | None) -> d
             ) from None
     stream.seek(0, os.SEEK_END)
     return rows
-
-
-def _lock(stream: IO[bytes], path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing keeps two evaluations apart there
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(f"{str(path)!r} is in use by another evaluation") from None
-    except OSError:  # file systems without locks
-        return

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from edge_edet.appended_file import append_line, open_appended
 from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 from edge_edet.input_file import Limit, read_input
@@ -22,6 +23,7 @@ __all__ = [
     "append_rows",
     "done_keys",
     "dump_row",
+    "is_rows",
     "open_rows",
     "parse_rows",
     "read_rows",
@@ -40,9 +42,7 @@ class RowFile:
 
     def add(self, row: BenchmarkRow) -> None:
         """On the disk when this returns."""
-        self._stream.write(dump_row(row).encode() + b"\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        append_line(self._stream, dump_row(row).encode(), durable=True)
         self.rows.append(row)
 
 
@@ -52,12 +52,7 @@ def open_rows(path: Path) -> Iterator[RowFile]:
 
     Raises InputError where it is no file, holds anything but rows, or another process writes to it.
     """
-    if path.exists() and not path.is_file():  # a device may have no end, and cannot be cut
-        raise InputError(f"{str(path)!r} is no file that rows can be kept in: give another -o")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as stream:
-        _lock(stream, path)
-        stream.seek(0)
+    with open_appended(path, "'edge-edet bench'", "-o") as stream:
         data = stream.read(LIMIT.size_bytes + 1)
         if len(data) > LIMIT.size_bytes:
             raise InputError(
@@ -97,6 +92,14 @@ def parse_rows(data: bytes, where: str) -> list[BenchmarkRow]:
     ]
 
 
+def is_rows(path: Path) -> bool:
+    """Whether it is a file of rows, and nothing else."""
+    try:
+        return bool(read_rows(path))
+    except (InputError, OSError):
+        return False
+
+
 def dump_row(row: BenchmarkRow) -> str:
     """The row as one line of JSON."""
     return json.dumps(row_to_dict(row), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -116,17 +119,3 @@ def _loads(line: bytes, where: str) -> Any:
         return json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InputError(f"{where}: expected a row as JSON, but found {line[:40]!r}") from None
-
-
-def _lock(stream: IO[bytes], path: Path) -> None:
-    """Held until the file is closed, or the process ends in any way."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(
-            f"{str(path)!r} is in use by another 'edge-edet bench': wait for it, or give another -o"
-        ) from None

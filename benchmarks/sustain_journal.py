@@ -21,6 +21,7 @@ from edge_edet.input_file import read_input
 
 __all__ = ["Journal"]
 
+BEGUN = b'{"kind": "begun"'  # what every journal starts with
 AWAY = "move the file away, and run the command again"
 
 
@@ -39,11 +40,12 @@ class Journal:
     def recover(self) -> Iterator[BenchmarkRow]:
         """The rows of runs that did not come to their end; those without a minute are dropped."""
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
-            begun, *rest = read_input(path, repr(str(path)), LIMIT).split(b"\n")[:-1] or [
-                b""
-            ]  # the last: torn
+            data = read_input(path, repr(str(path)), LIMIT)
+            begun, *rest = data.split(b"\n")[:-1] or [b""]  # the last: torn
             if rest:
                 yield _row(begun, rest, str(path))
+            elif not data.startswith(BEGUN[: len(data)]):
+                raise InputError(f"{str(path)!r} is no journal of a sustained run: {AWAY}")
             path.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:

@@ -12,6 +12,8 @@ from edge_edet.converters.cli import add_calibration_arguments, training_options
 from edge_edet.converters.network import build_network
 from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights
 from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs, add_overwrite_argument
+from edge_edet.output_kinds import CALIBRATION
 from edge_edet.picture_log import PictureLog, add_picture_arguments, usable
 from edge_edet.picture_range import range_text
 
@@ -24,11 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_picture_arguments(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="the record (default: build/VARIANT.calibration)")  # fmt: skip
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
+    read = [args.variant, args.calibration, args.weights, args.project, args.hparams]
+    with Outputs((one for one in read if one), overwrite=args.overwrite) as outputs:
+        if args.output is not None:
+            outputs.claim(args.output, CALIBRATION)
+        return _calibrate(args, outputs)
+
+
+def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     log = PictureLog()
     drawn = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
     pictures = usable(drawn, args.picture_range, log, strict=args.strict)
@@ -39,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     if source.random:
         raise InputError("random weights have no statistics worth keeping: give trained ones")
+    output = args.output or Path("build") / f"{source.variant.name}.calibration"
+    outputs.claim(output, CALIBRATION)
     graph = build_network(source.variant, source.weights)
     record = calibrate(
         graph, source.digest, pictures, args.threads, picture_range=args.picture_range
     )
-    output = args.output or Path("build") / f"{source.variant.name}.calibration"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_record(record, output)
+    save_record(record, output, outputs)
     stated = range_text(record.picture_range)
     print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  {record.pictures} pictures  "
           f"{f'range {stated}  ' if stated else ''}digest {record.digest[:16]}")  # fmt: skip

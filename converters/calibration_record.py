@@ -14,7 +14,6 @@ import hashlib
 import io
 import json
 import math
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,8 @@ from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
 from edge_edet.errors import InputError
 from edge_edet.input_file import Limit, open_input
 from edge_edet.normalization import shown
+from edge_edet.output_files import Outputs, outputs_of
+from edge_edet.output_kinds import CALIBRATION
 from edge_edet.picture_range import PictureRange, parse_range, range_text
 from edge_edet.variants import Variant
 
@@ -98,8 +99,12 @@ def weights_digest(weights: Mapping[str, Array]) -> str:
     return total.hexdigest()
 
 
-def save_record(record: CalibrationRecord, path: Path) -> None:
-    """Writes the record through a temporary name; the same record gives the same bytes."""
+def save_record(record: CalibrationRecord, path: Path, outputs: Outputs | None = None) -> None:
+    """Writes the record through a temporary name; the same record gives the same bytes.
+
+    outputs: what else the command writes, and its inputs. Raises InputError where a file is there that is
+    no record.
+    """
     assert record.corrections is not None
     assert record.swishes is not None
     statistics = record.statistics
@@ -131,18 +136,16 @@ def save_record(record: CalibrationRecord, path: Path) -> None:
         **corrections.pack(record.corrections),
         **fitted_swish.pack(record.swishes),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:
-            for name, kind in ARRAYS.items():
-                buffer = io.BytesIO()
-                np.save(buffer, arrays[name].astype(kind), allow_pickle=False)
-                entry = zipfile.ZipInfo(f"{name}.npy")
-                entry.compress_type = zipfile.ZIP_LZMA
-                archive.writestr(entry, buffer.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_LZMA) as archive:
+        for name, kind in ARRAYS.items():
+            buffer = io.BytesIO()
+            np.save(buffer, arrays[name].astype(kind), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_LZMA
+            archive.writestr(entry, buffer.getvalue())
+    with outputs_of(outputs) as writing:
+        writing.write(path, data.getvalue(), CALIBRATION)
 
 
 def _rounded(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from edge_edet.converters.formats import DEFAULT_FORMATS, SUFFIXES, parse_format
 from edge_edet.converters.recipe_choice import RECIPES_OF
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
+from edge_edet.output_files import add_overwrite_argument
 from edge_edet.picture_log import add_picture_arguments
 from edge_edet.variants import VARIANTS, canonical_name
 
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         f"{','.join(DEFAULT_FORMATS)})")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, default=Path("build"), metavar="DIR",
                         help="folder for the files (default: build)")  # fmt: skip
+    add_overwrite_argument(parser)
     parser.add_argument("--weights", metavar="NAME|FILE",
                         help="official, bundled, random, or a checkpoint of effdet, google/automl, "
                         "zylo117 or the Object Detection API (default: official ones if pulled, "
@@ -197,6 +199,7 @@ def run(args: argparse.Namespace) -> int:
         strict=args.strict,
         certificate=args.certificate,
         training=training_options(args),
+        overwrite=args.overwrite,
         command=("edge-edet", *sys.argv[1:]),
     )
     for step in convert(request):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-import tempfile
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channel
 from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import SUFFIXES, beside, leave_out_openvino, plan
 from edge_edet.converters.graph import Graph
-from edge_edet.converters.inspect.certificate import write_certificate
+from edge_edet.converters.inspect.certificate import claim_certificate, write_certificate
 from edge_edet.converters.inspect.labelled import check_data, is_labelled, pictures_and_accuracy
 from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
-from edge_edet.converters.model_file import ModelFile, write_atomically, write_checked
+from edge_edet.converters.model_file import ModelFile, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
 from edge_edet.converters.recipe_choice import Recipes, choose_recipes
@@ -30,17 +29,21 @@ from edge_edet.converters.search.budget import Found, Task, search
 from edge_edet.converters.search.makers import IrMaker, Made, Maker, TfliteMaker
 from edge_edet.converters.sources import (
     DEFAULT_PICTURES,
+    NAMES,
     find_calibration,
     find_weights,
     is_checkpoint,
     read_labels,
 )
 from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs
+from edge_edet.output_kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
 from edge_edet.picture_log import PictureLog, usable
 from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.read_model import read_model
+from edge_edet.scratch import scratch_folder
 from edge_edet.tflite_file import TfliteModel
-from edge_edet.variants import get_variant
+from edge_edet.variants import canonical_name, get_variant
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Request:
     certificate: bool = True
     training: TrainingOptions | None = None  # what is known of it; None: nothing
     command: Sequence[str] = ()
+    overwrite: bool = False  # whether files that convert did not write may be replaced
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,49 @@ class Written:
 
 
 def convert(request: Request) -> Generator[Written | str, None, None]:
-    """Writes each variant in each precision and format; yields notes and what it wrote."""
+    """Writes each variant in each precision and format; yields notes and what it wrote.
+
+    Raises InputError, before it begins, where a file is there that `convert` did not write, or is an input.
+    """
+    with Outputs(_inputs(request), overwrite=request.overwrite) as outputs:
+        yield from _convert(request, outputs)
+
+
+def _inputs(request: Request) -> list[str | Path]:
+    training = request.training or TrainingOptions()
+    given = (request.weights, request.calibration, request.labels, request.data, request.check_data,
+             training.project, training.hparams,
+             *(name for name in request.variants if is_checkpoint(name)))  # fmt: skip
+    return [one for one in given if isinstance(one, (str, Path)) and one not in NAMES]
+
+
+def _claim(
+    request: Request,
+    names: Sequence[str],
+    planned: Mapping[str, Sequence[str]],
+    outputs: Outputs,
+) -> None:
+    """All files that may be written; a refusal at the end would cost the time of the whole run."""
+    for name in names:
+        for precision, fitting in planned.items():
+            for target in fitting:
+                path = request.output / _file_name(request, name, precision, SUFFIXES[target])
+                if target == "openvino":
+                    outputs.claim_pair(path, GRAPH)
+                else:
+                    outputs.claim(path, MODEL)
+                if precision != "int8":
+                    continue
+                if request.max_drop is not None:
+                    outputs.claim(beside(path, ".search.jsonl"), SEARCH_LOG)
+                    outputs.claim(beside(path, ".pareto.json"), PARETO)
+                if request.certificate and request.weights != "random" and (
+                    request.data is not None or request.calibration is not None
+                ):  # fmt: skip
+                    claim_certificate(outputs, beside(path, "-certificate"))
+
+
+def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, None, None]:
     for name in request.variants:
         if not is_checkpoint(name):
             get_variant(name)  # a misspelt last one must not cost the first ones' time
@@ -113,6 +159,8 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
     recipes = choose_recipes(request.recipe, formats if "int8" in planned else ())
     if isinstance(recipes.openvino, NncfRecipe):
         check_nncf(recipes.openvino, request.calibration)
+    known = [canonical_name(name) for name in request.variants if not is_checkpoint(name)]
+    _claim(request, known, planned, outputs)
     log = PictureLog()  # of the calibration's pictures
     calibration = _calibration_pictures(request, log) if "int8" in planned else ()
     yield from log.lines()
@@ -132,6 +180,7 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                 "convert one at a time, each with an -o of its own"
             )
         done[name] = given
+        _claim(request, [name], planned, outputs)
         yield from source.notes
         labels = source.labels
         if request.labels is not None:
@@ -162,9 +211,9 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
             for target in fitting:
                 path = request.output / _file_name(request, name, precision, SUFFIXES[target])
                 made = yield from _make(
-                    request, recipes, described, graph, calibration, target, path
+                    request, recipes, described, graph, calibration, target, path, outputs
                 )
-                write_checked(path, made.files)
+                write_checked(path, made.files, outputs)
                 model = read_model(path)
                 yield Written(
                     path, name, target, precision, model.size_bytes, len(model.operator_names),
@@ -176,7 +225,9 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
                         path, checked, request.split, request.threads, request.picture_range
                     )
                 if precision == "int8":
-                    yield from _certify(request, described, graph, calibration, log.notes(), path)
+                    yield from _certify(
+                        request, described, graph, calibration, log.notes(), path, outputs
+                    )
                 started = time.monotonic()
 
 
@@ -202,7 +253,7 @@ def _wants_corrections(request: Request, recipes: Recipes) -> bool:
 
 def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph,
           calibration: Sequence[Path], target: str,
-          path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
+          path: Path, outputs: Outputs) -> Generator[Written | str, None, Made]:  # fmt: skip
     """One model in one format, in memory."""
     record = described.calibration
     if target == "onnx":
@@ -211,12 +262,14 @@ def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph
         if record is None:
             return Made(described.to_ir(graph, None, None))
         if request.max_drop is not None:
-            return (yield from _within_budget(request, described, graph, calibration, path))
+            return (
+                yield from _within_budget(request, described, graph, calibration, path, outputs)
+            )
         return _int8_ir(calibration, recipes.openvino, described, graph)
     if record is None:
         data = described.to_bytes(graph, None, None)
     elif request.max_drop is not None:
-        return (yield from _within_budget(request, described, graph, calibration, path))
+        return (yield from _within_budget(request, described, graph, calibration, path, outputs))
     else:
         assert recipes.tflite is not None
         built, quantized = quantize(graph, record.statistics, recipes.tflite, record.corrections)
@@ -243,7 +296,7 @@ def _int8_ir(pictures: Sequence[Path], recipe: ChannelwiseRecipe | NncfRecipe | 
 
 def _certify(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
              calibration_notes: Mapping[str, int],
-             path: Path) -> Generator[Written | str, None, None]:  # fmt: skip
+             path: Path, outputs: Outputs) -> Generator[Written | str, None, None]:  # fmt: skip
     """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
     if not request.certificate or described.source.random:
         return
@@ -259,8 +312,8 @@ def _certify(request: Request, described: ModelFile, graph: Graph, calibration: 
         return
     plain = dataclasses.replace(described, precision="fp32", calibration=None)
     is_ir = path.suffix == SUFFIXES["openvino"]
-    with tempfile.TemporaryDirectory(prefix="edge-edet-") as temporary:
-        twin = Path(temporary) / f"float{path.suffix}"
+    with scratch_folder() as temporary:
+        twin = temporary / f"float{path.suffix}"
         files = plain.to_ir(graph, None, None) if is_ir else {
             path.suffix: plain.to_bytes(graph, None, None)
         }  # fmt: skip
@@ -279,7 +332,7 @@ def _certify(request: Request, described: ModelFile, graph: Graph, calibration: 
         record = write_certificate(
             path, twin, pictures, accuracy, output=output, threads=request.threads,
             command=shlex.join(request.command), picture_range=request.picture_range,
-            notes=notes,
+            notes=notes, outputs=outputs,
         )  # fmt: skip
     verdict = "healthy"
     if not record["healthy"]:
@@ -289,7 +342,7 @@ def _certify(request: Request, described: ModelFile, graph: Graph, calibration: 
 
 
 def _within_budget(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
-                   path: Path) -> Generator[Written | str, None, Made]:  # fmt: skip
+                   path: Path, outputs: Outputs) -> Generator[Written | str, None, Made]:  # fmt: skip
     """Searches, tells what it tries, writes the table of all candidates beside the model."""
     if described.source.random:
         raise InputError("--max-drop needs trained weights: random ones have no accuracy to lose")
@@ -298,6 +351,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph, calibra
     assert request.max_drop is not None
     assert described.calibration is not None
     maker = _maker(described, graph, calibration, path)
+    outputs.claim(beside(path, ".search.jsonl"), SEARCH_LOG)
     steps = search(Task(
         maker=maker,
         data=request.data,
@@ -338,7 +392,7 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph, calibra
         "candidates": rows,
     }
     text = json.dumps(document, indent=1) + "\n"
-    write_atomically(beside(path, ".pareto.json"), text.encode())
+    outputs.write(beside(path, ".pareto.json"), text.encode(), PARETO)
     return made
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,8 +21,9 @@ from edge_edet.converters.quantized import Quantized
 from edge_edet.converters.sources import Source
 from edge_edet.converters.tflite_metadata import append_files, standard_metadata
 from edge_edet.converters.to_tflite import write_tflite
-from edge_edet.errors import InputError
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
+from edge_edet.output_files import Outputs, outputs_of
+from edge_edet.output_kinds import GRAPH, MODEL, Kind
 from edge_edet.picture_range import range_text
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
@@ -144,50 +143,17 @@ def _model_api(manifest: Manifest) -> dict[str, str]:
     return {f"model_info/{key}": text for key, text in entries.items()}
 
 
-def write_checked(path: Path, files: Mapping[str, bytes]) -> None:
+def write_checked(
+    path: Path, files: Mapping[str, bytes], outputs: Outputs | None = None, kind: Kind = MODEL
+) -> None:
     """Writes a model, suffix -> file, reads it back, and only then gives it its name.
 
-    Of two files the one that names the model comes last, and its old one goes first: a kill between
-    leaves no model, never one with another's weights.
+    Of an IR's two files, whoever reads by `edge_edet.read_model` finds the old ones or the new ones.
+    outputs: what else the command writes, and its inputs; kind: what of it may be replaced. Raises
+    InputError where another file is there, see `edge_edet.output_files`.
     """
-    if len(files) == 1:
-        write_atomically(path, next(iter(files.values())), read_manifest)
-        return
-    folder = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    _make_folder(path.parent)
-    try:
-        folder.mkdir()
-        for suffix, data in files.items():
-            (folder / path.name).with_suffix(suffix).write_bytes(data)
-        read_manifest(folder / path.name)
-        path.unlink(missing_ok=True)
-        for suffix in files:
-            (folder / path.name).with_suffix(suffix).replace(path.with_suffix(suffix))
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"cannot write into {str(folder)!r}: it is a file") from None
-
-
-def write_atomically(path: Path, data: bytes, check: Callable[[Path], Any] | None = None) -> None:
-    """Writes beside, then renames: a kill or a full disk leaves the old file or none."""
-    _make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        if check is not None:
-            check(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say which file it was
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with outputs_of(outputs) as writing:
+        if len(files) == 1:
+            writing.write(path, next(iter(files.values())), kind, read_manifest)
+        else:
+            writing.write_pair(path, files, GRAPH if kind is MODEL else kind, read_manifest)

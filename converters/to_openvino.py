@@ -7,10 +7,8 @@ where convolutions read: see channelwise.py for which and why).
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +30,7 @@ from edge_edet.converters.studies.openvino_operators import StudyOperators
 from edge_edet.converters.to_tflite import input_zero_point
 from edge_edet.errors import InputError
 from edge_edet.ir_file import BIN_SHA256_KEY
+from edge_edet.scratch import scratch_folder
 
 PRECISIONS = ("fp32", "fp16", "int8")
 STEM_SCALE = 1 / 64  # any but 1: the plugin takes an 8-bit input only with a scale beside it
@@ -293,8 +292,8 @@ def serialize(model: Any, metadata: Mapping[str, str]) -> IrFiles:
     """The two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray."""
     for path, text in metadata.items():
         model.set_rt_info(text, path.split("/"))
-    with tempfile.TemporaryDirectory(prefix="edge-edet-") as folder:
-        xml, weights = Path(folder) / "model.xml", Path(folder) / "model.bin"
+    with scratch_folder() as folder:
+        xml, weights = folder / "model.xml", folder / "model.bin"
         ov.serialize(model, xml, weights)
         data = weights.read_bytes()
         model.set_rt_info(hashlib.sha256(data).hexdigest(), [BIN_SHA256_KEY])

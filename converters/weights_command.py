@@ -36,11 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the folder to download from, such as a mirror (default: $EDGE_EDET_WEIGHTS_URL, "
         f"else {WEIGHTS_URL})",
     )
+    pull.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="also replace a file there that is not the published one",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "pull":
-        return _pull(args.variants, args.url)
+        return _pull(args.variants, args.url, overwrite=args.overwrite)
     listing = _listing()
     if args.json:
         print(json.dumps(listing, indent=2))
@@ -49,11 +54,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _pull(variants: list[str], base_url: str) -> int:
+def _pull(variants: list[str], base_url: str, *, overwrite: bool) -> int:
     for file in [release_file(name) for name in variants]:
         try:
             here = find_pulled(file.variant)
         except CheckpointError as error:
+            if not overwrite:
+                raise CheckpointError(f"{error}, or give --overwrite") from None
             print(f"{error}: downloading it again")
             here = None
         if here is None:

@@ -13,11 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_edet.errors import EdgeEdetError
-
-try:
-    import fcntl
-except ImportError:  # Windows: no lock there
-    fcntl = None  # type: ignore[assignment]
+from edge_edet.locks import hold
 
 CHUNK = 1 << 20
 
@@ -103,16 +99,18 @@ class PartFile:
         while True:
             file = io.FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
             try:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_current(file):
+                free = hold(file.fileno())
+                if free and self._is_current(file):
                     return file
-                file.close()  # the other download has just ended: its file has another name now
-            except BlockingIOError:
+            except BaseException:
                 file.close()
+                raise
+            file.close()
+            if not free:
                 raise EdgeEdetError(
                     f"another download of {self.target.name} is running: wait until it is done"
-                ) from None
+                )
+            # else the other download has just ended: its file has another name now
 
     def _is_current(self, file: io.FileIO) -> bool:
         try:

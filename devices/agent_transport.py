@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge_edet.devices.program_output import ending, parse_row, pass_on
 from edge_edet.devices.recognize import Evidence, recognize
 from edge_edet.devices.transport import Board
 from edge_edet.errors import BackendError, EdgeEdetError
+from edge_edet.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from edge_edet.devices.hosts import Host
@@ -127,8 +127,7 @@ class AgentTransport:
                     "install the same there, or take 'environment' out of hosts.toml"
                 )
             return str(python)
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
+        with scratch_folder() as folder:
             wheels = [write_wheel(folder)]
             wanted = f"[{','.join(extras)}]"
             if not self._host.internet:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from edge_edet.devices import emulated, probe
 from edge_edet.devices.process import finish
+from edge_edet.scratch import scratch_folder
 
 __all__ = ["Probe", "probe_emulated", "probe_here"]
 
@@ -32,9 +32,9 @@ def probe_here(
     model: Path, picture: Path, *, python: Path | None = None, delegate: str | None = None
 ) -> Probe:
     """By the first runtime that a Python of this machine has (default: this one)."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "probe.npz"
-        own = emulated.package_folder(Path(folder) / "own")
+    with scratch_folder() as folder:
+        output = folder / "probe.npz"
+        own = emulated.package_folder(folder / "own")
         command = [python or Path(sys.executable), *_arguments(model, picture, output, delegate)]
         environment = {**os.environ, "PYTHONPATH": str(own), "PYTHONSAFEPATH": "1"}
         finish(command, f"the probe by {command[0]}", timeout_s=300, env=environment)
@@ -51,8 +51,8 @@ def probe_emulated(
     root: Path = emulated.DEFAULT_ROOT,
 ) -> Probe:
     """By a runtime of emulated.SITES on an emulated ARM core."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / "probe.npz"
+    with scratch_folder() as folder:
+        output = folder / "probe.npz"
         arguments = _arguments(model, picture, output, delegate)
         emulated.run(arguments, root=root, runtime=runtime, cpu=cpu)
         return _read(output, f"{cpu}, emulated")

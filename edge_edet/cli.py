@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from edge_edet import __version__
+from edge_edet.ended import ended_politely
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.extras import missing_extra
 
@@ -86,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; errors are one line on stderr."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        status = _run(arguments)
+        with ended_politely():
+            status = _run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
         return status

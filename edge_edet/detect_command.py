@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import ImageError, InputError
 from edge_edet.input_options import add_input_arguments, input_options
+from edge_edet.output_files import Outputs, add_overwrite_argument
+from edge_edet.output_kinds import DRAWING
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
 from edge_edet.pictures import find_given
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep the input, the raw outputs, their quantization and the anchors: of one picture "
         "OUT.npz, else a folder (docs/raw.md)",
     )  # fmt: skip
+    add_overwrite_argument(parser)
 
 
 def add_run_arguments(parser: argparse._ActionsContainer) -> None:
@@ -102,8 +105,14 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     """0, or 2 where a picture could not be used: one that was named, with --strict any, or all."""
     given = find_given(args.images)
-    targets = _targets(given.paths, args.draw) if args.draw else {}
-    raw_targets = _raw_targets(given.paths, args.raw) if args.raw else {}
+    writing = args.draw or args.raw
+    if args.overwrite and not writing:
+        raise InputError("--overwrite is of --draw and --raw: give one too")
+    read = [*given.paths, *(one for one in (args.model, args.labels) if one is not None)]
+    drawings = Outputs(read, overwrite=args.overwrite, option="--draw")
+    raws = Outputs(read, overwrite=args.overwrite, option="--raw")
+    targets = _targets(given.paths, args.draw, drawings) if args.draw else {}
+    raw_targets = _raw_targets(given.paths, args.raw, raws) if args.raw else {}
     from edge_edet.detector import load
 
     detector = load(
@@ -116,12 +125,13 @@ def run(args: argparse.Namespace) -> int:
     for note in detector.info.notes:
         print(f"note: {note}", file=sys.stderr)
     log, bad = PictureLog(), 0
-    with detector:
+    with detector, drawings, raws:
         for picture in _progress(given.paths):
             try:
                 _one(
-                    detector, picture, targets.get(picture), log,
-                    as_json=args.json, raw_target=raw_targets.get(picture),
+                    detector, picture, log, as_json=args.json,
+                    drawing=(drawings, targets.get(picture)),
+                    raw=(raws, raw_targets.get(picture)),
                 )  # fmt: skip
             except ImageError as error:
                 if given[picture] or args.strict:
@@ -138,27 +148,31 @@ def run(args: argparse.Namespace) -> int:
 def _one(
     detector: Detector,
     picture: Path,
-    target: Path | None,
     log: PictureLog,
     *,
     as_json: bool,
-    raw_target: Path | None = None,
+    drawing: tuple[Outputs, Path | None],
+    raw: tuple[Outputs, Path | None],
 ) -> None:
     from edge_edet.image import read_picture
 
     image, findings = read_picture(picture, detector.picture_range)
     log.add(str(picture), findings)
-    if raw_target is None:
+    outputs, target = raw
+    if target is None:
         found = detector.detect(image)
     else:
-        raw = detector.raw(image)
-        raw.save(raw_target, picture=picture)
-        assert raw.placement is not None
-        found = detector.select(raw.outputs, raw.placement)
+        kept = detector.raw(image)
+        kept.save(target, picture=picture, outputs=outputs)
+        outputs.release(target)  # others may write into the same folder meanwhile
+        assert kept.placement is not None
+        found = detector.select(kept.outputs, kept.placement)
+    outputs, target = drawing
     if target is not None:
         from edge_edet.draw import draw, save_png
 
-        save_png(draw(image, found), target)
+        save_png(draw(image, found), target, outputs)
+        outputs.release(target)
     if as_json:
         notes = [finding.text() for finding in findings]
         print(json.dumps(document(detector, picture, image.size, found, notes), ensure_ascii=False))
@@ -232,18 +246,20 @@ def parse_options(options: Iterable[str]) -> dict[str, str]:
     return parsed
 
 
-def _targets(pictures: list[Path], folder: Path) -> dict[Path, Path]:
-    """Where each picture is drawn to: its name as .png, made unique by a number."""
+def _targets(pictures: list[Path], folder: Path, outputs: Outputs) -> dict[Path, Path]:
+    """Where each picture is drawn to: its name as .png, made unique by a number.
+
+    Raises InputError before the first is drawn, where one of them may not be.
+    """
     targets = _named(pictures, folder, ".png")
-    for picture, target in targets.items():
-        if target.exists() and picture.exists() and target.samefile(picture):
-            raise InputError(f"--draw would replace {str(picture)!r}: choose another folder")
+    for target in targets.values():
+        outputs.check(target, DRAWING)
     return targets
 
 
-def _raw_targets(pictures: list[Path], where: Path) -> dict[Path, Path]:
+def _raw_targets(pictures: list[Path], where: Path, outputs: Outputs) -> dict[Path, Path]:
     """Where each picture's raw outputs go: one file, or a folder of them."""
-    from edge_edet.raw_file import check_target
+    from edge_edet.raw_file import RAW
 
     if where.suffix.lower() != ".npz":
         targets = _named(pictures, where, ".npz")
@@ -254,7 +270,7 @@ def _raw_targets(pictures: list[Path], where: Path) -> dict[Path, Path]:
             f"--raw {str(where)!r} is one file, and there are {len(pictures)} pictures: give a folder"
         )
     for target in targets.values():
-        check_target(target)
+        outputs.check(target, RAW)
     return targets
 
 

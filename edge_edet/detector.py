@@ -25,6 +25,7 @@ from edge_edet.input_options import InputOptions
 from edge_edet.labels import class_names
 from edge_edet.model_file import ModelFile
 from edge_edet.normalization import Given
+from edge_edet.output_pair import read_whole
 from edge_edet.outputs import ModelLayout, layout_of
 from edge_edet.picture_range import PictureRange, check_range
 from edge_edet.postprocess import Found, PostprocessConfig, Quantized, from_graph, postprocess
@@ -387,16 +388,34 @@ def load(
         raise InputError("give score_threshold or config, not both: config has one")
     picture_range = check_range(picture_range)
     count = resolve_threads(threads)
-    model = read_model(path)
     options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
+    given = InputOptions(mean, std, labels, fit, pad, input_size)
+
+    def opened() -> Detector:
+        return _opened(
+            read_model(path), options, given, count, config, score_threshold, picture_range
+        )
+
+    return read_whole(Path(path), opened)  # an IR's two files may be switched meanwhile
+
+
+def _opened(
+    model: ModelFile,
+    options: RunOptions,
+    given: InputOptions,
+    threads: int,
+    config: PostprocessConfig | None,
+    score_threshold: float | None,
+    picture_range: PictureRange,
+) -> Detector:
     check_options(model, options)
-    layout = layout_of(model, InputOptions(mean, std, labels, fit, pad, input_size))
+    layout = layout_of(model, given)
     chosen = config or _config(layout, score_threshold)
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
     shapes = {layout.input_name: (1, *layout.input_size, 3)} if layout.resized else None
     backend = open_backend(
-        model, options, threads=count, stored=layout.precision, input_shapes=shapes
+        model, options, threads=threads, stored=layout.precision, input_shapes=shapes
     )
     return Detector(model, layout, backend, chosen, picture_range)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import colorsys
-import os
-import tempfile
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from edge_edet.detections import Detections
 from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs, outputs_of
+from edge_edet.output_kinds import DRAWING
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -46,19 +48,19 @@ def draw(image: PilImage, detections: Detections) -> PilImage:
     return picture
 
 
-def save_png(image: PilImage, path: Path) -> None:
-    """Writes through a temporary name, so that a killed run leaves no half picture."""
+def save_png(image: PilImage, path: Path, outputs: Outputs | None = None) -> None:
+    """Writes a drawing, marked as ours. A killed run leaves no half picture.
+
+    outputs: what else the command writes, and its inputs. Raises InputError where a file is there that is
+    no drawing of ours.
+    """
+    marks = PngInfo()
+    marks.add_text("Software", "edge-edet detect")
+    data = io.BytesIO()
+    image.save(data, format="PNG", pnginfo=marks)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                image.save(file, format="PNG")
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with outputs_of(outputs) as writing:
+            writing.write(path, data.getvalue(), DRAWING)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot write {str(path)!r}: {reason}; choose another --draw") from None
@@ -86,9 +88,3 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def _printable(text: str) -> str:
     # The bitmap font of older Pillows knows Latin-1 only.
     return text.encode("latin-1", "replace").decode("latin-1")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -15,6 +15,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.input_file import Limit, read_input
 from edge_edet.ir_xml import IR_VERSION, IrReader, LayerInfo
 from edge_edet.model_file import TensorInfo, missing_model, open_model, read_failed
+from edge_edet.output_pair import read_whole, stamp
 
 __all__ = ["BIN_SHA256_KEY", "IrModel", "read_ir"]
 
@@ -40,6 +41,7 @@ class IrModel:
     output_tensors: tuple[TensorInfo, ...]
     metadata: Mapping[str, bytes]
     format: str = ".xml"
+    stamp: object = None  # of the two files as they were read; see `output_pair.stamp`
 
     @property
     def operator_names(self) -> tuple[str, ...]:
@@ -49,8 +51,16 @@ class IrModel:
 
 
 def read_ir(path: str | Path) -> IrModel:
-    """The summary of the `.xml` and its `.bin`. Raises ModelFileError, one line, where not intact."""
+    """The summary of the `.xml` and its `.bin`. Raises ModelFileError, one line, where not intact.
+
+    While `convert` replaces the two, it is of the old ones or of the new ones.
+    """
     path = Path(path)
+    return read_whole(path, lambda: _read(path))
+
+
+def _read(path: Path) -> IrModel:
+    before = stamp(path)
     try:
         if path.is_dir():
             raise ModelFileError(f"{str(path)!r} is a folder: give the .xml file")
@@ -77,6 +87,7 @@ def read_ir(path: str | Path) -> IrModel:
         input_tensors=tuple(reader.tensors("Parameter")),
         output_tensors=tuple(reader.tensors("Result")),
         metadata=reader.metadata,
+        stamp=before,
     )
 
 

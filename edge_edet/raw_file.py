@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs, outputs_of
+from edge_edet.output_kinds import Kind
 from edge_edet.raw_outputs import Grid, RawOutputs
 
-__all__ = ["RAW_VERSION", "check_target", "is_raw_file", "write_raw"]
+__all__ = ["RAW", "RAW_VERSION", "is_raw_file", "write_raw"]
 
 RAW_VERSION = 1
 META = "meta"
@@ -27,9 +27,17 @@ MAX_META_BYTES = 2**20
 GENERATOR = "edge-edet "
 
 
-def write_raw(raw: RawOutputs, path: Path, picture: str | Path | None = None) -> None:
-    """Through a temporary name; the same values give the same bytes. Raises InputError as `check_target`."""
-    check_target(path)
+def write_raw(
+    raw: RawOutputs,
+    path: Path,
+    picture: str | Path | None = None,
+    outputs: Outputs | None = None,
+) -> None:
+    """The same values give the same bytes.
+
+    outputs: what else the command writes, and its inputs. Raises InputError where a file is there that
+    `write_raw` did not make.
+    """
     keys = _keys(raw.outputs)
     arrays: dict[str, npt.NDArray[Any]] = {
         META: np.array(json.dumps(_meta(raw, keys, picture), indent=1)),
@@ -38,33 +46,14 @@ def write_raw(raw: RawOutputs, path: Path, picture: str | Path | None = None) ->
     }
     if raw.anchors is not None:
         arrays["anchors"] = raw.anchors
-    _make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for key, array in arrays.items():
-                buffer = io.BytesIO()
-                np.save(buffer, array, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getbuffer())
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def check_target(path: Path) -> None:
-    """Raises InputError where the file is there and is not one that `write_raw` made."""
-    if path.parent.exists() and not path.parent.is_dir():
-        raise InputError(f"cannot write into {str(path.parent)!r}: it is a file")
-    if path.is_dir():
-        raise InputError(f"{str(path)!r} is a folder, raw outputs are a file: give a name in it")
-    if path.is_symlink() or (path.exists() and path.stat().st_size and not is_raw_file(path)):
-        raise InputError(
-            f"{str(path)!r} is there and holds no raw outputs of edge-edet: give another --raw, or "
-            "move it away"
-        )
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for key, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getbuffer())
+    with outputs_of(outputs) as writing:
+        writing.write(path, data.getvalue(), RAW)
 
 
 def is_raw_file(path: Path) -> bool:
@@ -114,8 +103,4 @@ def _keys(names: Iterable[str]) -> dict[str, str]:
     return keys
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"cannot write into {str(folder)!r}: it is a file") from None
+RAW = Kind("raw outputs of edge-edet", is_raw_file, durable=False)

@@ -16,6 +16,7 @@ from edge_edet.preprocess import Placement
 
 if TYPE_CHECKING:
     from edge_edet.detector import DetectorInfo
+    from edge_edet.output_files import Outputs
     from edge_edet.outputs import ModelLayout
 
 __all__ = ["Grid", "RawOutputs", "about", "denormalized"]
@@ -66,14 +67,21 @@ class RawOutputs:
             return values
         return np.float32(grid.scale) * (values - np.float32(grid.zero_point))
 
-    def save(self, path: str | Path, *, picture: str | Path | None = None) -> None:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        picture: str | Path | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
         """Writes all of it as an .npz: `numpy.load` reads it, docs/raw.md has the layout.
 
         picture: noted in the file. Replaces only what this wrote before: InputError for anything else.
+        outputs: by which that is decided, where more is written together.
         """
         from edge_edet.raw_file import write_raw
 
-        write_raw(self, Path(path), picture)
+        write_raw(self, Path(path), picture, outputs)
 
 
 def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:

@@ -9,11 +9,11 @@ do not change the work, so the same networks are built with random ones, and the
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_edet.benchmarks.estimate.features import PRECISIONS, read_features
+from edge_edet.scratch import scratch_folder
 from edge_edet.variants import VARIANTS
 
 CLASSES = 90
@@ -29,8 +29,8 @@ def lines(variants: Sequence[str]) -> Iterator[str]:
     """One for each variant and precision, converted in a temporary folder."""
     from edge_edet.converters.convert import Request, Written, convert
 
-    with tempfile.TemporaryDirectory() as folder:
-        request = Request(variants, PRECISIONS, Path(folder), weights="random", num_classes=CLASSES,
+    with scratch_folder() as folder:
+        request = Request(variants, PRECISIONS, folder, weights="random", num_classes=CLASSES,
                           formats=("tflite",))  # fmt: skip
         for written in convert(request):
             if isinstance(written, Written):

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs, add_overwrite_argument
 
 __all__ = ["add_arguments", "run"]
 
@@ -21,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, default=Path("report"), metavar="DIR",
         help="folder for index.html and each figure as SVG, PNG and CSV; default: report",
     )  # fmt: skip
+    add_overwrite_argument(parser)
     add_published_arguments(parser)
     parser.add_argument(
         "--stage", default="inference", metavar="STAGE",
@@ -58,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--published-ap needs a source: leave --published none out")
     options = Options(published, args.published_ap, args.stage)
     rows = [row for path in args.rows for row in read_rows(path)]
-    written = write_report(rows, [str(path) for path in args.rows], args.output, options)
+    with Outputs(args.rows, overwrite=args.overwrite) as outputs:
+        given = [str(path) for path in args.rows]
+        written = write_report(rows, given, args.output, options, outputs)
     if args.json:
         print(json.dumps({"page": str(written[0]), "files": [str(path) for path in written]}))
     else:

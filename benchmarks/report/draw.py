@@ -18,6 +18,7 @@ from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
 
 __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
+DRAWN_BY = "edge-edet report"  # by which a figure is known as ours
 MARKER = 6.0  # points
 PNG_DPI = 160
 ASIDE = 8.0  # points between neighbours
@@ -37,14 +38,16 @@ def draw_both(figure: Figure, layout: Layout) -> tuple[str, bytes]:
     with _settings():
         canvas = drawn(figure, layout)
         svg = _svg(canvas, figure)
-        about = {"Title": figure.title, "Software": None}
+        about = {"Title": figure.title, "Software": DRAWN_BY}
         canvas.savefig(stream, format="png", dpi=PNG_DPI, metadata=about)
     return svg, stream.getvalue()
 
 
 def _svg(canvas: Any, figure: Figure) -> str:
     stream = io.StringIO()
-    canvas.savefig(stream, format="svg", metadata={"Date": None, "Title": figure.title})
+    canvas.savefig(
+        stream, format="svg", metadata={"Date": None, "Title": figure.title, "Creator": DRAWN_BY}
+    )
     return stream.getvalue()
 
 

@@ -18,6 +18,7 @@ from edge_edet.benchmarks.report.row_lines import mark_lines, row_lines
 from edge_edet.benchmarks.report.theme import css_variables
 from edge_edet.benchmarks.report.values import ap_of, latency_of, way_of
 from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.output_kinds import generator_meta
 
 __all__ = ["Content", "page"]
 
@@ -45,6 +46,7 @@ def page(content: Content) -> str:
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            generator_meta("edge-edet report"),
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<link rel="icon" href="data:,">',

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.report.chosen import choose
+from edge_edet.benchmarks.report.chosen import Chosen, choose
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
-from edge_edet.benchmarks.report.draw import draw_both, draw_svg
+from edge_edet.benchmarks.report.draw import DRAWN_BY, draw_both, draw_svg
 from edge_edet.benchmarks.report.figure import Axis, Figure
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.page import Content, page
@@ -21,6 +21,8 @@ from edge_edet.benchmarks.report.tradeoff import Options, tradeoff_figures
 from edge_edet.benchmarks.report.values import Value
 from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs
+from edge_edet.output_kinds import Kind, page_by, png_by, starts_with, svg_by
 from edge_edet.progress import track
 
 __all__ = ["figure_csv", "figures_of", "write_report"]
@@ -31,11 +33,27 @@ COLUMNS = (
     "y_high", "y_axis", "y_how", "y_basis", "row_key", "model", "precision", "device", "how",
 )  # fmt: skip
 
+_FIGURE = "a figure of 'edge-edet report'"
+KINDS = {
+    "html": Kind("a page of 'edge-edet report'", page_by(DRAWN_BY), durable=False),
+    "svg": Kind(_FIGURE, svg_by(DRAWN_BY), durable=False),
+    "png": Kind(_FIGURE, png_by(DRAWN_BY), durable=False),
+    "csv": Kind(_FIGURE, starts_with(",".join(COLUMNS)), durable=False),
+}
+
 
 def write_report(
-    rows: Sequence[BenchmarkRow], given: Sequence[str], folder: Path, options: Options
+    rows: Sequence[BenchmarkRow],
+    given: Sequence[str],
+    folder: Path,
+    options: Options,
+    outputs: Outputs | None = None,
 ) -> list[Path]:
-    """The files, the page first. Raises InputError where there is no row, or no folder can be."""
+    """The files, the page first.
+
+    given: the files of the rows. outputs: by default only files of an earlier report are replaced. Raises
+    InputError where there is no row, no folder can be, or other files are in it under these names.
+    """
     if not rows:
         raise InputError(
             f"no rows in {', '.join(map(repr, given))}: make some with 'edge-edet bench -o FILE'"
@@ -44,10 +62,25 @@ def write_report(
         raise InputError(f"{str(folder)!r} is a file: -o takes a folder")
     chosen = choose(rows)
     figures = list(figures_of(chosen.rows, options))
-    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.nullcontext(outputs) if outputs else Outputs(given) as writing:
+        return _write(figures, chosen, given, folder, writing)
+
+
+def _write(
+    figures: Sequence[Figure],
+    chosen: Chosen,
+    given: Sequence[str],
+    folder: Path,
+    outputs: Outputs,
+) -> list[Path]:
+    outputs.claim(folder / PAGE, KINDS["html"])
+    drawn = [one for one in figures if one.panels]
+    for figure in drawn:  # all, before the first is replaced
+        for kind in ("svg", "png", "csv"):
+            outputs.claim(folder / f"{figure.name}.{kind}", KINDS[kind])
     svgs: dict[str, dict[str, str]] = {}
     written = []
-    for figure in track([one for one in figures if one.panels], "report", unit="figures"):
+    for figure in track(drawn, "report", unit="figures"):
         wide, narrow = LAYOUTS
         svg, png = draw_both(figure, wide)
         svgs[figure.name] = {wide.name: svg, narrow.name: draw_svg(figure, narrow)}
@@ -57,9 +90,9 @@ def write_report(
             ("csv", figure_csv(figure).encode()),
         ):
             written.append(folder / f"{figure.name}.{kind}")
-            _write(written[-1], data)
+            outputs.write(written[-1], data, KINDS[kind])
     content = Content(figures, svgs, chosen.rows, given, chosen.notes)
-    _write(folder / PAGE, page(content).encode())
+    outputs.write(folder / PAGE, page(content).encode(), KINDS["html"])
     return [folder / PAGE, *written]
 
 
@@ -98,16 +131,3 @@ def _cells(axis: Axis, value: Value) -> list[object]:
 
 def _number(value: float | None) -> str:
     return "" if value is None or math.isnan(value) else f"{value:.6g}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Beside, then renamed: a kill or a full disk leaves the old file or none."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)

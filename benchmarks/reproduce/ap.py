@@ -42,11 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when every row is there, else the first failure's status; the others go on."""
     from edge_edet.benchmarks.accuracy import load_dataset
-    from edge_edet.benchmarks.bench_command import ended_politely
     from edge_edet.benchmarks.bench_output import BenchOutput
     from edge_edet.benchmarks.bench_run import measure_jobs
     from edge_edet.benchmarks.reproduce.ap_table import to_document, to_text
     from edge_edet.benchmarks.row_file import done_keys, open_rows
+    from edge_edet.ended import ended_politely
 
     if args.data is None:
         raise InputError(

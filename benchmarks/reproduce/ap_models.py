@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from pathlib import Path
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.input_file import Limit, read_input
+from edge_edet.output_files import Outputs
+from edge_edet.output_kinds import Kind, json_with
 from edge_edet.variants import VARIANTS
 
 __all__ = ["PRECISIONS", "ApModels", "find_variants"]
@@ -25,6 +26,7 @@ FORMATS = {
 }
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 BEGUN = "ap.json"
+_BEGUN = Kind("the beginning of a sweep", json_with(("weights", "calibration")))
 
 LIMIT = Limit(1 << 20, "it holds two names")
 
@@ -54,10 +56,8 @@ class ApModels:
                     f"{str(self.folder)!r} was begun with {begun}, and asked for is {asked}: give another -o"
                 )
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{BEGUN}.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(asked), "utf-8")
-        temporary.replace(path)
+        with Outputs() as outputs:
+            outputs.write(path, json.dumps(asked).encode(), _BEGUN)
 
     def make(
         self, variants: Sequence[str], runtimes: Sequence[str], precisions: Sequence[str]

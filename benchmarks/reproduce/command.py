@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.bench_command import ended_politely
 from edge_edet.benchmarks.reproduce import ap
 from edge_edet.benchmarks.reproduce.items import STUDIES, Way, find_items
+from edge_edet.benchmarks.reproduce.lines import FIELDS, HEADER
+from edge_edet.benchmarks.row_file import is_rows
+from edge_edet.ended import ended_politely
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.output_files import Outputs, add_overwrite_argument
+from edge_edet.output_kinds import Kind, starts_with
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.reproduce.items import Item
@@ -24,6 +28,12 @@ __all__ = ["add_arguments", "run"]
 
 TARGETS = {"litert": "tflite", "openvino": "openvino"}
 PRECISIONS = ("fp32", "int8")
+_TABLE = "a table of 'edge-edet reproduce'"
+KINDS = {
+    ".txt": Kind(_TABLE, starts_with(HEADER)),
+    ".csv": Kind(_TABLE, starts_with(",".join(FIELDS))),
+    ".rows.jsonl": Kind("rows of 'edge-edet reproduce'", is_rows),
+}
 COST_ONLY = ("rounds", "count-only", "table-only")
 AP_ONLY = ("data", "split", "limit", "weights", "calibration", "models", "scheduler")
 
@@ -57,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table-only", action="store_true",
         help="measure nothing more: the table of what DIR has, also of other rounds and samples",
     )  # fmt: skip
+    add_overwrite_argument(parser)
     parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
     ap.add_arguments(parser)
@@ -67,13 +78,20 @@ def run(args: argparse.Namespace) -> int:
     _refuse_options_of_others(args)
     if args.study == "ap":
         return ap.run(args)
-    from edge_edet.benchmarks.reproduce.compared import Measured
-    from edge_edet.benchmarks.reproduce.tables import table
-
     if args.table_only and args.count_only:
         raise InputError(
             "--table-only tells what was measured, --count-only nothing of it: give one"
         )
+    with Outputs(overwrite=args.overwrite) as outputs:
+        return _run(args, outputs)
+
+
+def _run(args: argparse.Namespace, outputs: Outputs) -> int:
+    from edge_edet.benchmarks.reproduce.compared import Measured
+    from edge_edet.benchmarks.reproduce.tables import table
+
+    for suffix, kind in KINDS.items():
+        outputs.claim(args.output / f"{args.study}{suffix}", kind)
     ways = _ways(args)
     items = find_items(args.study, _list(args.variants, "--variants") if args.variants else ())
     rows: list[BenchmarkRow] = []
@@ -82,12 +100,12 @@ def run(args: argparse.Namespace) -> int:
         rows = _there(args, items, ways)
     elif not args.count_only:
         with ended_politely():
-            rows, failures = _measure(args, items, ways)
+            rows, failures = _measure(args, items, ways, outputs)
     measured = Measured(args.study, rows, () if args.count_only else ways)
     lines = table(args.study, items, measured)
     if args.table_only:  # what was not measured is no gap in it
         lines = [line for line in lines if line.ours is not None or line.published is not None]
-    _write(args, lines, rows)
+    _write(args, lines, rows, outputs)
     for error in failures:
         print(f"edge-edet: error: {error}", file=sys.stderr)
     return failures[0].exit_status if failures else 0
@@ -102,25 +120,25 @@ def _refuse_options_of_others(args: argparse.Namespace) -> None:
 
 
 def _measure(
-    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
+    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way], outputs: Outputs
 ) -> tuple[list[BenchmarkRow], list[EdgeEdetError]]:
     from edge_edet.benchmarks.latency import StopRule
     from edge_edet.benchmarks.reproduce.models import ModelFolder
     from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled
     from edge_edet.benchmarks.row_file import dump_row, open_rows
-    from edge_edet.converters.model_file import write_atomically
 
     rounds = args.rounds if args.rounds is not None else STUDIES[args.study].rounds
     if not 1 <= rounds <= 20:
         raise InputError(f"--rounds must be from 1 to 20, but got {rounds}")
     rule = StopRule(1, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
-    folder = ModelFolder(args.output / "models", os.cpu_count() or 1, keep=args.keep_models)
+    folder = ModelFolder(args.output / "models", os.cpu_count() or 1, keep=args.keep_models,
+                         outputs=outputs)  # fmt: skip
     plan = Rounds(args.study, items, ways, rounds, rule, folder)
     with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:
         failures = list(plan.measure(file, _say))
         everything, asked_for = pooled(file.rows), plan.measured(file.rows)
     data = "".join(f"{dump_row(row)}\n" for row in everything).encode()
-    write_atomically(args.output / f"{args.study}.rows.jsonl", data)
+    outputs.write(args.output / f"{args.study}.rows.jsonl", data, KINDS[".rows.jsonl"])
     return asked_for, failures
 
 
@@ -136,16 +154,17 @@ def _there(
     return of_ways(read_rows(path), items, ways)
 
 
-def _write(args: argparse.Namespace, lines: Sequence[Line], rows: Sequence[BenchmarkRow]) -> None:
+def _write(
+    args: argparse.Namespace, lines: Sequence[Line], rows: Sequence[BenchmarkRow], outputs: Outputs
+) -> None:
     from edge_edet.benchmarks.reproduce.lines import to_csv, to_text
     from edge_edet.benchmarks.reproduce.measured_on import measured_on
     from edge_edet.benchmarks.reproduce.tables import remarks
-    from edge_edet.converters.model_file import write_atomically
 
     told = [*remarks(args.study, measured=not args.count_only), *measured_on(rows)]
     text = to_text(lines, told)
     for suffix, content in ((".txt", text), (".csv", to_csv(lines))):
-        write_atomically(args.output / f"{args.study}{suffix}", content.encode())
+        outputs.write(args.output / f"{args.study}{suffix}", content.encode(), KINDS[suffix])
     if args.json:
         document = {"study": args.study, "lines": [line.to_dict() for line in lines],
                     "remarks": told}  # fmt: skip

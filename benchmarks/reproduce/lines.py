@@ -12,6 +12,8 @@ from typing import Any
 __all__ = ["Line", "to_csv", "to_text", "wrapped"]
 
 COLUMNS = 80
+FIELDS = ("study", "model", "quantity", "unit", "published", "source", "ours", "ratio", "low", "high", "n",
+          "note")  # fmt: skip
 HEADER = f"{'model':27} {'quantity':23} {'published':>9} {'ours':>9} {'ratio':>6}"
 
 
@@ -44,9 +46,7 @@ class Line:
 
 def to_csv(lines: Sequence[Line]) -> str:
     buffer = io.StringIO()
-    fields = ["study", "model", "quantity", "unit", "published", "source", "ours", "ratio", "low",
-              "high", "n", "note"]  # fmt: skip
-    writer = csv.DictWriter(buffer, fields, lineterminator="\n")
+    writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
     writer.writeheader()
     for line in lines:
         writer.writerow({key: _short(value) for key, value in line.to_dict().items()})

@@ -13,6 +13,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.manifest import read_manifest
 
 if TYPE_CHECKING:
+    from edge_edet.output_files import Outputs
     from edge_edet.variants import Variant
 
 __all__ = ["SUFFIXES", "ModelFolder"]
@@ -23,8 +24,17 @@ SUFFIXES = {"tflite": (".tflite",), "openvino": (".xml", ".bin")}  # the first o
 class ModelFolder:
     """Files of random weights under `folder`."""
 
-    def __init__(self, folder: Path, threads: int, *, seed: int = 0, keep: bool = False):
+    def __init__(
+        self,
+        folder: Path,
+        threads: int,
+        *,
+        seed: int = 0,
+        keep: bool = False,
+        outputs: Outputs | None = None,
+    ):
         self.folder, self.threads, self.seed, self.keep = folder, threads, seed, keep
+        self.outputs = outputs
 
     def path(self, variant: Variant, way: Way) -> Path:
         return self.folder / f"{variant.name}-{way.precision}{SUFFIXES[way.target][0]}"
@@ -41,23 +51,28 @@ class ModelFolder:
         if missing:
             model = StudyModel(variant, self.seed, self.threads)
             for path, way in missing.items():
-                model.write(path, way.target, way.precision)
+                model.write(path, way.target, way.precision, self.outputs)
 
     def drop(self, variant: Variant, way: Way) -> None:
-        if self.keep:
-            return
+        if self.keep or not self._is_there(self.path(variant, way), variant):
+            return  # or somebody's own, which nobody asked to be removed
         for suffix in SUFFIXES[way.target]:
             self.path(variant, way).with_suffix(suffix).unlink(missing_ok=True)
 
-    @staticmethod
-    def _is_there(path: Path, variant: Variant) -> bool:
+    def _is_there(self, path: Path, variant: Variant) -> bool:
+        """Whether the file is of a study: a person's own of the same name is not."""
         if not path.is_file():
             return False
         try:
             manifest = read_manifest(path)
         except ModelFileError:
             return False
-        return manifest.variant == variant and manifest.generator == f"edge-edet {__version__}"
+        weights = manifest.provenance.get("weights") or {}
+        return (
+            manifest.variant == variant
+            and manifest.generator == f"edge-edet {__version__}"
+            and (weights.get("random"), weights.get("seed")) == (True, self.seed)
+        )
 
     @staticmethod
     @functools.cache

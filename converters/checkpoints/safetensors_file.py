@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge_edet.converters.checkpoints.arrays import widen_bfloat16
 from edge_edet.errors import CheckpointError
+from edge_edet.output_files import Outputs
 
 __all__ = ["read_safetensors", "write_safetensors"]
 
@@ -133,14 +132,6 @@ def write_safetensors(
         position = end
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            file.writelines(parts)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    data = b"".join((len(text).to_bytes(8, "little"), text, *parts))
+    with Outputs() as outputs:
+        outputs.write(Path(path), data, None)

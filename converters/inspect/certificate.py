@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,6 +31,8 @@ from edge_edet.errors import InputError
 from edge_edet.input_file import sha256_input
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import ModelFile, sha256_of
+from edge_edet.output_files import Outputs, outputs_of
+from edge_edet.output_kinds import CERTIFICATE, CERTIFICATE_PAGE
 from edge_edet.picture_range import PictureRange, range_text
 
 FORMAT_VERSION = 1
@@ -44,13 +45,15 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
                       dataset_result: Mapping[str, Any] | None = None, *,
                       output: Path = Path("build/certificate"), compared: Sequence[Path] = (),
                       command: str = "", threads: int = 2, picture_range: PictureRange = None,
-                      notes: Mapping[str, int] | None = None) -> dict[str, Any]:  # fmt: skip
+                      notes: Mapping[str, int] | None = None,
+                      outputs: Outputs | None = None) -> dict[str, Any]:  # fmt: skip
     """Measures, writes report.json and index.html into `output`, and returns the record.
 
     pictures: for the detections; compared: those of them on which tensors are compared, by default
     the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
     dicts, as `edge-edet eval --json` prints. picture_range: how the pictures are read; notes: what was
-    met in them. Raises InputError where the files are not twins.
+    met in them. outputs: what else the command writes, and its inputs. Raises InputError where the files
+    are not twins, and where other files stand where the certificate should.
     """
     integer, exact = readable(int8_path), readable(float_path)
     check_same_input(integer, exact)
@@ -70,14 +73,18 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     record["range"] = range_text(picture_range)
     record["notes"] = dict(notes or {})
     figure = error_figure(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"cannot write into {str(output)!r}: it is a file") from None
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(output / "report.json", text + "\n")
-    write_text(output / "index.html", page(record, svg(figure)))
+    with outputs_of(outputs) as writing:
+        claim_certificate(writing, output)
+        writing.write(output / "report.json", f"{text}\n".encode(), CERTIFICATE)
+        writing.write(output / "index.html", page(record, svg(figure)).encode(), CERTIFICATE_PAGE)
     return record
+
+
+def claim_certificate(outputs: Outputs, folder: Path) -> None:
+    """Raises InputError where the two files may not be written there."""
+    outputs.claim(folder / "report.json", CERTIFICATE)
+    outputs.claim(folder / "index.html", CERTIFICATE_PAGE)
 
 
 def _record(integer: ModelFile, exact: ModelFile, inspection: Inspection,
@@ -159,13 +166,3 @@ def _versions(tools: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def write_text(path: Path, text: str) -> None:
-    """Through a temporary name: a kill leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

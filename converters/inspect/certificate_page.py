@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from edge_edet.output_kinds import generator_meta
+
 STYLE = """
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;
 padding:0 1rem}
@@ -25,6 +27,7 @@ def page(record: Mapping[str, Any], figure: str) -> str:
     parts = [
         "<!doctype html>",
         '<html lang="en"><meta charset="utf-8">',
+        generator_meta("edge-edet certify"),
         '<meta name="viewport" content="width=device-width">',
         f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
         f"<h1>Parity of {escape(name)} with its float twin</h1>",

@@ -13,6 +13,7 @@ from typing import Any
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
+from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 
 __all__ = ["add_arguments", "run"]
@@ -34,15 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="folder of the two files (default: build/certificate)")  # fmt: skip
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N",
                         help="default: all cores, at most 4")  # fmt: skip
+    add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.certificate import write_certificate
+    from edge_edet.converters.inspect.certificate import claim_certificate
     from edge_edet.converters.inspect.inspection import readable
-    from edge_edet.converters.inspect.pictures import spread
 
     check_pair(readable(args.model), readable(args.against))
     log = PictureLog()
+    with Outputs((args.model, args.against, args.data), overwrite=args.overwrite) as outputs:
+        claim_certificate(outputs, args.output)
+        return _write(args, log, outputs)
+
+
+def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
+    from edge_edet.converters.inspect.certificate import write_certificate
+    from edge_edet.converters.inspect.pictures import spread
+
     pictures, accuracy = pictures_and_accuracy(
         args.model, args.against, Path(args.data), args.split, args.threads, args.limit,
         picture_range=args.picture_range, strict=args.strict, log=log,
@@ -52,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         args.model, args.against, pictures, accuracy, output=args.output,
         compared=spread(pictures, args.pictures), threads=args.threads,
         command=shlex.join(["edge-edet", *sys.argv[1:]]), picture_range=args.picture_range,
-        notes=log.notes(),
+        notes=log.notes(), outputs=outputs,
     )  # fmt: skip
     print("\n".join(summary(record, args.output)))
     return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.converters.cli import positive
+from edge_edet.converters.inspect.error_figure import DRAWN_BY
 from edge_edet.errors import InputError
 from edge_edet.model_file import FORMATS
+from edge_edet.output_files import Outputs, add_overwrite_argument
+from edge_edet.output_kinds import Kind, png_by, svg_by
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
 from edge_edet.tflite_file import TfliteModel
@@ -46,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--figure", type=Path, metavar="FILE",
                         help="draw the error along the network, as .svg or .png")  # fmt: skip
+    add_overwrite_argument(parser)
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
                         help="default: all cores, at most 8")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="everything as one JSON document")
@@ -54,11 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if _is_checkpoint(args.model):
         return _checkpoint(args)
+    read = [args.model, *([args.against] if args.against else []), *(args.data or [])]
+    with Outputs(read, overwrite=args.overwrite, option="--figure") as outputs:
+        return _inspect(args, outputs)
+
+
+def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     from edge_edet.converters.inspect.inspection import inspect_against, inspect_file, readable
     from edge_edet.converters.inspect.pictures import inputs_of, pick
     from edge_edet.converters.inspect.report import all_quantizers, all_tensors, lines
 
     _check(args)
+    if args.figure is not None:
+        outputs.claim(args.figure, _kind(args.figure))
     model = readable(args.model)
     pictures: list[Path] = []
     log = PictureLog()
@@ -71,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         inputs = inputs_of(model, pictures, args.picture_range)
         inspection = inspect_against(args.model, args.against, inputs, args.threads)
     if args.figure is not None:
-        _write_figure(args.figure, args.model.name, inspection)
+        _write_figure(args.figure, args.model.name, inspection, outputs)
     if args.json:
         document = inspection.to_dict() | {
             "pictures": [str(p) for p in pictures],
@@ -134,6 +146,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("a comparison needs both --against FLOAT and --data PICTURES")
     if args.figure is not None and args.against is None:
         raise InputError("--figure draws errors: give --against FLOAT and --data PICTURES too")
+    if args.overwrite and args.figure is None:
+        raise InputError("--overwrite is of --figure: give it too")
     if args.figure is None:
         return
     if args.figure.suffix.lower() not in (".svg", ".png"):
@@ -166,12 +180,16 @@ def check_pair(model: ModelFile, other: ModelFile) -> None:
     check_same_weights(model, other)
 
 
-def _write_figure(path: Path, name: str, inspection: Inspection) -> None:
+def _kind(figure: Path) -> Kind:
+    test = png_by if figure.suffix.lower() == ".png" else svg_by
+    return Kind("a figure of 'edge-edet inspect'", test(DRAWN_BY), durable=False)
+
+
+def _write_figure(path: Path, name: str, inspection: Inspection, outputs: Outputs) -> None:
     from edge_edet.converters.inspect.error_figure import error_figure
     from edge_edet.converters.inspect.figure_png import png
     from edge_edet.converters.inspect.figure_svg import svg
-    from edge_edet.converters.model_file import write_atomically
 
     figure = error_figure(inspection.tensors, inspection.blocks, f"{name} against float")
     is_png = path.suffix.lower() == ".png"
-    write_atomically(path, png(figure) if is_png else svg(figure).encode())
+    outputs.write(path, png(figure) if is_png else svg(figure).encode(), _kind(path))

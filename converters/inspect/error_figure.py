@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 960, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 74, 60
 LOW_DB, HIGH_DB = 0.0, 60.0
 FONT, TITLE_FONT = 12, 15
+DRAWN_BY = "edge-edet inspect"  # by which a figure is known as ours
 NAME_WIDTH = 7.5  # of a letter in FONT, rather too much: what decides whether a part has room
 
 

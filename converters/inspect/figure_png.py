@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from edge_edet.converters.inspect.error_figure import (
+    DRAWN_BY,
     FONT,
     HEIGHT,
     TITLE_FONT,
@@ -43,7 +45,9 @@ def png(figure: Figure) -> bytes:
             font = fonts[shape.title]
             canvas.text(at, shape.text, fill=TEXT, font=font, anchor=ANCHORS[shape.anchor])
     file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True)
+    marks = PngInfo()
+    marks.add_text("Software", DRAWN_BY)
+    picture.save(file, format="PNG", optimize=True, pnginfo=marks)
     return file.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from edge_edet.converters.inspect.error_figure import (
+    DRAWN_BY,
     FONT,
     HEIGHT,
     TITLE_FONT,
@@ -33,7 +34,7 @@ def svg(figure: Figure) -> str:
     parts = [
         f'<svg class="ef" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="{FONT}">',
-        f"<title>{escape(figure.title)}</title><style>{STYLE}</style>",
+        f"<title>{escape(figure.title)}</title><metadata>{DRAWN_BY}</metadata><style>{STYLE}</style>",
         f'<rect class="bg" fill="#ffffff" width="{WIDTH}" height="{HEIGHT}"/>',
         *(_element(shape) for shape in figure.shapes),
         "</svg>\n",

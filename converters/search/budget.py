@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +36,7 @@ from edge_edet.model_file import sha256_of
 from edge_edet.picture_range import PictureRange, range_text
 from edge_edet.progress import track
 from edge_edet.read_model import read_model
+from edge_edet.scratch import scratch_folder
 from edge_edet.tflite_file import TfliteModel
 
 SENSITIVITY_PICTURES = 6
@@ -77,8 +77,8 @@ def search(task: Task) -> Iterator[str | Found]:
 
     Raises EdgeEdetError where no candidate stays within the budget.
     """
-    with tempfile.TemporaryDirectory(prefix="edge-edet-") as folder:
-        run = _Run(task, Path(folder))
+    with scratch_folder() as folder:
+        run = _Run(task, folder)
         yield from run.introduction()
         rows = []
         for candidate in task.maker.candidates():

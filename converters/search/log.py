@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_edet.appended_file import append_line, open_appended
 from edge_edet.input_file import Limit, read_input
 
 FORMAT_VERSION = 1
@@ -54,12 +54,10 @@ class SearchLog:
     def put(self, what: str, result: Any) -> None:
         self._known[what] = result
         row = {"format_version": FORMAT_VERSION, "key": self.key, "what": what, "result": result}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        torn = _read(self.path)[-1:] not in (b"", b"\n")
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if torn else "") + json.dumps(row) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with open_appended(self.path, "'edge-edet convert'", "-o") as file:
+            torn = file.read()[-1:] not in (b"", b"\n")
+            line = ("\n" if torn else "") + json.dumps(row)
+            append_line(file, line.encode(), durable=True)
 
 
 def _lines(path: Path) -> list[str]:

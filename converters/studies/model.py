@@ -16,6 +16,8 @@ from edge_edet.converters.model_file import ModelFile, write_checked
 from edge_edet.converters.network import build_network
 from edge_edet.converters.recipes import DEFAULT_RECIPE, get_recipe, quantize
 from edge_edet.converters.sources import Source
+from edge_edet.output_files import Outputs
+from edge_edet.output_kinds import STUDY_MODEL
 from edge_edet.variants import Variant
 
 __all__ = ["StudyModel", "feature_network_size", "size"]
@@ -62,18 +64,21 @@ class StudyModel:
         digest = self.source.digest
         return calibrate_on_noise(self.graph, digest, NOISE_PICTURES, self.seed, self.threads)
 
-    def write(self, path: Path, target: str, precision: str) -> None:
-        """target: "tflite" or "openvino"; precision: "fp32" or "int8"."""
+    def write(
+        self, path: Path, target: str, precision: str, outputs: Outputs | None = None
+    ) -> None:
+        """target: "tflite" or "openvino"; precision: "fp32" or "int8"; outputs: as of `write_checked`."""
         record = self.record if precision == "int8" else None
         file = ModelFile(self.source, self.source.labels, precision, "none", (), record)
         if target == "openvino":
-            write_checked(path, self._ir(file))
+            files = self._ir(file)
         elif record is None:
-            write_checked(path, {".tflite": file.to_bytes(self.graph, None, None)})
+            files = {".tflite": file.to_bytes(self.graph, None, None)}
         else:
             recipe = get_recipe(DEFAULT_RECIPE)
             graph, quantized = quantize(self.graph, record.statistics, recipe, {})
-            write_checked(path, {".tflite": file.to_bytes(graph, quantized, recipe.to_dict())})
+            files = {".tflite": file.to_bytes(graph, quantized, recipe.to_dict())}
+        write_checked(path, files, outputs, STUDY_MODEL)
 
     def _ir(self, file: ModelFile) -> dict[str, bytes]:
         if file.calibration is None:

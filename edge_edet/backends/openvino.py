@@ -14,7 +14,9 @@ import numpy.typing as npt
 from edge_edet.backends import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.executed import executed_layers
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.ir_file import IrModel
 from edge_edet.model_file import ModelFile
+from edge_edet.output_pair import stamp
 
 __all__ = [
     "DEVICES",
@@ -65,6 +67,10 @@ class OpenVinoBackend:
             raise ModelFileError(
                 f"openvino refuses {str(model.path)!r}: {one_reason(error)}"
             ) from None
+        if isinstance(model, IrModel) and stamp(model.path) != model.stamp:
+            raise ModelFileError(
+                f"{str(model.path)!r} was replaced while it was read: load it again"
+            )
         try:
             chosen = candidates[0] if len(candidates) == 1 else _auto(core, read, settings)
             self._compiled = core.compile_model(read, chosen, settings[chosen])

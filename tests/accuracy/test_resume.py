@@ -162,7 +162,7 @@ def test_a_line_without_an_end_and_a_pipe_are_no_state(
     with pytest.raises(InputError, match="line 2 has more than 1,000 bytes"), open_state(path, "k"):
         pass
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="no file that a state can"):
+    with pytest.raises(InputError, match="is no regular file"):
         open_state(tmp_path / "pipe", "k").__enter__()
     path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 900 + b"\n")
     with pytest.raises(InputError, match="line 2 is damaged"), open_state(path, "k"):

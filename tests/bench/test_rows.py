@@ -139,7 +139,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device without an end")
 def test_a_device_is_no_file_of_rows() -> None:
     with pytest.raises(
-        InputError, match=r"^'/dev/zero' is no file that rows can be kept in: give a"
+        InputError, match=r"^'/dev/zero' is no regular file, lines are to be added to it: give a"
     ):
         open_rows(Path("/dev/zero")).__enter__()
     with pytest.raises(InputError, match=r"rows '/dev/zero': it is a device, expected a reg"):

@@ -170,7 +170,10 @@ def test_draw_never_replaces_the_picture(
 ) -> None:
     before = (pictures / "b.png").read_bytes()
     assert main(["detect", "-m", str(tiny_int8), str(pictures), "--draw", str(pictures)]) == 2
-    assert "--draw would replace" in capsys.readouterr().err
+    assert (
+        "is an input of this command, and would be replaced: give another --draw"
+        in capsys.readouterr().err
+    )
     assert (pictures / "b.png").read_bytes() == before
 
 

@@ -188,9 +188,15 @@ def test_what_it_did_not_write_stays(
     np.savez(own, meta=np.array("mine"))
     before = own.read_bytes()
     assert main(["detect", str(picture), "-m", str(tiny_int8), "--raw", str(own)]) == 2
-    assert "is there and holds no raw outputs" in capsys.readouterr().err
+    assert (
+        "is there and is not raw outputs of edge-edet: give another --raw"
+        in capsys.readouterr().err
+    )
     assert own.read_bytes() == before
-    with edge_edet.load(tiny_int8) as detector, pytest.raises(InputError, match="holds no raw"):
+    with (
+        edge_edet.load(tiny_int8) as detector,
+        pytest.raises(InputError, match="is not raw outputs"),
+    ):
         detector.raw(picture).save(own)
     assert main(["detect", str(picture), "-m", str(tiny_int8), "--raw", str(picture)]) == 2
     assert "it is a file" in capsys.readouterr().err

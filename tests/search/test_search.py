@@ -189,7 +189,7 @@ def test_budget_that_nothing_meets_writes_nothing(
     only(monkeypatch, "minmax")
     monkeypatch.setattr(budget, "parts", lambda graph: ())
     (tmp_path / "d0-int8.tflite").write_bytes(b"an earlier model")
-    steps = convert(request(smears, tmp_path, 0))
+    steps = convert(dataclasses.replace(request(smears, tmp_path, 0), overwrite=True))
     with pytest.raises(EdgeEdetError, match=r"no INT8 model of d0 stays within 0 points .*minmax"):
         list(steps)
     assert (tmp_path / "d0-int8.tflite").read_bytes() == b"an earlier model"

@@ -20,6 +20,8 @@ from edge_edet.benchmarks.reproduce.tables import NOT_BUILT
 from edge_edet.benchmarks.row_file import open_rows, read_rows
 from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.converters.studies.model import size
+from edge_edet.errors import InputError
+from edge_edet.output_files import Outputs
 from edge_edet.outputs import layout_of
 from edge_edet.read_model import read_model
 from edge_edet.variants import VARIANTS
@@ -110,8 +112,16 @@ def test_kept_models_are_used_again_unless_they_are_of_another_network(tmp_path:
     folder.make(dataclasses.replace(SMALL, fpn_repeats=1), [FLOAT])
     assert path.stat().st_mtime_ns != first
     path.write_bytes(b"damaged")
-    folder.make(SMALL, [FLOAT])
+    with pytest.raises(InputError, match="is there and is not a model of 'edge-edet reproduce'"):
+        folder.make(SMALL, [FLOAT])
+    folder.drop(SMALL, FLOAT)
+    folder.keep = False
+    folder.drop(SMALL, FLOAT)
+    assert path.read_bytes() == b"damaged"
+    ModelFolder(tmp_path, 1, outputs=Outputs(overwrite=True)).make(SMALL, [FLOAT])
     assert path.stat().st_size > 1000
+    folder.drop(SMALL, FLOAT)
+    assert not path.exists()
 
 
 def test_rows_of_an_unknown_feature_network_have_no_counts(tmp_path: Path) -> None:

@@ -117,7 +117,13 @@ def test_damaged_file_is_refused_and_pulled_again(
     target.write_bytes(CONTENT[:-1])
     with pytest.raises(CheckpointError, match=r"is damaged: .*'edge-edet weights pull d0'"):
         find_pulled("d0")
-    assert main(["weights", "pull", "d0", "--from", server.url]) == 0
+    pull = ["weights", "pull", "d0", "--from", server.url]
+    assert main(pull) == 2  # it may be somebody's own
+    assert (
+        "delete it and run 'edge-edet weights pull d0', or give --overw" in capsys.readouterr().err
+    )
+    assert target.read_bytes() == CONTENT[:-1]
+    assert main([*pull, "--overwrite"]) == 0
     assert "is damaged" in capsys.readouterr().out
     assert find_pulled("d0") == target
 

@@ -1,0 +1,39 @@
+"""Being told to end, by SIGTERM or by a terminal that closes, as by Ctrl-C: what was begun is tidied up."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+__all__ = ["ended_politely"]
+
+NAMES = ("SIGTERM", "SIGHUP")
+
+
+@contextlib.contextmanager
+def ended_politely() -> Iterator[None]:
+    """These signals raise KeyboardInterrupt, once; what has a handler already, or ignores one, keeps it."""
+    kept = []
+    for name in NAMES:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is None or signal.getsignal(number) is not signal.SIG_DFL:
+            continue
+        try:
+            signal.signal(number, _interrupt)
+        except ValueError:  # not in the main thread
+            continue
+        kept.append(number)
+    try:
+        yield
+    finally:
+        for number in kept:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    signal.signal(
+        number, signal.SIG_IGN
+    )  # a second one, as 'timeout' sends, must not cut the tidying short
+    raise KeyboardInterrupt

@@ -1,0 +1,194 @@
+"""How the files that edge-edet writes are recognised, by their content, as what a command wrote before.
+
+No test here trusts a name. What cannot be read is not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zipfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "CALIBRATION",
+    "CERTIFICATE",
+    "CERTIFICATE_PAGE",
+    "DRAWING",
+    "GRAPH",
+    "MODEL",
+    "PARETO",
+    "SEARCH_LOG",
+    "STUDY_MODEL",
+    "Kind",
+    "generator_meta",
+    "json_with",
+    "page_by",
+    "png_by",
+    "starts_with",
+    "svg_by",
+]
+
+HEAD_BYTES = 2**16  # what a mark must stand in
+MAX_JSON_BYTES = 2**26
+PNG_START = b"\x89PNG\r\n\x1a\n"
+Test = Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """name: with its article, for messages. wrote: whether a file is one that we wrote.
+
+    durable: worth waiting until it is on the disk, as what took long or is not easily made again.
+    """
+
+    name: str
+    wrote: Test
+    durable: bool = True
+
+
+def png_by(command: str) -> Test:
+    """A PNG whose text chunk "Software" is the command's name."""
+
+    def test(path: Path) -> bool:
+        data = _head(path)
+        place, wanted = len(PNG_START), b"Software\0" + command.encode("latin-1")
+        if not data.startswith(PNG_START):
+            return False
+        while place + 8 <= len(data):
+            size, kind = struct.unpack_from(">I4s", data, place)
+            if kind == b"IDAT":
+                return False
+            if kind == b"tEXt" and data[place + 8 : place + 8 + size] == wanted:
+                return True
+            place += 12 + size
+        return False
+
+    return test
+
+
+def page_by(command: str) -> Test:
+    """An HTML page that names the command as its generator."""
+    mark = generator_meta(command).encode()
+    return lambda path: mark in _head(path) and _head(path).lstrip()[:9].lower() == b"<!doctype"
+
+
+def generator_meta(command: str) -> str:
+    return f'<meta name="generator" content="{command}">'
+
+
+def svg_by(command: str) -> Test:
+    """An SVG that names the command as its creator, or in a metadata element of its own."""
+    marks = (f"<dc:title>{command}</dc:title>", f"<metadata>{command}</metadata>")
+    return lambda path: any(mark.encode() in _head(path) for mark in marks)
+
+
+def starts_with(line: str) -> Test:
+    """A text whose first line is this one."""
+    return lambda path: _head(path).startswith(line.encode() + b"\n")
+
+
+def json_with(keys: Collection[str], **fixed: str) -> Test:
+    """A JSON object that has these keys; fixed: patterns of texts in it."""
+
+    def test(path: Path) -> bool:
+        try:
+            if path.stat().st_size > MAX_JSON_BYTES:
+                return False
+            document = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return False
+        return (
+            isinstance(document, dict)
+            and document.keys() >= set(keys)
+            and all(re.match(text, str(document.get(key))) for key, text in fixed.items())
+        )
+
+    return test
+
+
+def _model(path: Path) -> bool:
+    """With a manifest of ours inside."""
+    from edge_edet.errors import EdgeEdetError
+    from edge_edet.manifest import read_manifest
+
+    try:
+        return read_manifest(path).generator.startswith("edge-edet ")
+    except EdgeEdetError:
+        return False
+
+
+def _study_model(path: Path) -> bool:
+    """A model of random weights, as good as any other; somebody's trained one is not."""
+    from edge_edet.errors import EdgeEdetError
+    from edge_edet.manifest import read_manifest
+
+    try:
+        manifest = read_manifest(path)
+    except EdgeEdetError:
+        return False
+    weights = manifest.provenance.get("weights")
+    random = isinstance(weights, dict) and weights.get("random") is True
+    return random and manifest.generator.startswith("edge-edet ")
+
+
+def _graph(path: Path) -> bool:
+    """The graph of an IR with our manifest in it, whatever weights lie beside it."""
+    if not _head(path).startswith((b"<?xml", b"<net")) or path.stat().st_size > MAX_JSON_BYTES:
+        return False
+    data = path.read_bytes()
+    return b"<edge_edet_manifest " in data and b"edge_edet_bin_sha256" in data
+
+
+def _calibration(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "meta.npy" not in names or "counts.npy" not in names:
+                return False
+            with archive.open("meta.npy") as stream:
+                return b'"generator": "edge-edet ' in stream.read(HEAD_BYTES)
+    except Exception:  # zipfile and its codecs raise a dozen kinds for bad bytes
+        return False
+
+
+def _search_log(path: Path) -> bool:
+    """Lines of the search alone, the last one perhaps torn."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+        rows: list[Any] = [json.loads(line) for line in lines[:1]]
+    except (OSError, ValueError, RecursionError):
+        return False
+    return bool(rows) and all(
+        isinstance(row, dict) and row.keys() == {"format_version", "key", "what", "result"}
+        for row in rows
+    )
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+DRAWING = Kind("a drawing of 'edge-edet detect'", png_by("edge-edet detect"), durable=False)
+MODEL = Kind("a model of 'edge-edet convert'", _model)
+GRAPH = Kind("a model of 'edge-edet convert'", _graph)
+STUDY_MODEL = Kind("a model of 'edge-edet reproduce'", _study_model)
+CALIBRATION = Kind("a record of 'edge-edet calibrate'", _calibration)
+CERTIFICATE_PAGE = Kind("a certificate of edge-edet", page_by("edge-edet certify"))
+CERTIFICATE = Kind(
+    "a certificate of edge-edet",
+    json_with(("int8", "float", "protocol", "findings"), generator="edge-edet "),
+)
+PARETO = Kind(
+    "a table of 'edge-edet convert --max-drop'",
+    json_with(("max_drop", "measured_drop", "float_ms", "chosen", "candidates")),
+)
+SEARCH_LOG = Kind("a log of 'edge-edet convert --max-drop'", _search_log)
