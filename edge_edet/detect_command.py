@@ -156,7 +156,8 @@ def _one(
 ) -> None:
     from edge_edet.image import read_picture
 
-    image, findings = read_picture(picture, detector.picture_range)
+    read = read_picture(picture, detector.picture_range)
+    image, findings = read
     log.add(str(picture), findings)
     outputs, target = raw
     if target is None:
@@ -171,7 +172,7 @@ def _one(
     if target is not None:
         from edge_edet.draw import draw, save_png
 
-        save_png(draw(image, found), target, outputs)
+        save_png(draw(read.rgb, found), target, outputs)
         outputs.release(target)
     if as_json:
         notes = [finding.text() for finding in findings]

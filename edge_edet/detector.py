@@ -20,7 +20,7 @@ from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.threads import resolve_threads
 from edge_edet.detections import Detections
 from edge_edet.errors import BackendError, InputError, ModelFileError
-from edge_edet.image import ImageLike, read_image
+from edge_edet.image import ImageLike, read_picture, warn_of
 from edge_edet.input_options import InputOptions
 from edge_edet.labels import class_names
 from edge_edet.model_file import ModelFile
@@ -34,6 +34,8 @@ from edge_edet.raw_outputs import Grid, RawOutputs, about, denormalized
 from edge_edet.read_model import read_model
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
     from edge_edet.manifest import Manifest
 
 __all__ = ["Detector", "DetectorInfo", "load"]
@@ -191,7 +193,7 @@ class Detector:
 
     def prepare(self, image: ImageLike) -> tuple[npt.NDArray[Any], Placement]:
         """The input tensor [1, h, w, 3] of a picture, and what takes boxes back to it."""
-        picture = read_image(image, self.picture_range)
+        picture = self._read(image)
         layout = self.layout
         if layout.fit == "letterbox":
             pixels, placement = letterbox(picture, layout.input_size, layout.pad_rgb)
@@ -207,12 +209,18 @@ class Detector:
             return np.clip(quantized, -128, 127).astype(np.int8), placement
         return real, placement
 
+    def _read(self, image: ImageLike) -> PilImage:
+        """Upright, in a mode of its own; what should be known of it is a warning."""
+        read = read_picture(image, self.picture_range)
+        warn_of(read)
+        return read.image
+
     def _input(self, image: ImageLike) -> tuple[Input, Placement]:
         """`prepare`, but the last step waits until there is the runtime's memory to write to."""
         layout = self.layout
         if layout.fit != "letterbox" or not layout.takes_pixels:
             return self.prepare(image)
-        scaled, placement = scale_to_fit(read_image(image, self.picture_range), layout.input_size)
+        scaled, placement = scale_to_fit(self._read(image), layout.input_size)
         return functools.partial(place, scaled, layout.pad_rgb), placement
 
     def infer(self, tensor: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

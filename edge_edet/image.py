@@ -1,4 +1,4 @@
-"""What the caller gives as a picture, made into an upright PIL image in RGB."""
+"""What the caller gives as a picture, made into an upright PIL image of 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from edge_edet.picture_range import (
     PictureRange,
     check_range,
     to_eight_bits,
-    unused_scale,
+    upper_byte,
 )
 from edge_edet.stored_values import Stored, stored_values
+from edge_edet.value_rows import ImageRows
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture", "refuse_addresses"]
+__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture", "refuse_addresses", "warn_of"]
 
 ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
 
@@ -51,10 +52,17 @@ FIRST_OF_MANY = Finding("several pages or frames, of which the first is read")
 
 
 class ReadPicture(NamedTuple):
-    """image: upright, in mode RGB; findings: what a reader of the results should know of it."""
+    """image: upright, in a mode of 8 bits a channel, the file's own where it has such a one: `preprocess`
+    makes RGB of what is left after resizing; findings: what a reader of the results should know of it.
+    """
 
     image: PilImage
     findings: tuple[Finding, ...]
+
+    @property
+    def rgb(self) -> PilImage:
+        """The whole picture in mode RGB."""
+        return self.image if self.image.mode == "RGB" else self.image.convert("RGB")
 
 
 def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage:
@@ -72,20 +80,25 @@ def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage
     16 bits that the picture is nearly black, and where something is left out or cut off.
     """
     read = read_picture(image, picture_range)
+    warn_of(read)
+    return read.rgb
+
+
+def warn_of(read: ReadPicture) -> None:
+    """The findings as PictureWarning, in the words of the Python API."""
     for finding in read.findings:
         text = f"a picture with {finding.text(api=True)}"
-        warnings.warn(text, PictureWarning, stacklevel=2)
-    return read.image
+        warnings.warn(text, PictureWarning, stacklevel=3)
 
 
 def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPicture:
-    """As `read_image`, with its warnings as values."""
+    """As `read_image`, in the picture's own mode and with the warnings as values."""
     picture_range = check_range(picture_range)
     if isinstance(image, np.ndarray):
         return _from_array(image, picture_range)
     if isinstance(image, Image.Image):
         _check_size(image, "the picture")
-        return _upright_rgb(image, "the picture", picture_range)
+        return _upright(image, "the picture", picture_range)
     if isinstance(image, (str, os.PathLike)):
         return _from_file(os.fsdecode(image), picture_range)
     raise ImageError(
@@ -107,7 +120,7 @@ def _from_array(array: npt.NDArray[Any], picture_range: PictureRange) -> ReadPic
         raise ImageError(_too_large("the array", array.shape[1], array.shape[0]))
     if deep:
         grey, findings = to_eight_bits(array, picture_range)
-        return ReadPicture(Image.fromarray(grey).convert("RGB"), tuple(findings))
+        return ReadPicture(Image.fromarray(grey), tuple(findings))
     return ReadPicture(Image.fromarray(np.ascontiguousarray(array)), ())
 
 
@@ -125,7 +138,7 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
                 Image.open(file) as image,
             ):  # fmt: skip
                 _check_size(image, what)
-                return _upright_rgb(image, what, picture_range, is_file=True)
+                return _upright(image, what, picture_range, is_file=True)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -181,7 +194,7 @@ def _too_large(what: str, width: int, height: int) -> str:
     return f"{what} is {width} x {height}, more than {MAX_PIXELS:,} pixels: scale it down"
 
 
-def _upright_rgb(
+def _upright(
     image: PilImage, what: str, picture_range: PictureRange, *, is_file: bool = False
 ) -> ReadPicture:
     """is_file: else the caller chose the frame, and may have made 8 bits of more."""
@@ -197,18 +210,18 @@ def _upright_rgb(
         if image.mode in SIXTEEN_BIT or image.mode == "F":
             grey, more = _grey(image, stored, what, picture_range)
             return ReadPicture(grey, (*findings, *more))
-        if image.mode == "RGB":
-            image.load()
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        if image.mode == "1":  # Pillow resizes it without looking at neighbours
+            image = image.convert("L")
+        image.load()
         if stored.deep_colour:
-            extrema: Any = rgb.getextrema()
-            if max(most for _, most in extrema) < 16:
+            extrema: Any = image.getextrema()
+            if max(most for _, most in extrema[: 1 if image.mode == "LA" else 3]) < 16:
                 findings.append(DARK_COLOUR)
             elif picture_range is not None:
                 findings.append(DEEP_COLOUR)
         elif picture_range is not None and is_file:
             findings.append(NOT_FOR_EIGHT)
-        return ReadPicture(rgb, tuple(findings))
+        return ReadPicture(image, tuple(findings))
     except ImageError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly anything
@@ -219,23 +232,20 @@ def _grey(
     image: PilImage, stored: Stored, what: str, picture_range: PictureRange
 ) -> tuple[PilImage, list[Finding]]:
     """Of the modes with more than 8 bits."""
-    values = np.asarray(image)
     if picture_range is not None:
-        grey, findings = to_eight_bits(stored.of(values), picture_range)
+        rows = ImageRows(image, stored, as_stored=True)
+        grey, findings = to_eight_bits(rows, picture_range)
     elif image.mode == "F":
         raise ImageError(
             f"{what} holds floats, whose range is unknown: say with --range (picture_range in Python) "
             "auto or LOW,HIGH which are black and white, or save it with 8 bits"
         )
     else:
-        whole = stored.unsigned(values).astype(np.int64)
-        found = unused_scale(whole, stored.bits)
+        grey, found = upper_byte(ImageRows(image, stored, as_stored=False), stored.bits)
         findings = [] if found is None else [found]
-        scale = 2**stored.bits - 1
-        grey = (whole.clip(0, scale) >> (stored.bits - 8)).astype(np.uint8)
     if stored.white_is_zero:
-        grey = 255 - grey
-    return Image.fromarray(grey).convert("RGB"), findings
+        np.subtract(255, grey, out=grey)
+    return Image.fromarray(grey), findings
 
 
 def _one_line(error: Exception) -> str:

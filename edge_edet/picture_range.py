@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import InputError
+from edge_edet.value_rows import Rows, Scan, scan, strips
 
 __all__ = [
     "AUTO",
@@ -23,6 +24,7 @@ __all__ = [
     "range_text",
     "to_eight_bits",
     "unused_scale",
+    "upper_byte",
 ]
 
 PictureRange: TypeAlias = "tuple[float, float] | Literal['auto'] | None"
@@ -92,7 +94,7 @@ def range_text(picture_range: PictureRange) -> str | None:
 
 
 def to_eight_bits(
-    values: npt.NDArray[Any], picture_range: PictureRange
+    values: Rows, picture_range: PictureRange
 ) -> tuple[npt.NDArray[np.uint8], list[Finding]]:
     """[h, w] of any numbers to uint8: 255 * (value - low) / (high - low), rounded, cut off at both ends.
 
@@ -101,48 +103,47 @@ def to_eight_bits(
     are no number become black.
     """
     assert picture_range is not None
-    numbers = values.astype(np.float64)
-    odd = int(np.isnan(numbers).sum())
-    if isinstance(picture_range, str):
-        low, high = _ends(numbers)
-    else:
-        low, high = picture_range
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = (numbers - low) * (255.0 / (high - low)) if high > low else np.zeros_like(numbers)
-    eight = np.rint(np.nan_to_num(scaled.clip(0, 255), nan=0.0)).astype(np.uint8)
+    seen = scan(values, PERCENTILES)
+    low, high = _ends(seen) if isinstance(picture_range, str) else picture_range
+    eight = np.zeros(values.shape, np.uint8)
+    if high > low:
+        for rows, part in strips(values):
+            with np.errstate(over="ignore", invalid="ignore"):
+                scaled = (part.astype(np.float64) - low) * (255.0 / (high - low))
+            eight[rows] = np.rint(np.nan_to_num(scaled.clip(0, 255), nan=0.0)).astype(np.uint8)
     findings = []
-    if odd:
-        findings.append(Finding("pixels that are no number, taken as black", f"{odd} pixels"))
-    finite = numbers[np.isfinite(numbers)]
-    if finite.size and not isinstance(picture_range, str):
-        least, most = float(finite.min()), float(finite.max())
-        if least >= high or most <= low:
-            seen = f"values from {_number(least)} to {_number(most)}"
-            what = "no value inside the range, so black or white throughout"
-            findings.append(Finding(what, seen, "give another {range}"))
+    if seen.nans:
+        findings.append(Finding("pixels that are no number, taken as black", f"{seen.nans} pixels"))
+    if not isinstance(picture_range, str) and (seen.least >= high or seen.most <= low):
+        text = f"values from {_number(seen.least)} to {_number(seen.most)}"
+        what = "no value inside the range, so black or white throughout"
+        findings.append(Finding(what, text, "give another {range}"))
     return eight, findings
 
 
-def _ends(numbers: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _ends(seen: Scan) -> tuple[float, float]:
     """The values of "auto": of what is finite."""
-    finite = numbers[np.isfinite(numbers)]
-    if not finite.size:
+    if math.isnan(seen.least):
         return 0.0, 0.0
-    low, high = (float(v) for v in np.percentile(finite, PERCENTILES))
-    if low < high:
-        return low, high
-    return float(finite.min()), float(finite.max())
+    return (seen.low, seen.high) if seen.low < seen.high else (seen.least, seen.most)
 
 
-def unused_scale(values: npt.NDArray[Any], bits: int) -> Finding | None:
+def upper_byte(values: Rows, bits: int) -> tuple[npt.NDArray[np.uint8], Finding | None]:
+    """[h, w] whole numbers of so many bits to their upper 8, cut off at both ends, and what to say of
+    values that fill little of their scale."""
+    eight = np.empty(values.shape, np.uint8)
+    for rows, part in strips(values):
+        eight[rows] = part.astype(np.int64).clip(0, 2**bits - 1) >> (bits - 8)
+    return eight, unused_scale(scan(values, PERCENTILES), bits)
+
+
+def unused_scale(seen: Scan, bits: int) -> Finding | None:
     """What to say of grey values that are read as 0 to 2 ** bits - 1, where they fill little of it.
 
     Little: nearly all (99.8 %) stay below a quarter of the scale, or within an eighth of it; a few hot
     pixels do not change that. Values beyond the scale count too.
     """
-    if not values.size:
-        return None
-    least, most, scale = int(values.min()), int(values.max()), 2**bits
+    least, most, scale = int(seen.least), int(seen.most), 2**bits
     if least < 0 or most >= scale:
         return Finding(
             f"values outside 0 to {scale - 1}, which are cut off there",
@@ -150,7 +151,7 @@ def unused_scale(values: npt.NDArray[Any], bits: int) -> Finding | None:
             "give {auto} or {low_high}",
             f"{least},{most}",
         )
-    low, high = (int(v) for v in np.percentile(values, PERCENTILES))
+    low, high = int(seen.low), int(seen.high)
     known = next((b for b in KNOWN_BITS if b <= bits - 2 and high < 2**b), None)
     if known is not None and high - low >= 2**known // 8:
         return Finding(

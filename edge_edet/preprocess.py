@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from PIL import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["Placement", "letterbox", "place", "scale_to_fit", "stretch"]
+__all__ = ["Placement", "letterbox", "place", "resized_rgb", "scale_to_fit", "stretch"]
 
 Floats = npt.NDArray[np.float32]
 BILINEAR = Image.Resampling.BILINEAR
+STRIP_PIXELS = 1 << 20  # that become RGB at once
+PILLOW = int(PIL.__version__.partition(".")[0])
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -67,8 +70,42 @@ def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, 
     scale = min(room_h / height, room_w / width)
     new_w = min(room_w, max(1, int(width * scale + 0.5)))
     new_h = min(room_h, max(1, int(height * scale + 0.5)))
-    scaled = np.asarray(image.resize((new_w, new_h), BILINEAR))
-    return scaled, Placement(width, height, scale, scale)
+    return resized_rgb(image, new_w, new_h), Placement(width, height, scale, scale)
+
+
+def resized_rgb(image: PilImage, width: int, height: int) -> Pixels:
+    """[height, width, 3] uint8 of an image in any mode of 8 bits, the same as of its copy in mode RGB.
+
+    Grey is resized before it becomes RGB. Other modes become RGB a strip at a time, along the direction
+    that Pillow resizes first: strips are independent of each other there.
+    """
+    if image.mode in ("RGB", "L"):
+        resized = image.resize((width, height), BILINEAR)
+        return np.asarray(resized if resized.mode == "RGB" else resized.convert("RGB"))
+    own_width, own_height = image.size
+    columns_first = _columns_first(image.size, (width, height))
+    half = Image.new("RGB", (own_width, height) if columns_first else (width, own_height))
+    length, across = (own_width, own_height) if columns_first else (own_height, own_width)
+    step = max(1, STRIP_PIXELS // across)
+    for first in range(0, length, step):
+        last = min(length, first + step)
+        if columns_first:
+            strip = image.crop((first, 0, last, own_height)).convert("RGB")
+            half.paste(strip.resize((last - first, height), BILINEAR), (first, 0))
+        else:
+            strip = image.crop((0, first, own_width, last)).convert("RGB")
+            half.paste(strip.resize((width, last - first), BILINEAR), (0, first))
+    return np.asarray(half.resize((width, height), BILINEAR))
+
+
+def _columns_first(old: tuple[int, int], new: tuple[int, int]) -> bool:
+    """Whether Pillow resizes height before width; sizes are (width, height).
+
+    From 13.0 on where the height shrinks by more than twice the pixels that the width does, before that
+    never (Resample.c, ImagingResampleInner). One grey level depends on it.
+    """
+    shrinks = old[1] - new[1]
+    return PILLOW >= 13 and shrinks > 0 and shrinks > 2 * (old[0] - new[0])
 
 
 def place(
@@ -92,6 +129,5 @@ def _padding_row(size: int, pad_rgb: tuple[int, int, int]) -> Pixels:
 
 def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, Placement]:
     """[1, height, width, 3] uint8 with the aspect not kept, as SSD detectors want it."""
-    resized = image.resize((width, height), BILINEAR)
     placement = Placement(*image.size, width / image.size[0], height / image.size[1])
-    return np.asarray(resized)[None], placement
+    return resized_rgb(image, width, height)[None], placement

@@ -82,7 +82,7 @@ def written(values: npt.NDArray[Any], form: str) -> bytes:
 
 def grey(path: Path, picture_range: PictureRange = None) -> npt.NDArray[np.uint8]:
     """[h, w], without warnings."""
-    pixels = np.asarray(read_picture(path, picture_range).image)
+    pixels = np.asarray(read_picture(path, picture_range).rgb)
     assert (pixels == pixels[..., :1]).all()
     return np.asarray(pixels[..., 0])
 
