@@ -80,7 +80,7 @@ def test_bad_input_is_one_line(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, capfd: Any, monkeypatch: Any,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edge_edet.benchmarks.cluster.CONNECT_S", 1)
+    monkeypatch.setattr("edge_edet.benchmarks.cluster_wait.CONNECT_S", 1)
     assert (
         main(["eval", str(foreign), "--data", str(write_coco(tmp_path, **changes)), *options]) == 2
     )
