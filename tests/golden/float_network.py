@@ -12,19 +12,29 @@ from edge_edet.converters.to_tflite import write_tflite
 from edge_edet.variants import Variant
 
 
+class FloatNetwork:
+    """normalized: whether pictures are float32 with mean and std applied, else uint8 RGB."""
+
+    def __init__(
+        self, variant: Variant, weights: Mapping[str, np.ndarray], *, normalized: bool = False
+    ) -> None:
+        graph = build_network(variant, weights)
+        model = write_tflite(graph, "fp32", normalized_input=normalized)
+        self._interpreter = Interpreter(model_content=model, num_threads=2)
+        self._interpreter.allocate_tensors()
+        self._run = self._interpreter.get_signature_runner("serving_default")
+
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Class logits [N, classes] and box codes [N, 4] of one picture [1, S, S, 3]."""
+        outputs = self._run(**{IMAGE: image})
+        return outputs[CLASS_LOGITS][0].copy(), outputs[BOX_CODES][0].copy()
+
+
 def run_float(
     variant: Variant, weights: Mapping[str, np.ndarray], image: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class logits [N, classes] and box codes [N, 4] of one picture [1, S, S, 3].
-
-    A uint8 picture is RGB; a float32 one is already normalized (mean and std applied).
-    """
-    floating = image.dtype == np.float32
-    model = write_tflite(build_network(variant, weights), "fp32", normalized_input=floating)
-    interpreter = Interpreter(model_content=model, num_threads=2)
-    interpreter.allocate_tensors()
-    outputs = interpreter.get_signature_runner("serving_default")(**{IMAGE: image})
-    return outputs[CLASS_LOGITS][0], outputs[BOX_CODES][0]
+    """Of one picture; a float32 one is already normalized."""
+    return FloatNetwork(variant, weights, normalized=image.dtype == np.float32)(image)
 
 
 def normal_image(size: int) -> np.ndarray:

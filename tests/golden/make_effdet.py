@@ -131,13 +131,19 @@ def make(effdet, name: str, double: bool) -> dict[str, np.ndarray]:
         model, picture = model.double(), picture.double()
     with torch.no_grad():
         outputs = dict(zip(("class", "box"), model(picture), strict=True))
-    golden = {}
+    golden = sampled(outputs, variant.levels, CLASS_VALUES, BOX_VALUES)
     if name in MODELS:
         golden["state"] = np.array(json.dumps(shapes))
         golden["variant"], golden["image_size"] = np.array(variant.name), np.array(size)
-    for kind, values in (("class", CLASS_VALUES), ("box", BOX_VALUES)):
+    return golden
+
+
+def sampled(outputs, levels, class_values: int, box_values: int) -> dict[str, np.ndarray]:
+    """Of the outputs of each level at most so many values, the steps between them, and the spreads."""
+    golden = {}
+    for kind, values in (("class", class_values), ("box", box_values)):
         spreads, steps = [], []
-        for level, output in zip(variant.levels, outputs[kind], strict=True):
+        for level, output in zip(levels, outputs[kind], strict=True):
             flat = output.permute(0, 2, 3, 1).numpy().ravel()
             steps.append(step_for(flat.size, values))
             spreads.append(flat.std(dtype=np.float64))
