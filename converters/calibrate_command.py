@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from edge_edet.converters.calibration import calibrate, find_pictures
-from edge_edet.converters.calibration_record import save_record
+from edge_edet.converters.calibration_record import load_record, save_record
 from edge_edet.converters.cli import add_calibration_arguments, training_options
 from edge_edet.converters.network import build_network
 from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT|FILE",
                         help="d0, lite0, ..., or a checkpoint, whose variant its tensors tell")  # fmt: skip
     parser.add_argument("--weights", metavar="NAME|FILE", help="as for convert")
-    add_calibration_arguments(parser)
+    add_calibration_arguments(parser, record=False)
     add_picture_arguments(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE",
                         help="the record (default: build/VARIANT.calibration)")  # fmt: skip
@@ -32,11 +32,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
+    _check_folder(args.calibration)
     read = [args.variant, args.calibration, args.weights, args.project, args.hparams]
     with Outputs((one for one in read if one), overwrite=args.overwrite) as outputs:
         if args.output is not None:
             outputs.claim(args.output, CALIBRATION)
         return _calibrate(args, outputs)
+
+
+def _check_folder(given: Path) -> None:
+    if CALIBRATION.wrote(given):
+        record = load_record(given)
+        raise InputError(
+            f"{str(given)!r} is a calibration record already, taken from {record.pictures} pictures of "
+            f"{record.variant}: 'edge-edet convert' takes it as it is; to calibrate anew give a folder "
+            "of pictures"
+        )
+    if given.is_file():
+        raise InputError(
+            f"{str(given)!r} is a file, and --calibration of 'calibrate' is a folder of pictures: give "
+            "the folder"
+        )
 
 
 def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:

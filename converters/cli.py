@@ -78,10 +78,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
-def add_calibration_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `convert` and `calibrate` both need to know."""
-    parser.add_argument("--calibration", type=Path, metavar="DIR|RECORD",
-                        help="pictures like those the model will see, or a record of them")  # fmt: skip
+def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
+    """What `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
+    parser.add_argument(
+        "--calibration", type=Path, metavar="DIR|RECORD" if record else "DIR",
+        help="pictures like those the model will see" + (", or a record of them" if record else ""),
+    )  # fmt: skip
     parser.add_argument("--calibration-images", type=positive, metavar="N",
                         help="pictures drawn from DIR (default: 200)")  # fmt: skip
     parser.add_argument("--seed", type=natural, default=0,

@@ -1,0 +1,190 @@
+"""What a command leaves that is told to end, or killed; and what the next one tidies up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from edge_edet.cli import main
+from edge_edet.ended import ended_politely
+from edge_edet.locks import SUFFIX, LockFile, lock_of
+from edge_edet.output_files import Outputs, temporary_of
+from edge_edet.output_kinds import DRAWING
+from edge_edet.scratch import _sweep, scratch_folder
+from tests.outputs.conftest import everything
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from edge_edet import cli
+from edge_edet.output_files import Outputs
+from edge_edet.scratch import scratch_folder
+from edge_edet.output_kinds import DRAWING
+
+def wait(path):
+    (path.parent / "begun").touch()
+    while True:
+        time.sleep(0.01)
+
+def run(args):
+    with scratch_folder() as folder, Outputs() as outputs:
+        (folder / "twin").write_bytes(b"x")
+        outputs.write(Path(sys.argv[1]), b"new", DRAWING, check=wait)
+    return 0
+
+cli._run = run
+sys.exit(cli.main([]))
+"""
+
+
+def writing(target: Path, temporary: Path) -> subprocess.Popen[str]:
+    """A command in the middle of its write, with a file in the folder of temporary ones."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITING, str(target)],
+        stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
+    while not (target.parent / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    (target.parent / "begun").unlink()
+    return process
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_told_to_end_leaves_nothing(how: signal.Signals, tmp_path: Path, temporary: Path) -> None:
+    target = tmp_path / "out" / "a.png"
+    target.parent.mkdir()
+    with writing(target, temporary) as process:
+        assert len(everything(temporary)) == 2
+        assert len(everything(target.parent)) == 2
+        process.send_signal(how)
+        process.send_signal(how)  # as 'timeout' does
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, told) == (130, "edge-edet: error: interrupted\n")
+    assert everything(tmp_path) == {}
+
+
+def test_what_a_killed_one_left_goes_with_the_next_run(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the dead only, and ours only; another file in the same folder is written meanwhile."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    mine = {".a.png.tmp": b"1", ".b.png.edge-edet-12-deadbeef.tmp": b"2", "edge-edet.txt": b"3"}
+    for name, data in mine.items():
+        (folder / name).write_bytes(data)
+    (temporary / "edge-edet-mine").mkdir()
+    (temporary / "edge-edet-mine" / "notes").write_bytes(b"4")
+    with writing(folder / "dead.png", temporary) as process:
+        process.kill()
+    with writing(folder / "alive.png", temporary) as process:
+        try:
+            living = {name for name in everything(folder) if ".alive.png" in name}
+            assert len(living) == 2
+            assert set(everything(folder)) == living | set(mine)
+            twins = {path.parent for path in temporary.glob("edge-edet-*/twin")}
+            assert len(twins) == 1  # of the living
+            monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+            _sweep.cache_clear()
+            with scratch_folder() as own, Outputs() as outputs:
+                outputs.write(folder / "x.png", b"x", DRAWING)
+                assert {path.parent for path in temporary.glob("edge-edet-*/twin")} == twins
+                assert (own / SUFFIX).is_file()
+            assert set(everything(folder)) == living | set(mine) | {"x.png"}
+        finally:
+            process.kill()
+    with Outputs() as outputs:
+        outputs.claim(folder / "y.png", DRAWING)
+    assert everything(folder) == mine | {"x.png": b"x"}
+    assert (temporary / "edge-edet-mine" / "notes").read_bytes() == b"4"
+
+
+def test_a_lock_of_a_dead_process_holds_nobody_up(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    lock_of(path).write_text("4194304\n")
+    with Outputs() as outputs:
+        outputs.write(path, b"x", DRAWING)
+    assert everything(tmp_path) == {"a.png": b"x"}
+
+
+def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> None:
+    path = lock_of(tmp_path / "a.png")
+    lock = LockFile.take(path)
+    assert lock is not None
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(write)
+        os.read(read, 1)  # until the test is over
+        os._exit(0)
+    try:
+        lock.leave()  # as the end of this process would
+        again = LockFile.take(path)
+        assert again is not None
+        again.close()
+    finally:
+        os.close(write)
+        os.waitpid(child, 0)
+
+
+def test_where_there_are_no_locks_nothing_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On such a file system nobody can tell the dead from the living."""
+    left = temporary_of(tmp_path / "a.png")
+    left.write_bytes(b"half")
+    lock_of(tmp_path / "a.png").write_text("4194304\n")
+
+    def no_locks(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("edge_edet.locks.fcntl.flock", no_locks)
+    with Outputs() as outputs:
+        outputs.write(tmp_path / "a.png", b"x", DRAWING)
+    assert left.read_bytes() == b"half"
+
+
+def test_a_signal_that_is_handled_already_is_left_alone() -> None:
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+    try:
+        with ended_politely():
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [1]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with ended_politely():
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_record_in_the_place_of_pictures_is_called_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edge_edet.converters.sources import asset
+
+    record = asset("d0-bccd.calibration")
+    command = ["calibrate", "d0", "--weights", "bundled", "-o", str(tmp_path / "x")]
+    assert main([*command, "--calibration", str(record)]) == 2
+    assert capsys.readouterr().err == (
+        f"edge-edet: error: {str(record)!r} is a calibration record already, taken from 205 pictures of d0: "
+        "'edge-edet convert' takes it as it is; to calibrate anew give a folder of pictures\n"
+    )
+    (tmp_path / "one.jpg").write_bytes(b"picture")
+    assert main([*command, "--calibration", str(tmp_path / "one.jpg")]) == 2
+    told = capsys.readouterr().err
+    assert "one.jpg' is a file, and --calibration of 'calibrate' is a folder of pictures" in told
