@@ -14,6 +14,7 @@ from edge_edet.benchmarks.row_file import RowFile
 from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.benchmarks.sustain_journal import Journal
 from edge_edet.progress import INTERVAL_S
+from edge_edet.shown import joined
 
 __all__ = ["BenchOutput"]
 
@@ -92,7 +93,7 @@ class BenchOutput:
         if not self._headed:
             print(HEADER)
             self._headed = True
-        print("\n".join([table_line(row), *details(row)]), flush=True)
+        print(joined([table_line(row), *details(row)]), flush=True)
 
     def _say(self, text: str) -> None:
         self._clear()

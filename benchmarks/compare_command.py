@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import InputError
+from edge_edet.shown import joined
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.compare_rows import Change
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(document, indent=1, ensure_ascii=False))
         return 0
     for change in changes:
-        print("\n".join(_lines(change)))
+        print(joined(_lines(change)))
     for text in left_out:
         print(textwrap.fill(f"not compared: {text}", COLUMNS, subsequent_indent="  "))
     print("\nratio of the medians, B to A, with its 95 % interval; noise: it holds 1")

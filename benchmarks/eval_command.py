@@ -12,6 +12,7 @@ from edge_edet.detect_command import add_run_arguments, run_options
 from edge_edet.input_options import add_input_arguments, input_options
 from edge_edet.picture_log import add_picture_arguments
 from edge_edet.picture_range import range_text
+from edge_edet.shown import joined
 
 __all__ = ["add_arguments", "run"]
 
@@ -106,12 +107,12 @@ def run(args: argparse.Namespace) -> int:
         json.dump(document(results, differences), sys.stdout, indent=1, ensure_ascii=False)
         print()
         return 0
-    print("\n".join(protocol.lines()))
+    print(joined(protocol.lines()))
     for result in results:
-        print("\n" + "\n".join(report(result)))
+        print("\n" + joined(report(result)))
     if differences:
-        print("\n" + "\n".join(summary_table(results)))
-        print("\n" + "\n".join(difference_table(differences)))
+        print("\n" + joined(summary_table(results)))
+        print("\n" + joined(difference_table(differences)))
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet.benchmarks.bench_arguments import ROWS
 from edge_edet.benchmarks.report.command import add_published_arguments
 from edge_edet.errors import InputError
+from edge_edet.shown import joined
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.recommend import Candidate, Choice
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
             json.dumps(_document(choice, args.device, budget_ms, min_ap, notes.lines()), indent=1)
         )
     else:
-        print("\n".join(_lines(choice, args.device, budget_ms, min_ap, notes.lines())))
+        print(joined(_lines(choice, args.device, budget_ms, min_ap, notes.lines())))
     return 0 if choice.pick is not None else 1
 
 

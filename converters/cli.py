@@ -17,6 +17,7 @@ from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
 from edge_edet.output_files import add_overwrite_argument
 from edge_edet.picture_log import add_picture_arguments
+from edge_edet.shown import shown
 from edge_edet.variants import VARIANTS, canonical_name
 
 PRECISION_FLAGS = {
@@ -208,7 +209,7 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(step, str):
             print(f"note: {step}", file=sys.stderr)
         else:
-            print(json.dumps(step.to_dict()) if args.json else line(step), flush=True)
+            print(json.dumps(step.to_dict()) if args.json else shown(line(step)), flush=True)
     return 0
 
 

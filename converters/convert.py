@@ -36,6 +36,7 @@ from edge_edet.converters.sources import (
     read_labels,
 )
 from edge_edet.errors import InputError
+from edge_edet.label_file import check_names
 from edge_edet.output_files import Outputs
 from edge_edet.output_kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
 from edge_edet.picture_log import PictureLog, usable
@@ -189,6 +190,7 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
                 yield f"{str(request.labels)!r}: {note}"
         elif source.labels_note:
             yield source.labels_note
+        check_names(labels, f"the labels of {given}")
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
             described = ModelFile(

@@ -20,6 +20,7 @@ from edge_edet import __version__
 from edge_edet.ended import ended_politely
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.extras import missing_extra
+from edge_edet.shown import shown_streams
 
 __all__ = ["COMMANDS", "main", "parser_for"]
 
@@ -85,6 +86,11 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; errors are one line on stderr."""
+    with shown_streams():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         with ended_politely():

@@ -17,6 +17,7 @@ from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
 from edge_edet.pictures import find_given
 from edge_edet.progress import track
+from edge_edet.shown import joined
 
 if TYPE_CHECKING:
     from edge_edet.detections import Detections
@@ -178,7 +179,7 @@ def _one(
         notes = [finding.text() for finding in findings]
         print(json.dumps(document(detector, picture, image.size, found, notes), ensure_ascii=False))
     else:
-        print("\n".join(table(picture, image.size, found)))
+        print(joined(table(picture, image.size, found)))
     sys.stdout.flush()
 
 

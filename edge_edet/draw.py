@@ -14,6 +14,7 @@ from edge_edet.detections import Detections
 from edge_edet.errors import InputError
 from edge_edet.output_files import Outputs, outputs_of
 from edge_edet.output_kinds import DRAWING
+from edge_edet.shown import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -36,7 +37,7 @@ def draw(image: PilImage, detections: Detections) -> PilImage:
         colour = class_colour(detection.class_id)
         xmin, ymin, xmax, ymax = detection.box
         canvas.rectangle((xmin, ymin, xmax, ymax), outline=colour, width=line_px)
-        text = _printable(f"{detection.label} {detection.score:.0%}")
+        text = _printable(shown(f"{detection.label} {detection.score:.0%}"))
         left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
         width, height = right - left + 2 * line_px, bottom - top + 2 * line_px
         # Above the box where there is room, else inside; always within the picture.

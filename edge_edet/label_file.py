@@ -24,8 +24,9 @@ from typing import NamedTuple
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.input_file import Limit, read_input
 from edge_edet.label_map import BACKGROUND, read_label_map
+from edge_edet.shown import unfit
 
-__all__ = ["LabelFile", "parse_label_text", "read_label_file"]
+__all__ = ["LabelFile", "check_names", "parse_label_text", "read_label_file"]
 
 MAX_LABELS = 100_000
 LIMIT = Limit(2**22, "a label has a name, not a text, and there are at most 100,000")
@@ -57,13 +58,35 @@ def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
     return parse_label_text(text, f"label file {str(path)!r}", num_classes)
 
 
+def check_names(names: Sequence[str | None], what: str) -> None:
+    """Raises ModelFileError for a name with a control character in it: no terminal must be steered by it."""
+    for number, name in enumerate(names):
+        if name is not None and (found := unfit(name)):
+            raise ModelFileError(
+                f"{what}: the name of class {number}, {name!r}, has the control character {found}: take "
+                "it out"
+            )
+
+
 def parse_label_text(text: str, what: str, num_classes: int | None = None) -> LabelFile:
     """The labels of a text. num_classes: of the model, None where that is not known.
 
     With num_classes, indices from 1 to it are read as classes 0 to num_classes - 1, and a
     background line in front is left out; the number of names by line is for the caller to check.
-    Raises ModelFileError where there are no labels, or where they can be read in two ways.
+    Raises ModelFileError where there are no labels, where they can be read in two ways, and where a name
+    has control characters.
     """
+    for number, line in enumerate(re.split("\r\n|\r|\n", text.removeprefix("\ufeff")), 1):
+        if (letter := unfit(line)) and "\0" not in text:
+            raise ModelFileError(
+                f"{what} line {number} has the control character {letter}: take it out"
+            )
+    found = _parse(text, what, num_classes)
+    check_names(found.names, what)
+    return found
+
+
+def _parse(text: str, what: str, num_classes: int | None) -> LabelFile:
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
     while lines and not lines[-1]:
         lines.pop()

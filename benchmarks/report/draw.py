@@ -15,6 +15,7 @@ from edge_edet.benchmarks.report.axes import finish_axes, set_axes
 from edge_edet.benchmarks.report.figure import Figure, Mark, Panel, Series
 from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
 from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
+from edge_edet.shown import xml_text
 
 __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
@@ -48,7 +49,7 @@ def _svg(canvas: Any, figure: Figure) -> str:
     canvas.savefig(
         stream, format="svg", metadata={"Date": None, "Title": figure.title, "Creator": DRAWN_BY}
     )
-    return stream.getvalue()
+    return xml_text(stream.getvalue())
 
 
 def mark_ids(figure: Figure) -> list[str]:

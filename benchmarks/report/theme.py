@@ -28,6 +28,7 @@ ROLES: dict[str, tuple[str, str]] = {
 LIGHT = {role: light for role, (light, _) in ROLES.items()}
 
 RC = {
+    "text.parse_math": False,  # a name with a $ in it is a name
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same look everywhere
     "font.size": 9.0,
     "axes.labelsize": 9.0,

@@ -24,6 +24,7 @@ from edge_edet.errors import InputError
 from edge_edet.output_files import Outputs
 from edge_edet.output_kinds import Kind, page_by, png_by, starts_with, svg_by
 from edge_edet.progress import track
+from edge_edet.shown import csv_cell, xml_text
 
 __all__ = ["figure_csv", "figures_of", "write_report"]
 
@@ -92,7 +93,7 @@ def _write(
             written.append(folder / f"{figure.name}.{kind}")
             outputs.write(written[-1], data, KINDS[kind])
     content = Content(figures, svgs, chosen.rows, given, chosen.notes)
-    outputs.write(folder / PAGE, page(content).encode(), KINDS["html"])
+    outputs.write(folder / PAGE, xml_text(page(content)).encode(), KINDS["html"])
     return [folder / PAGE, *written]
 
 
@@ -118,7 +119,8 @@ def figure_csv(figure: Figure) -> str:
             about = (row.key, model.file, model.precision, row.device.id, row.how)
         number = next(n for n, one in enumerate(panels) if one is panel)
         cells = [*_cells(panel.x, mark.x), *_cells(panel.y, mark.y)]
-        writer.writerow([number, series.name, mark.title, *cells, *about])
+        line = [number, series.name, mark.title, *cells, *about]
+        writer.writerow([csv_cell(cell) for cell in line])
     return stream.getvalue()
 
 

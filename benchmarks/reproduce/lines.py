@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.shown import csv_cell
+
 __all__ = ["Line", "to_csv", "to_text", "wrapped"]
 
 COLUMNS = 80
@@ -49,7 +51,7 @@ def to_csv(lines: Sequence[Line]) -> str:
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
     writer.writeheader()
     for line in lines:
-        writer.writerow({key: _short(value) for key, value in line.to_dict().items()})
+        writer.writerow({key: csv_cell(_short(value)) for key, value in line.to_dict().items()})
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from edge_edet.output_kinds import generator_meta
+from edge_edet.shown import xml_text
 
 STYLE = """
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;
@@ -37,7 +38,7 @@ def page(record: Mapping[str, Any], figure: str) -> str:
         *_blocks(record["blocks"]), *_origin(record),
         "</html>\n",
     ]  # fmt: skip
-    return "\n".join(parts)
+    return xml_text("\n".join(parts))
 
 
 def _verdict(record: Mapping[str, Any]) -> Iterable[str]:

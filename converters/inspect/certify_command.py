@@ -15,6 +15,7 @@ from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
 from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.picture_log import PictureLog, add_picture_arguments
+from edge_edet.shown import joined
 
 __all__ = ["add_arguments", "run"]
 
@@ -64,7 +65,7 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
         command=shlex.join(["edge-edet", *sys.argv[1:]]), picture_range=args.picture_range,
         notes=log.notes(), outputs=outputs,
     )  # fmt: skip
-    print("\n".join(summary(record, args.output)))
+    print(joined(summary(record, args.output)))
     return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0
 
 

@@ -16,6 +16,7 @@ from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.output_kinds import Kind, png_by, svg_by
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
+from edge_edet.shown import joined
 from edge_edet.tflite_file import TfliteModel
 
 if TYPE_CHECKING:
@@ -96,11 +97,11 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
             document["all_tensors"] = [tensor_dict(t) for t in model.tensors]
         print(json.dumps(document, ensure_ascii=False))
     else:
-        print("\n".join(lines(inspection, len(pictures))))
+        print(joined(lines(inspection, len(pictures))))
         if args.tensors:
             facts = inspection.facts
             every = all_tensors(model) if isinstance(model, TfliteModel) else all_quantizers(facts)
-            print("\n" + "\n".join(every))
+            print("\n" + joined(every))
     return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
 
 

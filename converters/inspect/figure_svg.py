@@ -15,6 +15,7 @@ from edge_edet.converters.inspect.error_figure import (
     Mark,
     Words,
 )
+from edge_edet.shown import xml_text
 
 # Colours stand in the elements, for viewers without CSS; the style changes them where it is dark.
 OWN, RUNNING, BLOCK, TEXT, LINE = "#8aa5c9", "#c0392b", "#1f5fa8", "#333333", "#d0d0d0"
@@ -39,7 +40,7 @@ def svg(figure: Figure) -> str:
         *(_element(shape) for shape in figure.shapes),
         "</svg>\n",
     ]
-    return "\n".join(parts)
+    return xml_text("\n".join(parts))
 
 
 def _element(shape: Mark | Line | Words) -> str:

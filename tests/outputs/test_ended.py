@@ -126,11 +126,14 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     lock = LockFile.take(path)
     assert lock is not None
     read, write = os.pipe()
+    begun, told = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(write)
+        os.write(told, b"x")
         os.read(read, 1)  # until the test is over
         os._exit(0)
+    os.read(begun, 1)
     try:
         lock.leave()  # as the end of this process would
         again = LockFile.take(path)
@@ -139,6 +142,8 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     finally:
         os.close(write)
         os.waitpid(child, 0)
+        for one in (read, begun, told):
+            os.close(one)
 
 
 def test_where_there_are_no_locks_nothing_is_swept(

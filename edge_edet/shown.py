@@ -1,0 +1,123 @@
+r"""Text of files, servers and people where others see it: a terminal, a table, a figure, a spreadsheet.
+
+Such text is data. What would steer a terminal, turn the order of letters around or break a line is shown
+as \u001b, in JSON too, where it means the same. Passwords in addresses are not shown at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+__all__ = ["csv_cell", "joined", "shown", "shown_streams", "unfit", "without_passwords", "xml_text"]
+
+_STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 without tab and line ends, DEL, C1
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_ALONE = "\ud800-\udfff"  # halves of surrogate pairs, as of names that are not UTF-8
+_LINES = "\u2028\u2029"
+_STREAM = re.compile(f"[{_STEERING}{_BIDI}{_ALONE}{_LINES}]")
+_LINE = re.compile(f"[\t\n\r{_STEERING}{_BIDI}{_ALONE}{_LINES}]")
+_NAME = re.compile(f"[\n\r{_STEERING}{_BIDI}{_ALONE}{_LINES}]")
+_NO_XML = re.compile(f"[{_STEERING}{_BIDI}{_ALONE}\ufffe\uffff]")
+_INNER_RETURN = re.compile(r"(?<=[^\r\n])\r(?=[^\r\n])")
+_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#:@'\"]*):(?!\d+(?:/|$))[^\s'\"]*@")
+_TOKEN = re.compile(r"(https?://)[^\s/?#@'\":]+@", re.IGNORECASE)
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the wide ones too, which Excel takes
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
+_ONE_LINE = ("note: ", "edge-edet: ")
+
+
+def shown(text: str) -> str:
+    """In one line, with nothing in it that steers a terminal."""
+    return without_passwords(_LINE.sub(_code, text))
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines of a table, of which none can be more than one."""
+    return "\n".join(shown(line) for line in lines)
+
+
+def without_passwords(text: str) -> str:
+    """With *** in the place of passwords and tokens in addresses."""
+    if "://" not in text:
+        return text
+    return _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1\2:***@", text))
+
+
+def unfit(text: str) -> str | None:
+    """The first character of a name that no name may have, as it is shown; None where there is none."""
+    found = _NAME.search(text)
+    return _code(found) if found else None
+
+
+def xml_text(text: str) -> str:
+    """A document without the characters that XML cannot hold."""
+    return _NO_XML.sub(_code, text)
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell that a spreadsheet takes for text where it is one, and not for a formula."""
+    if not isinstance(value, str):
+        return value
+    text = _STREAM.sub(_code, without_passwords(value))
+    if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text):
+        return f"'{text}"
+    return text
+
+
+def _code(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
+
+
+class _Stream:
+    """A stream of text that shows what is written to it; a bar's own returns stay."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        safe = _STREAM.sub(_code, without_passwords(text))
+        safe = _INNER_RETURN.sub(r"\\u000d", safe)
+        if safe.startswith(_ONE_LINE):
+            safe = " ".join(safe[:-1].splitlines()) + safe[-1:]
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        try:
+            safe.encode(encoding)
+        except UnicodeEncodeError:
+            safe = "".join(_encodable(letter, encoding) for letter in safe)
+        except LookupError:
+            pass
+        self._stream.write(safe)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+
+def _encodable(letter: str, encoding: str) -> str:
+    """As JSON would write it where the stream has no code for it."""
+    try:
+        letter.encode(encoding)
+    except UnicodeEncodeError:
+        data = letter.encode("utf-16-be", "surrogatepass")
+        return "".join(f"\\u{data[n : n + 2].hex()}" for n in range(0, len(data), 2))
+    return letter
+
+
+@contextlib.contextmanager
+def shown_streams() -> Iterator[None]:
+    """Everything that is printed meanwhile is shown; see `_Stream`."""
+    before = sys.stdout, sys.stderr
+    wrapped = [one if one is None or isinstance(one, _Stream) else _Stream(one) for one in before]
+    sys.stdout, sys.stderr = wrapped
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
