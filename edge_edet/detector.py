@@ -228,7 +228,7 @@ class Detector:
 
         tensor: as `prepare` gives it. Raises InputError for another shape or type.
         """
-        spec = self._specs[self.layout.input_name]
+        spec, tensor = self._specs[self.layout.input_name], np.asarray(tensor)
         if tensor.shape != spec.shape or tensor.dtype != spec.dtype:
             raise InputError(
                 f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
@@ -249,6 +249,7 @@ class Detector:
 
         A normalized picture goes through `denormalize` first.
         """
+        tensor = np.asarray(tensor)
         outputs = self.infer(tensor)
         return RawOutputs(
             input_name=self.layout.input_name,

@@ -121,7 +121,16 @@ def denormalized(layout: ModelLayout, model: str, values: npt.NDArray[Any]) -> F
             f"{model!r} takes {layout.input_dtype}, which holds no normalized picture: "
             "convert it with --input float32"
         )
+    wanted = (1, *layout.input_size, 3)
+    given = np.asarray(values)
+    if given.shape != wanted or given.dtype.kind != "f":
+        channels_first = given.shape == (1, 3, *layout.input_size)
+        advice = "; channels come last: values.transpose(0, 2, 3, 1)" if channels_first else ""
+        raise InputError(
+            f"a normalized picture for {model!r} must be floats {list(wanted)}, but is "
+            f"{given.dtype} {list(given.shape)}{advice}"
+        )
     if layout.variant is None:
-        return np.asarray(values, np.float32)
+        return given.astype(np.float32)
     mean, std = (np.asarray(v, np.float64) for v in (layout.variant.mean, layout.variant.std))
-    return np.asarray(np.asarray(values, np.float64) * std + mean, np.float32)
+    return np.asarray(given.astype(np.float64) * std + mean, np.float32)

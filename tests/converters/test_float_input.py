@@ -136,6 +136,26 @@ def test_a_model_of_bytes_says_what_would_take_floats(twins: Twins) -> None:
         detector.denormalize(np.zeros((1, SIDE, SIDE, 3)))
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.zeros((1, 3, SIDE, SIDE), np.float32), r"transpose\(0, 2, 3, 1\)$"),
+        (np.zeros((SIDE, SIDE, 3), np.float32), r"but is float32 \[128, 128, 3\]$"),
+        (np.zeros((1, SIDE, SIDE, 3), np.uint8), r"but is uint8 \[1, 128, 128, 3\]$"),
+        (["no picture"], r"must be floats \[1, 128, 128, 3\]"),
+    ],
+    ids=["channels first", "no batch", "bytes", "text"],
+)
+def test_a_normalized_picture_of_another_form_is_refused(
+    values: Any, said: str, twins: Twins
+) -> None:
+    with (
+        edge_edet.load(twins("tflite", "fp32")[1]) as detector,
+        pytest.raises(InputError, match=said),
+    ):
+        detector.denormalize(values)
+
+
 def test_tools_see_no_fault_in_the_border(twins: Twins, picture: Path) -> None:
     paths = [twins("tflite", precision)[1] for precision in ("int8", "fp32")]
     integer, exact = (read_model(path) for path in paths)

@@ -140,6 +140,22 @@ def test_another_tensor_is_refused_alike_by_every_runtime(
         detector.raw_of(np.zeros(shape, dtype))
 
 
+@pytest.mark.parametrize("given", [[1, 2, 3], "a.png", None])
+def test_what_is_no_tensor_is_refused(given: Any, tiny_float: Path) -> None:
+    with (
+        edge_edet.load(tiny_float) as detector,
+        pytest.raises(InputError, match=r"must be uint8 \[1, 64, 64, 3\], but is "),
+    ):
+        detector.raw_of(given)
+
+
+def test_a_transposed_view_is_taken(any_model: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 3, 64, 64), dtype=np.uint8)
+    view = pixels.transpose(0, 2, 3, 1)
+    with edge_edet.load(any_model) as detector:
+        np.testing.assert_array_equal(detector.raw_of(view).input, np.ascontiguousarray(view))
+
+
 def test_a_model_of_bytes_takes_no_normalized_picture(tiny_float: Path) -> None:
     with (
         edge_edet.load(tiny_float) as detector,
