@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,12 +83,11 @@ def _measure_all(
     output: BenchOutput,
 ) -> int:
     """Devices side by side, what is on this machine in its turn."""
-    known = earlier if args.resume else []
     failures: list[EdgeEdetError] = []
 
     def one(place: Place) -> None:
         try:
-            for error in _measure(args, place, models, named, plan, data, known, output):
+            for error in _measure(args, place, models, named, plan, data, earlier, output):
                 failures.append(error)
         except EdgeEdetError as error:
             failures.append(error)
@@ -96,7 +95,7 @@ def _measure_all(
     here = [place for place in places if place.kind != "remote"]
     away = [place for place in places if place.kind == "remote"]
     if len(places) == 1:
-        failures += _measure(args, places[0], models, named, plan, data, known, output)
+        failures += _measure(args, places[0], models, named, plan, data, earlier, output)
     else:
         with ThreadPoolExecutor(len(away) or 1) as pool:
             running = [pool.submit(one, place) for place in away]
@@ -120,12 +119,13 @@ def _measure(
     named: bool,
     plan: Plan,
     data: Labelled | None,
-    known: list[BenchmarkRow],
+    earlier: list[BenchmarkRow],
     output: BenchOutput,
 ) -> Iterator[EdgeEdetError]:
     """The hook: hands over to what measures at this kind of place. Gives what failed there."""
     from edge_edet.benchmarks.rows import row_to_dict
 
+    known = earlier if args.resume else []
     if place.kind == "remote":
         from edge_edet.benchmarks.bench_remote import measure_remote
         from edge_edet.devices.open_transport import open_transport
@@ -134,14 +134,19 @@ def _measure(
         with contextlib.closing(open_transport(place.host)) as transport:
             measure_remote(transport, models, plan, known, output, data)
     elif place.kind == "estimate":
+        from edge_edet.benchmarks.bench_accuracy import with_accuracy
+        from edge_edet.benchmarks.bench_data import with_data
         from edge_edet.benchmarks.estimate.estimate_rows import estimate_rows
         from edge_edet.benchmarks.row_file import done_keys
 
         assert place.device is not None
-        ways, done = list(plan.ways.all()), done_keys(known)
-        for row in estimate_rows(models, place.device, ways, named=named, note=output.note):
-            if row.key not in done:
-                output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
+        ways, done = list(plan.ways.all()), done_keys(with_data(known, data))
+        found = estimate_rows(models, place.device, ways, named=named, note=output.note)
+        left: Iterable[BenchmarkRow] = [row for row in found if row.key not in done]
+        if data is not None:
+            left = with_accuracy(left, models, data, [*earlier, *output.rows], output.note)
+        for row in left:
+            output({"kind": "row", "key": row.key, "row": row_to_dict(row)})
     else:
         yield from _measure_here(args, place, models, named, plan, data, known, output)
 
@@ -152,7 +157,7 @@ def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None
 
     assert place.device is not None
     ways_to_estimate(plan.ways.all(), place.device.id)
-    asked = {"--sustain": args.sustain, "--data": args.data, "--pictures": args.pictures}
+    asked = {"--sustain": args.sustain, "--pictures": args.pictures}
     for option in (option for option, value in asked.items() if value):
         raise InputError(
             f"no {place.device.id} is at hand, and an estimate of the inference has no {option}: give "

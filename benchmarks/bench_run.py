@@ -8,23 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_edet.benchmarks.bench_accuracy import RANDOM, measure_accuracy
 from edge_edet.benchmarks.bench_job import Job, load_options
 from edge_edet.benchmarks.bench_worker import run_fresh, run_here
 from edge_edet.benchmarks.checks import with_checks
 from edge_edet.benchmarks.model_facts import has_random_weights
-from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, Warned, row_from_dict, row_to_dict
+from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import EdgeEdetError
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.datasets import Dataset
 
 __all__ = ["Failure", "measure_jobs"]
-
-RANDOM = Warned(
-    "random-weights",
-    "the model has random weights: it finds nothing, so that there is little to postprocess",
-    "take the inference only, or convert trained weights",
-)
 
 
 @dataclass(frozen=True)
@@ -79,23 +74,7 @@ def _finished(
     if has_random_weights(Path(job.model)):
         row = dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
     elif dataset is not None:
-        row = dataclasses.replace(row, accuracy=_accuracy(job, dataset, limit, scheduler))
+        options = load_options(job.model, job.asked)
+        accuracy, _ = measure_accuracy(job.model, options, dataset, limit, scheduler)
+        row = dataclasses.replace(row, accuracy=accuracy)
     return with_checks(row, others)
-
-
-def _accuracy(job: Job, dataset: Dataset, limit: int | None, scheduler: str | None) -> Accuracy:
-    """Of the same file, with the same options; the evaluator's own protocol."""
-    from edge_edet.benchmarks.accuracy import evaluate
-
-    options = load_options(job.model, job.asked)
-    result = evaluate(
-        job.model, dataset, limit=limit, state=None, scheduler=scheduler, strict=True, **options
-    )  # strict: a row's AP is of all pictures of its data
-    intervals = {
-        name: (value.low, value.high) if value is not None else None
-        for name, value in result.intervals.items()
-    }
-    return Accuracy(
-        dict(result.numbers), intervals, result.pictures, result.data, result.data_digest,
-        result.protocol, dict(result.notes),
-    )  # fmt: skip

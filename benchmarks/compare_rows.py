@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.benchmarks.latency import OPTIONS, SAMPLING
 from edge_edet.benchmarks.median_ratio import Ratio, ratio_of_runs
 from edge_edet.benchmarks.rows import STAGES, BenchmarkRow
 from edge_edet.benchmarks.typed_json import to_json
@@ -113,13 +114,16 @@ def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
 
 
 def refusal(a: BenchmarkRow, b: BenchmarkRow) -> str | None:
-    """Why not, in a few words; None where they may be compared."""
+    """Why not, in a few words; None where they may be compared.
+
+    How long they sampled may differ: it makes intervals wider or narrower, not medians other ones.
+    """
     for row in (a, b):
         if row.how != "measured":
             return f"one of them is {row.how}"
     keys = sorted({*a.protocol, *b.protocol})
     one, other = to_json(a.protocol), to_json(b.protocol)
-    for key in keys:
+    for key in (key for key in keys if key not in SAMPLING):
         if one.get(key) != other.get(key):
             return f"their protocols differ in {key}: {one.get(key)!r} and {other.get(key)!r}"
     if not any(_timed(a, stage) and _timed(b, stage) for stage in STAGES):
@@ -149,6 +153,10 @@ def _differs(a: BenchmarkRow, b: BenchmarkRow) -> Iterator[tuple[str, str, str]]
         one, other = _at(to_json(a), path), _at(to_json(b), path)
         if one != other:
             yield name, _text(one), _text(other)
+    for key in SAMPLING:
+        one, other = (to_json(row.protocol).get(key) for row in (a, b))
+        if one != other:
+            yield f"sampling ({OPTIONS[key]})", _text(one), _text(other)
 
 
 def _at(document: Any, path: str) -> Any:

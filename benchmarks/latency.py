@@ -14,7 +14,9 @@ from edge_edet.benchmarks.stages import Clock
 from edge_edet.benchmarks.stats import relative_width
 from edge_edet.errors import InputError
 
-__all__ = ["CHECK_EVERY", "OPTIONS", "Samples", "StopRule", "sample", "sample_streams", "warm_up"]
+__all__ = [
+    "CHECK_EVERY", "OPTIONS", "SAMPLING", "Samples", "StopRule", "sample", "sample_streams", "warm_up",
+]  # fmt: skip
 
 CHECK_EVERY = 10  # samples between two looks at the width, which sorts all of them
 
@@ -26,6 +28,8 @@ OPTIONS = {  # of `edge-edet bench`, by the rule's fields
     "max_samples": "--max-samples",
     "max_s": "--max-seconds",
 }
+# of a protocol: how many samples are taken is no difference in what is measured
+SAMPLING = tuple(OPTIONS)
 
 Step = Callable[[], Mapping[str, float]]  # runs one picture: stage -> ms
 Report = Callable[[int], None]  # told the number of samples so far

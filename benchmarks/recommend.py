@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from edge_edet.benchmarks.published import read_rows as read_published
 from edge_edet.benchmarks.report.chosen import Notes, choose, has_time
+from edge_edet.benchmarks.report.judged import Judge, Judged
 from edge_edet.benchmarks.report.published_points import Published, board_latency
-from edge_edet.benchmarks.report.tradeoff import Options, vertical
+from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.report.values import Value, latency_of, way_of
 from edge_edet.benchmarks.report.yardstick import Yardstick
 from edge_edet.benchmarks.rows import BenchmarkRow
@@ -82,8 +83,11 @@ def parse_min_ap(value: float | None) -> float:
 def candidates_of(
     rows: Sequence[BenchmarkRow], device: str, options: Options, notes: Notes
 ) -> list[Candidate]:
-    """Those on the device that have a time and an AP. Raises InputError where there is none, or
-    where their APs are of different data and must not be compared."""
+    """Those on the device that have a time and an AP, be it measured in another row of the same file.
+
+    Raises InputError where there is none, or where no data has an AP of all of them: APs of different
+    data must not be compared.
+    """
     there = [row for row in choose(rows).rows if row.device.id == device]
     if not there:
         known = ", ".join(sorted({row.device.id for row in rows})) or "none"
@@ -91,8 +95,8 @@ def candidates_of(
             f"no row is of device {device!r}: there are rows of {known}; make some with "
             f"'edge-edet bench --device {device}'"
         )
-    found: list[tuple[Yardstick, Candidate]] = []
-    slowed = _slowed(there)
+    judge = Judge(rows, options.published, options.published_ap)
+    found: list[tuple[BenchmarkRow, str, Value, list[Judged]]] = []
     for row in there:
         if not has_time(row, notes):
             continue
@@ -102,24 +106,38 @@ def candidates_of(
         if timed is None:
             notes.add("left out: no time", row.model.file)
             continue
-        judged = vertical(row, options, notes)
-        if judged is not None:
-            name = f"{row.model.file}, {way_of(row)}"
-            told = [*(one.text for one in row.warnings), *slowed.get(row.model.sha256, ())]
-            found.append(
-                (judged[0], Candidate(name, timed[1], timed[0], judged[1], row, tuple(told)))
-            )
+        judged = judge.all(row, notes)
+        if judged:
+            found.append((row, *timed, judged))
     if not found:
         raise InputError(
             f"no row of {device} has both a time and an AP: {'; '.join(notes.lines())}"
         )
-    names = {yardstick: yardstick.name for yardstick, _ in found}
-    if len(names) > 1:
+    yardstick = _common([judged for *_, judged in found], notes)
+    slowed = _slowed(there)
+    made = []
+    for row, stage, time, judged in found:
+        ap = next(one.value for one in judged if one.yardstick == yardstick)
+        told = [*(one.text for one in row.warnings), *slowed.get(row.model.sha256, ())]
+        made.append(
+            Candidate(f"{row.model.file}, {way_of(row)}", time, stage, ap, row, tuple(told))
+        )
+    return made
+
+
+def _common(judged: Sequence[Sequence[Judged]], notes: Notes) -> Yardstick:
+    """The only one that all have. Raises InputError where there is none, or are several."""
+    names = {one.yardstick: one.yardstick.name for each in judged for one in each}
+    shared = [y for y in names if all(any(one.yardstick == y for one in each) for each in judged)]
+    if len(shared) != 1:
         raise InputError(
             f"the APs are not of the same data and protocol ({'; '.join(names.values())}): give rows of "
             "one of them"
         )
-    return [candidate for _, candidate in found]
+    if len(names) > 1:
+        others = "; ".join(name for y, name in names.items() if y != shared[0])
+        notes.add(f"AP is that on {names[shared[0]]}, which all have; not used: {others}")
+    return shared[0]
 
 
 def published_candidates(device: str, published: Published) -> list[Candidate]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.bench_arguments import ROWS
-from edge_edet.benchmarks.report.command import add_published_arguments
+from edge_edet.benchmarks.report.command import DEFAULT_SOURCE, add_published_arguments
 from edge_edet.errors import InputError
 from edge_edet.shown import joined
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.row_file import read_rows
 
     budget_ms, min_ap = parse_budget(args.budget), parse_min_ap(args.min_ap)
-    published = published_from(args.published, args.published_split)
+    published = published_from(args.published or DEFAULT_SOURCE, args.published_split)
     paths = args.rows or [path for path in (ROWS,) if path.is_file()]
     notes = Notes()
     if paths:
@@ -86,7 +86,10 @@ def _lines(
     for one in shown:
         mark = "*" if one is choice.pick else " "
         ends = _ends(one.time)
-        yield f"{mark} {_how(one.time)}{one.time.middle:>8.4g}  {ends:17} {one.ap.middle:5.1f}  {one.name}"
+        start = f"{mark} {_how(one.time)}{one.time.middle:>8.4g}  {ends:17} {one.ap.middle:5.1f}  "
+        yield from textwrap.wrap(
+            one.name, COLUMNS, initial_indent=start, subsequent_indent=" " * len(start)
+        )
     yield ""
     if choice.pick is not None:
         yield from _wrapped(f"pick: {choice.pick.name}")

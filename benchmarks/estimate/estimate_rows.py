@@ -126,11 +126,16 @@ def report(rows: Sequence[BenchmarkRow]) -> str:
     device, names = rows[0].device, [_name(row.model.file) for row in rows]
     width = max(map(len, [*names, "model"]))
     lines = textwrap.wrap(f"{device.id} ({device.name}), estimated: nothing ran there", COLUMNS)
-    lines += ["", f"{'model':{width}}  threads  inference, p50 (90 % interval)"]
+    judged = any(row.accuracy is not None for row in rows)
+    lines += [
+        "",
+        f"{'model':{width}}  threads  {'   AP  ' if judged else ''}inference, p50 (90 % interval)",
+    ]
     notes: dict[str, list[str]] = {}
     for name, row in zip(names, rows, strict=True):
         assert row.estimate is not None
-        lines.append(f"{name:{width}}  {row.asked.threads:>7}  {in_words(row.estimate)}")
+        ap = f"{_ap(row)}  " if judged else ""
+        lines.append(f"{name:{width}}  {row.asked.threads:>7}  {ap}{in_words(row.estimate)}")
         for note in row.estimate.notes:
             notes.setdefault(note, []).append(name)
     lines.append("")
@@ -140,6 +145,11 @@ def report(rows: Sequence[BenchmarkRow]) -> str:
     lines += textwrap.wrap(f"- {rows[0].estimate.source if rows[0].estimate else ''}", COLUMNS,
                            subsequent_indent="  ")  # fmt: skip
     return "\n".join([*lines, "", how_to_measure(device.id)])
+
+
+def _ap(row: BenchmarkRow) -> str:
+    ap = row.accuracy.ap if row.accuracy is not None else None
+    return "    -" if ap is None or ap < 0 else f"{ap:.3f}"
 
 
 def _name(file: str) -> str:

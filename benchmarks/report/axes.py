@@ -11,10 +11,11 @@ from edge_edet.benchmarks.report.figure import Axis, Panel
 from edge_edet.benchmarks.report.theme import LIGHT
 from edge_edet.benchmarks.report.values import Value
 
-__all__ = ["finish_axes", "limits", "set_axes"]
+__all__ = ["draw_rules", "finish_axes", "limits", "set_axes"]
 
 PAD = 0.08  # of the span
 LEAST_SPAN = 0.2  # of the middle: noise is not blown up to fill the picture
+RULE = (0.21, 0.32)  # of a row: how far rules go above and below its points
 NARROW = 6.0  # a logarithmic axis that spans less has ticks in even steps
 
 
@@ -26,12 +27,15 @@ def set_axes(axes: Any, panel: Panel, columns: int, *, last: bool) -> None:
     axes.set_xlim(*limits([mark.x for mark in marks], panel.x, panel.reference_x))
     if last:
         axes.set_xlabel(panel.x.label)
-    if panel.reference_x is not None:
-        axes.axvline(panel.reference_x, color=LIGHT["muted"], linewidth=1.0, zorder=1)
     if not panel.y.categories:
+        if panel.reference_x is not None:
+            axes.axvline(panel.reference_x, color=LIGHT["muted"], linewidth=1.0, zorder=1)
         axes.set_ylabel(panel.y.label)
         axes.set_ylim(*limits([mark.y for mark in marks], panel.y, None))
         return
+    axes.grid(visible=False)  # rules are drawn row by row, so that none goes through a name
+    if panel.reference_x is not None:
+        _rules(axes, panel, [panel.reference_x], "muted", 1.0)
     count = len(panel.y.categories)
     axes.set_ylim(count - 0.6, -0.95)
     axes.set_yticks(range(count), [""] * count)
@@ -40,9 +44,25 @@ def set_axes(axes: Any, panel: Panel, columns: int, *, last: bool) -> None:
     for place, name in enumerate(panel.y.categories):
         axes.text(
             0.0, place - 0.24, textwrap.fill(name, columns), fontsize=7.5, va="bottom", ha="left",
-            color=LIGHT["ink"], transform=axes.get_yaxis_transform(), linespacing=1.05,
-            zorder=1.5, bbox={"facecolor": LIGHT["paper"], "edgecolor": "none", "pad": 0.6},
+            color=LIGHT["ink"], transform=axes.get_yaxis_transform(), linespacing=1.05, zorder=1.5,
         ).set_in_layout(False)  # fmt: skip
+
+
+def draw_rules(axes: Any, panel: Panel) -> None:
+    """The grid of an axis of names, once its ticks are known."""
+    if panel.y.categories:
+        low, high = axes.get_xlim()
+        inside = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        _rules(axes, panel, inside, "grid", 0.7)
+
+
+def _rules(axes: Any, panel: Panel, xs: Sequence[float], role: str, width: float) -> None:
+    """Upright lines beside the points of each row, not through the names above them."""
+    places = [(x, place) for place in range(len(panel.y.categories)) for x in xs]
+    axes.vlines(
+        [x for x, _ in places], [place - RULE[0] for _, place in places],
+        [place + RULE[1] for _, place in places], color=LIGHT[role], linewidth=width, zorder=0.9,
+    )  # fmt: skip
 
 
 def finish_axes(axes: Any, panel: Panel) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from edge_edet.benchmarks.checks import SOFTWARE
+from edge_edet.benchmarks.latency import SAMPLING
 from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.benchmarks.typed_json import to_json
 
@@ -14,8 +15,6 @@ __all__ = ["Chosen", "Notes", "choose", "has_time", "is_gpu", "protocol_names"]
 
 GPUS = ("GPU", "CUDA", "Tensorrt", "ROCM", "Dml")  # devices of OpenVINO, providers of onnxruntime
 NAMED = 3  # of the files in a line
-# of a bench protocol: how many samples are taken is no difference in what is measured
-SAMPLING = ("min_samples", "relative_width", "max_samples", "max_s", "warmup", "warmup_s")
 
 
 class Notes:

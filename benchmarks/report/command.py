@@ -9,8 +9,9 @@ from pathlib import Path
 from edge_edet.errors import InputError
 from edge_edet.output_files import Outputs, add_overwrite_argument
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["DEFAULT_SOURCE", "add_arguments", "add_published_arguments", "run"]
 
+DEFAULT_SOURCE = "v7"
 STAGES = ("inference", "end_to_end")
 
 
@@ -33,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_published_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--published", default="v7", metavar="SOURCE",
-        help="published numbers: v7 (arXiv), cvpr, readme, or none; default: v7",
+        "--published", metavar="SOURCE",
+        help="published numbers: v7 (arXiv), cvpr, readme, or none; default: v7 where a model of "
+        "COCO's classes is in the rows",
     )  # fmt: skip
     parser.add_argument(
         "--published-split", default="val2017", metavar="SPLIT",
@@ -43,11 +45,13 @@ def add_published_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--published-ap", action="store_true",
-        help="a row without AP stands at the published one of its variant, marked as that",
+        help="a row of the published network, whose AP nobody measured, stands at the published one; "
+        "not for weights of your own",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_edet.benchmarks.report.judged import is_coco_model
     from edge_edet.benchmarks.report.published_points import published_from
     from edge_edet.benchmarks.report.tradeoff import Options
     from edge_edet.benchmarks.report.write import write_report
@@ -55,11 +59,16 @@ def run(args: argparse.Namespace) -> int:
 
     if args.stage not in STAGES:
         raise InputError(f"--stage must be {' or '.join(STAGES)}, but got {args.stage!r}")
-    published = published_from(args.published, args.published_split)
+    source = args.published or DEFAULT_SOURCE
+    published = published_from(source, args.published_split)
     if published is None and args.published_ap:
         raise InputError("--published-ap needs a source: leave --published none out")
-    options = Options(published, args.published_ap, args.stage)
     rows = [row for path in args.rows for row in read_rows(path)]
+    boards = published is not None
+    asked = args.published is not None or args.published_ap
+    if not asked and not any(is_coco_model(row) for row in rows):
+        published = None  # curves of COCO say nothing about a model of other classes
+    options = Options(published, args.published_ap, args.stage, boards)
     with Outputs(args.rows, overwrite=args.overwrite) as outputs:
         given = [str(path) for path in args.rows]
         written = write_report(rows, given, args.output, options, outputs)

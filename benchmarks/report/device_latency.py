@@ -37,7 +37,7 @@ def device_latency_figures(
         places.setdefault(name, []).append(row)
     title = f"Latency of each device and precision: {stage.replace('_', ' ')}"
     if not places:
-        nothing = f"nothing to draw: no row has a time of {stage.replace('_', ' ')}"
+        nothing = f"no row has a time of {stage.replace('_', ' ')}"
         yield Figure("latency-devices", title, (), (nothing, *notes.lines()))
         return
     names = list(places)
@@ -80,7 +80,7 @@ def _series(
             assert x is not None
             title = f"{row.model.file} {row.model.precision}, {way_of(row)}"
             at = Value(float(place), "counted", "")
-            mark = Mark(x, at, "", title, shape_of(row.model.precision), (), row)
+            mark = Mark(x, at, row.model.precision, title, shape_of(row.model.precision), (), row)
             marks_of.setdefault((row.model.precision, x.how), []).append(mark)
     known = [*ORDER, *sorted({precision for precision, _ in marks_of} - set(ORDER))]
     for (precision, how), marks in sorted(

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.report.axes import finish_axes, set_axes
+from edge_edet.benchmarks.report.axes import draw_rules, finish_axes, set_axes
 from edge_edet.benchmarks.report.figure import Figure, Mark, Panel, Series
 from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
 from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
@@ -24,6 +24,7 @@ MARKER = 6.0  # points
 PNG_DPI = 160
 ASIDE = 8.0  # points between neighbours
 NEAR = 14  # points: a name stands once for several points of it that lie so close
+LEAD = 7  # points: a name that is farther from its point has a line to it
 STEPS = 12  # of a line between two points, where labels are kept off it
 
 
@@ -79,10 +80,15 @@ def drawn(figure: Figure, layout: Layout) -> Any:
         for series in panel.series:
             _draw_series(axes, series, ids, _moved(axes, panel, series))
     _legend(canvas, figure, layout)
+    panels = list(zip(figure.panels, all_axes, strict=True))
+    for _ in range(2):  # ticks need the size of the panel, and their texts then some room of it
+        canvas.draw_without_rendering()
+        for panel, axes in panels:
+            finish_axes(axes, panel)
     canvas.draw_without_rendering()
     canvas.set_layout_engine("none")  # what comes now fits into what is there
-    for panel, axes in zip(figure.panels, all_axes, strict=True):
-        finish_axes(axes, panel)
+    for panel, axes in panels:
+        draw_rules(axes, panel)
         _label(canvas, axes, panel)
     return canvas
 
@@ -210,17 +216,20 @@ def _legend(canvas: Any, figure: Figure, layout: Layout) -> None:
 
 
 def _label(canvas: Any, axes: Any, panel: Panel) -> None:
-    """Names beside the points of an axis with numbers; those that have no room are left out."""
-    if panel.y.categories:
-        return
+    """Names beside the points, with a line to those that are farther off; those that have no room are
+    left out."""
     renderer = canvas.canvas.get_renderer()
     scale = canvas.dpi / 72
     marks = [(series, mark) for series in panel.series for mark in series.marks]
     marks = [(s, m) for s, m in marks if math.isfinite(m.x.middle) and math.isfinite(m.y.middle)]
+    marks.sort(key=lambda one: one[1].all_published)  # the rows' own find room first
     to_paper = {id(series): _moved(axes, panel, series) for series in panel.series}
     places = [to_paper[id(s)].transform((m.x.middle, m.y.middle)) for s, m in marks]
     half = MARKER * scale * 0.6
     taken = [Box(x - half, y - half, x + half, y + half) for x, y in places]
+    for text in axes.texts:  # names of rows
+        box = text.get_window_extent(renderer)
+        taken.append(Box(box.x0, box.y0, box.x1 + 4 * scale, box.y1))
     texts, wanted, named = [], [], set[tuple[str, int, int]]()
     for (series, mark), (x, y) in zip(marks, places, strict=True):
         about = (mark.label.lower(), round(x / NEAR / scale), round(y / NEAR / scale))
@@ -236,15 +245,28 @@ def _label(canvas: Any, axes: Any, panel: Panel) -> None:
     frame = axes.get_window_extent(renderer)
     bounds = Box(frame.x0, frame.y0, frame.x1, frame.y1)
     path = list(_path(panel.series, to_paper))
-    for (text, box), place in zip(
-        texts, place_labels(wanted, taken, path, bounds, half + 2 * scale), strict=True
-    ):
+    found = place_labels(wanted, taken, path, bounds, half + 2 * scale)
+    for (text, box), want, place in zip(texts, wanted, found, strict=True):
         if place is None:
             text.remove()
         else:
             at = (place.x0 + scale - box.x0, place.y0 + scale / 2 - box.y0)
             text.set_position(canvas.transFigure.inverted().transform(at))
             text.set_transform(canvas.transFigure)  # pixels change when it is saved
+            _lead(canvas, text, want, place, half + LEAD * scale)
+
+
+def _lead(canvas: Any, text: Any, want: Wanted, place: Box, near: float) -> None:
+    """A thin line from a point to a name that is not right beside it."""
+    from matplotlib.lines import Line2D
+
+    x, y = min(max(want.x, place.x0), place.x1), min(max(want.y, place.y0), place.y1)
+    if math.hypot(x - want.x, y - want.y) <= near:
+        return
+    ends = canvas.transFigure.inverted().transform([(want.x, want.y), (x, y)])
+    line = Line2D(ends[:, 0], ends[:, 1], color=text.get_color(), linewidth=0.5, zorder=3)
+    line.set_transform(canvas.transFigure)
+    canvas.add_artist(line)
 
 
 def _path(

@@ -33,7 +33,7 @@ def float_int8_figures(rows: Sequence[BenchmarkRow], stage: str) -> Iterator[Fig
     title = "Float against INT8"
     if not pairs:
         nothing = (
-            "nothing to draw: no float32 row has a row of another precision that was measured alike "
+            "no float32 row has a row of another precision that was measured alike "
             "(variant, format, device, options, protocol)"
         )
         yield Figure("float-int8", title, (), (nothing, *notes.lines()))
@@ -107,13 +107,13 @@ def _accuracies(pair: Pair, place: int, notes: Notes) -> Iterator[Mark]:
         return
     for row, value in zip(pair, values, strict=True):
         assert value is not None
-        yield _mark(value, place, row)
+        yield _mark(value, place, row, row.model.precision)
 
 
-def _mark(value: Value, place: int, row: BenchmarkRow) -> Mark:
+def _mark(value: Value, place: int, row: BenchmarkRow, label: str = "") -> Mark:
     at = Value(float(place), "counted", "")
     title = f"{row.model.file} {row.model.precision}, {way_of(row)}"
-    return Mark(value, at, "", title, shape_of(row.model.precision), (), row)
+    return Mark(value, at, label, title, shape_of(row.model.precision), (), row)
 
 
 def _grouped(marks: Sequence[Mark]) -> Iterator[Series]:

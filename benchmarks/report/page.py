@@ -33,6 +33,10 @@ class Content:
     given: Sequence[str]
     notes: Sequence[str]
 
+    @property
+    def drawn(self) -> list[Figure]:
+        return [figure for figure in self.figures if figure.panels]
+
 
 def page(content: Content) -> str:
     script = _asset("page.js")
@@ -52,7 +56,8 @@ def page(content: Content) -> str:
             '<link rel="icon" href="data:,">',
             f"<title>edge-edet report</title>\n<style>\n{style}</style>\n</head>\n<body>",
             *_head(content),
-            *(line for figure in content.figures for line in _section(figure, content)),
+            *(line for figure in content.drawn for line in _section(figure, content)),
+            *_not_drawn(content),
             *_table(content.rows),
             '<div id="tip" role="status" hidden></div>',
             f'<script type="application/json" id="data">{_data(content)}</script>',
@@ -66,7 +71,7 @@ def _asset(name: str) -> str:
 
 
 def _head(content: Content) -> Iterator[str]:
-    yield "<h1>Accuracy against size, multiply-adds and latency</h1>"
+    yield f"<h1>{_title(content)}</h1>"
     count = len(content.rows)
     hows = [row.how for row in content.rows]
     told = ", ".join(f"{hows.count(how)} {how}" for how in dict.fromkeys(hows))
@@ -75,23 +80,54 @@ def _head(content: Content) -> Iterator[str]:
         f"<p>{count} row{'s' * (count != 1)} ({escape(told)}) of {escape(', '.join(content.given))}; "
         f"devices: {escape(devices)}.</p>"
     )
-    yield (
-        "<p>Full marks were measured; their bars are 95 % intervals, of the median where it is a time. "
-        "Hollow marks are estimated, with the interval of the estimate; half-full ones stand at a "
-        "published AP that was not measured here. Grey ones are published, each from the source that is "
-        "named.</p>"
-    )
-    yield '<p class="hint muted">Point at a mark, tap it, or reach it with Tab, to see its whole row.</p>'
+    if content.drawn:
+        yield f"<p>{' '.join(_marks_told(content))}</p>"
+        yield (
+            '<p class="hint muted">Point at a mark, tap it, or reach it with Tab, to see its whole row.</p>'
+        )
     yield from _list(content.notes)
-    links = "".join(f'<li><a href="#{f.name}">{escape(f.title)}</a></li>' for f in content.figures)
-    yield f"<nav><ul>{links}</ul></nav>"
+    links = [f'<li><a href="#{f.name}">{escape(f.title)}</a></li>' for f in content.drawn]
+    yield f'<nav><ul>{"".join(links)}<li><a href="#rows">All rows</a></li></ul></nav>'
+
+
+def _title(content: Content) -> str:
+    """Of what is there."""
+    names = [figure.name for figure in content.drawn]
+    if any(name.startswith("ap-") for name in names):
+        return "Accuracy against latency and size"
+    return "Latency" if names else "Benchmark rows"
+
+
+def _marks_told(content: Content) -> Iterator[str]:
+    """How to read the marks, of the kinds that are drawn."""
+    marks = [mark for figure in content.drawn for _, _, mark in figure.marks()]
+    own = {mark.how for mark in marks if not mark.all_published}
+    if own & {"measured", "counted"}:
+        yield (
+            "Full marks were measured; their bars are 95 % intervals, of the median where it is a time."
+        )
+    if "estimated" in own:
+        yield "Hollow marks are estimated, with the interval of the estimate."
+    if "published" in own:
+        yield "Half-full ones stand at a published AP that was not measured here."
+    if any(mark.all_published for mark in marks):
+        yield "Grey ones are published, each from the source that is named."
+
+
+def _not_drawn(content: Content) -> Iterator[str]:
+    """One line for all figures that have no data, and what was left out of them."""
+    empty = [figure for figure in content.figures if not figure.panels]
+    if not empty:
+        return
+    told = "; ".join(f"{one.title}: {one.notes[0]}" for one in empty)
+    yield f'<section id="not-drawn"><p class="muted">Not drawn. {escape(told)}.</p>'
+    drawn = {note for figure in content.drawn for note in figure.notes}
+    more = dict.fromkeys(note for one in empty for note in one.notes[1:] if note not in drawn)
+    yield f'<div class="muted">{"".join(_list(list(more)))}</div></section>'
 
 
 def _section(figure: Figure, content: Content) -> Iterator[str]:
     yield f'<section id="{figure.name}"><h2>{escape(figure.title)}</h2>'
-    if not figure.panels:
-        yield f'<div class="muted gap">{"".join(_list(figure.notes))}</div></section>'
-        return
     yield "<figure>"
     title = escape(f"{figure.title}: {sum(1 for _ in figure.marks())} points, also in the CSV")
     for layout, svg in content.svgs[figure.name].items():

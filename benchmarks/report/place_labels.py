@@ -41,9 +41,9 @@ class Wanted:
     height: float
 
 
-# directions from the point, the best first; then the same farther out
+# directions from the point, the best first; then the same farther out, with a line to the point
 SIDES = ((0, 1), (1, 0), (-1, 0), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-GAPS = (1.0, 1.9)
+GAPS = (1.0, 1.9, 3.5, 5.5)
 
 
 def place_labels(

@@ -21,7 +21,7 @@ def sustained_figures(rows: Sequence[BenchmarkRow]) -> Iterator[Figure]:
     runs = [row for row in rows if row.sustain is not None and row.how == "measured"]
     title = "Sustained load: end to end, minute by minute"
     if not runs:
-        nothing = "nothing to draw: no long run ('edge-edet bench --sustain 30m')"
+        nothing = "no long run ('edge-edet bench --sustain 30m')"
         yield Figure("sustained", title, (), (nothing,))
         return
     parts = [runs[start : start + RUNS] for start in range(0, len(runs), RUNS)]

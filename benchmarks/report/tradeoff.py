@@ -7,27 +7,31 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.published import published_size
 from edge_edet.benchmarks.report.chosen import Notes, has_time, is_gpu, protocol_names
 from edge_edet.benchmarks.report.figure import Axis, Figure, Mark, Panel, Series, shape_of
+from edge_edet.benchmarks.report.judged import Judge, Judged
 from edge_edet.benchmarks.report.published_points import Published
 from edge_edet.benchmarks.report.split_colors import colored_parts
-from edge_edet.benchmarks.report.values import Value, ap_of, latency_of, way_of
-from edge_edet.benchmarks.report.yardstick import VAL2017, Yardstick, yardstick_of
+from edge_edet.benchmarks.report.values import Value, latency_of, way_of
+from edge_edet.benchmarks.report.yardstick import Yardstick, yardstick_of
 from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.benchmarks.typed_json import to_json
 from edge_edet.variants import VARIANTS
 
-__all__ = ["Options", "tradeoff_figures", "vertical"]
+__all__ = ["Options", "tradeoff_figures"]
 
 
 @dataclass(frozen=True)
 class Options:
-    """published: overlaid, None for nothing. published_ap: also in place of an AP not measured."""
+    """published: overlaid, None for nothing. published_ap: also in place of an AP not measured.
+    boards: published latencies of boards are overlaid where the same network was timed on them."""
 
     published: Published | None
     published_ap: bool = False
     stage: str = "inference"
+    boards: bool = False
+
+
+NAME = 16  # characters of a file's name beside a mark
 
 
 @dataclass(frozen=True)
@@ -38,74 +42,53 @@ class Cost:
     unit: str
 
 
-ROUNDING = 0.006  # of printed parameters: 3.9 million are 3.88; with 3 classes D0 has 3.83
 COSTS = (
+    Cost("cpu", "AP against CPU latency", "CPU latency", "ms"),
+    Cost("gpu", "AP against GPU latency", "GPU latency", "ms"),
     Cost("flops", "AP against multiply-adds", "multiply-adds, billions", "1e9"),
     Cost("params", "AP against parameters", "parameters, millions", "1e6"),
-    Cost("gpu", "AP against GPU latency", "GPU latency", "ms"),
-    Cost("cpu", "AP against CPU latency", "CPU latency", "ms"),
 )
 
 
 def tradeoff_figures(rows: Sequence[BenchmarkRow], options: Options) -> Iterator[Figure]:
-    """Those of published APs first, then those of other data."""
-    home = options.published.yardstick if options.published is not None else VAL2017
-    measured = [yardstick_of(row.accuracy) for row in rows if row.accuracy is not None]
-    yardsticks = list(dict.fromkeys([home, *measured]))
-    for number, yardstick in enumerate(yardsticks):
+    """Those of the data that the rows were evaluated on, then those where all AP is published."""
+    judge = Judge(rows, options.published, options.published_ap)
+    measured = list(
+        dict.fromkeys(yardstick_of(row.accuracy) for row in rows if row.accuracy is not None)
+    )
+    home = options.published.yardstick if options.published is not None else None
+    if home is not None:  # it comes first where rows were evaluated on it, else last
+        measured = sorted({*measured, home}, key=[home, *measured].index) if home in measured else (
+            [*measured, home]
+        )  # fmt: skip
+    for number, yardstick in enumerate(measured):
+        overlay = options.published if yardstick == home else None
+        about = _About(judge, yardstick, overlay, options, f"-data{number}" if number else "")
         for cost in COSTS:
-            suffix = f"-data{number}" if number else ""
-            overlay = options.published if yardstick == home else None
-            yield from _figures(rows, cost, yardstick, overlay, options, suffix)
+            yield from _figures(rows, cost, about)
+    if not measured:
+        notes = Notes()
+        for row in rows:
+            judge.all(row, notes)
+        title = "AP against latency, multiply-adds and parameters"
+        yield Figure("ap", title, (), ("no row has an AP", *notes.lines()))
 
 
-def vertical(row: BenchmarkRow, options: Options, notes: Notes) -> tuple[Yardstick, Value] | None:
-    """The AP of a row: its own, or where that is asked for the published one of its variant."""
-    if row.accuracy is not None:
-        value = ap_of(row.accuracy)
-        if value is None:
-            notes.add("left out: the evaluation found nothing to measure", row.model.file)
-            return None
-        return yardstick_of(row.accuracy), value
-    name, published = row.model.variant, options.published
-    if not options.published_ap or published is None:
-        notes.add("left out: no AP measured; --published-ap takes that of the variant",
-                  row.model.file)  # fmt: skip
-        return None
-    variant = VARIANTS.get(name or "")
-    if variant is None or row.model.image_size != (variant.image_size,) * 2:
-        notes.add("left out: no AP measured, and none published for this network and size",
-                  row.model.file)  # fmt: skip
-        return None
-    if not _is_published_network(row):
-        notes.add("left out: no AP measured, and not the published network: its number of parameters is "
-                  "another, as with other classes", row.model.file)  # fmt: skip
-        return None
-    value = published.ap(variant.name, row.model.precision)
-    if value is None:
-        notes.add(f"left out: {published.source} has no {published.yardstick.name} AP of it",
-                  row.model.file)  # fmt: skip
-        return None
-    return published.yardstick, value
+@dataclass(frozen=True)
+class _About:
+    """What the figures of one yardstick have in common. suffix: of their names."""
+
+    judge: Judge
+    yardstick: Yardstick
+    overlay: Published | None
+    options: Options
+    suffix: str
 
 
-def _is_published_network(row: BenchmarkRow) -> bool:
-    """By its parameters, as we count them with COCO's 90 classes or as they are printed."""
-    from edge_edet.converters.architecture import count_parameters
-
-    name, count = row.model.variant, row.model.parameters
-    assert name is not None
-    known = [count_parameters(VARIANTS[name]), published_size(name).parameters]
-    return count is None or any(k and abs(count - k) <= ROUNDING * k for k in known)
-
-
-def _figures(
-    rows: Sequence[BenchmarkRow], cost: Cost, yardstick: Yardstick,
-    overlay: Published | None, options: Options, suffix: str,
-) -> Iterator[Figure]:  # fmt: skip
+def _figures(rows: Sequence[BenchmarkRow], cost: Cost, about: _About) -> Iterator[Figure]:
     notes = Notes()
-    marks = list(_marks(rows, cost, yardstick, options, notes))
-    series = list(_series(marks, cost, notes))
+    yardstick, overlay, options = about.yardstick, about.overlay, about.options
+    series = list(_series(_points(rows, cost, about, notes), cost, notes))
     published = overlay.series(cost.key) if overlay is not None else []
     if overlay is not None:
         quantity = overlay.quantity(cost.key)
@@ -116,9 +99,9 @@ def _figures(
         else:
             notes.add(f"published: {overlay.name}")
     title = f"{cost.title}: {yardstick.name}"
-    name = f"ap-{cost.key}{suffix}"
+    name = f"ap-{cost.key}{about.suffix}"
     if not series and not published:
-        yield Figure(name, title, (), ("nothing to draw: no row has both", *notes.lines()))
+        yield Figure(name, title, (), ("no row has both", *notes.lines()))
         return
     stage = f", {options.stage.replace('_', ' ')}" if cost.unit == "ms" else ""
     unit = f"{stage}, ms" if cost.unit == "ms" else ""
@@ -146,15 +129,22 @@ def _one_network(series: Iterable[Series]) -> bool:
     return counted and len(costs) > 1 and len({cost.middle for cost in costs}) == 1
 
 
-def _marks(
-    rows: Iterable[BenchmarkRow], cost: Cost, yardstick: Yardstick, options: Options, notes: Notes
-) -> Iterator[Mark]:
-    timed = cost.key in ("gpu", "cpu")
+@dataclass(frozen=True)
+class _Point:
+    mark: Mark
+    row: BenchmarkRow
+    judged: Judged
+
+
+def _points(
+    rows: Iterable[BenchmarkRow], cost: Cost, about: _About, notes: Notes
+) -> Iterator[_Point]:
+    timed, options = cost.key in ("gpu", "cpu"), about.options
     for row in rows:
         if timed and is_gpu(row) != (cost.key == "gpu"):
             continue
-        found = vertical(row, options, notes)
-        if found is None or found[0] != yardstick or (timed and not has_time(row, notes)):
+        judged = about.judge.on(about.yardstick, row, notes)
+        if judged is None or (timed and not has_time(row, notes)):
             continue
         x = latency_of(row, options.stage) if timed else _counted(row, cost.key)
         if x is None:
@@ -165,10 +155,10 @@ def _marks(
         else:
             model = row.model
             name = model.variant or model.file
-            yield Mark(
-                x, found[1], name if model.variant else "",
-                f"{name} {model.precision}, {way_of(row)}", shape_of(model.precision), (), row,
-            )  # fmt: skip
+            label = f"{model.variant or _short(model.file)} {model.precision}"
+            title = f"{name} {model.precision}, {way_of(row)}"
+            mark = Mark(x, judged.value, label, title, shape_of(model.precision), (), row)
+            yield _Point(mark, row, judged)
 
 
 def _counted(row: BenchmarkRow, key: str) -> Value | None:
@@ -178,33 +168,56 @@ def _counted(row: BenchmarkRow, key: str) -> Value | None:
     return Value(count / (1e9 if key == "flops" else 1e6), "counted", "counted in our graph of it")
 
 
-def _series(marks: Iterable[Mark], cost: Cost, notes: Notes) -> Iterator[Series]:
+def _series(points: Iterable[_Point], cost: Cost, notes: Notes) -> Iterator[Series]:
     """What may be joined: one family, precision, way and protocol, measured or not alike."""
-    marks = list(marks)
-    rows = [mark.row for mark in marks if mark.row is not None]
     timed = cost.key in ("gpu", "cpu")
-    protocols = protocol_names(rows, notes) if timed else {}
+    points = list(points) if timed else list(_each_once(points))
+    protocols = protocol_names([one.row for one in points], notes) if timed else {}
     groups: dict[str, list[Mark]] = {}
-    for mark in marks:
-        row = mark.row
-        assert row is not None
+    for point in points:
+        row = point.row
         way = way_of(row) if timed else _runtime(row)
-        marked = {"estimated": ", estimated", "published": ", published AP"}.get(mark.how, "")
-        if mark.x.how == "estimated" and mark.y.how == "published":
-            marked = ", estimated, published AP"
-        name = f"{row.model.precision}, {way}{marked}{protocols.get(row.key, '')}"
-        key = [name, _family(row), row.model.format, _protocol_of_ap(row)]
-        groups.setdefault(json.dumps(key), []).append(mark)
+        marked = f"{_marked(point)}{protocols.get(row.key, '') if timed else ''}"
+        key = [f"{row.model.precision}, {way}{marked}", _family(row), row.model.format]
+        groups.setdefault(json.dumps([*key, point.judged.protocol]), []).append(point.mark)
     for joined_key, group in groups.items():
         once = {_model(mark): mark for mark in group}  # the last of each model file
         kept = sorted(once.values(), key=lambda mark: (mark.x.middle, mark.y.middle))
         if len(kept) < len(group) and timed:
             notes.add("the same model measured alike twice: the last row counts", _file(group[0]))
-        variants = [mark.label for mark in kept]
+        variants = [mark.row.model.variant for mark in kept if mark.row is not None]
         joined = len(set(variants)) == len(variants) and all(variants)
         if not joined and len(kept) > 1:
             notes.add("not joined by a line: several models of one variant", _file(kept[0]))
         yield Series(json.loads(joined_key)[0], 0, tuple(kept), line=joined and len(kept) > 1)
+
+
+def _each_once(points: Iterable[_Point]) -> Iterator[_Point]:
+    """A file costs the same in each of its rows: without those whose AP is another row's."""
+    points = list(points)
+    seen = {one.row.model.sha256 for one in points if not one.judged.elsewhere}
+    for point in points:
+        if not point.judged.elsewhere:
+            yield point
+        elif point.row.model.sha256 not in seen:
+            seen.add(point.row.model.sha256)
+            yield point
+
+
+def _marked(point: _Point) -> str:
+    """What is not measured about it, or not there."""
+    words = ["estimated"] if point.mark.x.how == "estimated" else []
+    if point.judged.value.how == "published":
+        words.append("published AP")
+    elif point.judged.elsewhere and point.mark.x.how != "counted":
+        words.append("AP measured elsewhere")
+    return "".join(f", {word}" for word in words)
+
+
+def _short(file: str) -> str:
+    """A name for beside a mark; the whole one is in what it says."""
+    stem = file.rpartition(".")[0] or file
+    return stem if len(stem) <= NAME else f"{stem[: NAME - 3]}..."
 
 
 def _runtime(row: BenchmarkRow) -> str:
@@ -216,10 +229,6 @@ def _family(row: BenchmarkRow) -> str:
     name = row.model.variant or row.model.file
     family = ("lite" if VARIANTS[name].lite else "d") if name in VARIANTS else name
     return f"{family} {row.study or ''}"
-
-
-def _protocol_of_ap(row: BenchmarkRow) -> str:
-    return json.dumps(to_json(row.accuracy.protocol)) if row.accuracy is not None else ""
 
 
 def _model(mark: Mark) -> tuple[str, float]:

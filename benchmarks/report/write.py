@@ -98,11 +98,21 @@ def _write(
 
 
 def figures_of(rows: Sequence[BenchmarkRow], options: Options) -> Iterator[Figure]:
-    """All figures in the order of the page; those with nothing to draw say why."""
-    yield from tradeoff_figures(rows, options)
-    yield from device_latency_figures(rows, options.stage, overlay=options.published is not None)
-    yield from float_int8_figures(rows, options.stage)
-    yield from sustained_figures(rows)
+    """All figures in the order of the page: those with points of the rows, those that are published
+    alone, and last those with nothing to draw, which say why."""
+    figures = [
+        *tradeoff_figures(rows, options),
+        *device_latency_figures(rows, options.stage, overlay=options.boards),
+        *float_int8_figures(rows, options.stage),
+        *sustained_figures(rows),
+    ]
+    yield from sorted(figures, key=_place)
+
+
+def _place(figure: Figure) -> int:
+    if not figure.panels:
+        return 2
+    return 0 if any(not mark.all_published for *_, mark in figure.marks()) else 1
 
 
 def figure_csv(figure: Figure) -> str:

@@ -164,25 +164,9 @@ def is_running(pid: int) -> bool:
 
 
 def test_accuracy_stands_in_the_same_row(
-    run_cli: Run, models: dict[str, Path], tmp_path: Path
+    run_cli: Run, models: dict[str, Path], tmp_path: Path, write_smear: Callable[[Path], Path]
 ) -> None:
-    from edge_edet.converters.smear import draw_smear
-    from edge_edet.draw import save_png
-    from edge_edet.image import read_image
-
-    pixels, boxes = draw_smear(3)
-    save_png(read_image(pixels), tmp_path / "data" / "images" / "1.png")
-    names = ["RBC", "WBC", "Platelets"]
-    document = {
-        "images": [{"id": 1, "file_name": "1.png", "width": 640, "height": 480}],
-        "annotations": [
-            {"id": n, "image_id": 1, "category_id": kind + 1, "iscrowd": 0,
-             "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0)}
-            for n, (x0, y0, x1, y1, kind) in enumerate(boxes, 1)
-        ],
-        "categories": [{"id": n, "name": name} for n, name in enumerate(names, 1)],
-    }  # fmt: skip
-    (tmp_path / "data" / "labels.json").write_text(json.dumps(document))
+    write_smear(tmp_path / "data")
     command = ("bench", models["trained"], models["fp32"], *QUICK, "--data", "data")
     result = run_cli(*command, "-o", "rows.jsonl")
     assert result.returncode == 0, result.stderr

@@ -40,6 +40,19 @@ def test_a_change_has_its_ratio_and_what_differs(make_row: Make) -> None:
     assert same.differs == ()
 
 
+def test_how_long_they_sampled_is_told_and_no_reason_not_to_compare(make_row: Make) -> None:
+    sampled = {"min_samples": 50, "max_s": 60.0, "warmup": 5}
+    protocol = {"name": "edge-edet bench", "version": 1}
+    a = make_row(STEADY, protocol=protocol | sampled)
+    b = make_row(times(1.5)[:20], protocol=protocol | sampled | {"min_samples": 20})
+    assert refusal(a, b) is None
+    change = compare_rows((a,), (b,))
+    assert change.stages["end_to_end"].value == pytest.approx(1.5, rel=0.02)
+    assert change.differs == (("sampling (--samples)", "50", "20"),)
+    longer = make_row(STEADY, protocol=protocol | sampled | {"sustain_s": 60.0})
+    assert "differ in sustain_s" in (refusal(a, longer) or "")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -46,6 +46,62 @@ def test_resuming_doubles_nothing(converted: Convert, own_folder: Path) -> None:
     assert [row.asked.threads for row in read_rows(own_folder / "r.jsonl")] == [1, 2, 4]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    command = ["convert", "d0", "--int8", "--weights", "bundled", "--to", "tflite", "-o"]
+    assert main([*command, str(folder)]) == 0
+    return folder / "d0-int8.tflite"
+
+
+def test_ap_is_measured_here_where_the_time_is_estimated(
+    trained: Path,
+    converted: Convert,
+    own_folder: Path,
+    write_smear: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_smear(own_folder / "data")
+    models = [str(trained), str(converted("lite0", "int8"))]
+    command = ["bench", "--device", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]
+    capsys.readouterr()
+    assert main([*command, "--data", "data"]) == 0
+    told = capsys.readouterr()
+    assert told.err.count("measuring AP on this machine") == 1  # of random weights there is none
+    assert max(map(len, told.out.splitlines())) <= 80
+    rows = read_rows(own_folder / "r.jsonl")
+    first = rows[0].accuracy
+    assert first is not None
+    assert [row.accuracy for row in rows] == [first, first, None, None]
+    assert first.ap is not None
+    assert first.ap > 0.3
+    assert re.search(rf"d0-int8\.tflite +1  {first.ap:.3f}  ~", told.out)
+    assert rows[0].estimate is not None
+    assert "AP was measured by ai-edge-litert" in rows[0].estimate.notes[-1]
+    assert [one.code for one in rows[2].warnings] == ["random-weights"]
+    assert main([*command, "--data", "data", "--resume"]) == 0
+    assert len(read_rows(own_folder / "r.jsonl")) == 4
+    assert main(["recommend", "r.jsonl", "--device", "rpi4", "--budget", "600ms"]) == 0
+    assert "pick: d0-int8.tflite, rpi4, " in capsys.readouterr().out
+
+
+def test_ap_that_is_in_the_file_of_rows_is_not_measured_again(
+    trained: Path,
+    own_folder: Path,
+    write_smear: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_smear(own_folder / "data")
+    quick = ["--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0"]
+    command = ["bench", str(trained), "--data", "data", "-o", "r.jsonl"]
+    assert main([*command, *quick]) == 0
+    capsys.readouterr()
+    assert main([*command, "--device", "n100", "--threads", "4"]) == 0
+    assert "measuring AP" not in capsys.readouterr().err
+    here, estimated = read_rows(own_folder / "r.jsonl")
+    assert here.accuracy == estimated.accuracy
+
+
 def test_a_stream_is_estimated_too(
     converted: Convert, own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +133,7 @@ def test_json_says_that_it_is_estimated(
         (["--device", "rpi4", "--threads", "8"], "no estimate for 8 threads"),
         (["--device", "rpi4", "--runtime", "openvino"], "no estimate for runtime 'openvino'"),
         (["--device", "rpi4", "--sustain", "1m"], "has no --sustain: give --host"),
-        (["--device", "rpi4", "--data", "bccd"], "has no --data: give --host"),
+        (["--device", "rpi4", "--data", "bccd"], "no data 'bccd'"),
         (["--device", "rpi4", "--pictures", "a.png"], "has no --pictures: give --host|a.png"),
     ],
 )

@@ -77,9 +77,13 @@ def written(path: Path, code: int) -> Path:
     [
         (schema.BuiltinOperator.COS, "the operator COS"),
         (schema.BuiltinOperator.LOGISTIC, "no convolution"),
-        (schema.BuiltinOperator.CONV_2D, "CONV_2D without its second input"),
     ],
 )
 def test_unknown_work_is_refused(tmp_path: Path, code: int, message: str) -> None:
     with pytest.raises(ModelFileError, match=f"it has {message}, and the published latencies"):
         read_features(written(tmp_path / "model.tflite", code))
+
+
+def test_a_broken_operator_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=r"operator 0 \(CONV_2D\)"):
+        read_features(written(tmp_path / "model.tflite", schema.BuiltinOperator.CONV_2D))

@@ -15,6 +15,7 @@ from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.published_points import published_from
 from edge_edet.benchmarks.report.sustained import sustained_figures
 from edge_edet.benchmarks.report.tradeoff import Options, tradeoff_figures
+from edge_edet.benchmarks.report.write import figures_of
 from edge_edet.benchmarks.rows import BenchmarkRow, Ran, Summary
 
 Make = Callable[..., BenchmarkRow]
@@ -108,7 +109,7 @@ def test_published_ap_only_when_asked_and_marked(make_row: Make) -> None:
     rows, published = [make_row("d0")], published_from("v7", "val2017")
     without = figure(rows, "ap-cpu", Options(published))
     assert without.panels == ()
-    assert "no AP measured; --published-ap" in told(without)
+    assert "of the published weights --published-ap takes the published one" in told(without)
     (series,) = drawn(figure(rows, "ap-cpu", Options(published, published_ap=True)))
     assert series.name.endswith("published AP")
     assert (series.marks[0].y.middle, series.marks[0].how) == (34.3, "published")
@@ -148,11 +149,58 @@ def test_ap_of_other_data_has_figures_of_its_own(make_row: Make) -> None:
     ]
     published = Options(published_from("v7", "val2017"), published_ap=True)
     names = {one.name: one for one in tradeoff_figures(rows, published) if one.panels}
-    assert [mark.label for _, _, mark in names["ap-cpu"].marks()] == ["d0"]
-    assert [mark.label for _, _, mark in names["ap-cpu-data1"].marks()] == ["d1"]
+    assert [mark.label for _, _, mark in names["ap-cpu"].marks()] == ["d0 fp32"]
+    assert [mark.label for _, _, mark in names["ap-cpu-data1"].marks()] == ["d1 fp32"]
     assert "bccd, 72 pictures" in names["ap-flops-data1"].title
-    assert [mark.label for _, _, mark in names["ap-flops-data2"].marks()] == ["d2"]
+    assert [mark.label for _, _, mark in names["ap-flops-data2"].marks()] == ["d2 fp32"]
     assert all(series.color is not None for series in drawn(names["ap-flops-data1"]))
+
+
+def test_own_data_comes_before_what_is_published_alone(make_row: Make) -> None:
+    rows = [make_row("d1", ap=0.58, data="data/bccd", pictures=72)]
+    published = Options(published_from("v7", "val2017"))
+    titles = [one.title for one in figures_of(rows, published) if one.panels]
+    assert "bccd, 72 pictures" in titles[0]
+    assert "COCO val2017" in titles[-1]
+    assert figure(rows, "ap-cpu", published).marks  # named as if it were the only data
+
+
+def test_ap_of_another_row_of_the_same_file_makes_a_point(
+    make_row: Make, make_estimate: Make
+) -> None:
+    """Time in one row, AP in another; the same file is the same sha256."""
+    rows = [make_estimate("d0", "int8", 130.0), make_row("d0", "int8", ms=40.0, ap=0.331)]
+    by_name = {series.name: series.marks for series in drawn(figure(rows, "ap-cpu"))}
+    (lent,) = by_name["int8, rpi4, 1 thread, estimated, AP measured elsewhere"]
+    assert (lent.x.middle, lent.y.middle, lent.y.low) == pytest.approx((130.0, 33.1, 32.1))
+    assert lent.how == "estimated"
+    assert "same file (sha256), evaluated: host, ai-edge-litert" in lent.y.basis
+    assert len(by_name) == 2
+    other = dataclasses.replace(rows[0].model, sha256="f" * 64)
+    alone = figure([dataclasses.replace(rows[0], model=other), rows[1]], "ap-cpu")
+    assert [series.name for series in drawn(alone)] == [
+        "int8, host, ai-edge-litert xnnpack, 1 thread"
+    ]
+    assert "no AP measured: 'edge-edet bench --data DIR'" in told(alone)
+
+
+def test_what_is_counted_is_drawn_once_for_a_file(make_row: Make, make_estimate: Make) -> None:
+    rows = [make_row("d0", "int8", ap=0.331), make_estimate("d0", "int8", 130.0)]
+    assert [len(series.marks) for series in drawn(figure(rows, "ap-flops"))] == [1]
+
+
+def test_an_own_ap_counts_before_another_row_s(make_row: Make) -> None:
+    rows = [make_row("d0", ap=0.30), make_row("d0", ms=90.0, ap=0.33, threads=2)]
+    marks = [mark for series in drawn(figure(rows, "ap-cpu")) for mark in series.marks]
+    assert [mark.y.middle for mark in marks] == pytest.approx([30.0, 33.0])
+
+
+def test_every_point_says_variant_and_precision(make_row: Make) -> None:
+    foreign = make_row(None, "int8", ap=0.4)
+    model = dataclasses.replace(foreign.model, file="a_detector_with_a_long_name.tflite")
+    rows = [make_row("d0", "int8", ap=0.3), dataclasses.replace(foreign, model=model)]
+    labels = {mark.label for _, _, mark in figure(rows, "ap-cpu").marks()}
+    assert labels == {"d0 int8", "a_detector_wi... int8"}
 
 
 def test_lines_join_only_what_belongs_together(make_row: Make, make_estimate: Make) -> None:
@@ -164,7 +212,7 @@ def test_lines_join_only_what_belongs_together(make_row: Make, make_estimate: Ma
     ]  # fmt: skip
     found = figure(rows, "ap-cpu")
     lines = [[mark.label for mark in series.marks] for series in drawn(found) if series.line]
-    assert lines == [["d0", "d1"]]
+    assert lines == [["d0 fp32", "d1 fp32"]]
     assert "protocols 1 and 2 differ in pictures" in told(found)
 
 

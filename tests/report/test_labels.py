@@ -8,9 +8,10 @@ import random
 import pytest
 
 from edge_edet.benchmarks.report.axes import limits
-from edge_edet.benchmarks.report.figure import Axis
+from edge_edet.benchmarks.report.draw import drawn
+from edge_edet.benchmarks.report.figure import Axis, Figure, Mark, Panel, Series
 from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
-from edge_edet.benchmarks.report.theme import LIGHT, ROLES, themed
+from edge_edet.benchmarks.report.theme import LAYOUTS, LIGHT, ROLES, Layout, themed
 from edge_edet.benchmarks.report.values import Value
 
 BOUNDS = Box(0, 0, 400, 300)
@@ -73,3 +74,57 @@ def test_limits_have_room_for_all(values: list[float], log: bool) -> None:
     assert low < high
     assert all(low < value < high for value in values)
     assert low > 0 or not log
+
+
+def figure(panel: Panel) -> Figure:
+    return Figure("one", "One", (panel,))
+
+
+def value(number: float) -> Value:
+    return Value(number, "counted", "")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("last", [3000.0, 4900.0, 5000.0, 5100.0, 9.99e6])
+def test_no_tick_is_cut_off(layout: Layout, last: float) -> None:
+    marks = tuple(Mark(value(x), value(30.0), "", "") for x in (2.0, last))
+    panel = Panel(
+        Axis("multiply-adds", "1e9", log=True), Axis("AP", "points"), (Series("a", 0, marks),)
+    )
+    canvas = drawn(figure(panel), layout)
+    (axes,) = canvas.axes
+    boxes = [one.get_window_extent() for one in (*axes.get_xticklabels(), *axes.get_yticklabels())]
+    assert min(box.x0 for box in boxes) >= 0
+    assert max(box.x1 for box in boxes) <= canvas.bbox.width
+    assert min(box.y0 for box in boxes) >= 0
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)
+def test_no_rule_goes_through_the_name_of_a_row(layout: Layout) -> None:
+    names = tuple(f"d{n} int8, a board of some name, runtime, 4 threads" for n in range(6))
+    marks = tuple(Mark(value(0.5 + n), value(n), "", "") for n in range(6))
+    panel = Panel(
+        Axis("times", "times"), Axis("", "", categories=names), (Series("a", 0, marks),), 1.0
+    )
+    (axes,) = drawn(figure(panel), layout).axes
+    boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+    assert len(boxes) == 6
+    rules = [
+        axes.transData.transform(path.vertices)
+        for rows in axes.collections
+        for path in rows.get_paths()
+    ]
+    assert len(rules) > 12
+    for (x, low), (_, high) in rules:
+        low, high = sorted((low, high))
+        assert not any(b.x0 < x < b.x1 and low < b.y1 and b.y0 < high for b in boxes)
+    assert not any(line.get_visible() for line in axes.get_xgridlines())
+
+
+def test_a_name_far_from_its_point_has_a_line_to_it() -> None:
+    marks = tuple(Mark(value(100.0 + n / 50), value(30.0), f"model {n}", "") for n in range(8))
+    panel = Panel(Axis("ms", "ms"), Axis("AP", "points"), (Series("a", 0, marks, line=False),))
+    canvas = drawn(figure(panel), LAYOUTS[0])
+    assert len([text for text in canvas.axes[0].texts if text.get_text()]) == 8
+    assert canvas.get_children()  # the lines are the canvas's own
+    assert any(type(one).__name__ == "Line2D" for one in canvas.get_children())

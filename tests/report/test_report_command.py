@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from edge_edet.benchmarks.rows import BenchmarkRow
 
 Cli = Callable[..., tuple[int, str, str]]
 Make = Callable[..., BenchmarkRow]
+VAL2017 = "coco/annotations/instances_val2017.json"
 
 
 def test_one_point_makes_a_report_with_honest_gaps(
@@ -30,14 +33,45 @@ def test_one_point_makes_a_report_with_honest_gaps(
     assert document["page"] == str(folder / "index.html")
     assert {Path(name).suffix for name in document["files"]} == {".html", ".svg", ".png", ".csv"}
     page = (folder / "index.html").read_text("utf-8")
-    assert "nothing to draw: no float32 row has a row of another precision" in page
-    assert "nothing to draw: no long run" in page
+    gaps = re.findall(r"Not drawn\. .*", page)
+    assert len(gaps) == 1
+    for gap in ("AP against GPU latency: COCO val2017: no row has both",
+                "Float against INT8: no float32 row has a row of another precision",
+                "minute by minute: no long run"):  # fmt: skip
+        assert gap in gaps[0]
+    sections = re.findall(r'<section id="([a-z0-9-]+)"><h2>', page)
+    assert sections == ["ap-cpu", "ap-flops", "ap-params", "latency-devices", "rows"]
+    assert re.findall(r'<a href="#([a-z0-9-]+)">', page) == sections  # the contents
     again = tmp_path / "again"
     cli("report", rows, "-o", again, "--published", "none")
     for path in folder.iterdir():
         assert (
             path.read_bytes() == (again / path.name).read_bytes()
         )  # the same rows, the same bytes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "data", "options", "drawn"),
+    [
+        (3_880_000, "mine", (), True),
+        (3_828_000, "mine", (), False),
+        (3_828_000, VAL2017, (), True),
+        (3_828_000, "mine", ("--published", "v7"), True),
+        (3_880_000, "mine", ("--published", "none"), False),
+    ],
+    ids=["90 classes", "3 classes", "evaluated on COCO", "asked for", "asked not to"],
+)  # fmt: skip
+def test_curves_of_coco_are_there_for_models_of_coco(
+    cli: Cli, make_row: Make, tmp_path: Path, parameters: int, data: str, options: tuple[str, ...],
+    drawn: bool,
+) -> None:  # fmt: skip
+    row = make_row("d0", ap=0.335, data=data)
+    model = dataclasses.replace(row.model, parameters=parameters)
+    append_rows(tmp_path / "rows.jsonl", [dataclasses.replace(row, model=model)])
+    status, _, _ = cli("report", tmp_path / "rows.jsonl", "-o", tmp_path / "out", *options)
+    assert status == 0
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert ("EfficientDet, published: v7" in page) == drawn
 
 
 def test_names_of_files_cannot_break_the_page(cli: Cli, make_row: Make, tmp_path: Path) -> None:
@@ -123,7 +157,7 @@ def test_options_that_make_no_sense(
 def test_the_csv_has_what_is_drawn(sweep: Sequence[BenchmarkRow]) -> None:
     figures: dict[str, Figure] = {one.name: one for one in figures_of(sweep, Options(None))}
     lines = list(csv.DictReader(figure_csv(figures["ap-cpu"]).splitlines()))
-    assert len(lines) == 8
+    assert len(lines) == 10  # eight measured, two estimated with the AP of the same files
     first = lines[0]
     assert float(first["x_low"]) < float(first["x"]) < float(first["x_high"])
     assert (first["x_axis"], first["x_how"]) == ("CPU latency, inference, ms", "measured")
