@@ -110,6 +110,22 @@ def test_exif_orientation_is_applied(orientation: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.png")), expected)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("orientation", [1, 3, 5, 6, 7, 8])
+def test_the_orientation_of_a_grey_tiff_is_applied(
+    orientation: int, kind: type[np.generic], tmp_path: Path
+) -> None:
+    """Pillow 11 to 13 shifts the rows of a sideways one that it maps into memory."""
+    upright = np.arange(5 * 7).reshape(5, 7).astype(kind)
+    upright *= kind(7 if kind is np.uint8 else 1800)
+    stored = {1: upright, 3: upright[::-1, ::-1], 5: upright.T, 6: np.rot90(upright),
+              7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1)}[orientation]  # fmt: skip
+    path = tmp_path / "a.tif"
+    Image.fromarray(np.ascontiguousarray(stored)).save(path, tiffinfo={0x0112: orientation})
+    eight = upright if kind is np.uint8 else upright >> 8
+    np.testing.assert_array_equal(np.asarray(read_image(path))[..., 0], eight)
+
+
 def test_arrays_need_not_be_contiguous() -> None:
     view = np.ascontiguousarray(PIXELS[:, ::-1])[:, ::-1]
     np.testing.assert_array_equal(np.asarray(read_image(view)), PIXELS)
