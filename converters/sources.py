@@ -202,6 +202,12 @@ def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
             f"{checkpoint.file_name!r} was trained for {trained.num_classes} classes and "
             f"--num-classes says {num_classes}: leave it out, it is read from the file"
         )
+    for fact in checkpoint.facts:
+        if fact.values.get("num_classes", trained.num_classes) != trained.num_classes:
+            raise CheckpointError(
+                f"{checkpoint.file_name!r} has {trained.num_classes} classes, {fact.source} says "
+                f"{fact.values['num_classes']}: is it the file of this training?"
+            )
     digest = weights_digest(checkpoint.weights)
     if chosen not in NAMES and trained.name in BUNDLED:
         known_digest, known_variant, known_labels = _bundled_facts(trained.name)

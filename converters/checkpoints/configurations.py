@@ -20,6 +20,8 @@ _NESTED = (
     "config", "cfg", "model_config", "model_cfg", "hparams", "args", "model", "net", "data", "dataset",
     "datamodule",
 )  # fmt: skip
+# Keys that only a configuration of anchors has: a dictionary with one of them is it, wherever it is.
+_ANCHORS = frozenset({"anchor_scale", "anchor_octaves", "anchors_scales", "anchors_ratios"})
 _WRAPPING = ("model", "module", "net", "_orig_mod")  # modules around the network
 _MAX_NESTING = 4
 _MOST = 100
@@ -37,9 +39,10 @@ def configurations(plain: Any) -> list[Configuration]:
         return _unlike(list(_of_module("its model", plain)))
     beside = {key: value for key, value in plain.items() if isinstance(key, str)}
     top = {key: value for key, value in beside.items() if not isinstance(value, dict)}
-    found: list[Configuration] = [("its entries beside the weights", top)] if top else []
-    for key in _TOP:
-        found += _within(f"its {key}", beside.get(key), 0)
+    found: list[Configuration] = [("its entries beside the weights", _lower(top))] if top else []
+    for key, value in sorted(beside.items(), key=_as_listed):
+        if key.lower() in _TOP:
+            found += _within(f"its {key}", value, 0)
     for key in ("model", "ema"):  # pickled whole, with the configuration that it was built from
         found += _of_module(f"its {key}", beside.get(key))
     return _unlike(found)
@@ -59,9 +62,31 @@ def _within(name: str, value: Any, depth: int) -> Iterator[Configuration]:
     if "_modules" in value:
         yield from _of_module(name, value)
         return
-    yield name, value
-    for key in _NESTED:
-        yield from _within(f"{name}.{key}", value.get(key), depth + 1)
+    yield name, _lower(value)
+    texts = {key: inner for key, inner in value.items() if isinstance(key, str)}
+    for key, inner in sorted(texts.items(), key=_as_listed):
+        if key.lower() in _NESTED or _has_anchors(inner):
+            yield from _within(f"{name}.{key}", inner, depth + 1)
+
+
+def _lower(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """With its keys in lower case too, as yacs and configurations after it write them in capitals."""
+    lower = {key.lower(): value for key, value in mapping.items() if isinstance(key, str)}
+    return {**lower, **mapping}
+
+
+def _as_listed(item: tuple[str, Any]) -> int:
+    """The known keys in their order, others after them as they come."""
+    key = item[0].lower()
+    order = (*_TOP, *_NESTED)
+    return order.index(key) if key in order else len(order)
+
+
+def _has_anchors(value: Any, depth: int = 0) -> bool:
+    if not isinstance(value, dict) or depth > _MAX_NESTING:
+        return False
+    keys = {key.lower() for key in value if isinstance(key, str)}
+    return bool(keys & _ANCHORS) or any(_has_anchors(part, depth + 1) for part in value.values())
 
 
 def _of_module(name: str, value: Any, depth: int = 0) -> Iterator[Configuration]:

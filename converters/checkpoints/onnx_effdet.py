@@ -21,7 +21,7 @@ from edge_edet.converters.checkpoints.onnx_convolutions import (
     Convolution,
     find_convolutions,
 )
-from edge_edet.converters.checkpoints.onnx_file import OnnxFile, parse_onnx
+from edge_edet.converters.checkpoints.onnx_file import OnnxFile, attributes_of, parse_onnx
 from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
 from edge_edet.converters.checkpoints.onnx_match import Place, infer_classes, match
 from edge_edet.converters.checkpoints.onnx_padding import padded_family
@@ -72,6 +72,7 @@ def read_effdet_onnx(
     matched = match(convolutions, trained)
     _check_family(file)
     _check_activation(file, trained)
+    _check_resampling(file)
     weights = _convolution_weights(matched, trained) | _fusion(file, matched, trained)
     canonical, adapted = assemble(family, trained, weights)
     return canonical, adapted, family, facts
@@ -111,6 +112,20 @@ def _check_activation(file: OnnxFile, variant: Variant) -> None:
             f"has {count} sigmoids, {variant.name} with {variant.activation} has {needed}: it was "
             "built with another activation"
         )
+
+
+def _check_resampling(file: OnnxFile) -> None:
+    """effdet's downsample_type and upsample_type, which have no tensors: only "max" and "nearest"."""
+    for node in file.nodes:
+        mode = bytes(attributes_of(node).get("mode", b"nearest")).decode(errors="replace")
+        if node.op_type in ("Resize", "Upsample") and mode != "nearest":
+            raise CheckpointError(
+                f"resizes feature maps by {mode!r}: only networks that take the nearest value are built"
+            )
+        if node.op_type == "AveragePool":
+            raise CheckpointError(
+                "has an AveragePool: only networks that halve maps by the maximum are built"
+            )
 
 
 def _convolution_weights(

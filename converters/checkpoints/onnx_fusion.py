@@ -51,7 +51,8 @@ def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArr
     if (factors < 0).any() or not 1e-8 < rest < 1:
         raise CheckpointError(
             f"fuses {place} with factors {np.round(factors, 6).tolist()}: expected fast fusion's, "
-            "which add up to a little less than 1; give the file as torch.onnx.export wrote it"
+            "which add up to a little less than 1; give the file as torch.onnx.export wrote it, or the "
+            "checkpoint where it was trained with another fusion (fpn_name)"
         )
     return np.asarray(factors * (FUSION_EPSILON / rest), np.float32)
 

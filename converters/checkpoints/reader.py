@@ -34,6 +34,7 @@ from edge_edet.converters.facts import (
     fact_of_name,
     other_network,
     settle,
+    twin_of_name,
 )
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
@@ -93,6 +94,12 @@ def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpo
 def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
     """What is stored, as a checkpoint of that variant. Raises CheckpointError where it is none."""
     path, facts = loaded.path, [*given]
+    twin = twin_of_name(path, variant.name)
+    if twin is not None:
+        raise CheckpointError(
+            f"is {twin}'s by its name, which has the tensors of {variant.name} but another input size and "
+            f"other anchors: name the variant {twin}, or rename the file"
+        )
     name = fact_of_name(path)
     if name is not None:
         facts.append(name)

@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_edet.converters.checkpoints.configurations import configurations
 from edge_edet.converters.facts import Fact, fact_of_arch, fact_of_config
+from edge_edet.converters.facts.network_config import NETWORK_KEYS
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 
@@ -28,7 +29,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("mean", "std", "mean_rgb", "stddev_rgb", "scale_range", "fill_color", "pad_rgb"),
     ),
     "--image-size": (("image_size",), ("image_size", "img_size", "input_size")),
-    "": ((), ("act_type", "min_level", "max_level", "fpn_weight_method")),
+    "": ((), NETWORK_KEYS),
 }  # fmt: skip
 # IceVision's meta, OpenMMLab's meta, and what scripts call it; in this order
 _LABEL_KEYS = ("classes", "CLASSES", "class_names", "names", "labels", "obj_list")

@@ -3,7 +3,7 @@
 from edge_edet.converters.facts.anchor_boxes import fact_of_boxes
 from edge_edet.converters.facts.config import fact_of_arch, fact_of_config
 from edge_edet.converters.facts.fact import Fact, not_stated, settle, standing
-from edge_edet.converters.facts.file_names import fact_of_name, other_network
+from edge_edet.converters.facts.file_names import fact_of_name, other_network, twin_of_name
 from edge_edet.converters.facts.notes import training_notes
 from edge_edet.converters.facts.options import TrainingOptions, facts_of_options
 
@@ -20,4 +20,5 @@ __all__ = [
     "settle",
     "standing",
     "training_notes",
+    "twin_of_name",
 ]

@@ -16,6 +16,7 @@ from typing import Any
 from edge_edet.converters.facts.arithmetic import evaluate
 from edge_edet.converters.facts.fact import Fact
 from edge_edet.converters.facts.file_names import fact_of_name
+from edge_edet.converters.facts.network_config import network_values
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.normalization import read_normalization
 from edge_edet.variants import Variant, octaves
@@ -23,8 +24,7 @@ from edge_edet.variants import Variant, octaves
 __all__ = ["fact_of_arch", "fact_of_config", "pairs"]
 
 MAX_FACTORS = 100
-_ACTIVATIONS = {"swish": "swish", "silu": "swish", "swish_native": "swish", "relu6": "relu6"}
-_FUSIONS = {"fastattn": "fast", "attn": "softmax", "sum": "sum"}
+MAX_NAME = 200
 _SCALE_RANGE = 127.5  # automl dataloader.py: image * 2 / 255 - 1
 
 
@@ -84,8 +84,7 @@ def fact_of_config(mapping: Mapping[Any, Any], source: str, variant: Variant) ->
         values["anchor_scale"] = variant.anchor_scale  # zylo117 backbone.py: fixed for each network
     put("image_size", _image_size(config))
     values.update(_normalization(config))
-    _check_network(config, variant)
-    put("fusion", _fusion(config))
+    values.update(network_values(mapping, variant, config.fail))
     labels = _labels(config)
     return Fact(source, values, labels) if values or labels else None
 
@@ -173,9 +172,10 @@ def _image_size(config: _Config) -> int | None:
     if len(sides) > 2 or not all(1 <= side <= 8192 for side in sides):
         raise config.fail(key, value, expected)
     if sides[0] != sides[-1]:
+        left_out = f"leave {key} out and " if config.source.startswith("--") else ""
         raise CheckpointError(
             f"was trained at {sides[1]} x {sides[0]} pixels by {config.source}: only square inputs "
-            "are converted; --image-size PIXELS takes a square one"
+            f"are converted; {left_out}give --image-size PIXELS for a square one"
         )
     return sides[0]
 
@@ -237,26 +237,6 @@ def _normalization(config: _Config) -> dict[str, object]:
     return values
 
 
-def _fusion(config: _Config) -> str | None:
-    found = config.get("fpn_weight_method")
-    if found is None or found[1] == "":
-        return None
-    if found[1] not in _FUSIONS:
-        raise config.fail(*found, f"one of {', '.join(_FUSIONS)}")
-    return _FUSIONS[found[1]]
-
-
-def _check_network(config: _Config, variant: Variant) -> None:
-    """What tensors cannot tell and no variant has otherwise."""
-    found = config.get("act_type")
-    if found is not None and _ACTIVATIONS.get(str(found[1])) != variant.activation:
-        raise config.fail(*found, f"{variant.name}'s {variant.activation}")
-    for key, own in (("min_level", variant.min_level), ("max_level", variant.max_level)):
-        found = config.get(key)
-        if found is not None and found[1] != own:
-            raise config.fail(*found, f"{variant.name}'s {own}")
-
-
 def _labels(config: _Config) -> tuple[str | None, ...] | None:
     """zylo117's obj_list, in which unused ids are ''; automl's label_map, id from 1 -> name."""
     names = config.mapping.get("obj_list")
@@ -274,9 +254,10 @@ def _labels(config: _Config) -> tuple[str | None, ...] | None:
 
 
 def fact_of_arch(mapping: Mapping[Any, Any], source: str) -> Fact | None:
-    """What the name of the architecture in a configuration says about normalization."""
-    for key in ("arch", "architecture", "model_name", "model", "name"):
-        value = mapping.get(key)
-        if isinstance(value, str) and (fact := fact_of_name(Path(value))) is not None:
+    """What a model's name in a configuration, under whatever key, says about normalization."""
+    for key, value in mapping.items():
+        if not isinstance(value, str) or len(value) > MAX_NAME or re.search(r"\s", value):
+            continue
+        if (fact := fact_of_name(Path(value))) is not None:
             return Fact(f"{key} {value!r} in {source}", fact.values, hint=True)
     return None

@@ -12,12 +12,16 @@ from pathlib import Path
 
 from edge_edet.converters.facts.fact import Fact
 
-__all__ = ["fact_of_name", "other_network"]
+__all__ = ["fact_of_name", "other_network", "twin_of_name"]
 
 # effdet's names only: "best_ap.pth" is somebody's best average precision.
 _ADVPROP = re.compile(r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.I)
 _FOLDERS = 3  # of the path: automl keeps them in advprop/efficientdet-d0/
 _HALF = (127.5,) * 3
+
+# Variants of the same tensors: only the input size and the anchors tell them apart.
+_TWINS = ("d6", "d7")
+_TWIN = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.I)
 
 # Name of an effdet model that is no EfficientDet of the paper -> what it is.
 _OTHERS = {
@@ -49,4 +53,16 @@ def other_network(path: Path) -> str | None:
         match = re.search(pattern, path.name, re.I)
         if match:
             return f"by its name ({match.group()}) it is {what}, which edge-edet does not build"
+    return None
+
+
+def twin_of_name(path: Path, variant: str) -> str | None:
+    """The other variant of the same tensors that the name stands for; None: it names none.
+
+    path: the last folders count too, the file's own name first.
+    """
+    for part in reversed(path.parts[-_FOLDERS:]):
+        if match := _TWIN.search(part):
+            named = match[1].lower()
+            return named if variant in _TWINS and named != variant else None
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,16 @@ def _of_file(document: object, name: str, option: str, variant: Variant) -> list
             "as anchors_scales, anchors_ratios, mean, std (zylo117) or anchor_scale, aspect_ratios, "
             "num_scales, image_size, mean_rgb, stddev_rgb (google/automl)"
         )
-    return [fact]
+    classes = _classes(document)
+    return [dataclasses.replace(fact, values={**fact.values, **classes})]
+
+
+def _classes(document: Mapping[Any, Any]) -> dict[str, object]:
+    """num_classes of google/automl; of zylo117 as many as obj_list has names."""
+    count, names = document.get("num_classes"), document.get("obj_list")
+    if isinstance(names, list) and names:
+        count = len(names)
+    return {"num_classes": count} if type(count) is int and count > 0 else {}
 
 
 def _key_values(text: str) -> dict[str, object]:

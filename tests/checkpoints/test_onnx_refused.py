@@ -83,6 +83,21 @@ def normalize_inside(model: Any) -> None:
     model.graph.node.insert(0, onnx.helper.make_node("Div", [name, "two"], ["halved"]))
 
 
+def resize_linearly(model: Any) -> None:
+    """upsample_type='bilinear', as effdet's cspresdext50pan has it."""
+    mode = next(a for a in node(model, "Resize").attribute if a.name == "mode")
+    mode.s = b"linear"
+
+
+def pool_by_average(model: Any) -> None:
+    """downsample_type='avg'."""
+    for pool in (n for n in model.graph.node if n.op_type == "MaxPool"):
+        pool.op_type = "AveragePool"
+        kept = [a for a in pool.attribute if a.name in ("kernel_shape", "pads", "strides")]
+        del pool.attribute[:]
+        pool.attribute.extend(kept)
+
+
 def quantize_stem(model: Any) -> None:
     conv = node(model, "Conv")
     model.graph.node.insert(
@@ -185,6 +200,8 @@ def own_head_of_a_level(model: Any) -> None:
         (pad_symmetrically, "some of its strided convolutions as PyTorch does, others as TensorFlow"),
         (pad_pools_evenly, "its pools as PyTorch does and its convolutions as TensorFlow does"),
         (normalize_inside, r"changes the picture before the first convolution \(Div\)"),
+        (resize_linearly, "resizes feature maps by 'linear': only networks that take the nearest"),
+        (pool_by_average, "has an AveragePool: only networks that halve maps by the maximum"),
         (quantize_stem, "whose weight 'stem' is not stored as floating point: export the float"),
         (rename_all, r"has none of effdet's names \(it has w0, w1, w2\)"),
         (change_activation, "has 0 sigmoids, d0 with swish has 68: it was built with another act"),

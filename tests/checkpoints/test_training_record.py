@@ -124,6 +124,15 @@ def test_a_bench_that_was_pickled_whole_states_its_configuration(tmp_path):
          {"image_size": 256}),
         ({"datamodule_hyper_parameters": {"mean": [0.5] * 3, "std": [0.25] * 3}},
          {"mean": (127.5,) * 3, "std": (63.75,) * 3}),
+        # yacs and programs after it: capitals, and a section for each part
+        ({"cfg": {"MODEL": {"ANCHOR_SCALE": 2.0, "DEPTH": 3}, "SOLVER": {"LR": 0.1}}},
+         {"anchor_scale": 2.0}),
+        ({"hyper_parameters": {"overrides": {"anchors_scales": [0.5, 1.0]}, "lr": 0.1}},
+         {"anchor_octaves": (0.5, 1.0)}),
+        ({"hyper_parameters": {"model_architecture": "tf_efficientdet_d0_ap"}},
+         {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)}),
+        ({"config": {"fpn_name": "bifpn_attn"}}, {"fusion": "softmax"}),
+        ({"hyper_parameters": {"augmentation": {"image_size": 64, "mean": 1}}}, {}),
         ({"hyper_parameters": {"label_map": "classes.txt", "obj_list": 3, "names": None}}, {}),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import random_weights, write_safetensors
@@ -39,6 +40,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = random_weights(VARIANTS["d0"], 0)
     write_safetensors(folder / "trained.safetensors", weights, {})
     trained = (folder / "trained.safetensors").read_bytes()
+    write_safetensors(folder / "tf_efficientdet_d7.safetensors", {"a": np.zeros(1, np.float32)}, {})
     (folder / "nan.safetensors").write_bytes(trained[:-2] + b"\x00\x7e")  # the last number
     (folder / "two.txt").write_text("a\nb\n")
     (folder / "file").write_text("")
@@ -83,6 +85,13 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "weights text": ("d0 --fp32 --weights @two.txt", 2, "two.txt: is not a checkpoint"),
     "weights folder": ("d0 --fp32 --weights @empty", 2, "is a folder without a TensorFlow check"),
     "classes": ("d0 --fp32 --num-classes 5", 2, "was trained for 3 classes and --num-classes says"),
+    "classes by a configuration": (
+        "d0 --fp32 --weights @trained.safetensors --hparams num_classes=3,image_size=512", 2,
+        "'trained.safetensors' has 90 classes, --hparams num_classes=3,image_size=512 says 3: is it",
+    ),
+    "named as a variant of the same tensors": (
+        "d6 --fp32 --weights @tf_efficientdet_d7.safetensors", 2, "another input size and other anchors",
+    ),
     "labels count": (
         "d0 --fp32 --labels @two.txt", 2, "two.txt' has 2 labels, the weights have 3 classes",
     ),

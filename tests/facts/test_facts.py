@@ -15,6 +15,7 @@ from edge_edet.converters.facts import (
     other_network,
     settle,
     training_notes,
+    twin_of_name,
 )
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.variants import IMAGENET_MEAN, VARIANTS, octaves
@@ -61,6 +62,11 @@ def said(config):
         ({"mean": 0.5, "std": 0.5, "fill_color": "mean"}, "pad_rgb", (128, 128, 128)),
         ({"fill_color": (1, 2, 3)}, "pad_rgb", (1, 2, 3)),
         ({"fpn_weight_method": "attn"}, "fusion", "softmax"),
+        ({"fpn_name": "bifpn_attn"}, "fusion", "softmax"),  # effdet fpn_config.py
+        ({"fpn_name": "bifpn_fa", "fpn_weight_method": ""}, "fusion", "fast"),
+        ({"fpn_name": "bifpn", "norm_kwargs": {"eps": 0.001}, "downsample_type": "max"}, "fusion", "fast"),
+        ({"pad_type": ""}, "pool_padding", "symmetric"),
+        ({"pad_type": "same", "name": "tf_efficientdet_d0_ap"}, "pool_padding", "ignore"),
         ({"anchor_scale": None, "act_type": "silu", "lr": 0.1, 5: 6}, "anchor_scale", 4.0),
     ],
 )  # fmt: skip
@@ -96,6 +102,16 @@ def test_configurations_of_training_programs(config, field, expected):
         ({"fill_color": 300}, "whole numbers from 0 to 255"),
         ({"act_type": "hswish"}, "has act_type 'hswish' .*expected d0's swish"),
         ({"max_level": 8}, "expected d0's 7"),
+        ({"fpn_name": "qufpn_fa"}, "has fpn_name 'qufpn_fa' .*one of bifpn"),
+        ({"head_act_type": "relu"}, "has head_act_type 'relu' .*expected d0's swish"),
+        ({"downsample_type": "avg"}, "has downsample_type 'avg' .*expected 'max'"),
+        ({"upsample_type": "bilinear"}, "has upsample_type 'bilinear' .*expected 'nearest'"),
+        ({"conv_bn_act_pattern": True}, "has conv_bn_act_pattern True .*expected False"),
+        ({"conv_after_downsample": True}, "has conv_after_downsample True .*expected False"),
+        ({"norm_kwargs": {"eps": 1e-5}}, "has norm_kwargs .*expected eps 0.001"),
+        ({"pad_type": "valid"}, "has pad_type 'valid' .*one of same, ''"),
+        ({"name": "efficientdet-d1"}, "has name 'efficientdet-d1' .*name the variant d1"),
+        ({"model": "tf_efficientdet_lite3x"}, "name the variant lite3x"),
         ({"fpn_weight_method": "channel_attn"}, "one of fastattn, attn, sum"),
         ({"obj_list": "cat"}, "a list of class names"),
         ({"label_map": {0: "cat"}}, "class names by id, from 1 on"),
@@ -171,6 +187,31 @@ def test_a_hint_gives_way_to_a_statement():
     arch = fact_of_arch({"arch": "tf_efficientdet_d0_ap"}, "its args")
     assert settle(D0, [arch]).mean == HALF
     assert fact_of_arch({"arch": 5, "model": {}}, "its args") is None
+
+
+@pytest.mark.parametrize("key", ["model_architecture", "backbone", "anything"])
+def test_the_name_of_a_model_tells_under_whatever_key_it_stands(key):
+    """`model_architecture`: a Lightning tutorial of effdet that many copy."""
+    arch = fact_of_arch({"lr": 0.1, key: "tf_efficientdet_d0_ap"}, "its hyper_parameters")
+    assert settle(D0, [arch]).mean == HALF
+    assert f"{key} 'tf_efficientdet_d0_ap' in its hyper_parameters" in arch.source
+    assert fact_of_arch({key: "not trained with advprop, see notes"}, "its args") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "variant", "twin"),
+    [
+        ("tf_efficientdet_d7_53-6d1d7a95.pth", "d6", "d7"),  # effdet
+        ("efficientdet-d6.pth", "d7", "d6"),  # zylo117
+        ("efficientdet-d7/model", "d6", "d7"),  # google/automl
+        ("efficientdet-d7/efficientdet-d6.pth", "d6", None),
+        ("tf_efficientdet_d7x-f390b87c.pth", "d6", None),
+        ("efficientdet-d7.pth", "d0", None),  # the tensors tell
+        ("d7.pth", "d6", None),
+    ],
+)
+def test_names_tell_variants_of_the_same_tensors_apart(path, variant, twin):
+    assert twin_of_name(Path(path), variant) == twin
 
 
 @pytest.mark.parametrize(
@@ -253,6 +294,7 @@ def test_options(options, field, expected):
         ({"pad": "1,2"}, "--pad '1,2'"),
         ({"hparams": "a"}, "--hparams"),
         ({"hparams": "anchor_scale=2,5"}, "'5' is neither"),
+        ({"hparams": "image_size=640x384"}, "leave image_size out and give --image-size PIXELS"),
         ({"hparams": "learning_rate=0.1"}, "says nothing about anchors, size or normalization"),
         ({"hparams": "anchor_scale=no"}, "--hparams 'anchor_scale=no' has anchor_scale 'no'"),
     ],
@@ -282,6 +324,7 @@ def test_a_project_file(tmp_path):
     assert variant.aspect_ratios == ((1.0, 1.0), (1.3, 0.8), (1.9, 0.5))
     assert variant.std == (63.75,) * 3
     assert fact.labels == ("no", "RBC", "3")  # YAML 1.1 would say False, and 3 a number
+    assert fact.values["num_classes"] == 3  # obj_list has one name for each
     assert not_stated([fact]) == ("size",)
     with pytest.raises(CheckpointError, match=r"--project cells.yml says .*--aspect-ratios say"):
         settle(D0, [fact, Fact("--aspect-ratios", {"aspect_ratios": OTHER_RATIOS})])
