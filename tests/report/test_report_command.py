@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -166,3 +167,49 @@ def test_the_csv_has_what_is_drawn(sweep: Sequence[BenchmarkRow]) -> None:
     assert minutes[2]["y"] == ""  # nothing was done in it
     places = list(csv.DictReader(figure_csv(figures["latency-devices"]).splitlines()))
     assert {line["how"] for line in places} == {"measured", "estimated"}
+
+
+def test_a_page_and_figures_of_others_stay(cli: Cli, make_row: Make, tmp_path: Path) -> None:
+    """Refused before the first file is written; its own are replaced."""
+    rows, folder = tmp_path / "rows.jsonl", tmp_path / "site"
+    append_rows(rows, [make_row("d0", ap=0.335)])
+    command = ("report", rows, "-o", folder, "--published", "none")
+    assert cli(*command)[0] == 0
+    assert cli(*command)[0] == 0
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for suffix in (".html", ".svg", ".png", ".csv"):
+        name = next(one for one in written if one.endswith(suffix))
+        (folder / name).write_bytes(b"mine")
+        status, _, told = cli(*command)
+        assert status == 2
+        assert f"{name}' is there and is not a " in told
+        now = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert now == written | {name: b"mine"}
+        assert cli(*command, "--overwrite")[0] == 0
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == written
+    given = folder / next(one for one in written if one.endswith(".csv"))
+    rows.replace(given)  # rows under the name of a figure
+    status, _, told = cli("report", given, *command[2:], "--overwrite")
+    assert (status, "is an input of this command" in told) == (2, True)
+    assert given.read_bytes().startswith(b'{"schema_version":')
+
+
+def test_hostile_names_leave_the_figures_xml_and_the_cells_no_formulas(
+    cli: Cli, make_row: Make, tmp_path: Path
+) -> None:
+    row = json.loads(dump_row(make_row(None, ap=0.335)))
+    row["model"]["file"] = "=cmd|' /C calc'!A0 \x1b[2J\x9b\ufffe$\\frac$.tflite"
+    row["device"]["name"] = "@SUM(A1)\x07"
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    status, out, told = cli(
+        "report", tmp_path / "rows.jsonl", "-o", tmp_path / "out", "--published", "none"
+    )
+    assert (status, "\x1b" in out + told) == (0, False)
+    for path in (tmp_path / "out").iterdir():
+        data = path.read_bytes()
+        assert path.suffix == ".png" or b"\x1b" not in data, path
+        if path.suffix == ".svg":
+            ElementTree.fromstring(data)
+        if path.suffix == ".csv":
+            cells = [cell for line in csv.reader(data.decode().splitlines()) for cell in line]
+            assert not [one for one in cells if one.startswith(("=", "+", "@"))]
