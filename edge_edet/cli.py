@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -81,6 +82,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+MAX_MESSAGE = 2000  # characters of an error
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 READER_GONE = 141  # 128 + SIGPIPE
 
 
@@ -92,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: Sequence[str] | None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
+    _print_any_name()
     try:
         with ended_politely():
             status = _run(arguments)
@@ -106,7 +110,7 @@ def _main(argv: Sequence[str] | None) -> int:
         if os.environ.get("EDGE_EDET_DEBUG") == "1":
             raise
         status, text = _explain(error, arguments[0] if arguments else "")
-        print(f"edge-edet: error: {' '.join(text.split())}", file=sys.stderr)
+        print(f"edge-edet: error: {_one_line(text)}", file=sys.stderr)
         return status
 
 
@@ -167,7 +171,15 @@ def _explain(error: BaseException, command: str) -> tuple[int, str]:
     if isinstance(error, ImportError) and (extra := missing_extra(error, command)):
         return extra.exit_status, str(extra)
     if isinstance(error, OSError):
-        return 1, _explain_os_error(error)
+        status = InputError.exit_status if error.errno in NO_PATH else 1
+        return status, _explain_os_error(error)
+    if isinstance(
+        error, UnicodeEncodeError
+    ):  # a name in bytes that are not UTF-8, or "\ud800" of JSON
+        shown = repr(error.object[max(error.start - 30, 0) : error.end + 30])
+        return InputError.exit_status, f"{shown} is no text that can be written: rename it"
+    if isinstance(error, ValueError) and "embedded null" in str(error):
+        return InputError.exit_status, "a name has a zero byte, which no path can have"
     place = "set EDGE_EDET_DEBUG=1 for the traceback, and report it with the command"
     return 1, f"unexpected {type(error).__name__}: {error}; {place}"
 
@@ -180,6 +192,18 @@ def _explain_os_error(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"not allowed to use{where}: {reason}"
     return f"cannot use{where}: {reason}" if where else f"the system refused: {reason}"
+
+
+def _one_line(text: str) -> str:
+    """A value of a file may be of any length."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 500]} ... {line[-500:]}"
+
+
+def _print_any_name() -> None:
+    """File names need not be text: what the output's encoding does not have is printed escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _finish_output() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.anchors import anchors
+from edge_edet.arguments import check_kind, shown
 from edge_edet.backends import Backend, BackendInfo, Input
 from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.threads import resolve_threads
@@ -184,6 +185,7 @@ class Detector:
         config replaces the protocol for this call. Raises ImageError for a picture that cannot be
         used, BackendError where the runtime fails.
         """
+        _check_config(config)
         given, placement = self._input(image)
         with self._lock:  # the outputs are views: read them before the next inference
             outputs = self.backend.run({self.layout.input_name: given}, copy=False)
@@ -228,7 +230,11 @@ class Detector:
 
         tensor: as `prepare` gives it. Raises InputError for another shape or type.
         """
-        spec, tensor = self._specs[self.layout.input_name], np.asarray(tensor)
+        spec = self._specs[self.layout.input_name]
+        try:
+            tensor = np.asarray(tensor)
+        except ValueError:  # lists of different lengths
+            check_kind(tensor, np.ndarray, "the input tensor", f"an array {list(spec.shape)}")
         if tensor.shape != spec.shape or tensor.dtype != spec.dtype:
             raise InputError(
                 f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
@@ -286,8 +292,31 @@ class Detector:
         *,
         config: PostprocessConfig | None = None,
     ) -> Detections:
-        """Detections from raw outputs."""
+        """Detections from raw outputs, as `infer` gives them, of a picture that was placed so.
+
+        Raises InputError where an output is missing, or of another shape or type.
+        """
+        _check_config(config)
+        check_kind(placement, Placement, "placement", "what prepare gives beside the tensor")
+        self._check_outputs(outputs)
         return self._detections(self._found(outputs, placement, config))
+
+    def _check_outputs(self, outputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        names = self.layout.outputs.values()
+        if not isinstance(outputs, Mapping) or not set(names) <= set(outputs):
+            given = sorted(map(str, outputs)) if isinstance(outputs, Mapping) else shown(outputs)
+            raise InputError(
+                f"outputs must be a mapping with the arrays {sorted(names)}, as infer gives them, "
+                f"but got {given}"
+            )
+        for name in names:
+            spec, array = self._specs[name], outputs[name]
+            check_kind(array, np.ndarray, f"output {name!r}", f"an array {list(spec.shape)}")
+            if array.shape != spec.shape or array.dtype != spec.dtype:
+                raise InputError(
+                    f"output {name!r} must be {spec.dtype} {list(spec.shape)}, but is {array.dtype} "
+                    f"{list(array.shape)}"
+                )
 
     def _found(
         self,
@@ -393,6 +422,7 @@ def load(
     InputError for an option that its runtime does not have, BackendError where a delegate does not
     load, a device is not there or computes in another precision: nothing steps in for it.
     """
+    _check_config(config)
     if config is not None and score_threshold is not None:
         raise InputError("give score_threshold or config, not both: config has one")
     picture_range = check_range(picture_range)
@@ -427,6 +457,10 @@ def _opened(
         model, options, threads=threads, stored=layout.precision, input_shapes=shapes
     )
     return Detector(model, layout, backend, chosen, picture_range)
+
+
+def _check_config(config: PostprocessConfig | None) -> None:
+    check_kind(config, PostprocessConfig, "config", "a PostprocessConfig", none=True)
 
 
 def _config(layout: ModelLayout, score_threshold: float | None) -> PostprocessConfig:

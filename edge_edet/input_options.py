@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from edge_edet.arguments import shown
 from edge_edet.errors import InputError
 from edge_edet.label_file import LabelFile, read_label_file
 from edge_edet.normalization import Given, Normalization, read_normalization
@@ -46,8 +47,8 @@ class InputOptions:
     input_size: int | str | Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        if self.fit is not None and self.fit not in FITS:
-            raise InputError(f"fit must be one of {', '.join(FITS)}, but got {self.fit!r}")
+        if self.fit is not None and (not isinstance(self.fit, str) or self.fit not in FITS):
+            raise InputError(f"fit must be one of {', '.join(FITS)}, but got {shown(self.fit)}")
         self.normalization()
         self.pad_rgb()
         self.size()

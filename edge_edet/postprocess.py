@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.anchors import decode
+from edge_edet.arguments import check_kind, shown
 from edge_edet.errors import InputError
 from edge_edet.nms import hard_nms, soft_nms
 from edge_edet.preprocess import Placement
@@ -26,6 +27,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 KINDS = ("hard", "soft-gaussian")
+MOST = 2**62
 BLOCK = 2048
 TOGETHER = 256  # up to so many boxes all classes at once are faster than one by one
 LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
@@ -52,30 +54,40 @@ class PostprocessConfig:
     whole_anchors: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise InputError(
-                f"suppression must be one of {', '.join(KINDS)}, but got {self.kind!r}"
+                f"suppression must be one of {', '.join(KINDS)}, but got {shown(self.kind)}"
             )
+        for name in ("multi_label", "whole_anchors"):
+            check_kind(getattr(self, name), bool, name, "True or False")
         if self.whole_anchors and not self.multi_label:
             raise InputError("whole_anchors needs multi_label: without it an anchor has one class")
         for name in ("score_threshold", "iou_threshold"):
             value = getattr(self, name)
-            if not (isinstance(value, (int, float)) and 0 <= value <= 1):
-                raise InputError(f"{name} must be a number from 0 to 1, but got {value!r}")
-        if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise InputError(f"sigma must be a positive number, but got {self.sigma!r}")
+            if not (_is_number(value) and 0 <= value <= 1):
+                raise InputError(f"{name} must be a number from 0 to 1, but got {shown(value)}")
+        if not (_is_number(self.sigma) and 0 < self.sigma <= MOST):
+            raise InputError(f"sigma must be a positive number, but got {shown(self.sigma)}")
         for name in ("candidates", "per_class", "max_detections"):
             value = getattr(self, name)
-            if not (type(value) is int and value > 0) and not (
+            if not (type(value) is int and 0 < value <= MOST) and not (
                 name == "max_detections" and value is None
             ):
-                raise InputError(f"{name} must be a positive integer, but got {value!r}")
+                raise InputError(f"{name} must be a positive integer, but got {shown(value)}")
 
     def replace(self, **changes: Any) -> PostprocessConfig:
+        """The same with other values. Raises InputError for a name that is none of them."""
+        known = [field.name for field in dataclasses.fields(self)]
+        if unknown := [name for name in changes if name not in known]:
+            raise InputError(f"unknown {unknown[0]!r}: known are {', '.join(known)}")
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 class Quantized(NamedTuple):

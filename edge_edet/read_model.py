@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_edet.arguments import as_path
 from edge_edet.errors import ModelFileError
 from edge_edet.ir_file import read_ir
 from edge_edet.model_file import FORMATS, ModelFile, open_model, read_failed
@@ -23,7 +24,7 @@ ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
 
 def read_model(path: str | Path) -> ModelFile:
     """The summary of a .tflite, .xml or .onnx. Raises ModelFileError where it is not intact."""
-    path = Path(path)
+    path = as_path(path, "the model's path")
     suffix = path.suffix.lower()
     if suffix == ".bin" and path.with_suffix(".xml").is_file():
         raise ModelFileError(

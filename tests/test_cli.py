@@ -223,3 +223,45 @@ def test_help_of_every_command_fits_80_columns(command: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith(f"usage: edge-edet {command} ")
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_an_error_of_any_length_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["x" * 100_000]) == 2
+    said = capsys.readouterr().err
+    assert len(said) < 2100
+    assert said.endswith("see 'edge-edet --help'\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "n"),
+            "cannot use 'n': file name too long",
+        ),
+        (ValueError("embedded null byte"), "a name has a zero byte, which no path can have"),
+        (
+            UnicodeEncodeError("utf-8", "a\udce9b", 1, 2, "surrogates not allowed"),
+            "'a\\udce9b' is no text that can be written: rename it",
+        ),
+    ],
+)
+def test_names_that_nothing_can_use_are_bad_input(
+    error: Exception, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(argv: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("edge_edet.cli._run", fail)
+    assert cli.main(["doctor"]) == 2
+    assert capsys.readouterr().err == f"edge-edet: error: {said}\n"
+
+
+def test_names_that_are_no_text_are_printed_escaped() -> None:
+    code = "import sys; from edge_edet import cli; cli._print_any_name(); print('a\\udce9b\\u00e9')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.stdout == b"a\\udce9b\\xe9\n", done.stderr

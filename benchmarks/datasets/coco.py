@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ __all__ = ["load_coco"]
 
 KEYS = ("images", "annotations", "categories")
 LIMIT = Limit(1 << 30, "COCO's own train2017, the largest in use, has 0.45 GB")
+MAX_SIDE = 2**31 - 1  # pixels
 CROWDS = "crowd boxes"
 BEYOND = "boxes reaching out of the picture"
 ROTATED = "objects with a rotation, taken as the upright box"
@@ -39,7 +39,7 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
         _text(row, "name", what)
     rows = _by_id(document["images"], f"{what}: image")
     _by_id([a for a in document["annotations"] if "id" in a], f"{what}: annotation")
-    sizes = {i: _size(row) for i, row in rows.items()}
+    sizes = {i: _size(row, f"{what}: image {i}") for i, row in rows.items()}
     objects: dict[int, list[Any]] = {i: [] for i in rows}
     notes = dict.fromkeys(NOTES, 0)
     used: Counter[int] = Counter()
@@ -116,8 +116,13 @@ def _text(row: dict[str, Any], key: str, what: str) -> str:
     return value
 
 
-def _size(row: dict[str, Any]) -> tuple[int, int] | None:
+def _size(row: dict[str, Any], what: str) -> tuple[int, int] | None:
     width, height = row.get("width"), row.get("height")
+    for side in (width, height):
+        if type(side) is int and side > MAX_SIDE:
+            raise InputError(
+                f"{what}: width and height must be at most {MAX_SIDE:,}, but one is {side}"
+            )
     good = type(width) is int and type(height) is int and width > 0 and height > 0
     return (width, height) if good else None  # type: ignore[return-value]
 
@@ -130,7 +135,7 @@ def _box(value: Any, where: str) -> tuple[float, float, float, float]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < 2**63  # neither NaN nor infinite
 
 
 def _is_rotated(row: dict[str, Any]) -> bool:

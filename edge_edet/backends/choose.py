@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_edet.arguments import shown
 from edge_edet.backends import Backend
 from edge_edet.errors import InputError
 from edge_edet.model_file import FORMATS, ModelFile
@@ -66,6 +67,14 @@ def check_options(model: ModelFile, options: RunOptions) -> None:
 
 def _check_types(options: RunOptions) -> None:
     """An empty text is no wish for the default: None is."""
+    given = options.delegate_options
+    if given is not None and not (
+        isinstance(given, Mapping)
+        and all(isinstance(text, str) for pair in given.items() for text in pair)
+    ):
+        raise InputError(
+            f"delegate_options must be a mapping of texts to texts, but got {shown(given)}"
+        )
     for name in ("runtime", "device", "precision", "delegate"):
         value = getattr(options, name)
         if value is not None and (not isinstance(value, str) or not value.strip()):
