@@ -7,6 +7,7 @@ only with rows of its own kind.
 from __future__ import annotations
 
 import codecs
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def _log_row(
     where: str,
 ) -> BenchmarkRow:
     peak = log.peak_memory_mib
+    if peak is not None and not math.isfinite(peak):
+        raise ValueError(f"peak_memory_bytes must be a number, but is {peak}")
     return BenchmarkRow(
         schema_version=SCHEMA_VERSION,
         how="measured",

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.anchors import anchors
-from edge_edet.arguments import check_kind, shown
+from edge_edet.arguments import as_path, check_kind, shown
 from edge_edet.backends import Backend, BackendInfo, Input
 from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.threads import resolve_threads
@@ -435,7 +435,7 @@ def load(
             read_model(path), options, given, count, config, score_threshold, picture_range
         )
 
-    return read_whole(Path(path), opened)  # an IR's two files may be switched meanwhile
+    return read_whole(as_path(path, "the model's path"), opened)  # an IR's two files may be switched meanwhile
 
 
 def _opened(

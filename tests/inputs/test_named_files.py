@@ -97,7 +97,15 @@ def test_what_is_no_file_is_refused_at_once(
     assert "unexpected" not in said
     assert str(tmp_path / bad) in said or f"{Path(bad).name}:" in said, said
     assert any(
-        text in said for text in (f"is {kind}", "is no file", "no data", "no calibration", "no pic")
+        text in said
+        for text in (
+            f"is {kind}",
+            "is no file",
+            "is no regular file",
+            "no data",
+            "no calibration",
+            "no pic",
+        )
     ), said
 
 
