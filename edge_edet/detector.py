@@ -435,7 +435,9 @@ def load(
             read_model(path), options, given, count, config, score_threshold, picture_range
         )
 
-    return read_whole(as_path(path, "the model's path"), opened)  # an IR's two files may be switched meanwhile
+    return read_whole(
+        as_path(path, "the model's path"), opened
+    )  # an IR's two files may be switched meanwhile
 
 
 def _opened(

@@ -91,7 +91,7 @@ def test_selecting_refuses_wrong_types(detector: Any) -> None:
         (lambda d: d.select({}, None), "placement must be what prepare gives beside the tensor"),
         (lambda d: d.select({}, d.prepare(Image.new("RGB", (9, 9)))[1]),
          r"outputs must be a mapping with the arrays \['\w+', '\w+'\], as infer gives them, but got \[\]"),
-        (lambda d: d.infer([1]), r"the input tensor must be an array \[1, 64, 64, 3\], but got list"),
+        (lambda d: d.infer([1]), r"must be uint8 \[1, 64, 64, 3\], but is int64 \[1\]"),
         (lambda d: PostprocessConfig(sigma="wide"), "sigma must be a positive number, but got 'wide'"),  # type: ignore[arg-type]
         (lambda d: PostprocessConfig(multi_label=1), "multi_label must be True or False, but got 1"),  # type: ignore[arg-type]
         (lambda d: PostprocessConfig(score_threshold=True), "score_threshold must be a number from 0"),
