@@ -7,10 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from edge_edet.benchmarks.datasets.box_forms import refuse_other_boxes
 from edge_edet.benchmarks.datasets.coco_categories import classes_of
 from edge_edet.benchmarks.datasets.coco_places import find_pictures
 from edge_edet.benchmarks.datasets.dataset import Dataset, Objects, Picture, outside
 from edge_edet.benchmarks.datasets.orientation import with_upright_labels
+from edge_edet.benchmarks.datasets.other_formats import ADVICE, other_json
 from edge_edet.errors import InputError
 from edge_edet.input_file import Limit, read_input
 
@@ -45,7 +47,7 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
     used: Counter[int] = Counter()
     for number, row in enumerate(document["annotations"]):
         where = f"{what}: annotation {row.get('id', number)}"
-        image, category = row.get("image_id"), row.get("category_id")
+        image, category = _whole(row.get("image_id")), _whole(row.get("category_id"))
         if type(image) is not int or image not in objects:
             raise InputError(f"{where} is of image {image!r}, which the file does not list")
         if type(category) is not int or category not in named:
@@ -61,6 +63,7 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
         notes[IGNORED] += bool(row.get("ignore", 0)) and not crowd
         used[category] += 1
         objects[image].append((box, category, float(area), crowd))
+    refuse_other_boxes([(box, sizes[i]) for i, rows in objects.items() for box, *_ in rows], what)
     categories, left_out = classes_of(named, used, what)
     names = [_text(row, "file_name", what) for row in rows.values()]
     paths, otherwise = find_pictures(file, names, images, follow=follow)
@@ -82,6 +85,9 @@ def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{what} is no JSON: {error}") from None
+    known = isinstance(document, dict) and set(KEYS) <= set(document)
+    if not known and (whose := other_json(document)) is not None:
+        raise InputError(f"{what} {whose}, which is not read: {ADVICE}")
     if isinstance(document, list):
         raise InputError(
             f"{what} is a list, as detection results are: expected COCO's ground truth, an object "
@@ -100,13 +106,18 @@ def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
 def _by_id(rows: list[dict[str, Any]], what: str) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for row in rows:
-        number = row.get("id")
+        number = _whole(row.get("id"))
         if type(number) is not int or abs(number) >= 2**53:
             raise InputError(f"{what} ids must be integers, but one is {number!r}")
         if number in found:
             raise InputError(f"{what} id {number} is there twice")
         found[number] = row
     return found
+
+
+def _whole(value: Any) -> Any:
+    """3 for 3.0, as tables of numbers write it; all else as it stands."""
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _text(row: dict[str, Any], key: str, what: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_edet.benchmarks.datasets.data_yaml import choose_split
 from edge_edet.benchmarks.datasets.files import visible_files
 from edge_edet.benchmarks.datasets.listed import find_listed, is_url
+from edge_edet.benchmarks.datasets.other_formats import other_file
 from edge_edet.errors import InputError
 
 __all__ = ["choose_file", "coco_files", "find_pictures"]
@@ -86,5 +87,7 @@ def choose_file(folder: Path, files: Sequence[Path], split: str | None) -> Path:
         if split not in splits and len(ended) == 1:
             return splits[ended[0]]
         return splits[choose_split(splits, split, what)]
+    if (told := other_file(files[0])) is not None:
+        raise InputError(f"{str(files[0])!r} {told}")
     names = ", ".join(file.name for file in files[:5])
     raise InputError(f"{what} has {len(files)} .json files: give one of {names}, or --split")

@@ -17,6 +17,7 @@ from edge_edet.benchmarks.datasets.yolo_layout import label_texts
 __all__ = ["Layout", "layout_of", "split_folders"]
 
 SPLIT_FOLDERS = ("train", "val", "valid", "validation", "test")
+XML_FOLDERS = ("annotations", "annotation", "annots", "xml", "xmls", "labels")  # labels: FiftyOne
 Kind = Literal["voc", "yolo-index", "yolo-folders", "coco", "voc-beside", "yolo-beside"]
 
 
@@ -50,8 +51,11 @@ def split_folders(folder: Path) -> dict[str, Path]:
 
 def _layouts(folder: Path, split: str | None) -> Iterator[Layout]:
     for place in sub_folders(folder):
+        name = place.name.lower()
         if place.name == "Annotations" or (
-            place.name.lower() == "annotations" and (visible_files(place, ".xml", below=True))
+            name in XML_FOLDERS
+            and visible_files(place, ".xml", below=True)
+            and (name != "labels" or not visible_files(place, ".txt", below=True))
         ):
             yield Layout("voc", annotations=place)
     has_folders = (folder / "labels").is_dir()

@@ -10,6 +10,7 @@ from edge_edet.benchmarks.datasets.data_yaml import choose_split
 from edge_edet.benchmarks.datasets.dataset import Dataset
 from edge_edet.benchmarks.datasets.duplicates import with_note_on_duplicates
 from edge_edet.benchmarks.datasets.layout import Layout, layout_of, split_folders
+from edge_edet.benchmarks.datasets.other_formats import other_file, other_folder
 from edge_edet.benchmarks.datasets.voc import load_voc
 from edge_edet.benchmarks.datasets.yolo import load_yolo
 from edge_edet.benchmarks.datasets.yolo_index import index_of
@@ -69,6 +70,8 @@ def _load(path: Path, images: Path | None, split: str | None, follow: bool) -> D
         )
         return _load(inner[chosen], images, None, follow)
     if layout is None:
+        if (told := other_folder(path)) is not None:
+            raise InputError(f"{str(path)!r} is no labelled data that is read: {told}")
         raise InputError(
             f"{str(path)!r} is no labelled data: expected Annotations/ or .xml beside the pictures "
             "(Pascal VOC), data.yaml or labels/ (YOLO), or a .json (COCO)"
@@ -87,6 +90,9 @@ def _refuse_to_choose(path: Path, splits: dict[str, Path]) -> str:
 
 def _load_file(path: Path, images: Path | None, split: str | None, follow: bool) -> Dataset:
     if path.suffix.lower() not in INDEX_SUFFIXES:
+        told = other_file(path) if path.suffix.lower() != ".json" else None
+        if told is not None:
+            raise InputError(f"{str(path)!r} {told}")
         if split is not None:
             raise InputError(
                 f"--split is for folders and data.yaml, and {str(path)!r} is COCO: give the .json "
@@ -128,5 +134,6 @@ def _load_layout(
 def _no_images(images: Path | None, file: Path) -> None:
     if images is not None:
         raise InputError(
-            f"--images is not for {str(file)!r}, which says itself where the pictures are"
+            f"--images is not for {str(file)!r}, which says itself where the pictures are: put them "
+            "there, or change what it says"
         )

@@ -14,7 +14,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["load_voc"]
 
-IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "JPEGimages", "img")
+IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "JPEGimages", "img", "data")
 DIFFICULT = "objects marked difficult, counted like the others"
 ROTATED = "objects with a rotation, taken as the upright box"
 BEYOND = "boxes reaching out of the picture"

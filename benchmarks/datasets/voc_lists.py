@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.data_yaml import choose_split
+from edge_edet.benchmarks.datasets.data_yaml import SPLITS, choose_split
 from edge_edet.benchmarks.datasets.files import (
     PICTURE_SUFFIXES,
     first_twice,
@@ -54,6 +54,11 @@ def names_of_split(
             raise InputError(
                 f"{str(folder)!r} has the splits {', '.join(list(lists)[:8])}: choose one with "
                 "--split"
+            )
+        inner = [path.name for path in sub_folders(annotations)]
+        if len(inner) > 1 and {name.lower() for name in inner} <= {*SPLITS}:
+            raise InputError(
+                f"{str(annotations)!r} has the splits {', '.join(inner)}: choose one with --split"
             )
         return ListedNames(sorted(known))
     folders = {path.name: path for path in sub_folders(annotations)}

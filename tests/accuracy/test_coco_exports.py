@@ -292,3 +292,39 @@ def test_the_command_follows_when_asked(
     assert "give --follow" in done.stderr
     done = run_eval(foreign, "--data", file, "--follow", "--bootstrap", "0")
     assert "outside" not in done.stderr
+
+
+def test_whole_numbers_with_a_point_are_ids(tmp_path: Path, draw: Draw) -> None:
+    """As pandas writes a column that once had a hole."""
+    draw(tmp_path / "a.png", 1)
+    document = json.loads(_document(["a.png"]))
+    document["annotations"][0] |= {"image_id": 0.0, "category_id": 0.0}
+    dataset = load_dataset(_write(tmp_path / "a.json", json.dumps(document)))
+    assert dataset.pictures[0].objects.categories.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        ([[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]], "boxes within 0 to 1, first 0.1 0.2 0.3 0.4: these are fr"),
+        ([[40, 30, 60, 40], [30, 20, 64, 48]], "all fit as x0 y0 x1 y1, first 40 30 60 40: write width"),
+        ([[40, 30, 60, 40], [30, 20, 8, 9]], None),  # the second is no pair of corners
+        ([[40, 30, 60, 40], [2, 2, 9, 9], [1, 1, 8, 8]], None),  # most stay inside
+        ([[0.5, 0.5, 1, 1], [4, 4, 9, 9]], None),
+    ],
+)  # fmt: skip
+def test_boxes_of_another_form(
+    boxes: list[list[float]], message: str | None, tmp_path: Path, draw: Draw
+) -> None:
+    """Fractions: Azure Machine Learning's export. Corners: scripts."""
+    draw(tmp_path / "a.png", 1)
+    document = json.loads(_document(["a.png"]))
+    document["annotations"] = [
+        {"id": n, "image_id": 0, "category_id": 0, "bbox": box} for n, box in enumerate(boxes)
+    ]
+    file = _write(tmp_path / "a.json", json.dumps(document))
+    if message is None:
+        assert len(load_dataset(file).pictures[0].objects) == len(boxes)
+    else:
+        with pytest.raises(InputError, match=message):
+            load_dataset(file)

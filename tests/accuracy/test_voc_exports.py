@@ -73,6 +73,9 @@ def test_names_in_lists(lines: str, expected: list[str], tmp_path: Path, draw: D
         ("Annotations", "."),
         ("Annotations", "Annotations"),
         (".", "."),
+        ("labels", "data"),  # FiftyOne's VOCDetectionDataset
+        ("annots", "images"),
+        ("xmls", "images"),
     ],
 )
 def test_folders(annotations: str, images: str, tmp_path: Path, draw: Draw) -> None:
@@ -95,6 +98,14 @@ def test_sub_folders(tmp_path: Path, draw: Draw) -> None:
     assert load_dataset(tmp_path, split="cam2").pictures[0].path.parent.name == "cam2"
     with pytest.raises(InputError, match=r"has no split 'cam3': there is no ImageSets/Main"):
         load_dataset(tmp_path, split="cam3")
+
+
+def test_folders_of_splits_are_not_put_together(tmp_path: Path, draw: Draw) -> None:
+    for stem in ("train/a", "val/b"):
+        _put(tmp_path / "Annotations", tmp_path / "JPEGImages", stem, draw)
+    assert _stems(load_dataset(tmp_path, split="val")) == ["b"]
+    with pytest.raises(InputError, match="has the splits train, val: choose one with --split"):
+        load_dataset(tmp_path)
 
 
 def test_roboflow_has_a_folder_for_each_split(tmp_path: Path, draw: Draw) -> None:
