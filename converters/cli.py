@@ -22,9 +22,9 @@ from edge_edet.variants import VARIANTS, canonical_name
 
 PRECISION_FLAGS = {
     "int8": "every operator integer (needs calibration)",
-    "fp16": "weights stored as float16",
+    "fp16": "weights and biases stored as float16",
     "fp32": "float",
-    "int8-dynamic": "int8 weights, float activations",
+    "int8-dynamic": "int8 weights in all but depthwise convolutions, float activations",
 }
 
 

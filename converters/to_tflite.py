@@ -1,7 +1,15 @@
 """Writes a graph as `.tflite` in one of four precisions.
 
-fp32; fp16 (weights stored as float16, widened at load); int8-dynamic (int8 weights, float
+fp32; fp16 (constants stored as float16, widened at load); int8-dynamic (int8 weights, float
 activations); int8 (every operator integer). RGB in, uint8 or float32, `box_codes` and `class_logits` out.
+
+What XNNPACK takes decides how constants are stored (xnnpack_delegate.cc of LiteRT 2.3.0):
+- A CONV_2D of float values and int8 weights is computed in integers, each picture on ranges of its
+  own. A DEPTHWISE_CONV_2D of both is not taken (VisitDepthwiseConv2DNode: mixed types) and would run
+  in the runtime's own kernel, slower than float and with nearly all of the error: int8-dynamic leaves
+  depthwise convolutions as they are, a tenth of the file.
+- Up to LiteRT 2.1, a convolution of float16 weights and a float32 bias is not taken
+  (CheckFilterAndBiasTypes): fp16 stores both as float16.
 """
 
 from __future__ import annotations
@@ -155,7 +163,7 @@ class TfliteLowering(SidedLowering, StudyOperators):
     def op_depthwise(self, node: Node) -> None:
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1
-        version = {"int8": 3, "int8-dynamic": 6}.get(self.precision, 1)
+        version = 3 if self.integer else 1
         self._convolution(node, Op.DEPTHWISE_CONV_2D, version, options)
 
     def _convolution(self, node: Node, code: int, version: int, options: Any) -> None:
@@ -181,21 +189,27 @@ class TfliteLowering(SidedLowering, StudyOperators):
         if self.integer:
             assert self.quantized is not None
             return self.integer_weights(node, self.quantized)
+        if self.precision == "fp16":
+            return self.half(node, "weight", node.weight), self.half(node, "bias", node.bias)
         bias = self.constant(f"{node.name}/bias", node.bias)
-        if self.precision == "fp32":
-            return self.constant(name, node.weight), bias
-        if self.precision == "int8-dynamic":
+        if self.precision == "int8-dynamic" and node.op == "conv":
             q = quantize_weight(node.weight, node.op)
             return self.constant(name, q.values, _per_channel(q)), bias
-        if not np.abs(node.weight).max() <= FLOAT16_MAX:
+        return self.constant(name, node.weight), bias
+
+    def half(self, node: Node, kind: str, values: npt.NDArray[np.float32]) -> int:
+        """A constant of a convolution, stored in float16. kind: "weight" or "bias"."""
+        if not np.abs(values).max() <= FLOAT16_MAX:
+            which = "weights" if kind == "weight" else "biases"
             raise InputError(
-                f"the weights of {node.name} (batch norm folded in) are beyond float16's largest "
+                f"the {which} of {node.name} (batch norm folded in) are beyond float16's largest "
                 f"number, {FLOAT16_MAX:g}: convert with --fp32 or --int8"
             )
-        half = self.constant(name, node.weight.astype(np.float16))
-        widened = self.writer.tensor(f"{name}/float", node.weight.shape, "float32")
-        self.writer.operator(Op.DEQUANTIZE, 3, [half], [widened], schema.DequantizeOptionsT())
-        return widened, bias
+        name = f"{node.name}/{kind}"
+        stored = self.constant(name, values.astype(np.float16))
+        widened = self.writer.tensor(f"{name}/float", values.shape, "float32")
+        self.writer.operator(Op.DEQUANTIZE, 3, [stored], [widened], schema.DequantizeOptionsT())
+        return widened
 
     def integer_weights(self, node: Node, quantized: Quantized) -> tuple[int, int]:
         assert node.bias is not None

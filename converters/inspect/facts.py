@@ -139,10 +139,11 @@ def _returning(model: TfliteModel) -> set[int]:
 def _guess(model: TfliteModel) -> str:
     if is_integer_model(model):
         return "int8"
-    stored = Counter(t.dtype for t in model.tensors if (t.constant_bytes or 0) > 1024)
-    return {"int8": "int8-dynamic", "float16": "fp16"}.get(
-        max(stored, key=lambda k: stored[k]) if stored else "", "fp32"
-    )
+    stored: Counter[str] = Counter()  # bytes
+    for tensor in model.tensors:
+        stored[tensor.dtype] += tensor.constant_bytes or 0
+    most = max(stored, key=lambda dtype: stored[dtype], default="")
+    return {"int8": "int8-dynamic", "float16": "fp16"}.get(most, "fp32")
 
 
 def _weights_bytes(opened: Rewritable) -> dict[str, int]:

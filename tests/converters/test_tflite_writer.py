@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
+from edge_edet.backends.delegation import delegation
 from edge_edet.converters import tflite_writer
 from edge_edet.converters.model_file import write_checked
 from edge_edet.converters.network import build_network
@@ -15,6 +17,7 @@ from edge_edet.converters.recipes import RECIPES, quantize
 from edge_edet.converters.tflite_writer import TfliteWriter, schema
 from edge_edet.converters.to_tflite import PRECISIONS, write_tflite
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.tflite_file import read_tflite
 from edge_edet.variants import VARIANTS, Variant
 
 TINY = {name: VARIANTS[name].replace(image_size=64, num_classes=2) for name in ("d0", "lite0")}
@@ -49,8 +52,6 @@ def test_litert_runs_it(data: bytes, helpers: Any) -> None:
 
 
 def test_signature_names_the_tensors(data: bytes) -> None:
-    from ai_edge_litert.interpreter import Interpreter
-
     interpreter = Interpreter(model_content=data)
     run = interpreter.get_signature_runner("serving_default")
     assert list(run.get_input_details()) == ["image"]
@@ -179,15 +180,42 @@ def test_equal_constants_are_stored_once_but_not_across_types() -> None:
     assert buffers[0] == buffers[1] != buffers[2]
 
 
-def test_weights_beyond_float16_are_refused(helpers: Any) -> None:
+def scaled(weights: dict[str, Any], *names: str, factor: float = 1e8) -> dict[str, Any]:
+    return weights | {name: weights[name] * np.float32(factor) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        ("weights", ("backbone.bn1.weight",)),
+        ("biases", ("backbone.bn1.bias",)),
+    ],
+)
+def test_constants_beyond_float16_are_refused(what: str, names: Any, helpers: Any) -> None:
     """They would become infinite, and with them every output."""
     variant = TINY["d0"]
-    weights = helpers.cheap_weights(variant)
-    weights["backbone.bn1.running_var"] = weights["backbone.bn1.running_var"] * 0
-    weights["backbone.bn1.weight"] = weights["backbone.bn1.weight"] * np.float32(1e6)
+    weights = scaled(helpers.cheap_weights(variant), *names)
     graph = build_network(variant, weights)
-    with pytest.raises(InputError, match=r"backbone/conv_stem .*float16.*--fp32"):
+    message = rf"the {what} of backbone/conv_stem .*float16's largest number, 65504: .*--fp32"
+    with pytest.raises(InputError, match=message):
         write_tflite(graph, "fp16")
+
+
+# The runtime's own kernels: the picture's cast, and the resizing that XNNPACK does not have.
+NOT_TAKEN = {"CAST", "QUANTIZE", "RESIZE_NEAREST_NEIGHBOR"}
+
+
+def test_xnnpack_takes_every_operator_that_it_has(data: bytes, tmp_path: Path) -> None:
+    """One convolution that it refuses splits the graph and costs more than the rest gains."""
+    path = tmp_path / "model.tflite"
+    path.write_bytes(data)
+    model = read_tflite(path)
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    found = delegation(model, interpreter)
+    assert found is not None
+    left = sum(op.name in NOT_TAKEN for op in model.operators)
+    assert found.operators == len(model.operators) - left
 
 
 def test_file_that_does_not_read_back_is_not_left(tmp_path: Path) -> None:

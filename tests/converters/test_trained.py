@@ -24,7 +24,7 @@ def precision_of(shared: Path, bundled_models: dict[str, Path]) -> dict[str, flo
     pictures = load_dataset(shared / "data/bccd", split="test")
     results = {
         precision: evaluate(bundled_models[precision], pictures, resamples=0, threads=2)
-        for precision in ("fp32", "int8")
+        for precision in ("fp32", "int8-dynamic", "int8")
     }
     assert {result.pictures for result in results.values()} == {72}
     return {precision: result.ap for precision, result in results.items()}
@@ -37,6 +37,11 @@ def test_float_model_has_the_reference_ap(precision_of: dict[str, float]) -> Non
 def test_int8_keeps_the_ap(precision_of: dict[str, float]) -> None:
     """Other converters to .tflite lose 0.034 to 0.12 here; ours gained 0.0007 when this was written."""
     assert precision_of["int8"] >= precision_of["fp32"] - 0.01
+
+
+def test_int8_weights_with_float_values_keep_the_ap(precision_of: dict[str, float]) -> None:
+    """Lost 0.0385 with depthwise convolutions in the runtime's own hybrid kernel, 0.0004 without."""
+    assert precision_of["int8-dynamic"] >= precision_of["fp32"] - 0.003
 
 
 # --- precisions against each other ---------------------------------------------------------------
@@ -52,7 +57,7 @@ def outputs(bundled_models: dict[str, Path], helpers: Any) -> dict[str, dict[str
 # The bundled weights are float16 already; with batch norm folded in they no longer are.
 @pytest.mark.parametrize(
     ("precision", "worst", "typical"),
-    [("fp16", 0.005, 0.001), ("int8-dynamic", 0.2, 0.03), ("int8", 0.2, 0.03)],
+    [("fp16", 0.005, 0.001), ("int8-dynamic", 0.05, 0.01), ("int8", 0.2, 0.03)],
 )
 def test_precision_is_near_float_where_cells_are(
     precision: str, worst: float, typical: float, outputs: dict[str, dict[str, Any]]
