@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
+from edge_edet.arguments import check_seed, shown
 from edge_edet.benchmarks.bootstrap import draws, resampled_ap
 from edge_edet.benchmarks.class_map import class_map
 from edge_edet.benchmarks.coco_metrics import counted_objects, evaluate_boxes
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 RESAMPLES = 1000
+MAX_RESAMPLES = 100_000
 IN_MEMORY = Path()  # state: keep nothing
 NO_MATTER = ("threads", "fit_reason", "notes")  # what detections do not depend on
 
@@ -76,8 +78,12 @@ def evaluate(
     dataset = dataset.first(limit)
     dataset.check_files()
     objects, small = counted_objects(dataset, protocol.min_side_px)
-    if resamples < 0:
-        raise InputError(f"the resamples must be at least 0, but got {resamples}")
+    if type(resamples) is not int or not 0 <= resamples <= MAX_RESAMPLES:
+        raise InputError(
+            f"the resamples must be an integer from 0 to {MAX_RESAMPLES:,}, but got {shown(resamples)}: "
+            "the intervals of 1,000 hardly move with more"
+        )
+    check_seed(seed)
     with _opened(model, protocol, load_options) as detector:
         protocol = _with_range(protocol, detector)
         _refuse_random_weights(detector)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.arguments import check_seed
 from edge_edet.errors import InputError
 
 __all__ = ["Ratio", "median_ratio", "ratio_of_runs"]
@@ -48,6 +49,7 @@ def ratio_of_runs(
     """
     if not all(map(len, (first, second, *first, *second))):
         raise InputError("there are no samples to compare")
+    check_seed(seed)
     rng = np.random.default_rng(seed)
     a, b = (float(np.median([np.median(run) for run in runs])) for runs in (first, second))
     if not (a > 0 and b > 0):

@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_edet.errors import InputError
 
-__all__ = ["as_path", "check_kind", "shown"]
+__all__ = ["as_path", "check_kind", "check_seed", "shown"]
 
 MAX_SHOWN = 60
 
@@ -31,6 +31,12 @@ def check_kind(
     if (value is None and none) or isinstance(value, kind):
         return
     raise InputError(f"{name} must be {expected}, but got {shown(value)}")
+
+
+def check_seed(seed: object) -> None:
+    """Raises InputError for what numpy's generators do not take, or takes minutes to print."""
+    if type(seed) is not int or not 0 <= seed < 2**64:
+        raise InputError(f"the seed must be an integer from 0 to 2^64 - 1, but got {shown(seed)}")
 
 
 def shown(value: Any) -> str:
