@@ -118,8 +118,12 @@ def _is_checkpoint(path: Path) -> bool:
 
 def _has_manifest(path: Path) -> bool:
     from edge_edet.manifest import MANIFEST_KEY
+    from edge_edet.model_file import open_model
 
-    return path.is_file() and MANIFEST_KEY.encode() in path.read_bytes()
+    if not path.is_file():
+        return False
+    with open_model(path) as file:
+        return MANIFEST_KEY.encode() in file.read()
 
 
 def _checkpoint(args: argparse.Namespace) -> int:
