@@ -2,12 +2,13 @@
 # `make bench-peers`: D0 beside what other tools make of the same weights (README=README.md: into it).
 # `make reproduced`: tables of what `edge-edet reproduce STUDY -o build/paper` measured, into docs/reproduced.
 # `make test`: everything that must hold. Each sets itself up in .venv; a second run is quick.
+# `make hostile N=10000 SEED=7`: damaged files of every kind, docs/security.md.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit bench-peers reproduced clean
+.PHONY: demo test lint types unit hostile bench-peers reproduced clean
 
 demo: .venv/installed-convert
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
@@ -29,6 +30,11 @@ types: .venv/installed-dev
 
 unit: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+N := 300
+SEED := 0
+hostile: .venv/installed-dev
+	$(BIN)/python tests/hostile/run.py -n $(N) --seed $(SEED)
 
 bench-peers: .venv/installed-dev .venv/installed-nncf
 	EDGE_EDET_README=$(README) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \

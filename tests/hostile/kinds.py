@@ -88,7 +88,7 @@ def foreign(folder: Path) -> None:
 def run_model(path: Path) -> Any:
     """Loads and runs: a digest of every raw output, and the labels."""
     path = path.with_suffix(".xml") if path.suffix == ".bin" else path
-    with edge_edet.load(path, threads=1, score_threshold=0.0) as detector:
+    with edge_edet.load(path, threads=1) as detector:
         raw = detector.raw(PICTURE)
         detector.detect(PICTURE)
         return [detector.labels, {
