@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.latency import OPTIONS, StopRule
-from edge_edet.detect_command import parse_options
+from edge_edet.detect_command import add_verify_argument, parse_options
 from edge_edet.errors import InputError
 from edge_edet.picture_log import PictureLog, usable
 from edge_edet.pictures import find_given
@@ -70,6 +70,7 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         help="passed to the delegate; may be repeated",
     )  # fmt: skip
     group.add_argument("--device-type", metavar="T,...", help="CPU, GPU, NPU or AUTO")
+    add_verify_argument(group)
     group.add_argument("--precision", metavar="P", help="of an .xml: f32, bf16, f16 or default")
     group.add_argument(
         "--streams", type=int, default=1, metavar="N", help="detectors at a time, for throughput"
@@ -139,7 +140,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
     )  # fmt: skip
     sustain_s = parse_duration(args.sustain) if args.sustain else None
     pictures = _pictures(args.pictures)
-    return Plan(ways, rule, pictures, args.score_threshold, sustain_s)
+    return Plan(ways, rule, pictures, args.score_threshold, sustain_s, args.verify)
 
 
 def _pictures(given: list[Path]) -> tuple[Path, ...]:

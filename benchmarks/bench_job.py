@@ -34,6 +34,7 @@ class Job:
     pictures_sha256: str
     score_threshold: float
     sustain_s: float | None
+    verify: bool = True  # hold the model against the sum in its manifest
 
     @property
     def name(self) -> str:

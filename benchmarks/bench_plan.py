@@ -62,6 +62,7 @@ class Plan:
     pictures: tuple[Path, ...] = ()  # none: the bundled one
     score_threshold: float = 0.3
     sustain_s: float | None = None
+    verify: bool = True
 
     def __post_init__(self) -> None:
         if self.ways.streams < 1 or self.ways.streams > 256:
@@ -98,6 +99,7 @@ def make_jobs(
                         digest,
                         plan.score_threshold,
                         plan.sustain_s,
+                        plan.verify,
                     )
                 )
         except EdgeEdetError as error:

@@ -118,6 +118,8 @@ def there_arguments(
     }
     for option, number in plain.items():
         arguments += [option, repr(number)]
+    if not plan.verify:
+        arguments.append("--no-verify")
     if plan.sustain_s is not None:
         arguments += ["--sustain", f"{plan.sustain_s:g}s"]
     if skip:

@@ -106,7 +106,8 @@ def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
 def _load(job: Job) -> Detector:
     from edge_edet.detector import load
 
-    return load(job.model, config=job.postprocess(), **load_options(job.model, job.asked))
+    options = load_options(job.model, job.asked)
+    return load(job.model, config=job.postprocess(), verify=job.verify, **options)
 
 
 def _step(detector: Detector, pictures: list[bytes], clock: Clock) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
+from edge_edet.content_sum import PLACEHOLDER, check_content, ir_content, onnx_content
 from edge_edet.converters.calibration_record import CalibrationRecord
 from edge_edet.converters.channelwise import ChannelQuantized
 from edge_edet.converters.corrections import changes
@@ -25,6 +27,8 @@ from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
 from edge_edet.output_files import Outputs, outputs_of
 from edge_edet.output_kinds import GRAPH, MODEL, Kind
 from edge_edet.picture_range import range_text
+from edge_edet.read_model import read_model
+from edge_edet.tflite_file import parse_tflite
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
@@ -57,7 +61,8 @@ class ModelFile:
         if self.input_dtype == "float32":
             model = with_float_input(model, whole_levels=self.precision == "int8")
         files = serialize(model, {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)})
-        return {".bin": files.bin, ".xml": files.xml}
+        found = ir_content(files.xml, hashlib.sha256(files.bin).hexdigest())
+        return {".bin": files.bin, ".xml": _sealed(files.xml, found)}
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:
         """An ONNX model: suffix -> file."""
@@ -65,7 +70,8 @@ class ModelFile:
 
         nms = Suppression() if self.nms == "in-graph" else None
         metadata = {MANIFEST_KEY: self._manifest(None).to_json()}
-        return {".onnx": write_onnx(graph, metadata, nms, self.input_dtype)}
+        data = write_onnx(graph, metadata, nms, self.input_dtype)
+        return {".onnx": _sealed(data, onnx_content(data))}
 
     def to_bytes(self, graph: Graph, quantized: Quantized | None,
                  recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
@@ -87,7 +93,8 @@ class ModelFile:
             data = write_tflite(
                 graph, self.precision, quantized, metadata, input_dtype=self.input_dtype
             )
-        return append_files(data, files)
+        content = parse_tflite(data, f"{self.source.variant.name}.tflite").content
+        return append_files(_sealed(data, content.sha256(data)), files)
 
     def _manifest(self, recipe: Mapping[str, Any] | None) -> Manifest:
         in_graph, limits, record = self.nms == "in-graph", Suppression(), self.calibration
@@ -103,6 +110,7 @@ class ModelFile:
             score_threshold=limits.score_threshold if in_graph else None,
             iou_threshold=limits.iou_threshold if in_graph else None,
             max_detections=limits.max_detections if in_graph else None,
+            content_sha256=PLACEHOLDER,
             provenance={
                 "weights": self.source.provenance | {"tensors_sha256": self.source.digest},
                 "calibration": record and {
@@ -114,6 +122,14 @@ class ModelFile:
                 "command": shlex.join(self.command),
             },
         )  # fmt: skip
+
+
+def _sealed(data: bytes, content_sha256: str) -> bytes:
+    """The file with the sum in its manifest, in place: the manifest is not part of the sum."""
+    key = data.index(b"content_sha256")
+    at = data.index(PLACEHOLDER.encode(), key)
+    assert at - key < 40  # quotes and a colon, which XML spells out
+    return data[:at] + content_sha256.encode() + data[at + len(PLACEHOLDER) :]
 
 
 def _tool_versions() -> dict[str, str]:
@@ -154,6 +170,12 @@ def write_checked(
     """
     with outputs_of(outputs) as writing:
         if len(files) == 1:
-            writing.write(path, next(iter(files.values())), kind, read_manifest)
+            writing.write(path, next(iter(files.values())), kind, _check)
         else:
-            writing.write_pair(path, files, GRAPH if kind is MODEL else kind, read_manifest)
+            writing.write_pair(path, files, GRAPH if kind is MODEL else kind, _check)
+
+
+def _check(path: Path) -> Manifest:
+    manifest = read_manifest(path)
+    check_content(read_model(path), manifest)
+    return manifest

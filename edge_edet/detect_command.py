@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_arguments",
     "add_run_arguments",
+    "add_verify_argument",
     "default_model",
     "run",
     "run_options",
@@ -90,6 +91,14 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
         "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
         help="passed to the delegate; may be repeated",
     )  # fmt: skip
+    add_verify_argument(parser)
+
+
+def add_verify_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--no-verify", dest="verify", action="store_false",
+        help="run a model of ours that was changed after it was converted",
+    )  # fmt: skip
 
 
 def run_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -100,6 +109,7 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
         "precision": args.precision,
         "delegate": args.delegate,
         "delegate_options": parse_options(args.delegate_option),
+        "verify": args.verify,
     }
 
 

@@ -19,6 +19,7 @@ from edge_edet.arguments import as_path, check_kind, shown
 from edge_edet.backends import Backend, BackendInfo, Input
 from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.threads import resolve_threads
+from edge_edet.content_sum import check_content
 from edge_edet.detections import Detections
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.image import ImageLike, read_picture, warn_of
@@ -59,6 +60,7 @@ class DetectorInfo:
     mean: tuple[float, ...]  # of the pictures that the input takes; (): the graph normalizes
     std: tuple[float, ...]
     labels_count: int
+    verified: bool | None  # its sum was right; None: it states none; False: not looked at
     notes: tuple[str, ...]  # what was assumed of a foreign detector, or read otherwise
     nms: str  # "none": suppressed here; "in-graph": in the model
     runtime: str
@@ -93,7 +95,9 @@ class Detector:
         backend: Backend,
         config: PostprocessConfig,
         picture_range: PictureRange = None,
+        verified: bool | None = None,
     ):
+        self.verified = verified
         self.model = model
         self.layout = layout
         self.backend = backend
@@ -171,6 +175,7 @@ class Detector:
             pad_rgb=self.layout.pad_rgb,
             mean=self.layout.mean,
             std=self.layout.std,
+            verified=self.verified,
             notes=self.layout.notes,
             labels_count=len(self.layout.labels),
             nms="in-graph" if self.layout.in_graph else "none",
@@ -388,6 +393,7 @@ def load(
     fit: str | None = None,
     pad: int | str | Sequence[int] | None = None,
     input_size: int | str | Sequence[int] | None = None,
+    verify: bool = True,
 ) -> Detector:
     """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
@@ -418,7 +424,11 @@ def load(
     is the mean; input_size, of an input of free size, (height, width) or the side of a square.
     `info` says what was taken and, in its notes, what was assumed.
 
-    Raises ModelFileError for a file that is no usable model, MissingExtraError without a runtime,
+    verify: hold a file of ours against the sum over graph and weights that its manifest states;
+    `info.verified` is None for files without one, foreign ones and ours from before it.
+
+    Raises ModelFileError for a file that is no usable model, or was changed after it was converted,
+    MissingExtraError without a runtime,
     InputError for an option that its runtime does not have, BackendError where a delegate does not
     load, a device is not there or computes in another precision: nothing steps in for it.
     """
@@ -432,7 +442,7 @@ def load(
 
     def opened() -> Detector:
         return _opened(
-            read_model(path), options, given, count, config, score_threshold, picture_range
+            read_model(path), options, given, count, config, score_threshold, picture_range, verify
         )
 
     return read_whole(
@@ -448,9 +458,11 @@ def _opened(
     config: PostprocessConfig | None,
     score_threshold: float | None,
     picture_range: PictureRange,
+    verify: bool,
 ) -> Detector:
     check_options(model, options)
     layout = layout_of(model, given)
+    verified = check_content(model, layout.manifest) if verify else False
     chosen = config or _config(layout, score_threshold)
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
@@ -458,7 +470,7 @@ def _opened(
     backend = open_backend(
         model, options, threads=threads, stored=layout.precision, input_shapes=shapes
     )
-    return Detector(model, layout, backend, chosen, picture_range)
+    return Detector(model, layout, backend, chosen, picture_range, verified)
 
 
 def _check_config(config: PostprocessConfig | None) -> None:

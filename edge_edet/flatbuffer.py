@@ -121,6 +121,15 @@ class Table:
         start, count = self.buffer.vector(pos, item_size)
         return self.buffer.data[start : start + count * item_size]
 
+    def inline(self) -> tuple[tuple[int, ...], bytes]:
+        """(offset of each field, 0 where absent; the bytes that they count from)"""
+        return self._fields, bytes(self.buffer.data[self._pos : self._pos + self._size])
+
+    def span(self, field: int) -> tuple[int, int]:
+        """(position, size) of a vector of bytes; (0, 0) where absent."""
+        pos = self._at(field, 4)
+        return self.buffer.vector(pos, 1) if pos else (0, 0)
+
     def integers(self, field: int, fmt: str = "i") -> tuple[int, ...]:
         size = _FORMATS[fmt].size
         data = self.raw(field, size)

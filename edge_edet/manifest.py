@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_ma
 
 FORMAT_VERSION = 1
 MANIFEST_KEY = "edge_edet_manifest"
+SHA256 = re.compile("[0-9a-f]{64}")
 MAX_JSON_BYTES = 2**20
 MAX_IMAGE_SIZE = 8192
 ANCHOR_FACTORS = (0.01, 1000.0)  # least and most
@@ -51,6 +53,7 @@ class Manifest:
     score_threshold: float | None = None
     iou_threshold: float | None = None
     max_detections: int | None = None
+    content_sha256: str | None = None  # the sum over graph and weights
     extra: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -79,6 +82,8 @@ class Manifest:
             document["iou_threshold"] = self.iou_threshold
             document["max_detections"] = self.max_detections
         document["provenance"] = dict(self.provenance)
+        if self.content_sha256 is not None:
+            document["content_sha256"] = self.content_sha256
         document.update({key: self.extra[key] for key in sorted(self.extra)})
         return document
 
@@ -128,6 +133,10 @@ class Manifest:
             limits["score_threshold"] = top.number("score_threshold", 0.0, 1.0)
             limits["iou_threshold"] = top.number("iou_threshold", 0.0, 1.0)
             limits["max_detections"] = top.integer("max_detections", 1, 100_000)
+        if top.has("content_sha256"):
+            limits["content_sha256"] = top.string("content_sha256")
+            if not SHA256.fullmatch(limits["content_sha256"]):
+                top.fail("content_sha256", "be 64 hex digits", limits["content_sha256"])
         entry = top.object("input")
         manifest = cls(
             generator=generator,

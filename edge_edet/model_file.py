@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -109,8 +109,13 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
 
 def sha256_of(path: str | Path) -> str:
     """As `sha256sum MODEL` says it; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
+    return sha256_of_files(files_of(path))
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Of one file after the other."""
     digest = hashlib.sha256()
-    for each in files_of(path):
+    for each in paths:
         with open_model(each) as file:
             while part := file.read(2**20):
                 digest.update(part)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,10 @@ from edge_edet.flatbuffer import Buffer, Table
 from edge_edet.model_file import FORMATS, TensorInfo, open_model, read_failed
 from edge_edet.tflite_check.call import Operand
 from edge_edet.tflite_check.check import GraphParts, OperatorParts, check_graphs
+from edge_edet.tflite_content import Content, content_of
 from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
-__all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "read_tflite"]
+__all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "parse_tflite", "read_tflite"]
 
 IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
@@ -67,6 +69,7 @@ class TfliteModel:
     metadata: Mapping[str, bytes]
     subgraph_count: int
     buffer_bytes: int  # all stored values together
+    content: Content  # what its sum is over
     format: str = ".tflite"
 
     @property
@@ -113,6 +116,11 @@ def read_tflite(path: str | Path) -> TfliteModel:
         raise read_failed(path, error) from None
 
 
+def parse_tflite(data: bytes, path: str | Path) -> TfliteModel:
+    """As `read_tflite`, of a file's bytes; path is what errors name."""
+    return _read(Path(path), Buffer(memoryview(data), f"model file {str(path)!r}"))
+
+
 def _not_tflite(path: Path, size: int, head: bytes) -> str:
     if not size:
         return f"model file {str(path)!r} is empty: copy it again from where it was converted"
@@ -133,8 +141,9 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
     version = model.integer(0, "I")
     if version != SCHEMA_VERSION:
         buffer.fail(f"schema version {version}, expected {SCHEMA_VERSION}")
-    codes = [_operator_name(table) for table in model.tables(1)]
-    buffers = [_stored(table) for table in model.tables(4)]
+    codes = [_operator_code(table) for table in model.tables(1)]
+    tables = model.tables(4)
+    buffers = [_stored(table) for table in tables]
     graphs = model.tables(2)
     if not graphs:
         buffer.fail("it has no graph")
@@ -154,6 +163,7 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
         if number >= len(buffers):
             buffer.fail(f"metadata {entry.string(0)!r} names buffer {number} of {len(buffers)}")
         metadata[entry.string(0)] = bytes(buffers[number])
+    signatures = [_signature(table, parsed) for table in model.tables(7)]
     return TfliteModel(
         path=path,
         size_bytes=len(buffer.data),
@@ -162,32 +172,48 @@ def _read(path: Path, buffer: Buffer) -> TfliteModel:
         operators=main.operators,
         inputs=tuple(main.parts.inputs),
         outputs=tuple(main.parts.outputs),
-        signatures=tuple(_signature(table, parsed) for table in model.tables(7)),
+        signatures=tuple(key for key, *_ in signatures),
         metadata=metadata,
         subgraph_count=len(graphs),
         buffer_bytes=sum(len(stored) for stored in buffers),
+        content=content_of(
+            [(graph.tensors, graph.buffers, graph.grids, graph.parts) for graph in parsed],
+            signatures,
+            [_span(table) for table in tables],
+            _OPTION_VECTORS,
+        ),
     )
+
+
+def _span(table: Table) -> tuple[int, int]:
+    """Where the bytes of one buffer are."""
+    offset, size = table.integer(1, "Q"), table.integer(2, "Q")
+    return (offset, size) if offset > 1 else table.span(0)
+
+
+_Code = tuple[str, bool, int]  # name, whether it is a custom operator's, version
 
 
 @dataclass(frozen=True)
 class _Graph:
-    """What is kept of a graph, and what is checked."""
+    """What is kept of a graph, what is checked, and the buffer of each tensor."""
 
     tensors: tuple[TensorInfo, ...]
     operators: tuple[OperatorInfo, ...]
     parts: GraphParts
+    buffers: tuple[int, ...]
+    grids: list[memoryview]  # of all tensors, one after the other
 
 
-def _operator_name(table: Table) -> tuple[str, bool]:
+def _operator_code(table: Table) -> _Code:
     # Old files have the code in a byte, in newer ones 127 there says to look at the integer.
     code = max(table.integer(0, "b"), table.integer(3, "i"))
     if not 0 <= code < len(OPERATORS):
         table.buffer.fail(f"operator code {code} is unknown (0 to {len(OPERATORS) - 1} are known)")
-    custom = table.string(1)
-    table.integer(2, "i")
+    custom, version = table.string(1), table.integer(2, "i", 1)
     if code == CUSTOM and not custom:
         table.buffer.fail("a custom operator has no name")
-    return (custom, True) if code == CUSTOM else (OPERATORS[code], False)
+    return (custom, True, version) if code == CUSTOM else (OPERATORS[code], False, version)
 
 
 def _stored(table: Table) -> memoryview:
@@ -200,9 +226,10 @@ def _stored(table: Table) -> memoryview:
     return table.raw(0)
 
 
-def _read_graph(graph: Table, codes: list[tuple[str, bool]], buffers: list[memoryview]) -> _Graph:
+def _read_graph(graph: Table, codes: list[_Code], buffers: list[memoryview]) -> _Graph:
     tables = graph.tables(0)
-    tensors = tuple(_tensor(i, table, buffers) for i, table in enumerate(tables))
+    pairs = [_tensor(i, table, buffers) for i, table in enumerate(tables)]
+    tensors = tuple(info for info, _ in pairs)
     inputs, outputs = graph.integers(1), graph.integers(2)
     for what, indexes in (("input", inputs), ("output", outputs)):
         _check_indexes(graph, what, indexes, len(tensors), least=0)
@@ -217,7 +244,9 @@ def _read_graph(graph: Table, codes: list[tuple[str, bool]], buffers: list[memor
         inputs=inputs,
         outputs=outputs,
     )
-    return _Graph(tensors, tuple(info for info, _ in found), parts)
+    numbers = tuple(table.integer(2, "I") for table in tables)
+    grids = [part for _, raw in pairs for part in raw]
+    return _Graph(tensors, tuple(info for info, _ in found), parts, numbers, grids)
 
 
 def _operand(info: TensorInfo, table: Table, buffers: list[memoryview]) -> Operand:
@@ -242,7 +271,10 @@ def _check_indexes(
             table.buffer.fail(f"{what} names tensor {index} of {count}")
 
 
-def _tensor(index: int, table: Table, buffers: list[memoryview]) -> TensorInfo:
+def _tensor(
+    index: int, table: Table, buffers: list[memoryview]
+) -> tuple[TensorInfo, tuple[memoryview, ...]]:
+    """It, and its scales and zero points as they are stored."""
     fail = table.buffer.fail
     name, shape = table.string(3), table.integers(0)
     code, number = table.integer(1, "b"), table.integer(2, "I")
@@ -268,24 +300,27 @@ def _tensor(index: int, table: Table, buffers: list[memoryview]) -> TensorInfo:
         needed = (needed * ITEM_BITS[dtype] + 7) // 8
         if needed != stored:
             fail(f"tensor {index} of {dtype} {list(shape)} needs {needed} bytes, has {stored}")
-    scales, zeros, axis = _quantization(table, index, shape)
-    return TensorInfo(index, name, shape, dtype, scales, zeros, axis, stored or None, signature)
+    scales, zeros, axis, raw = _quantization(table, index, shape)
+    info = TensorInfo(index, name, shape, dtype, scales, zeros, axis, stored or None, signature)
+    return info, raw
 
 
 def _quantization(
     tensor: Table, index: int, shape: tuple[int, ...]
-) -> tuple[tuple[float, ...], tuple[int, ...], int]:
+) -> tuple[tuple[float, ...], tuple[int, ...], int, tuple[memoryview, ...]]:
     table = tensor.table(4)
     if table is None:
-        return (), (), 0
-    table.floats(0)
-    table.floats(1)
-    scales, zeros, axis = table.floats(2), table.integers(3, "q"), table.integer(6, "i")
+        return (), (), 0, ()
+    table.raw(0, 4)
+    table.raw(1, 4)
+    raw, axis = (table.raw(2, 4), table.raw(3, 8)), table.integer(6, "i")
+    scales: tuple[float, ...] = struct.unpack(f"<{len(raw[0]) // 4}f", raw[0])
+    zeros: tuple[int, ...] = struct.unpack(f"<{len(raw[1]) // 8}q", raw[1])
     fail = table.buffer.fail
     if table.integer(4, "B"):
         fail(f"tensor {index} has a quantization of kind {table.integer(4, 'B')}, not supported")
     if not scales:
-        return (), (), 0
+        return (), (), 0, ()
     zeros = zeros or (0,) * len(scales)
     if len(zeros) != len(scales):
         fail(f"tensor {index} has {len(scales)} scales but {len(zeros)} zero points")
@@ -293,16 +328,16 @@ def _quantization(
         fail(f"tensor {index} {list(shape)} has {len(scales)} scales along axis {axis}")
     if not (min(scales) >= 0 and math.isfinite(sum(scales))):
         fail(f"tensor {index} has a scale that is negative or not finite")
-    return scales, zeros, axis
+    return scales, zeros, axis, raw
 
 
 def _operator(
-    index: int, table: Table, codes: list[tuple[str, bool]], tensor_count: int
+    index: int, table: Table, codes: list[_Code], tensor_count: int
 ) -> tuple[OperatorInfo, OperatorParts]:
     number = table.integer(0, "I")
     if number >= len(codes):
         table.buffer.fail(f"operator {index} names code {number} of {len(codes)}")
-    name, is_custom = codes[number]
+    name, is_custom, version = codes[number]
     inputs, outputs = table.integers(1), table.integers(2)
     _check_indexes(table, f"input of operator {index} ({name})", inputs, tensor_count)
     _check_indexes(table, f"output of operator {index} ({name})", outputs, tensor_count, least=0)
@@ -320,15 +355,19 @@ def _operator(
         table.buffer.fail(f"operator {index} ({name}) is of StableHLO, which is not supported")
     kept = bytes(custom) if is_custom and len(custom) <= MAX_KEPT_OPTIONS else b""
     kind = table.integer(3, "B")
-    parts = OperatorParts(index, name, is_custom, inputs, outputs, options, kind, kept)
+    parts = OperatorParts(index, name, is_custom, inputs, outputs, options, kind, kept, version)
     return OperatorInfo(index, name, is_custom, inputs, outputs, kept), parts
 
 
-def _signature(table: Table, graphs: list[_Graph]) -> str:
+def _signature(table: Table, graphs: list[_Graph]) -> tuple[str, int, list[tuple[str, int]]]:
+    """(key, number of its graph, name and tensor of each input and output)"""
     key, graph = table.string(2), table.integer(4, "I")
     if graph >= len(graphs):
         table.buffer.fail(f"signature {key!r} names graph {graph} of {len(graphs)}")
-    for entry in table.tables(0) + table.tables(1):
-        what = f"{entry.string(0)!r} of signature {key!r}"
-        _check_indexes(table, what, (entry.integer(1, "I"),), len(graphs[graph].tensors), least=0)
-    return key
+    entries = [
+        (entry.string(0), entry.integer(1, "I")) for entry in table.tables(0) + table.tables(1)
+    ]
+    for name, number in entries:
+        what = f"{name!r} of signature {key!r}"
+        _check_indexes(table, what, (number,), len(graphs[graph].tensors), least=0)
+    return key, graph, entries

@@ -8,9 +8,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_edet.content_sum import check_content
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.error_figure import DRAWN_BY
+from edge_edet.detect_command import add_verify_argument
 from edge_edet.errors import InputError
+from edge_edet.manifest import manifest_of
 from edge_edet.model_file import FORMATS
 from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.output_kinds import Kind, png_by, svg_by
@@ -53,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overwrite_argument(parser)
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
                         help="default: all cores, at most 8")  # fmt: skip
+    add_verify_argument(parser)
     parser.add_argument("--json", action="store_true", help="everything as one JSON document")
 
 
@@ -73,12 +77,17 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     if args.figure is not None:
         outputs.claim(args.figure, _kind(args.figure))
     model = readable(args.model)
+    if args.verify:
+        check_content(model, manifest_of(model))
     pictures: list[Path] = []
     log = PictureLog()
     if args.against is None:
         inspection = inspect_file(args.model)
     else:
-        check_pair(model, readable(args.against))
+        twin = readable(args.against)
+        check_pair(model, twin)
+        if args.verify:
+            check_content(twin, manifest_of(twin))
         pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
         log.say()
         inputs = inputs_of(model, pictures, args.picture_range)

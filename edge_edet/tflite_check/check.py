@@ -52,6 +52,7 @@ class OperatorParts:
     options: Table | None
     options_kind: int  # of the union BuiltinOptions
     custom: bytes
+    version: int
 
 
 @dataclass

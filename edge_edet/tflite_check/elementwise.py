@@ -55,8 +55,13 @@ def compare(call: Call) -> None:
     broadcast_all(call)
     for position in (0, 1):
         operand = call.given(position)
-        if operand.dtype in ("int8", "uint8") and operand.scales and not operand.scales[0] < 1:
-            call.fail(f"the scale of {operand.name!r} is {operand.scales[0]:g}, expected below 1")
+        if operand.dtype not in ("int8", "uint8"):
+            continue
+        if len(operand.scales) != 1 or not 0 < operand.scales[0] < 1:
+            call.fail(
+                f"{operand.name!r} of {operand.dtype} has {len(operand.scales)} scales "
+                f"{list(operand.scales[:1])}, expected one between 0 and 1"
+            )
 
 
 def select(call: Call) -> None:

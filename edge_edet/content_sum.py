@@ -1,0 +1,91 @@
+"""The sum over what a model file computes: graph and stored values, without manifest and labels.
+
+It tells a file that was damaged or changed after it was converted, which would answer otherwise
+without a word; it is no signature, for who changes a file on purpose can write the sum anew.
+docs/manifest.md says what it is over in each format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_edet.errors import ModelFileError
+from edge_edet.ir_file import BIN_SHA256_KEY, IrModel
+from edge_edet.model_file import ModelFile, open_model, read_failed, sha256_of_files
+from edge_edet.protobuf import fields
+from edge_edet.tflite_file import TfliteModel
+from edge_edet.tflite_operators import EDGE_TPU
+
+if TYPE_CHECKING:
+    from edge_edet.manifest import Manifest
+
+__all__ = ["PLACEHOLDER", "check_content", "content_sha256", "ir_content", "onnx_content"]
+
+PLACEHOLDER = "0" * 64  # what a writer puts into the manifest until the sum is known
+# Of an ONNX model: the graph, operator sets and functions; not producer, texts and metadata.
+ONNX_FIELDS = (7, 8, 25)
+
+
+def content_sha256(model: ModelFile) -> str:
+    """64 hex digits. Raises ModelFileError where the file cannot be read."""
+    if isinstance(model, IrModel):
+        stated = model.metadata.get(BIN_SHA256_KEY)  # which was held against the file
+        weights = model.path.with_suffix(".bin")
+        found = stated.decode().lower() if stated else (
+            sha256_of_files([weights]) if model.bin_bytes else hashlib.sha256().hexdigest()
+        )  # fmt: skip
+        return ir_content(_whole(model.path), found)
+    data = _whole(model.path)
+    if isinstance(model, TfliteModel):
+        return model.content.sha256(data)
+    return onnx_content(data)
+
+
+def _whole(path: Path) -> memoryview:
+    try:
+        with open_model(path) as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise read_failed(path, error) from None
+
+
+def ir_content(xml: bytes | memoryview, bin_sha256: str) -> str:
+    """Of the .xml from its first layer to its last edge, however its lines end, and of the .bin."""
+    text = bytes(xml)
+    graph = text[max(text.find(b"<layers"), 0) : text.rfind(b"</edges>")]
+    digest = hashlib.sha256(graph.replace(b"\r\n", b"\n"))
+    digest.update(bin_sha256.encode())
+    return digest.hexdigest()
+
+
+def onnx_content(data: bytes | memoryview) -> str:
+    digest = hashlib.sha256()
+    for number, value in fields(memoryview(data)):
+        if number in ONNX_FIELDS and not isinstance(value, int):
+            digest.update(b"%d:%d:" % (number, len(value)))
+            digest.update(value)
+    return digest.hexdigest()
+
+
+def check_content(model: ModelFile, manifest: Manifest | None) -> bool | None:
+    """True where the file is as it was converted; None where it does not say what it was.
+
+    Files from before the sum have none, foreign ones neither; and what a compiler for the Edge TPU
+    made of one of ours is another graph. Raises ModelFileError for a file that was changed.
+    """
+    if manifest is None or manifest.content_sha256 is None:
+        return None
+    if isinstance(model, TfliteModel) and EDGE_TPU in model.custom_operators:
+        return None
+    found = content_sha256(model)
+    if found != manifest.content_sha256:
+        raise ModelFileError(
+            f"{str(model.path)!r} was changed after it was converted: the sum over its graph and "
+            f"weights begins with {found[:12]!r}, by its manifest with "
+            f"{manifest.content_sha256[:12]!r}; copy it again, convert it again, or give "
+            "--no-verify (verify=False) to run it as it is"
+        )
+    return True
