@@ -63,6 +63,7 @@ def look_on_cluster(
     path = Path(detector.model.path).resolve()
     info = detector.info
     chosen = {**options, "threads": info.threads, "runtime": info.runtime}
+    chosen["isolate"] = False  # it has run here
     if chosen.get("device"):
         chosen["device"] = info.execution_devices[0]  # what AUTO took here
     if given := chosen.pop("delegate_options", None):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_arguments",
+    "add_isolate_argument",
     "add_run_arguments",
     "add_verify_argument",
     "default_model",
@@ -92,12 +93,21 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
         help="passed to the delegate; may be repeated",
     )  # fmt: skip
     add_verify_argument(parser)
+    add_isolate_argument(parser)
 
 
 def add_verify_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--no-verify", dest="verify", action="store_false",
         help="run a model of ours that was changed after it was converted",
+    )  # fmt: skip
+
+
+def add_isolate_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--isolate", action=argparse.BooleanOptionalAction,
+        help="run the model once in a process of its own first, so that a file on which the runtime "
+        "dies is one line; default: for files that are not ours as they were converted, on the CPU",
     )  # fmt: skip
 
 
@@ -110,6 +120,7 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
         "delegate": args.delegate,
         "delegate_options": parse_options(args.delegate_option),
         "verify": args.verify,
+        "isolate": args.isolate,
     }
 
 

@@ -24,6 +24,7 @@ from edge_edet.detections import Detections
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.image import ImageLike, read_picture, warn_of
 from edge_edet.input_options import InputOptions
+from edge_edet.isolate import applies, run_apart
 from edge_edet.labels import class_names
 from edge_edet.model_file import ModelFile
 from edge_edet.normalization import Given
@@ -394,6 +395,7 @@ def load(
     pad: int | str | Sequence[int] | None = None,
     input_size: int | str | Sequence[int] | None = None,
     verify: bool = True,
+    isolate: bool | None = False,
 ) -> Detector:
     """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
@@ -427,6 +429,10 @@ def load(
     verify: hold a file of ours against the sum over graph and weights that its manifest states;
     `info.verified` is None for files without one, foreign ones and ours from before it.
 
+    isolate: load and run the model once in a process of its own first, so that a file on which the
+    runtime ends its process (by a signal, or after 120 s) is a BackendError here. None does it for
+    files that are not verified, on the processor, as the commands do. It costs about a second.
+
     Raises ModelFileError for a file that is no usable model, or was changed after it was converted,
     MissingExtraError without a runtime,
     InputError for an option that its runtime does not have, BackendError where a delegate does not
@@ -442,8 +448,9 @@ def load(
 
     def opened() -> Detector:
         return _opened(
-            read_model(path), options, given, count, config, score_threshold, picture_range, verify
-        )
+            read_model(path), options, given, count, config, score_threshold, picture_range, verify,
+            isolate,
+        )  # fmt: skip
 
     return read_whole(
         as_path(path, "the model's path"), opened
@@ -459,6 +466,7 @@ def _opened(
     score_threshold: float | None,
     picture_range: PictureRange,
     verify: bool,
+    isolate: bool | None,
 ) -> Detector:
     check_options(model, options)
     layout = layout_of(model, given)
@@ -467,6 +475,8 @@ def _opened(
     if layout.in_graph:
         _check_in_graph(chosen, layout.manifest)
     shapes = {layout.input_name: (1, *layout.input_size, 3)} if layout.resized else None
+    if applies(isolate, verified, options):
+        run_apart(model, options, threads=threads, stored=layout.precision, input_shapes=shapes)
     backend = open_backend(
         model, options, threads=threads, stored=layout.precision, input_shapes=shapes
     )

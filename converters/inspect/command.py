@@ -8,11 +8,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_edet.backends.choose import RunOptions
 from edge_edet.content_sum import check_content
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.error_figure import DRAWN_BY
-from edge_edet.detect_command import add_verify_argument
+from edge_edet.detect_command import add_isolate_argument, add_verify_argument
 from edge_edet.errors import InputError
+from edge_edet.isolate import applies, run_apart
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import FORMATS
 from edge_edet.output_files import Outputs, add_overwrite_argument
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
                         help="default: all cores, at most 8")  # fmt: skip
     add_verify_argument(parser)
+    add_isolate_argument(parser)
     parser.add_argument("--json", action="store_true", help="everything as one JSON document")
 
 
@@ -77,8 +80,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     if args.figure is not None:
         outputs.claim(args.figure, _kind(args.figure))
     model = readable(args.model)
-    if args.verify:
-        check_content(model, manifest_of(model))
+    verified = check_content(model, manifest_of(model)) if args.verify else False
     pictures: list[Path] = []
     log = PictureLog()
     if args.against is None:
@@ -86,8 +88,10 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     else:
         twin = readable(args.against)
         check_pair(model, twin)
-        if args.verify:
-            check_content(twin, manifest_of(twin))
+        also = check_content(twin, manifest_of(twin)) if args.verify else False
+        for each, right in ((model, verified), (twin, also)):
+            if applies(args.isolate, right, RunOptions()):
+                run_apart(each, RunOptions(), threads=args.threads)
         pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
         log.say()
         inputs = inputs_of(model, pictures, args.picture_range)
