@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge_edet.converters.facts.arithmetic import evaluate
 from edge_edet.converters.facts.config import fact_of_config, pairs
 from edge_edet.converters.facts.fact import Fact
@@ -31,7 +33,8 @@ class TrainingOptions:
     "1x1,1.4x0.7,0.7x1.4". scales_per_octave: how many, 2^(i/n), or the factors themselves,
     "0.5,0.7,0.9". mean, std: of red, green and blue, "127.5" or "0.485,0.456,0.406". pad: colour
     beside the picture, "0", "124,116,104" or "mean". project: zylo117's project .yml. hparams:
-    google/automl's, a .yaml file or "key=value,key=value". Numbers and lists will do for texts.
+    google/automl's, a .yaml file or "key=value,key=value", or a mapping. Numbers, lists and arrays will do
+    for texts.
     """
 
     anchor_scale: Any = None
@@ -40,13 +43,14 @@ class TrainingOptions:
     mean: Given | None = None
     std: Given | None = None
     pad: Any = None
-    project: Path | None = None
-    hparams: str | Mapping[str, Any] | None = None
+    project: str | Path | None = None
+    hparams: str | Path | Mapping[str, Any] | None = None
 
 
 def facts_of_options(options: TrainingOptions, variant: Variant) -> list[Fact]:
     """One fact for each option, by its name. Raises InputError for values that are none."""
     facts = []
+    options = _with_lists(options)
     if options.anchor_scale is not None:
         scale = _numbers(options.anchor_scale, "--anchor-scale", "2.0, or one for each level")
         if len(scale) not in (1, len(variant.levels)):
@@ -70,7 +74,7 @@ def facts_of_options(options: TrainingOptions, variant: Variant) -> list[Fact]:
         colour = "mean" if options.pad == "mean" else _colour(options.pad)
         facts.append(_fact("--pad", pad_rgb=colour))
     if options.project is not None:
-        document = _yaml(options.project, "--project")
+        document = _yaml(Path(options.project), "--project")
         facts += _of_file(document, str(options.project), "--project", variant)
     if options.hparams is not None:
         facts += _hparams(options.hparams, variant)
@@ -81,9 +85,20 @@ def _fact(source: str, **values: object) -> Fact:
     return Fact(source, values)
 
 
-def _hparams(given: str | Mapping[str, Any], variant: Variant) -> list[Fact]:
+def _with_lists(options: TrainingOptions) -> TrainingOptions:
+    """Arrays and their scalars as plain lists and numbers."""
+    changed = {
+        field.name: value.tolist()
+        for field in dataclasses.fields(options)
+        if isinstance(value := getattr(options, field.name), np.ndarray | np.generic)
+    }
+    return dataclasses.replace(options, **changed)
+
+
+def _hparams(given: str | Path | Mapping[str, Any], variant: Variant) -> list[Fact]:
     if isinstance(given, Mapping):
         return _of_file(given, "the mapping", "--hparams", variant)
+    given = str(given)
     if "=" in given and not Path(given).is_file():
         return _of_file(_key_values(given), given, "--hparams", variant)
     return _of_file(_yaml(Path(given), "--hparams"), given, "--hparams", variant)

@@ -8,16 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from edge_edet import load
 from edge_edet.converters.inspect.labelled import is_labelled
-from edge_edet.errors import InputError, MissingExtraError
+from edge_edet.errors import ImageError, InputError, MissingExtraError
 from edge_edet.picture_range import PictureRange, range_text
+
+if TYPE_CHECKING:
+    from edge_edet.benchmarks.datasets.dataset import Dataset
+    from edge_edet.detector import Detector
 
 __all__ = ["check_labelled", "look_for_objects"]
 
 PICTURES = 12
+LEAST_SCORE = 0.05  # what suppression in a graph is built with
+OVERLAP = 0.5
+NO_MAP = ": give --class-map FILE"  # an option of eval
+AS_TRAINED = "those that it was trained with? (see 'training' in 'edge-edet convert --help')"
 NEAR_ZERO = 0.02  # AP from 0 to 1: of wrong anchors 0.0005 was seen, of poor models 0.1 and more
 
 
@@ -34,8 +45,13 @@ def look_for_objects(
     model: Path, data: Path, split: str | None, threads: int, picture_range: PictureRange = None
 ) -> Iterator[str]:
     """One sentence where the model's AP on PICTURES of the labelled pictures is near zero, or cannot be
-    measured; nothing where it is not."""
+    measured; nothing where it is not.
+
+    Where the model has no class for those of the data, as one without class names, boxes are looked at
+    whatever their class, and the sentence says so.
+    """
     from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, IN_MEMORY, evaluate, load_dataset
+    from edge_edet.benchmarks.class_map import class_map
 
     try:
         dataset = load_dataset(data, split=split)
@@ -46,6 +62,17 @@ def look_for_objects(
         count = min(PICTURES, len(usable))
         chosen = np.random.default_rng(0).choice(len(usable), count, replace=False)
         some = dataset.of([usable[index] for index in sorted(chosen)])
+        detector = load(
+            model, threads=threads, score_threshold=LEAST_SCORE, picture_range=picture_range
+        )
+        used = {int(c) for picture in some.pictures for c in picture.objects.categories}
+        try:
+            class_map(detector.labels, dataset.categories, used)
+        except InputError as error:
+            yield from _whatever_the_class(model.name, detector, some, str(error))
+            return
+        finally:
+            detector.close()
         protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
         found = evaluate(model, some, protocol, threads=threads, state=IN_MEMORY, resamples=0)
     except (InputError, MissingExtraError) as error:
@@ -55,6 +82,39 @@ def look_for_objects(
     if ap is not None and ap < NEAR_ZERO:
         yield (
             f"{model.name}: AP on {found.pictures} of your pictures is {ap:.4f}, near zero: are anchors, "
-            "size, normalization and the order of the classes those that it was trained with? (see "
-            "'training' in 'edge-edet convert --help')"
+            f"size, normalization and the order of the classes {AS_TRAINED}"
         )
+
+
+def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:
+    """How many of the labelled objects the best boxes cover, as many boxes a picture as it has objects."""
+    objects = covered = 0
+    for picture in data.pictures:
+        labelled = picture.objects.boxes  # [n, 4] x y width height
+        ends = np.concatenate([labelled[:, :2], labelled[:, :2] + labelled[:, 2:]], axis=1)
+        try:
+            found = detector.detect(picture.path).boxes[: len(ends)]
+        except ImageError:  # left out, as evaluate does
+            continue
+        objects += len(ends)
+        covered += int((_overlaps(ends, found) >= OVERLAP).any(axis=1).sum())
+    if not objects:
+        yield f"{name}: not checked, no picture of {data.source!r} can be read"
+        return
+    near = covered < NEAR_ZERO * objects
+    doubt = f", near zero: are anchors, size and normalization {AS_TRAINED}" if near else ""
+    yield (
+        f"{name}: {covered} of {objects} objects of your pictures are covered by its best boxes, whatever "
+        f"their class{doubt}; the classes are not checked: {why.removesuffix(NO_MAP)}: name the model's "
+        "by --labels FILE"
+    )
+
+
+def _overlaps(a: npt.NDArray[np.float64], b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Intersection over union of boxes [n, 4] and [m, 4] x0 y0 x1 y1, as [n, m]."""
+    least = np.maximum(a[:, None, :2], b[None, :, :2])
+    most = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = np.prod(np.maximum(most - least, 0), axis=2)
+    areas = [np.prod(np.maximum(one[:, 2:] - one[:, :2], 0), axis=1) for one in (a, b)]
+    union = areas[0][:, None] + areas[1][None] - both
+    return np.asarray(both / np.maximum(union, 1e-9), np.float64)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -344,16 +345,27 @@ def test_a_model_that_finds_nothing_is_told(tmp_path, weights, labelled, command
     assert "not checked" not in right.stderr
 
 
-def test_names_that_do_not_fit_the_data_are_told_not_guessed(tmp_path, weights, labelled, command):
-    path = written(tmp_path / "own.safetensors", weights, {"pad_rgb": "[0, 0, 0]"})
-    other = dict(read_checkpoint(path, D0).weights)
+@pytest.mark.parametrize("anchors", ["usual", "other"])
+def test_a_model_without_class_names_is_looked_at_whatever_the_class(
+    tmp_path, weights, labelled, command, anchors
+):
+    """Most checkpoints name no classes: wrong anchors show all the same, and no class is guessed."""
+    other = dict(weights) if anchors == "usual" else for_anchors(weights, OWN)
     other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
-    written(path, other, {"pad_rgb": "[0, 0, 0]"})
+    path = written(tmp_path / "own.safetensors", other, {"pad_rgb": "[0, 0, 0]"})
     ran = command("convert", "--fp32", "d0", "--weights", path, "--to", "tflite",
                   "--check-data", labelled)  # fmt: skip
     assert ran.returncode == 0
-    assert "note: d0-fp32.tflite: not checked on" in ran.stderr
-    assert "RBC" in ran.stderr
+    (note,) = [line for line in ran.stderr.splitlines() if "best boxes" in line]
+    covered, objects = map(int, re.search(r"(\d+) of (\d+) objects", note).groups())
+    assert "the classes are not checked: the model has no class for 3 of 3 categories" in note
+    assert note.endswith("name the model's by --labels FILE")
+    if anchors == "usual":
+        assert covered > 0.6 * objects
+        assert "near zero" not in note
+    else:
+        assert covered == 0
+        assert "whatever their class, near zero: are anchors, size and normalization" in note
 
 
 def test_the_same_through_a_picture_file(tmp_path, weights, expected, command):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_edet.converters.facts import (
@@ -345,6 +346,17 @@ def test_project_files_that_are_none(tmp_path, text, what):
     with pytest.raises(InputError, match=what) as caught:
         settled(project=tmp_path / "p.yml")
     assert "\n" not in str(caught.value)
+
+
+def test_options_as_arrays_and_paths(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("anchor_scale: 3.0\n")
+    arrays = settled(mean=np.full(3, 0.5), std=np.full(3, 0.5), pad=np.zeros(3, np.uint8),
+                     aspect_ratios=np.array([1, 2, 0.5]), scales_per_octave=np.int64(2))  # fmt: skip
+    lists = settled(mean=[0.5] * 3, std=[0.5] * 3, pad=[0] * 3, aspect_ratios=[1, 2, 0.5],
+                    scales_per_octave=2)  # fmt: skip
+    assert arrays == lists
+    assert settled(hparams=path) == settled(hparams=str(path)) == settled(project=str(path))
 
 
 def test_hparams_of_a_file(tmp_path):
