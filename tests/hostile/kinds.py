@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,16 +16,31 @@ from harness import Kind
 from PIL import Image
 
 import edge_edet
+import edge_edet.backends.litert
+import edge_edet.backends.onnxruntime
+import edge_edet.backends.openvino
 from edge_edet.anchors import anchors
+from edge_edet.benchmarks import rows as r
+from edge_edet.benchmarks.class_map import read_class_map
+from edge_edet.benchmarks.datasets.load import load_dataset
+from edge_edet.benchmarks.log_rows import rows_of_log
+from edge_edet.benchmarks.row_file import append_rows, read_rows
+from edge_edet.benchmarks.rows import DeviceName
 from edge_edet.converters.calibration import calibrate, calibrate_on_noise
 from edge_edet.converters.calibration_record import load_record, save_record, weights_digest
 from edge_edet.converters.channelwise import quantize_channelwise
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
+from edge_edet.converters.checkpoints.tfod_pipeline import read_pipeline
+from edge_edet.converters.facts import TrainingOptions, facts_of_options, settle
 from edge_edet.converters.model_file import ModelFile
 from edge_edet.converters.network import build_network
 from edge_edet.converters.recipe_choice import choose_recipes
 from edge_edet.converters.recipes import quantize
 from edge_edet.converters.sources import Source
+from edge_edet.devices.profile import read_profile
+from edge_edet.image import read_picture
+from edge_edet.label_file import read_label_file
+from edge_edet.preprocess import letterbox
 from edge_edet.variants import VARIANTS
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -59,7 +73,10 @@ def model(precision: str, nms: str = "none", container: str = "tflite") -> Any:
             if precision == "int8":
                 assert recipes.openvino is not None
                 channels = quantize_channelwise(
-                    graph, record.statistics, recipes.openvino, record.swishes  # type: ignore[arg-type]
+                    graph,
+                    record.statistics,
+                    recipes.openvino,
+                    record.swishes,  # type: ignore[arg-type]
                 )
                 stated = recipes.openvino.to_dict()  # type: ignore[call-arg]
             files = described.to_ir(graph, channels, stated)
@@ -67,7 +84,9 @@ def model(precision: str, nms: str = "none", container: str = "tflite") -> Any:
             files = described.to_onnx(graph)
         elif precision == "int8":
             assert recipes.tflite is not None
-            built, quantized = quantize(graph, record.statistics, recipes.tflite, record.corrections)
+            built, quantized = quantize(
+                graph, record.statistics, recipes.tflite, record.corrections
+            )
             files = {".tflite": described.to_bytes(built, quantized, recipes.tflite.to_dict())}
         else:
             files = {".tflite": described.to_bytes(graph, None, None)}
@@ -138,12 +157,13 @@ def onnx_export(folder: Path) -> None:
 
 
 def read_weights(path: Path) -> Any:
-    from edge_edet.errors import CheckpointError
+    read_checkpoint(path, NARROW)
 
+
+def read_part(path: Path) -> Any:
+    """Of TensorFlow: a part of a network, so that the whole file is refused too, by what it lacks."""
     prefix = path.with_suffix("") if path.suffix.startswith((".index", ".data")) else path
-    with contextlib.suppress(CheckpointError):  # the golden bundle is a part of a network
-        read_checkpoint(prefix, NARROW)
-    read_checkpoint(prefix, NARROW)
+    read_checkpoint(prefix, VARIANTS["d0"])
 
 
 def keras(folder: Path) -> None:
@@ -179,9 +199,6 @@ def picture(name: str, **options: Any) -> Any:
 
 
 def read_picture_file(path: Path) -> Any:
-    from edge_edet.image import read_picture
-    from edge_edet.preprocess import letterbox
-
     warnings.simplefilter("ignore")
     for picture_range in (None, "auto"):
         letterbox(read_picture(path, picture_range).image, 64, (0, 0, 0))  # type: ignore[arg-type]
@@ -194,7 +211,9 @@ def pictures(folder: Path) -> None:
 
 def coco(folder: Path) -> None:
     pictures(folder)
-    images = [{"id": i, "file_name": f"{n}.png", "width": 64, "height": 48} for i, n in enumerate("ab")]
+    images = [
+        {"id": i, "file_name": f"{n}.png", "width": 64, "height": 48} for i, n in enumerate("ab")
+    ]
     objects = [
         {"id": i, "image_id": i % 2, "category_id": 1 + i % 3, "bbox": [1.5 * i, 2, 10, 12.25],
          "area": 120, "iscrowd": 0}
@@ -230,8 +249,6 @@ def yolo(folder: Path) -> None:
 
 
 def read_data(path: Path) -> Any:
-    from edge_edet.benchmarks.datasets.load import load_dataset
-
     folder = path.parent
     while folder.name in ("val", "labels", "images"):
         folder = folder.parent
@@ -252,27 +269,23 @@ def text(name: str, content: str) -> Any:
 
 
 def read_labels(path: Path) -> Any:
-    from edge_edet.label_file import read_label_file
-
     read_label_file(path, 3)
 
 
 def read_map(path: Path) -> Any:
-    from edge_edet.benchmarks.class_map import read_class_map
-
     read_class_map(path)
 
 
 def read_training(path: Path) -> Any:
-    from edge_edet.converters.facts import TrainingOptions, facts_of_options, settle
-
-    options = TrainingOptions(project=path) if path.suffix == ".yml" else TrainingOptions(hparams=str(path))
+    options = (
+        TrainingOptions(project=path)
+        if path.suffix == ".yml"
+        else TrainingOptions(hparams=str(path))
+    )
     settle(NARROW, facts_of_options(options, NARROW))
 
 
 def read_pipeline_file(path: Path) -> Any:
-    from edge_edet.converters.checkpoints.tfod_pipeline import read_pipeline
-
     read_pipeline(path, VARIANTS["d0"])
 
 
@@ -285,8 +298,6 @@ def pipeline(folder: Path) -> None:
 
 
 def read_profile_file(path: Path) -> Any:
-    from edge_edet.devices.profile import read_profile
-
     read_profile(path)
 
 
@@ -304,17 +315,11 @@ def log(folder: Path) -> None:
 
 
 def read_log(path: Path) -> Any:
-    from edge_edet.benchmarks.log_rows import rows_of_log
-    from edge_edet.benchmarks.rows import DeviceName
-
     rows_of_log(path, path.with_name("model.tflite"), DeviceName("pixel8", "Pixel 8"),
                 datetime(2026, 1, 1, tzinfo=timezone.utc))  # fmt: skip
 
 
 def rows(folder: Path) -> None:
-    from edge_edet.benchmarks import rows as r
-    from edge_edet.benchmarks.row_file import append_rows
-
     facts = r.ModelFacts(
         "d0-int8.tflite", "ab" * 32, 5_000_000, "d0", (512, 512), "int8", "tflite", 3_900_000, None
     )
@@ -334,8 +339,6 @@ def rows(folder: Path) -> None:
 
 
 def read_rows_file(path: Path) -> Any:
-    from edge_edet.benchmarks.row_file import read_rows
-
     for row in read_rows(path):
         for samples in row.samples_ms.values():
             np.median(samples)
@@ -352,9 +355,9 @@ KINDS = (
     Kind("safetensors", "net.safetensors", safetensors, read_weights),
     Kind("pth", "net.pth", torch_file(legacy=False), read_weights),
     Kind("pth legacy", "net.pth", torch_file(legacy=True), read_weights),
-    Kind("h5", "net.h5", keras, read_weights),
-    Kind("tf index", "model.index", tf_bundle, read_weights),
-    Kind("tf data", "model.data-00000-of-00001", tf_bundle, read_weights),
+    Kind("h5", "net.h5", keras, read_part),
+    Kind("tf index", "model.index", tf_bundle, read_part),
+    Kind("tf data", "model.data-00000-of-00001", tf_bundle, read_part),
     Kind("onnx weights", "torchscript.onnx", onnx_export, read_weights),
     Kind("record", "net.calibration", record, load_record),
     Kind("png", "p.png", picture("p.png"), read_picture_file),

@@ -29,6 +29,9 @@ def main() -> int:
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
     import openvino  # noqa: F401
+    import PIL.JpegImagePlugin
+    import PIL.PngImagePlugin
+    import PIL.TiffImagePlugin  # noqa: F401
     import yaml  # noqa: F401
     from harness import BAD, run_kind
     from kinds import KINDS
