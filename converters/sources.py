@@ -221,6 +221,8 @@ def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
         notes = training_notes(checkpoint.published, trained, checkpoint.facts, image_size,
                                checkpoint.model)  # fmt: skip
         assumed = not_stated(standing(checkpoint.facts))
+        if "anchors" in assumed and checkpoint.family == "zylo117":
+            notes += _projects_beside(Path(chosen))
     adapted = trained.replace(image_size=image_size or trained.image_size)
     _check_size(adapted.image_size, f"{checkpoint.file_name!r}: image size")
     provenance = {
@@ -234,6 +236,19 @@ def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
     unnamed = "" if labels or chosen in NAMES else _unnamed(adapted)
     return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
                   digest, (*said, *notes), unnamed)  # fmt: skip
+
+
+def _projects_beside(path: Path) -> list[str]:
+    """zylo117's project files in the checkpoint's folder: not taken unasked, but named."""
+    found = [
+        file.name for file in sorted(path.parent.glob("*.y*ml"))[:50]
+        if file.is_file() and file.stat().st_size < 2**16 and b"anchors_ratios" in file.read_bytes()
+    ]  # fmt: skip
+    return (
+        [f"{' and '.join(found)} beside it: if it was trained with that, give --project"]
+        if found
+        else []
+    )
 
 
 def _unnamed(variant: Variant) -> str:

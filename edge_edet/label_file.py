@@ -8,6 +8,9 @@ Indices before names (`0 person`, `0: person`, `0,person`), as Coral, Frigate an
 where every line begins with one and they rise. Gaps are unused classes. A name that begins with a
 number (`7up`, `1 litre bottle`) stays whole, since not every line begins so.
 
+Names before indices (`person,0`, `person: 0`), as keras-retinanet's class files have them: where every
+line ends so and the numbers are all there.
+
 A label map has ids from 1 on (object_detection/protos/string_int_label_map.proto: 0 is the
 background), so that id 1 is class 0.
 """
@@ -32,6 +35,7 @@ MAX_LABELS = 100_000
 LIMIT = Limit(2**22, "a label has a name, not a text, and there are at most 100,000")
 UNUSED = ("???", "n/a", "N/A", "unused", "")
 
+_NAME_FIRST = re.compile(r"(.*\D.*?)\s*[,:;=\t]\s*([0-9]{1,6})")
 _INDEXED = re.compile(r"(\d{1,6})(?:\s*[:,;=|]\s*|\s+-\s+|[.)]\s+|\s+|$)(.*)")
 _LABEL_MAP = re.compile(r"item\s*:?\s*([{<]|(#.*)?$)")
 # JSON, XML, and YAML such as data.yaml
@@ -102,7 +106,7 @@ def _parse(text: str, what: str, num_classes: int | None) -> LabelFile:
             f"{what} begins with {first[:20]!r}, which is no label: expected one name a line, "
             "lines such as '0 person', or a label map (.pbtxt); write the names alone into a .txt"
         )
-    indexed = _indexed(lines, num_classes)
+    indexed = _indexed(lines, num_classes) or _name_first(lines)
     if indexed is not None:
         return _by_index(indexed, lines, what, num_classes)
     names = tuple(None if line in UNUSED else line for line in lines)
@@ -133,6 +137,18 @@ def _indexed(lines: Sequence[str], num_classes: int | None) -> dict[int, str] | 
     if min(numbers) > 1 and num_classes == len(numbers):  # `5 euro`, `10 euro`
         return None
     return {number: _unquoted(name) for number, name in pairs}
+
+
+def _name_first(lines: Sequence[str]) -> dict[int, str] | None:
+    """Index -> name of `person,0` and `person: 0` (keras-retinanet's class files) on every line, where the
+    numbers are all there from 0 or 1 on. A space alone is no separator: `class 0` is a name."""
+    found = [_NAME_FIRST.fullmatch(line) for line in lines if line]
+    pairs = {int(match[2]): match[1].strip() for match in found if match}
+    if len(pairs) != len(found) or sorted(pairs) not in (
+        [*range(len(pairs))], [*range(1, len(pairs) + 1)]
+    ):  # fmt: skip
+        return None
+    return {number: _unquoted(name) for number, name in pairs.items()}
 
 
 def _unquoted(name: str) -> str:
@@ -168,7 +184,7 @@ def _by_index(
             f"not tell whether 1 is the first or the second one; begin with 0, or end with "
             f"{num_classes} if 1 is the first"
         )
-    note = f"each line begins with its index, such as {lines[0]!r}"
+    note = f"each line has its index, such as {lines[0]!r}"
     if least:
         note += f"; class {'0 is' if least == 1 else f'0 to {least - 1} are'} unused"
     return LabelFile(_filled(names, num_classes), note)

@@ -94,7 +94,7 @@ class Dataset:
 
     def check_files(self) -> None:
         """Raises InputError, naming the first, where pictures are not there."""
-        check_there([picture.path for picture in self.pictures])
+        check_there([picture.path for picture in self.pictures], self.source)
 
     def digest(self) -> str:
         """sha256 over labels, and names and byte sizes of the pictures (not their bytes)."""
@@ -109,14 +109,16 @@ class Dataset:
         return h.hexdigest()
 
 
-def check_there(paths: Sequence[Path]) -> None:
-    """Raises InputError, naming the first, where pictures are not there."""
+def check_there(paths: Sequence[Path], source: str = "") -> None:
+    """Raises InputError, naming the first, where pictures are not there; source: the data as given."""
+    places = Path(source).suffix.lower() in (".yaml", ".yml", ".data", ".txt")
     missing = [path for path in paths if not is_file(path)]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(paths)} pictures are missing, first {str(missing[0])!r}: "
-            "check the data, or say with --images where they are"
-        )
+            + (f"check the folders that {Path(source).name} names" if places
+               else "check the data, or say with --images where they are")
+        )  # fmt: skip
 
 
 def outside(box: tuple[float, float, float, float], size: tuple[int, int] | None) -> bool:

@@ -37,7 +37,7 @@ class YoloFiles:
 
 def load_yolo(files: YoloFiles) -> Dataset:
     """Class n has category id n + 1. A picture without a .txt has no object, and is counted."""
-    check_there(files.pictures)
+    check_there(files.pictures, files.source)
     there = [path.is_file() for path in files.labels]
     read = [
         read_label_file(path) if found else []

@@ -218,7 +218,7 @@ def test_darknet_and_cvat(tmp_path: Path, draw: Draw) -> None:
 def test_index_before_each_name(tmp_path: Path, draw: Draw) -> None:
     _put(tmp_path / "images", tmp_path / "labels", draw)
     (tmp_path / "classes.txt").write_text("0 person\n1 dog\n")
-    note = "class names, each line begins with its index, such as '0 person'"
+    note = "class names, each line has its index, such as '0 person'"
     _check(load_dataset(tmp_path), notes={note: 2})
 
 

@@ -135,7 +135,7 @@ def test_labels_with_their_indices(command: Run, tmp_path: Path) -> None:
     done(result)
     manifest = edge_edet.read_manifest(tmp_path / "build/lite0-64-fp32.tflite")
     assert manifest.labels == ("cat", None, "small bird")
-    assert "note: 'names.txt': each line begins with its index, such as '0 cat'" in result.stderr
+    assert "note: 'names.txt': each line has its index, such as '0 cat'" in result.stderr
 
 
 def test_number_of_classes_names_them(command: Run, tmp_path: Path) -> None:

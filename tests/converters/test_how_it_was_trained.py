@@ -20,6 +20,7 @@ from PIL import Image
 import edge_edet
 from edge_edet.anchors import anchors
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
+from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.smear import draw_smear
@@ -229,6 +230,19 @@ def test_what_nothing_states_is_said_and_kept(tmp_path, weights, command):
         assert detector.manifest.provenance["weights"]["assumed"] == [
             "anchors", "size", "normalization",
         ]  # fmt: skip
+
+
+def test_a_project_file_beside_a_checkpoint_is_named_not_taken(tmp_path, weights):
+    """zylo117 keeps anchors in projects/NAME.yml; people keep the two together."""
+    sources = ZYLO117.sources(D0.replace(num_classes=3, **ZYLO117.changes))
+    path = tmp_path / "efficientdet-d0_cells.safetensors"
+    write_safetensors(path, {s.names[0]: weights[n] for n, s in sources.items()}, {}, np.float32)
+    (tmp_path / "cells.yml").write_text("anchors_ratios: '[(1.0, 1.0), (1.3, 0.8), (1.9, 0.5)]'\n")
+    (tmp_path / "other.yml").write_text("names: [a]\n")
+    _, notes = made(path, tmp_path / "out", formats=("tflite",))
+    assert "cells.yml beside it: if it was trained with that, give --project" in notes
+    with edge_edet.load(tmp_path / "out/d0-fp32.tflite") as detector:
+        assert detector.manifest.variant.aspect_ratios == D0.aspect_ratios
 
 
 def test_the_bundled_weights_are_known(tmp_path):

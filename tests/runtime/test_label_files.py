@@ -28,6 +28,10 @@ def coral_lines() -> str:
         ("0  a\n1  b\n2  c", 3, ABC),  # Coral
         ("0\ta\n1\tb\n2\tc", 3, ABC),
         ("0: a\n1: b\n2: c", 3, ABC),
+        ("a,0\nb,1\nc,2\n", 3, ABC),  # keras-retinanet's class files
+        ("b: 1\na: 0\nc: 2\n", 3, ABC),
+        ("a 0\nb 1\nc 2\n", 3, ("a 0", "b 1", "c 2")),  # names with numbers
+        ("a,0\nb,1\nc,7\n", 3, ("a,0", "b,1", "c,7")),
         ("0:a\n1:b\n2:c", 3, ABC),
         ("0,a\n1,b\n2,c", 3, ABC),
         ("0 - a\n1 - b\n2 - c", 3, ABC),
@@ -75,7 +79,7 @@ def test_corals_gaps_are_unused_classes() -> None:
     ("text", "note"),
     [
         ("a\nb\nc", None),
-        ("0 a\n1 b\n2 c", "each line begins with its index, such as '0 a'"),
+        ("0 a\n1 b\n2 c", "each line has its index, such as '0 a'"),
         ("1 b\n2 c", "class 0 is unused"),
         ("1 a\n2 b\n3 c", "index 1 is class 0"),
         ("???\na\nb\nc", r"first line '\?\?\?' is the background"),
