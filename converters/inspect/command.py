@@ -13,7 +13,7 @@ from edge_edet.content_sum import check_content
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.error_figure import DRAWN_BY
 from edge_edet.detect_command import add_isolate_argument, add_verify_argument
-from edge_edet.errors import InputError
+from edge_edet.errors import CheckpointError, InputError
 from edge_edet.isolate import applies, run_apart
 from edge_edet.manifest import manifest_of
 from edge_edet.model_file import FORMATS
@@ -152,7 +152,15 @@ def _checkpoint(args: argparse.Namespace) -> int:
         raise InputError(
             f"{unused[0]} is about model files, and {str(args.model)!r} is a checkpoint: convert it first"
         )
-    facts = checkpoint_facts(args.model)
+    try:
+        facts = checkpoint_facts(args.model)
+    except CheckpointError as error:
+        if args.model.suffix != ".onnx":
+            raise
+        raise InputError(
+            f"{str(args.model)!r} is ONNX: inspect and certify look into .tflite and OpenVINO .xml files, "
+            f"and these are no weights to convert: {error}"
+        ) from None
     print(
         json.dumps(facts.to_dict(), ensure_ascii=False) if args.json else "\n".join(facts.lines())
     )
