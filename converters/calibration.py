@@ -35,8 +35,15 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
         refuse_addresses(str(folder))
         raise InputError(f"{str(folder)!r} is no folder of pictures and no calibration record")
     found = pictures_in(folder, recursive=True)
-    if count is None or count >= len(found):
+    if count is None:
         return found
+    return drawn(found, count, seed)
+
+
+def drawn(found: Sequence[T], count: int, seed: int) -> list[T]:
+    """`count` of them by seed, in their order; all where there are no more."""
+    if count >= len(found):
+        return list(found)
     chosen = np.random.default_rng(seed).choice(len(found), count, replace=False)
     return [found[i] for i in sorted(chosen)]
 

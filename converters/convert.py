@@ -336,11 +336,9 @@ def _certify(request: Request, described: ModelFile, graph: Graph, calibration: 
             command=shlex.join(request.command), picture_range=request.picture_range,
             notes=notes, outputs=outputs,
         )  # fmt: skip
-    verdict = "healthy"
-    if not record["healthy"]:
-        first = record["findings"][0]
-        verdict = f"{first['severity']}: {first['place']}: {first['text']}"
-    yield f"certificate: {output / 'index.html'}: {verdict}"
+    causes = [f for f in record["findings"] if f["severity"] == "cause"]
+    first = "".join(f"; cause: {f['place']}: {f['text']}; do: {f['advice']}" for f in causes[:1])
+    yield f"certificate: {output / 'index.html'}: {record['verdict']}: {record['because']}{first}"
 
 
 def _within_budget(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],

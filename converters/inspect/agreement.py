@@ -1,7 +1,12 @@
-"""How far the detections of an INT8 model agree with those of its float twin, box by box."""
+"""How far the detections of an INT8 model agree with those of its float twin, box by box.
+
+The one number of it, `share`, is an F1: twice the matched boxes over the boxes of both models, at one
+score threshold and within each class, averaged over the IoU thresholds 0.50, 0.55 ... 0.95 as AP is.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.findings import Finding
 from edge_edet.detections import Detections
 from edge_edet.detector import load
 from edge_edet.errors import InputError
@@ -19,8 +23,11 @@ from edge_edet.picture_range import PictureRange
 from edge_edet.progress import track
 
 SAME_IOU, MOVED_IOU = 0.9, 0.5
+THRESHOLDS = tuple(n / 100 for n in range(50, 100, 5))  # as AP is averaged over
 SCORE_THRESHOLD = 0.3
-NOTED_SHIFT = 0.02
+LEAST_PICTURES, LEAST_BOXES = 8, 50  # for an interval over the pictures
+RESAMPLES = 1000
+Z = 1.96  # 95 % of a normal distribution
 Doubles = npt.NDArray[np.float64]
 
 
@@ -30,7 +37,8 @@ class Agreement:
 
     same: a box of each at IoU 0.9 or more; moved: at 0.5 to 0.9; lost: only the float model has it;
     invented: only INT8 has it. score_differences (INT8 - float) and ious are of same and moved.
-    near: of lost and invented, those whose score is within 0.05 of the threshold.
+    near: of lost and invented, those whose score is within 0.05 of the threshold. each: of every
+    picture, twice its matches averaged over ten IoU thresholds, and the boxes of both models.
     """
 
     score_threshold: float = SCORE_THRESHOLD
@@ -42,6 +50,34 @@ class Agreement:
     near: int = 0
     score_differences: list[float] = field(default_factory=list)
     ious: list[float] = field(default_factory=list)
+    each: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def boxes(self) -> float:
+        """Boxes of one model, of both on average."""
+        return sum(count for _, count in self.each) / 2
+
+    @property
+    def share(self) -> float:
+        """Agreement from 0 to 1, see above; 1 where neither finds anything."""
+        return sum(hits for hits, _ in self.each) / (2 * self.boxes) if self.boxes else 1.0
+
+    @property
+    def is_many(self) -> bool:
+        """Whether the pictures tell how much pictures differ."""
+        return self.pictures >= LEAST_PICTURES and self.boxes >= LEAST_BOXES
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of `share`: the pictures drawn with replacement; of few ones Wilson's score interval over
+        the boxes (E. B. Wilson, 1927), which is the wider one there."""
+        if not self.is_many:
+            return _wilson(self.share, self.boxes)
+        hits, counts = np.asarray(self.each, np.float64).T
+        drawn = np.random.default_rng(0).integers(0, len(hits), (RESAMPLES, len(hits)))
+        shares = hits[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
+        low, high = np.quantile(shares, [0.025, 0.975])
+        return float(low), float(high)
 
     def add(self, exact: Detections, integer: Detections) -> None:
         """Takes in one picture."""
@@ -54,6 +90,8 @@ class Agreement:
             self.score_differences.append(float(integer.scores[j]) - float(exact.scores[i]))
         unmatched = [*np.delete(exact.scores, [i for i, _, _ in pairs]),
                      *np.delete(integer.scores, [j for _, j, _ in pairs])]  # fmt: skip
+        passed = sum(bool(iou >= threshold) for _, _, iou in pairs for threshold in THRESHOLDS)
+        self.each.append((2 * passed / len(THRESHOLDS), len(exact) + len(integer)))
         self.lost += len(exact) - len(pairs)
         self.invented += len(integer) - len(pairs)
         self.near += sum(float(score) < self.score_threshold + 0.05 for score in unmatched)
@@ -62,9 +100,11 @@ class Agreement:
         """Counts, and what the samples come to."""
         scores, ious = np.asarray(self.score_differences), np.asarray(self.ious)
         plain = asdict(self)
-        del plain["score_differences"], plain["ious"]
+        del plain["score_differences"], plain["ious"], plain["each"]
         found = self.same + self.moved + self.lost
         return plain | {
+            "agreement": self.share if self.boxes else None,
+            "agreement_interval": list(self.interval) if self.boxes else None,
             "same_share": self.same / found if found else None,
             "score_difference": _summary(scores),
             "score_difference_abs_p95": float(np.quantile(np.abs(scores), 0.95)) if len(scores) else None,
@@ -73,10 +113,16 @@ class Agreement:
 
 
 def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
-              threads: int | None = None, picture_range: PictureRange = None) -> Agreement:  # fmt: skip
-    """Both models on the pictures. Raises ImageError for one that cannot be read."""
+              threads: int | None = None, picture_range: PictureRange = None, *,
+              verify: bool = True) -> Agreement:  # fmt: skip
+    """Both models on the pictures. verify: see edge_edet.load. Raises ImageError for a picture that
+    cannot be read."""
     total = Agreement()
-    options: dict[str, Any] = {"threads": threads, "score_threshold": SCORE_THRESHOLD}
+    options: dict[str, Any] = {
+        "threads": threads,
+        "score_threshold": SCORE_THRESHOLD,
+        "verify": verify,
+    }
     with load(float_path, **options) as exact, load(int8_path, **options) as integer:
         if exact.labels != integer.labels:
             raise InputError(f"{str(float_path)!r} and {str(int8_path)!r} have different labels")
@@ -86,18 +132,12 @@ def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
     return total
 
 
-def score_shift(found: Agreement) -> list[Finding]:
-    """A note where INT8 scores lie to one side: AP does not see it, a fixed threshold does."""
-    shift = float(np.mean(found.score_differences)) if found.score_differences else 0.0
-    if abs(shift) < NOTED_SHIFT:
-        return []
-    text = (
-        f"on the same boxes INT8 scores are {abs(shift):.3f} {'lower' if shift < 0 else 'higher'} on "
-        f"average: at a threshold of {found.score_threshold:g}, {found.lost} boxes are lost and "
-        f"{found.invented} invented"
-    )
-    advice = "set the score threshold of the INT8 model by its own scores, not by the float model's"
-    return [Finding("score shift", "class_logits", text, advice)]
+def _wilson(share: float, count: float) -> tuple[float, float]:
+    """Of a share of `count` trials, 0 < count."""
+    middle = share + Z * Z / (2 * count)
+    half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
+    scale = 1 + Z * Z / count
+    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
 
 
 def matched(exact: Detections, integer: Detections) -> list[tuple[int, int, float]]:

@@ -14,19 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.converters.inspect.agreement import (
-    MOVED_IOU,
-    SAME_IOU,
-    Agreement,
-    agreement,
-    score_shift,
-)
+from edge_edet.converters.inspect.agreement import MOVED_IOU, SAME_IOU, Agreement
 from edge_edet.converters.inspect.certificate_page import page
 from edge_edet.converters.inspect.error_figure import error_figure
 from edge_edet.converters.inspect.figure_svg import svg
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
-from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, inputs_of
+from edge_edet.converters.inspect.inspection import Inspection, readable
+from edge_edet.converters.inspect.judged import Judged, compare_and_judge
+from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
 from edge_edet.converters.inspect.places import part_of
+from edge_edet.converters.inspect.verdict import thresholds
 from edge_edet.errors import InputError
 from edge_edet.input_file import sha256_input
 from edge_edet.manifest import manifest_of
@@ -61,13 +57,10 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     inner = list(compared or pictures[:8])
     if not inner:
         raise InputError("a certificate needs pictures: none were given")
-    inspection = inspect_against(
-        int8_path, float_path, inputs_of(integer, inner, picture_range), threads
-    )
-    found = None
-    if not inspection.refused:
-        found = agreement(int8_path, float_path, pictures, threads, picture_range)
-    record = _record(integer, exact, inspection, found, pictures, inner)
+    judged = compare_and_judge(int8_path, float_path, inner, threads, picture_range,
+                               detected=pictures, accuracy=dataset_result)  # fmt: skip
+    inspection = judged.inspection
+    record = _record(integer, exact, judged, pictures, inner)
     record["accuracy"] = dict(dataset_result) if dataset_result else None
     record["command"] = command
     record["range"] = range_text(picture_range)
@@ -87,18 +80,18 @@ def claim_certificate(outputs: Outputs, folder: Path) -> None:
     outputs.claim(folder / "index.html", CERTIFICATE_PAGE)
 
 
-def _record(integer: ModelFile, exact: ModelFile, inspection: Inspection,
-            found: Agreement | None, pictures: Sequence[Path],
+def _record(integer: ModelFile, exact: ModelFile, judged: Judged, pictures: Sequence[Path],
             inner: Sequence[Path]) -> dict[str, Any]:  # fmt: skip
+    inspection, found, verdict = judged.inspection, judged.agreement, judged.verdict
     outputs = {t.name for t in integer.output_tensors}
     manifest = manifest_of(integer)
-    findings = [*inspection.findings, *(score_shift(found) if found else [])]
     return {
         "format_version": FORMAT_VERSION,
         "generator": f"edge-edet {__version__}",
         "tools": _versions((RUNTIME[integer.format], *TOOLS)),
-        "healthy": inspection.healthy,
-        "findings": [f.to_dict() for f in findings],
+        **verdict.to_dict(),
+        "thresholds": thresholds(),
+        "findings": [f.to_dict(verdict.name) for f in inspection.findings],
         "int8": _file(integer),
         "float": _file(exact),
         "provenance": dict(manifest.provenance) if manifest else None,

@@ -15,10 +15,11 @@ padding:0 1rem}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #8884;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}code{font-size:.85em;overflow-wrap:anywhere}
-.good{color:#1a7f37}.bad{color:#c0392b}svg{width:100%;min-width:44rem;height:auto;display:block}.wide{overflow-x:auto}
-@media (prefers-color-scheme:dark){.good{color:#5fd07a}.bad{color:#ff8370}}
+.verdict{font-size:1.1rem}.good{color:#1a7f37}.bad{color:#c0392b}.unsure{color:#8a6100}svg{width:100%;min-width:44rem;height:auto;display:block}.wide{overflow-x:auto}
+@media (prefers-color-scheme:dark){.good{color:#5fd07a}.bad{color:#ff8370}.unsure{color:#e3b341}}
 """
 SHOWN = 12
+COLOURS = {"healthy": "good", "worse": "bad", "fault": "bad", "unknown": "unsure"}
 Row = Sequence[object]
 
 
@@ -42,10 +43,11 @@ def page(record: Mapping[str, Any], figure: str) -> str:
 
 
 def _verdict(record: Mapping[str, Any]) -> Iterable[str]:
-    if record["healthy"]:
-        yield '<p class="good"><strong>Healthy: no fault found.</strong></p>'
+    colour = COLOURS[record["verdict"]]
+    yield (f'<p class="verdict"><strong class="{colour}">{escape(record["verdict"].capitalize())}</strong>: '
+           f"{escape(record['because'])}.</p>")  # fmt: skip
     for f in record["findings"]:
-        mark = "" if f["severity"] == "note" else ' class="bad"'
+        mark = ' class="bad"' if f["severity"] == "cause" else ""
         yield (f"<p><strong{mark}>{escape(f['severity'])}: {escape(f['place'])}</strong>: "
                f"{escape(f['text'])}<br>{escape(f['advice'])}</p>")  # fmt: skip
 
@@ -84,9 +86,14 @@ def _with_interval(value: float | None, interval: Sequence[float] | None, sign: 
 def _agreement(a: Mapping[str, Any] | None) -> Iterable[str]:
     yield "<h2>Detections, box by box</h2>"
     if a is None:
-        yield "<p>Not measured: the model does not run.</p>"
+        yield "<p>Not measured: the model does not run, or is no detector.</p>"
         return
-    rows: list[Row] = [
+    rows: list[Row] = []
+    if a["agreement"] is not None:
+        low, high = a["agreement_interval"]
+        text = f"{a['agreement']:.1%} ({low:.1%} to {high:.1%})"
+        rows.append(["agreement: F1, averaged over IoU 0.50 to 0.95", text])
+    rows += [
         ["the same (IoU 0.9 or more)", a["same"]], ["moved (IoU 0.5 to 0.9)", a["moved"]],
         ["lost: only in float", a["lost"]], ["invented: only in INT8", a["invented"]],
         ["of these within 0.05 of the threshold", a["near"]],

@@ -13,6 +13,7 @@ from typing import Any
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect.labelled import pictures_and_accuracy
+from edge_edet.converters.inspect.verdict import FAULT, MEANINGS
 from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.shown import joined
@@ -21,7 +22,10 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit status 1 where the certificate names a fault, 0 where it names none."
+    parser.epilog = (
+        f"The verdict: {MEANINGS}. Where the pictures have labels it is by AP and its 95 % interval, else "
+        "by how far the boxes agree with the float model's. Exit status 1 where it is a fault, else 0."
+    )
     parser.add_argument("model", type=Path, metavar="INT8", help="a .tflite, or an OpenVINO .xml")
     parser.add_argument("--against", type=Path, required=True, metavar="FLOAT",
                         help="its float twin, of the same weights and format")  # fmt: skip
@@ -66,15 +70,16 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
         notes=log.notes(), outputs=outputs,
     )  # fmt: skip
     print(joined(summary(record, args.output)))
-    return STATUS_FAULT if any(f["severity"] == "fault" for f in record["findings"]) else 0
+    return STATUS_FAULT if record["verdict"] == FAULT else 0
 
 
 def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
     """What is printed: the verdict, agreement, AP, and where the files are."""
+    yield f"{record['verdict']}: {record['because']}"
     for f in record["findings"]:
         yield f"{f['severity']}: {f['place']}: {f['text']}"
-    if record["healthy"]:
-        yield "healthy: no fault found"
+        if f["severity"] != "note":
+            yield f"  do: {f['advice']}"
     a = record["agreement"]
     if a:
         yield (f"boxes: {a['same']} the same, {a['moved']} moved, {a['lost']} lost, {a['invented']} "

@@ -12,6 +12,7 @@ from edge_edet.backends.choose import RunOptions
 from edge_edet.content_sum import check_content
 from edge_edet.converters.cli import positive
 from edge_edet.converters.inspect.error_figure import DRAWN_BY
+from edge_edet.converters.inspect.verdict import FAULT, FILE_ALONE, MEANINGS
 from edge_edet.detect_command import add_isolate_argument, add_verify_argument
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.isolate import applies, run_apart
@@ -21,6 +22,7 @@ from edge_edet.output_files import Outputs, add_overwrite_argument
 from edge_edet.output_kinds import Kind, png_by, svg_by
 from edge_edet.picture_log import PictureLog, add_picture_arguments
 from edge_edet.picture_range import range_text
+from edge_edet.pictures import find_given
 from edge_edet.shown import joined
 from edge_edet.tflite_file import TfliteModel
 
@@ -34,7 +36,11 @@ STATUS_FAULT = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = "Exit status 1 where it finds a fault, 0 where the model is healthy."
+    parser.epilog = (
+        "The verdict is about what the model detects, against its float twin on the pictures: "
+        f"{MEANINGS}. Exit status 1 where it is a fault, else 0; of a file alone nothing is known but "
+        "what looks suspicious, and the status is 0. certify measures AP too, where there are labels."
+    )
     parser.add_argument(
         "model",
         type=Path,
@@ -72,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect.inspection import inspect_against, inspect_file, readable
-    from edge_edet.converters.inspect.pictures import inputs_of, pick
+    from edge_edet.converters.inspect.inspection import inspect_file, readable
+    from edge_edet.converters.inspect.judged import compare_and_judge
+    from edge_edet.converters.inspect.pictures import pick
     from edge_edet.converters.inspect.report import all_quantizers, all_tensors, lines
 
     _check(args)
@@ -84,7 +91,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     pictures: list[Path] = []
     log = PictureLog()
     if args.against is None:
-        inspection = inspect_file(args.model)
+        inspection, verdict = inspect_file(args.model), FILE_ALONE
     else:
         twin = readable(args.against)
         check_pair(model, twin)
@@ -94,12 +101,15 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
                 run_apart(each, RunOptions(), threads=args.threads)
         pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
         log.say()
-        inputs = inputs_of(model, pictures, args.picture_range)
-        inspection = inspect_against(args.model, args.against, inputs, args.threads)
+        judged = compare_and_judge(
+            args.model, args.against, pictures, args.threads, args.picture_range,
+            given=find_given(args.data).paths, verify=False,  # done above, where it was not turned off
+        )  # fmt: skip
+        inspection, verdict = judged.inspection, judged.verdict
     if args.figure is not None:
         _write_figure(args.figure, args.model.name, inspection, outputs)
     if args.json:
-        document = inspection.to_dict() | {
+        document = inspection.to_dict(verdict) | {
             "pictures": [str(p) for p in pictures],
             "range": range_text(args.picture_range),
             "notes": log.notes(),
@@ -110,12 +120,12 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
             document["all_tensors"] = [tensor_dict(t) for t in model.tensors]
         print(json.dumps(document, ensure_ascii=False))
     else:
-        print(joined(lines(inspection, len(pictures))))
+        print(joined(lines(inspection, verdict)))
         if args.tensors:
             facts = inspection.facts
             every = all_tensors(model) if isinstance(model, TfliteModel) else all_quantizers(facts)
             print("\n" + joined(every))
-    return STATUS_FAULT if any(f.severity == "fault" for f in inspection.findings) else 0
+    return STATUS_FAULT if verdict.name == FAULT else 0
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -1,20 +1,27 @@
-"""From measured errors to findings: which tensor or block is at fault, and what to do about it.
+"""From measured errors to findings: which tensor or block stands out, and what to do about it.
 
-The thresholds stand between what sound models show and what planted faults do (tests/inspect). A
-grid is at fault where a plain one, from the smallest to the largest value seen, would do much
-better; a convolution is where its constants are not the float twin's.
+They explain a verdict and do not make it, see verdict.py. The thresholds stand between what sound
+models show and what planted faults do (tests/inspect). A grid stands out where a plain one, from the
+smallest to the largest value seen, would do much better; a convolution does where its constants are not
+the float twin's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edge_edet.converters.inspect.advice import CALIBRATE
 from edge_edet.converters.inspect.block_error import BlockError
 from edge_edet.converters.inspect.constants import ConstantError
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.places import block_of, part_of
-from edge_edet.converters.inspect.suspicion import CALIBRATE
 from edge_edet.converters.inspect.tensor_error import TensorError
+
+if TYPE_CHECKING:
+    from edge_edet.converters.inspect.agreement import Agreement
 
 BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
 AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
@@ -23,21 +30,25 @@ SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2
 BAD_STEM_DB = 15.0  # one convolution after the picture
 WEAK_BLOCK_DB = 16.0
 NOISY_OUTPUT_DB = 6.0
+NOTED_SHIFT = 0.02  # of scores
 
 
 def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
              suspicions: Sequence[Finding] = (),
              constants: Sequence[ConstantError] = (),
-             better: str = "take --recipe reconstructed") -> list[Finding]:  # fmt: skip
-    """All findings, the cause first. Empty, or notes only: the model is healthy.
+             better: str = "take --recipe reconstructed",
+             by_design: Collection[str] = ()) -> list[Finding]:  # fmt: skip
+    """All findings, the cause first. Empty, or notes only: nothing stands out.
 
     errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
     suspicion.suspect, what the file alone gave away; constants: constants.compare_constants;
-    better: what to do about grids that lose too much by themselves.
+    better: what to do about grids that lose too much by themselves; by_design: tensors whose error the
+    recipe chose.
     """
     suspicions = [s for s in suspicions if not _refuted(s, errors)]
     explained = {name for s in suspicions for name in s.place.split(" and ")}
-    bad = [e for e in errors if is_bad_grid(e) and not _within(e.name, explained)]
+    bad = [e for e in errors if is_bad_grid(e) and e.name not in by_design
+           and not _within(e.name, explained)]  # fmt: skip
     clipped = [e for e in bad if e.below + e.above > CLIPPING]
     found = list(suspicions)
     parts = {part_of(e.name) for e in clipped}
@@ -50,7 +61,7 @@ def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
     found += wrong
     explained |= {block_of(f.place) for f in wrong} | {e.block for e in bad}
     found += _stem(blocks, explained)
-    if not any(f.severity == "fault" for f in found):
+    if not any(f.level == "error" for f in found):
         found += [*_noise(errors, blocks, better), *_weakest(blocks, better)]
     return sorted_findings(found)
 
@@ -159,3 +170,17 @@ def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
             f"if accuracy falls short, begin here: {better}",
             10 ** (-b.own_db / 10),
         )  # fmt: skip
+
+
+def score_shift(found: Agreement) -> list[Finding]:
+    """A note where INT8 scores lie to one side: AP does not see it, a fixed threshold does."""
+    shift = float(np.mean(found.score_differences)) if found.score_differences else 0.0
+    if abs(shift) < NOTED_SHIFT:
+        return []
+    text = (
+        f"on the same boxes INT8 scores are {abs(shift):.3f} {'lower' if shift < 0 else 'higher'} on "
+        f"average: at a threshold of {found.score_threshold:g}, {found.lost} boxes are lost and "
+        f"{found.invented} invented"
+    )
+    advice = "set the score threshold of the INT8 model by its own scores, not by the float model's"
+    return [Finding("score shift", "class_logits", text, advice)]

@@ -66,13 +66,6 @@ def facts_of(opened: Rewritable) -> Facts:
     )
 
 
-def better_recipe(facts: Facts, recipe: str) -> str:
-    """What to do about grids that lose too much: the default recipe, or what comes after it."""
-    stored = (facts.manifest or {}).get("recipe")
-    used = stored.get("name") if isinstance(stored, dict) else None
-    return "convert with --max-drop" if used == recipe else f"take --recipe {recipe}"
-
-
 def tensor_dict(t: TensorInfo) -> dict[str, Any]:
     """One tensor; scale and zero_point are null where it has none or one for each channel."""
     single = len(t.scales) == 1

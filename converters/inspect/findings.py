@@ -1,33 +1,42 @@
-"""A finding: what is wrong, where, and what to do next."""
+"""A finding: what stands out, where, and what to do next.
+
+What it is called depends on the verdict, which it does not make: the cause of a bad one, a suspicion
+where the verdict is not known, a note where the model is healthy all the same.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-# kind -> (severity, rank: the causes before what follows from them)
+from edge_edet.converters.inspect.verdict import HEALTHY, UNKNOWN
+
+# kind -> (level, rank: the causes before what follows from them)
 KINDS: dict[str, tuple[str, int]] = {
-    "zero scale": ("fault", 0),
-    "refused": ("fault", 1),
-    "shared grid": ("fault", 2),
-    "normalization": ("fault", 3),
-    "calibration": ("fault", 4),
-    "min-max ranges": ("fault", 5),
-    "float island": ("fault", 6),
-    "computation": ("fault", 7),
-    "dead": ("fault", 8),
-    "clipped": ("fault", 9),
-    "coarse": ("fault", 10),
-    "noise": ("fault", 11),
-    "score range": ("suspicion", 12),
-    "provenance": ("suspicion", 13),
+    "zero scale": ("error", 0),
+    "refused": ("error", 1),
+    "shared grid": ("error", 2),
+    "normalization": ("error", 3),
+    "calibration": ("error", 4),
+    "min-max ranges": ("error", 5),
+    "float island": ("note", 6),
+    "computation": ("error", 7),
+    "dead": ("error", 8),
+    "clipped": ("error", 9),
+    "coarse": ("error", 10),
+    "noise": ("error", 11),
+    "score range": ("hint", 12),
+    "provenance": ("hint", 13),
     "score shift": ("note", 14),
     "weak block": ("note", 15),
     "random weights": ("note", 16),
     "ran in float": ("note", 17),
     "kept in float": ("note", 18),
 }
+
+NOTHING_TO_DO = "nothing: the detections are kept"
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,24 @@ class Finding:
     harm: float = 0.0  # of the tensor that it names, see tensor_error.TensorError
 
     @property
-    def severity(self) -> str:
-        """ "fault", "suspicion" (of the file alone, not measured) or "note"."""
+    def level(self) -> str:
+        """ "error" (measured, or plain in the file), "hint" (of the file alone) or "note"."""
         return KINDS[self.kind][0]
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"severity": self.severity, **asdict(self)}
+    def severity(self, verdict: str) -> str:
+        """What it is to a model of that verdict: "cause", "suspicion" or "note"."""
+        if self.level == "note" or verdict == HEALTHY:
+            return "note"
+        return "suspicion" if verdict == UNKNOWN else "cause"
+
+    def told(self, verdict: str) -> Finding:
+        """With the advice that a model of that verdict needs: a healthy one's grids are left alone."""
+        if verdict == HEALTHY and (self.level != "note" or self.kind == "weak block"):
+            return dataclasses.replace(self, advice=NOTHING_TO_DO)
+        return self
+
+    def to_dict(self, verdict: str) -> dict[str, Any]:
+        return {"severity": self.severity(verdict), **dataclasses.asdict(self.told(verdict))}
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
@@ -54,5 +75,6 @@ def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: (KINDS[f.kind][1], -f.harm))
 
 
-def is_healthy(findings: Iterable[Finding]) -> bool:
-    return all(finding.severity == "note" for finding in findings)
+def nothing_stands_out(findings: Iterable[Finding]) -> bool:
+    """Whether there are only notes, or nothing."""
+    return all(finding.level == "note" for finding in findings)

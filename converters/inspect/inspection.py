@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_edet.converters.inspect.advice import better_recipe
 from edge_edet.converters.inspect.block_error import BlockError, errors_of_blocks
 from edge_edet.converters.inspect.constants import (
     ConstantError,
@@ -14,8 +15,8 @@ from edge_edet.converters.inspect.constants import (
     stated_changes,
 )
 from edge_edet.converters.inspect.diagnosis import diagnose
-from edge_edet.converters.inspect.facts import Facts, better_recipe, facts_of
-from edge_edet.converters.inspect.findings import Finding, is_healthy
+from edge_edet.converters.inspect.facts import Facts, facts_of
+from edge_edet.converters.inspect.findings import Finding, nothing_stands_out
 from edge_edet.converters.inspect.rewrite import Rewritable
 from edge_edet.converters.inspect.suspicion import (
     has_random_weights,
@@ -25,7 +26,7 @@ from edge_edet.converters.inspect.suspicion import (
 )
 from edge_edet.converters.inspect.tensor_error import Pixels, TensorError, by_harm, compare
 from edge_edet.converters.inspect.twins import match
-from edge_edet.converters.recipes import DEFAULT_RECIPE
+from edge_edet.converters.inspect.verdict import Verdict
 from edge_edet.errors import BackendError, InputError
 from edge_edet.model_file import ModelFile
 from edge_edet.read_model import read_model
@@ -34,7 +35,10 @@ from edge_edet.tflite_file import read_tflite
 
 @dataclass(frozen=True)
 class Inspection:
-    """findings: the cause first; tensors, blocks, constants: empty where nothing was compared."""
+    """findings: the cause first; tensors, blocks, constants: empty where nothing was compared.
+
+    It has no verdict: that takes detections, see verdict.judge.
+    """
 
     facts: Facts
     findings: list[Finding]
@@ -43,18 +47,19 @@ class Inspection:
     constants: list[ConstantError]
 
     @property
-    def healthy(self) -> bool:
-        return is_healthy(self.findings)
+    def unsuspicious(self) -> bool:
+        """Whether no tensor, grid or constant stands out."""
+        return nothing_stands_out(self.findings)
 
     @property
     def refused(self) -> bool:
         """Whether the runtime does not run it."""
         return any(finding.kind == "refused" for finding in self.findings)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, verdict: Verdict) -> dict[str, Any]:
         return {
-            "healthy": self.healthy,
-            "findings": [f.to_dict() for f in self.findings],
+            **verdict.to_dict(),
+            "findings": [f.to_dict(verdict.name) for f in self.findings],
             "model": self.facts.to_dict(),
             "tensors": [e.to_dict() for e in self.tensors],
             "blocks": [b.to_dict() for b in self.blocks],
@@ -110,7 +115,7 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     except BackendError as error:
         findings = diagnose([], [], [*suspicions, refused(error)], constants)
         return Inspection(facts, findings, [], [], constants)
-    findings = diagnose(errors, blocks, suspicions, constants, better_recipe(facts, DEFAULT_RECIPE))
+    findings = diagnose(errors, blocks, suspicions, constants, better_recipe(facts))
     if has_random_weights(facts):
         findings = without_ranges(findings)
     return Inspection(facts, findings, by_harm(errors), blocks, constants)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.channelwise import CHANNELWISE_RECIPES
+from edge_edet.converters.inspect.advice import better_recipe
 from edge_edet.converters.inspect.diagnosis import diagnose
-from edge_edet.converters.inspect.facts import Facts, better_recipe
+from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.inspection import Inspection
 from edge_edet.converters.inspect.ir_errors import (
     compare_ir_constants,
@@ -55,11 +55,19 @@ def inspect_ir_against(int8_path: Path, float_path: Path, pictures: Sequence[Pix
     constants = compare_ir_constants(integer, exact, sums)
     errors = tensor_errors(sums)
     findings = diagnose(
-        errors, blocks, suspicions, constants, better_recipe(facts, next(iter(CHANNELWISE_RECIPES)))
+        errors, blocks, suspicions, constants, better_recipe(facts), by_design=_fitted(facts)
     )
     if has_random_weights(facts):
         findings = without_ranges(findings)
     return Inspection(facts, findings, by_harm(errors), blocks, constants)
+
+
+def _fitted(facts: Facts) -> set[str]:
+    """What reads or is a swish that the recipe has another function for: its error is meant."""
+    recipe = (facts.manifest or {}).get("recipe")
+    swishes = recipe.get("fitted_swishes") if isinstance(recipe, dict) else None
+    names = [str(name) for name in swishes] if isinstance(swishes, dict) else []
+    return {*names, *(name.removesuffix("/swish") for name in names)}
 
 
 def _with_outputs_as_run(facts: Facts, integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],

@@ -7,20 +7,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_edet.converters.inspect.facts import Facts
-from edge_edet.converters.inspect.findings import Finding, is_healthy
 from edge_edet.converters.inspect.inspection import Inspection
 from edge_edet.converters.inspect.places import part_of
+from edge_edet.converters.inspect.verdict import FILE_ALONE, Verdict
 from edge_edet.tflite_file import TensorInfo, TfliteModel
 
 COLUMNS = 80
 SHOWN_TENSORS, SHOWN_BLOCKS, SHOWN_FINDINGS = 12, 8, 6
 SHOWN_KERNELS = 8
 NAME = 38
+NO_CAUSE = (
+    "cause: no tensor stands out: many small errors add up; the blocks that add most are the place to "
+    "begin at"
+)
 
 
-def lines(inspection: Inspection, compared_on: int = 0) -> Iterator[str]:
-    """compared_on: number of pictures, 0 where the file was looked at alone."""
-    first = list(verdict(inspection, compared_on))
+def lines(inspection: Inspection, verdict: Verdict = FILE_ALONE) -> Iterator[str]:
+    """Verdict and findings, then all the rest."""
+    first = list(head(inspection, verdict))
     yield from [*first, ""] if first else first
     yield from _facts(inspection)
     if inspection.blocks:
@@ -31,25 +35,26 @@ def lines(inspection: Inspection, compared_on: int = 0) -> Iterator[str]:
         yield from _tensors(inspection)
 
 
-def verdict(inspection: Inspection, compared_on: int) -> Iterator[str]:
-    """The first lines: the culprit and what to do, or that the model is healthy."""
+def head(inspection: Inspection, verdict: Verdict) -> Iterator[str]:
+    """The first lines: the verdict, what explains it, and what to do."""
     findings = inspection.findings
-    if is_healthy(findings):
-        if compared_on:
-            yield f"healthy: no fault found against its float twin on {_count(compared_on, 'picture')}"
-        elif inspection.facts.precision == "int8":
-            yield "nothing suspicious in the file alone; --against and --data measure its errors"
+    if verdict != FILE_ALONE:
+        yield from _wrapped(str(verdict))
+        if verdict.is_bad and inspection.unsuspicious:
+            yield from _wrapped(NO_CAUSE)
+    elif not findings and inspection.facts.precision == "int8":
+        yield "nothing suspicious in the file alone; --against and --data measure it"
     for finding in findings[:SHOWN_FINDINGS]:
-        yield from _finding(finding)
+        told = finding.told(verdict.name)
+        yield from _wrapped(f"{told.severity(verdict.name)}: {told.place}: {told.text}")
+        yield from _wrapped(told.advice, "  do: ", "      ")
     if len(findings) > SHOWN_FINDINGS:
         yield f"... and {len(findings) - SHOWN_FINDINGS} more; --json has all"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    text = f"{finding.severity}: {finding.place}: {finding.text}"
-    yield from textwrap.wrap(text, COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
-    yield from textwrap.wrap(finding.advice, COLUMNS, initial_indent="  do: ",
-                             subsequent_indent="      ", break_on_hyphens=False)  # fmt: skip
+def _wrapped(text: str, first: str = "", after: str = "  ") -> list[str]:
+    return textwrap.wrap(text, COLUMNS, initial_indent=first, subsequent_indent=after,
+                         break_on_hyphens=False)  # fmt: skip
 
 
 def _facts(inspection: Inspection) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from edge_edet.converters.inspect.advice import CALIBRATE
 from edge_edet.converters.inspect.facts import Facts, is_integer_model
 from edge_edet.converters.inspect.findings import Finding, sorted_findings
 from edge_edet.converters.inspect.rewrite import Rewritable
@@ -19,8 +20,6 @@ WASTEFUL_TENSORS = 0.15
 REACH = 0.5  # the highest score that can come out must be more than this
 FLOOR = 0.05  # and the lowest less
 COARSE_LOGIT = 1.0  # one step is a factor of e in the odds
-
-CALIBRATE = "calibrate with pictures like those that the model will see"
 
 
 def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:

@@ -27,7 +27,9 @@ from edge_edet.variants import get_variant
 SIZE = 256  # a quarter of the work; the weights know cells of this size too
 CLIPPED = "backbone/blocks.3.1/add"
 DEAD = "fpn/cell.1/fnode.4/conv_pw"
+SILENT = "fpn/cell.1/fnode.4/conv_dw"
 ISLAND = "fpn/cell.0/fnode.2/swish"
+LABELS = ("RBC", "WBC", "Platelets")
 
 
 @dataclasses.dataclass
@@ -39,9 +41,12 @@ class Bench:
     pictures: list[Path]
     folder: Path
     made: dict[str, tuple[Graph, Quantized]] = dataclasses.field(default_factory=dict)
+    metadata: dict[str, bytes] = dataclasses.field(default_factory=dict)  # of every `.tflite`
 
     def float_twin(self) -> Path:
-        return self.write("fp32", write_tflite(self.graph, "fp32"))
+        return self.write(
+            "fp32", write_tflite(self.graph, "fp32", None, described(self.graph, "fp32"))
+        )
 
     def write(self, name: str, data: bytes) -> Path:
         path = self.folder / f"{name}.tflite"
@@ -70,15 +75,23 @@ def cells(shared: Path, folder: Path, size: int = SIZE) -> Bench:
 def lite(shared: Path, folder: Path) -> Bench:
     """Lite0 with random weights."""
     variant = get_variant("lite0").replace(image_size=128, num_classes=3)
-    return _bench(build_network(variant, random_weights(variant, 0)), shared, folder)
+    return _bench(build_network(variant, random_weights(variant, 0)), shared, folder, random=True)
 
 
-def _bench(graph: Graph, shared: Path, folder: Path) -> Bench:
+def _bench(graph: Graph, shared: Path, folder: Path, random: bool = False) -> Bench:
     pictures = sorted((shared / "data/bccd/JPEGImages").glob("*.jpg"))[:12]
     folder.mkdir(exist_ok=True)
-    bench = Bench(graph, {}, pictures, folder)
+    bench = Bench(graph, {}, pictures, folder, metadata=described(graph, "int8", random))
     bench.statistics = collect(graph, pictures[4:], bench.pixels, 1)
     return bench
+
+
+def described(graph: Graph, precision: str, random: bool = False) -> dict[str, bytes]:
+    """The least that a manifest says, so that the file can detect."""
+    provenance = {"weights": {"name": "test", "random": random}}
+    manifest = Manifest("edge-edet test", precision, graph.variant,
+                        {"boxes": "box_codes", "classes": "class_logits"}, LABELS, provenance)  # fmt: skip
+    return {MANIFEST_KEY: manifest.to_json().encode()}
 
 
 def with_manifest(
@@ -104,7 +117,7 @@ def with_manifest(
     }  # fmt: skip
     manifest = Manifest(
         "edge-edet test", "fp32" if is_float else "int8", bench.graph.variant,
-        {"boxes": "box_codes", "classes": "class_logits"}, ("RBC", "WBC", "Platelets"), provenance,
+        {"boxes": "box_codes", "classes": "class_logits"}, LABELS, provenance,
     )  # fmt: skip
     graph, quantized = bench.graph, None
     if precision == "black_calibration":
@@ -126,7 +139,7 @@ def with_manifest(
 
 def healthy(bench: Bench, recipe: str = "equalized") -> bytes:
     graph, quantized = bench.quantized(recipe)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def minmax(bench: Bench) -> bytes:
@@ -141,19 +154,19 @@ def shared_scale(bench: Bench) -> bytes:
         rows = graph.node(output).inputs
         for name in (output, *rows, *(graph.node(row).inputs[0] for row in rows)):
             quantized.activations[name] = wide
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def clipped(bench: Bench) -> bytes:
     graph, quantized = bench.quantized()
     grid = quantized.activations[CLIPPED]
     quantized.activations[CLIPPED] = Affine.from_range(grid.low / 3, grid.high / 3)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def black_calibration(bench: Bench) -> bytes:
     graph, quantized = quantize(bench.graph, _on_black(bench), RECIPES["mse"])
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def _on_black(bench: Bench) -> dict[str, Any]:
@@ -165,20 +178,27 @@ def _on_black(bench: Bench) -> dict[str, Any]:
 def mean_not_folded(bench: Bench) -> bytes:
     graph, quantized = bench.quantized()
     wrong = dataclasses.replace(graph, variant=graph.variant.replace(mean=(0.0, 0.0, 0.0)))
-    return write_tflite(wrong, "int8", quantized)
+    return write_tflite(wrong, "int8", quantized, bench.metadata)
 
 
 def dead(bench: Bench) -> bytes:
+    """A tensor whose statistics were taken where hardly anything happened: its range is next to nothing."""
+    graph, quantized = bench.quantized()
+    grids = quantized.activations | {SILENT: Affine.from_range(0.0, 5e-4)}
+    return write_tflite(graph, "int8", Quantized(grids, quantized.weights), bench.metadata)
+
+
+def no_range(bench: Bench) -> bytes:
     """A tensor whose statistics were taken where nothing happened: its range is nothing."""
     graph, quantized = bench.quantized()
     grids = quantized.activations | {DEAD: Affine.from_range(0.0, 0.0)}
-    return write_tflite(graph, "int8", Quantized(grids, quantized.weights))
+    return write_tflite(graph, "int8", Quantized(grids, quantized.weights), bench.metadata)
 
 
 def zero_scale(bench: Bench) -> bytes:
     graph, quantized = bench.quantized()
     quantized.activations[DEAD] = Affine(0.0, 0)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def empty_weights(bench: Bench) -> bytes:
@@ -187,13 +207,13 @@ def empty_weights(bench: Bench) -> bytes:
     weight = quantized.weights[DEAD]
     quantized.weights[DEAD] = dataclasses.replace(weight, values=weight.values * np.int8(0))
     quantized.biases[DEAD] = np.zeros(weight.scale.size, np.float32)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def wrong_bias(bench: Bench) -> bytes:
     graph, quantized = bench.quantized()
     quantized.biases[DEAD] = np.ones(quantized.weights[DEAD].scale.size, np.float32)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 def low_scores(bench: Bench) -> bytes:
@@ -202,7 +222,7 @@ def low_scores(bench: Bench) -> bytes:
     rows = graph.node("class_logits").inputs
     for name in ("class_logits", *rows, *(graph.node(row).inputs[0] for row in rows)):
         quantized.activations[name] = Affine.from_range(-8.0, -0.0)
-    return write_tflite(graph, "int8", quantized)
+    return write_tflite(graph, "int8", quantized, bench.metadata)
 
 
 class _Island(TfliteLowering):
@@ -225,7 +245,10 @@ class _Island(TfliteLowering):
 
 def island(bench: Bench) -> bytes:
     graph, quantized = bench.quantized()
-    return _Island(graph, "int8", quantized).lower().to_bytes()
+    writer = _Island(graph, "int8", quantized).lower()
+    for name, data in bench.metadata.items():
+        writer.metadata(name, data)
+    return writer.to_bytes()
 
 
 FAULTS: dict[str, Callable[[Bench], bytes]] = {
@@ -237,6 +260,7 @@ FAULTS: dict[str, Callable[[Bench], bytes]] = {
         black_calibration,
         mean_not_folded,
         dead,
+        no_range,
         zero_scale,
         empty_weights,
         wrong_bias,

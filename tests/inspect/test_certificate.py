@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.inspect.agreement import Agreement, score_shift
+from edge_edet.converters.inspect import inspection
+from edge_edet.converters.inspect.agreement import Agreement
 from edge_edet.converters.inspect.certificate import write_certificate
 from edge_edet.converters.inspect.certify_command import summary
+from edge_edet.converters.inspect.diagnosis import score_shift
 from edge_edet.detections import Detections
+from edge_edet.errors import BackendError
 
 
 def found(*rows: tuple[tuple[float, float, float, float], float, int]) -> Detections:
@@ -58,7 +61,7 @@ def test_scores_to_one_side_are_noted() -> None:
     assert total.near == 1
     (note,) = score_shift(total)
     assert "0.100 lower" in note.text
-    assert note.severity == "note"
+    assert note.level == "note"
     assert score_shift(Agreement()) == []
 
 
@@ -100,7 +103,9 @@ def test_certificate_is_complete_and_reproducible(
     report, text = ((tmp_path / "a" / n).read_text("utf-8") for n in ("report.json", "index.html"))
     assert report == (tmp_path / "b/report.json").read_text("utf-8")
     record = json.loads(report)
-    assert record["healthy"]
+    assert (record["verdict"], record["healthy"]) == ("unknown", None)
+    assert record["because"].startswith("AP -0.1000 against float on 2: too few labelled pictures")
+    assert record["thresholds"]["large_loss"] == 0.01
     assert record["agreement"]["same"] > 5
     assert len(record["int8"]["sha256"]) == len(record["protocol"]["tensors"]["sha256"]) == 64
     assert record["provenance"]["calibration"] == {"digest": "test", "images": 8, "source": "test"}
@@ -109,6 +114,7 @@ def test_certificate_is_complete_and_reproducible(
     seen.feed(text)
     assert seen.addresses == []  # nothing is fetched
     assert "script" not in seen.tags
+    assert '<strong class="unsure">Unknown</strong>: AP -0.1000' in text
     for part in ("-0.1000 (-0.2000 to +0.0000)", "edge-edet certify &lt;x&gt;", "<svg",
                  "Note: 7 crowd &lt;boxes&gt;",
                  record["int8"]["sha256"]):  # fmt: skip
@@ -124,18 +130,25 @@ def test_command_on_labelled_pictures_measures_ap(
     text = capsys.readouterr().out
     assert status == 0
     assert "AP 0." in text
-    assert text.startswith(("healthy", "note"))
+    assert text.startswith("unknown: AP ")
+    assert "too few labelled pictures to tell, at least 16" in text
     record = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert record["command"].startswith("edge-edet")
     assert len(record["accuracy"]["results"]) == 2
 
 
 def test_model_that_does_not_run_gets_its_certificate_too(
-    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path
-) -> None:
-    record = write_certificate(model("zero_scale"), twin, bench.pictures[:1], output=tmp_path)
+    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def refuse(*_: object) -> None:
+        raise BackendError("the runtime refuses operator 3")
+
+    monkeypatch.setattr(inspection, "compare", refuse)
+    record = write_certificate(model("equalized"), twin, bench.pictures[:1], output=tmp_path)
     assert record["agreement"] is None
-    assert record["findings"][0]["kind"] == "zero scale"
+    assert (record["verdict"], record["because"]) == ("fault", "it does not run")
+    assert record["findings"][0]["kind"] == "refused"
     assert "Not measured: the model does not run" in (tmp_path / "index.html").read_text("utf-8")
 
 

@@ -16,8 +16,10 @@ from edge_edet.converters.inspect.inspection import Inspection, inspect_against,
 from edge_edet.converters.inspect.ir_errors import compare_ir_constants
 from edge_edet.converters.inspect.ir_graph import IrGraph
 from edge_edet.converters.inspect.ir_twins import match_irs
-from edge_edet.converters.inspect.report import lines, verdict
+from edge_edet.converters.inspect.judged import compare_and_judge
+from edge_edet.converters.inspect.report import head, lines
 from edge_edet.ir_file import read_ir
+from edge_edet.manifest import MANIFEST_KEY
 
 Model = Callable[[str], Path]
 
@@ -28,7 +30,7 @@ def sound(ir_model: Model, ir_twin: Path, bench: Any) -> Inspection:
 
 
 def test_sound_model_is_healthy_and_its_errors_have_places(sound: Inspection) -> None:
-    assert sound.healthy
+    assert sound.unsuspicious
     by_name = {e.name: e for e in sound.tensors}
     assert by_name["class_logits"].reader == "sigmoid"
     assert by_name["class_logits"].behind_db > 15
@@ -55,26 +57,30 @@ def test_what_really_ran_is_told(sound: Inspection) -> None:
     assert sum(count for kind, _, count, _ in ran["kernels"] if kind == "Convolution") == (
         convolutions["int8"] + sum(convolutions["float"].values())
     )
-    text = "\n".join(lines(sound, 1))
+    text = "\n".join(lines(sound))
     assert max(map(len, text.splitlines())) <= 80
     for part in ("fake quantizers: ", "ran on ", f"convolutions: {convolutions['int8']} int8"):
         assert part in text
 
 
 @pytest.mark.parametrize(
-    ("fault", "first", "kind"),
+    ("fault", "name", "place", "kind"),
     [
-        ("clipped", "fault: backbone/blocks.3.1/add: ", "clipped"),
-        ("black_calibration", "fault: calibration, worst at ", "calibration"),
-        ("mean_not_folded", "fault: backbone/conv_stem: the first convolution", "normalization"),
+        ("clipped", "unknown", "backbone/blocks.3.1/add", "clipped"),
+        ("black_calibration", "fault", "calibration, worst at ", "calibration"),
+        ("mean_not_folded", "fault", "backbone/conv_stem: the first convolution", "normalization"),
     ],
 )  # fmt: skip
-def test_first_line_names_the_culprit(
-    fault: str, first: str, kind: str, ir_model: Model, ir_twin: Path, bench: Any
+def test_first_lines_name_the_culprit(
+    fault: str, name: str, place: str, kind: str, ir_model: Model, ir_twin: Path, bench: Any
 ) -> None:
-    found = inspect_against(ir_model(fault), ir_twin, [bench.pixels(bench.pictures[0])], 2)
-    assert found.findings[0].kind == kind
-    assert next(verdict(found, 1)).startswith(first)
+    found = compare_and_judge(
+        ir_model(fault), ir_twin, bench.pictures[:1], 2, detected=bench.pictures[:8]
+    )
+    assert found.verdict.name == name
+    assert found.inspection.findings[0].kind == kind
+    text = " ".join(" ".join(head(found.inspection, found.verdict)).split())
+    assert f"{'suspicion' if name == 'unknown' else 'cause'}: {place}" in text
 
 
 def test_dead_range_shows_in_the_file_alone(ir_model: Model) -> None:
@@ -176,7 +182,7 @@ def test_bad_input_is_one_line(
     if "ONNX" in arguments:
         from edge_edet.converters.to_onnx import write_onnx
 
-        names["ONNX"].write_bytes(write_onnx(bench.graph, {}, None))
+        names["ONNX"].write_bytes(write_onnx(bench.graph, {MANIFEST_KEY: "{}"}, None))
     assert main(["inspect", *(str(names.get(a, a)) for a in arguments)]) == 2
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1

@@ -1,0 +1,72 @@
+"""What to do about ranges that lose too much: another calibration, or another recipe."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.inspect.facts import Facts
+from edge_edet.converters.inspect.findings import Finding
+from edge_edet.manifest import manifest_of
+from edge_edet.model_file import ModelFile
+from edge_edet.picture_range import PictureRange
+
+CALIBRATE = "calibrate with pictures like those that the model will see"
+BEST = {"tflite": "reconstructed", "openvino": "channelwise-exact"}  # nearest to float, by format
+OWN_PICTURES = "these pictures are the calibration's own, so others like them will not help"
+
+
+def better_recipe(facts: Facts) -> str:
+    """The recipe that is nearest to float, or what comes after it."""
+    stored = (facts.manifest or {}).get("recipe")
+    recipe = stored if isinstance(stored, dict) else {}
+    best = BEST["tflite" if facts.openvino is None else "openvino"]
+    if "max_drop" in recipe:
+        return "convert with a smaller --max-drop"
+    if recipe.get("name") == best:
+        return "convert with --max-drop, which keeps parts in float where integers lose too much"
+    return f"take --recipe {best}"
+
+
+def for_seen_pictures(findings: Iterable[Finding], better: str) -> list[Finding]:
+    """The findings of a model that was calibrated on the very pictures that it was compared on: nobody
+    is told to calibrate on pictures like those."""
+    found = []
+    for f in findings:
+        if CALIBRATE in f.advice:
+            f = dataclasses.replace(f, advice=f"{OWN_PICTURES}: {better}")
+        if f.kind == "calibration":
+            text = f.text.partition(": the calibration")[0]
+            f = dataclasses.replace(
+                f, text=f"{text}, though the calibration saw these very pictures"
+            )
+        found.append(f)
+    return found
+
+
+def calibrated_on(model: ModelFile, pictures: Sequence[Path],
+                  picture_range: PictureRange = None) -> bool:  # fmt: skip
+    """Whether a model's calibration pictures are among these: all of them, or as many as `convert
+    --calibration` draws of a folder. By names and pixels, as its manifest has their digest."""
+    from edge_edet.converters.calibration import drawn
+    from edge_edet.converters.network_pass import picture_input
+
+    manifest = manifest_of(model)
+    stored: Any = manifest.provenance.get("calibration") if manifest else None
+    if (
+        manifest is None
+        or not isinstance(stored, dict)
+        or not isinstance(stored.get("images"), int)
+    ):
+        return False
+    count = stored["images"]
+    if not 0 < count <= len(pictures):
+        return False
+    total = hashlib.sha256()
+    for path in drawn(sorted(pictures), count, 0):
+        pixels = picture_input(path, manifest.variant, picture_range)
+        total.update(f"{path.name} {hashlib.sha256(pixels.tobytes()).hexdigest()}\n".encode())
+    return total.hexdigest() == stored.get("digest")

@@ -1,0 +1,80 @@
+"""An INT8 model compared with its float twin and judged: what `inspect`, `certify` and `convert` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edge_edet.converters.inspect.advice import (
+    CALIBRATE,
+    better_recipe,
+    calibrated_on,
+    for_seen_pictures,
+)
+from edge_edet.converters.inspect.agreement import Agreement, agreement
+from edge_edet.converters.inspect.diagnosis import score_shift
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
+from edge_edet.converters.inspect.pictures import inputs_of
+from edge_edet.converters.inspect.suspicion import has_random_weights
+from edge_edet.converters.inspect.verdict import RANDOM, REFUSED, Verdict, judge
+from edge_edet.errors import ModelFileError
+from edge_edet.outputs import layout_of
+from edge_edet.picture_range import PictureRange
+
+
+@dataclass(frozen=True)
+class Judged:
+    """agreement: None where the model does not run or is no detector."""
+
+    inspection: Inspection
+    agreement: Agreement | None
+    verdict: Verdict
+
+
+def compare_and_judge(int8_path: Path, float_path: Path, compared: Sequence[Path], threads: int = 2,
+                      picture_range: PictureRange = None, *, detected: Sequence[Path] = (),
+                      given: Sequence[Path] = (), accuracy: Mapping[str, Any] | None = None,
+                      verify: bool = True) -> Judged:  # fmt: skip
+    """Tensors are compared on the pictures `compared`, detections on `detected`, by default the same.
+
+    given: all pictures that these were taken from, for advice about the calibration; accuracy: see
+    verdict.judge; verify: see edge_edet.load. Raises InputError where the files are not twins, ImageError for a bad picture.
+    """
+    integer = readable(int8_path)
+    inputs = inputs_of(integer, compared, picture_range)
+    inspection = inspect_against(int8_path, float_path, inputs, threads)
+    if inspection.refused:
+        return Judged(inspection, None, REFUSED)
+    found = None
+    if is_detector(int8_path):
+        found = agreement(
+            int8_path, float_path, detected or compared, threads, picture_range, verify=verify
+        )
+    verdict = judge(accuracy, found, _allowed(inspection))
+    if has_random_weights(inspection.facts):
+        verdict = RANDOM
+    findings = list(inspection.findings)
+    if any(CALIBRATE in f.told(verdict.name).advice for f in findings) and calibrated_on(
+        integer, given or detected or compared, picture_range
+    ):
+        findings = for_seen_pictures(findings, better_recipe(inspection.facts))
+    findings += score_shift(found) if found else []
+    return Judged(replace(inspection, findings=findings), found, verdict)
+
+
+def _allowed(inspection: Inspection) -> float:
+    """The loss of AP that --max-drop allowed when the model was made."""
+    recipe = (inspection.facts.manifest or {}).get("recipe")
+    points = recipe.get("max_drop") if isinstance(recipe, dict) else None
+    return points / 100 if isinstance(points, (int, float)) else 0.0
+
+
+def is_detector(path: Path) -> bool:
+    """Whether its outputs are known as boxes and scores."""
+    try:
+        layout_of(readable(path))
+    except ModelFileError:
+        return False
+    return True

@@ -1,0 +1,156 @@
+"""Healthy, worse, a fault, or unknown: said by what an INT8 model detects, and by nothing else.
+
+Where the pictures have labels, by the difference of AP from the float model and its paired 95 %
+interval; where they have none, or too few to tell, by how far its boxes agree with the float model's.
+Errors of tensors explain a bad verdict, they never make one: INT8 models whose grids look bad may
+lose nothing, and such whose grids all look fine may lose a point.
+
+The thresholds, and the models that they were calibrated on: docs/decisions/0006-verdict.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_edet.converters.inspect.agreement import Agreement
+
+__all__ = [
+    "FAULT", "HEALTHY", "UNKNOWN", "WORSE", "Verdict", "by_agreement", "by_labels", "judge", "thresholds"
+]  # fmt: skip
+
+HEALTHY, WORSE, FAULT, UNKNOWN = "healthy", "worse", "fault", "unknown"
+
+SMALL_LOSS = 0.003  # AP, 0 to 1: a model that surely loses more is not healthy
+LARGE_LOSS = 0.01  # one that may lose as much is not healthy either; one that did is a fault
+LEAST_AP = 0.02  # of the float model: below it there is nothing to lose
+LEAST_PICTURES = 16  # with labels: of fewer, the interval of AP itself is not to be trusted
+
+HEALTHY_AGREEMENT = 0.90
+WORSE_AGREEMENT = 0.85
+FAULT_AGREEMENT = 0.75
+
+MEANINGS = (
+    "healthy (no loss of 0.01 AP or more), worse (surely more than 0.003), fault (worse, and by 0.01 or "
+    "more), or unknown"
+)
+
+
+def thresholds() -> dict[str, float]:
+    """For the record: AP from 0 to 1, agreement from 0 to 1."""
+    return {
+        "small_loss": SMALL_LOSS, "large_loss": LARGE_LOSS, "healthy_agreement": HEALTHY_AGREEMENT,
+        "worse_agreement": WORSE_AGREEMENT, "fault_agreement": FAULT_AGREEMENT,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """name: HEALTHY, WORSE, FAULT or UNKNOWN; because: the numbers that say so, half a sentence."""
+
+    name: str
+    because: str
+
+    @property
+    def is_bad(self) -> bool:
+        return self.name in (WORSE, FAULT)
+
+    @property
+    def healthy(self) -> bool | None:
+        """None where it is unknown."""
+        return None if self.name == UNKNOWN else self.name == HEALTHY
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.because}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"verdict": self.name, "because": self.because, "healthy": self.healthy}
+
+
+FILE_ALONE = Verdict(UNKNOWN, "the file was looked at alone; --against and --data measure it")
+NO_DETECTOR = Verdict(UNKNOWN, "its outputs are not known as detections, so none were compared")
+RANDOM = Verdict(UNKNOWN, "random weights: what they find means nothing")
+REFUSED = Verdict(FAULT, "it does not run")
+
+
+def judge(accuracy: Mapping[str, Any] | None, agreement: Agreement | None,
+          allowed: float = 0.0) -> Verdict:  # fmt: skip
+    """accuracy: as `edge-edet eval --json` prints it of [float, INT8], None without labels; allowed: a
+    loss of AP, from 0 to 1, that somebody asked for: it is no fault.
+
+    Labels go first; where their interval holds both a large loss and none, agreement, which is the
+    finer measure, may still tell.
+    """
+    found = _judged(accuracy, agreement)
+    lost = -accuracy["differences"][0]["numbers"]["ap"] if accuracy else 0.0
+    if found.name == FAULT and max(lost, LARGE_LOSS) < allowed:
+        return Verdict(WORSE, f"{found.because}, and --max-drop allowed {allowed:g}")
+    return found
+
+
+def _judged(accuracy: Mapping[str, Any] | None, agreement: Agreement | None) -> Verdict:
+    by_boxes = by_agreement(agreement) if agreement is not None else NO_DETECTOR
+    if accuracy is None:
+        return by_boxes
+    difference, (exact, *_) = accuracy["differences"][0], accuracy["results"]
+    found = by_labels(difference["numbers"]["ap"], difference["intervals"].get("ap"),
+                      exact["numbers"]["ap"], exact["pictures"])  # fmt: skip
+    decided = found.name != UNKNOWN or difference["numbers"]["ap"] <= -LARGE_LOSS
+    if decided or by_boxes.name != HEALTHY:
+        return found
+    return Verdict(HEALTHY, f"{found.because}, but {by_boxes.because}")
+
+
+def by_labels(difference: float, interval: tuple[float, float] | list[float] | None,
+              float_ap: float | None, pictures: int) -> Verdict:  # fmt: skip
+    """difference: AP of INT8 minus AP of float, from -1 to 1; interval: of it, paired, 95 %."""
+    text = f"AP {difference:+.4f} against float"
+    if float_ap is None or float_ap < LEAST_AP:
+        return Verdict(
+            UNKNOWN,
+            f"the float model itself finds next to nothing (AP {float_ap or 0.0:.4f}): are these "
+            "pictures, labels and training settings its own?",
+        )
+    if interval is None or pictures < LEAST_PICTURES:
+        least = f"too few labelled pictures to tell, at least {LEAST_PICTURES} are needed"
+        return Verdict(UNKNOWN, f"{text} on {pictures}: {least}")
+    low, high = interval
+    text += f" (95 % {low:+.4f} to {high:+.4f}, {pictures} pictures)"
+    if high < -SMALL_LOSS:
+        if difference <= -LARGE_LOSS:
+            return Verdict(FAULT, f"{text}: it lost {LARGE_LOSS:g} or more")
+        return Verdict(WORSE, f"{text}: it surely lost more than {SMALL_LOSS:g}")
+    if low > -LARGE_LOSS:
+        return Verdict(HEALTHY, f"{text}: a loss of {LARGE_LOSS:g} is ruled out")
+    return Verdict(
+        UNKNOWN, f"{text}: so few pictures do not tell a loss of {LARGE_LOSS:g} from none"
+    )
+
+
+def by_agreement(found: Agreement) -> Verdict:
+    """Without labels: see agreement.Agreement.share for the measure."""
+    if not found.boxes:
+        return Verdict(
+            UNKNOWN,
+            f"neither model finds anything in {_pictures(found)} with a score above "
+            f"{found.score_threshold:g}: give pictures of what it was trained for",
+        )
+    low, high = found.interval
+    text = (f"its boxes agree with the float model's to {found.share:.1%} (95 % {low:.1%} to "
+            f"{high:.1%}, {_pictures(found)})")  # fmt: skip
+    if high < FAULT_AGREEMENT:
+        return Verdict(FAULT, f"{text}: below {FAULT_AGREEMENT:.0%} models lost 0.01 AP or more")
+    if high < WORSE_AGREEMENT:
+        return Verdict(WORSE, f"{text}: below {WORSE_AGREEMENT:.0%} models lost AP")
+    if low >= HEALTHY_AGREEMENT:
+        return Verdict(
+            HEALTHY, f"{text}: from {HEALTHY_AGREEMENT:.0%} on models lost less than 0.01 AP"
+        )
+    more = "labelled pictures tell" if found.is_many else "more pictures, or labelled ones, tell"
+    return Verdict(UNKNOWN, f"{text}: {more}")
+
+
+def _pictures(found: Agreement) -> str:
+    return f"{found.pictures} picture{'' if found.pictures == 1 else 's'}"
