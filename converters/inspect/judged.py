@@ -40,7 +40,8 @@ def compare_and_judge(int8_path: Path, float_path: Path, compared: Sequence[Path
     """Tensors are compared on the pictures `compared`, detections on `detected`, by default the same.
 
     given: all pictures that these were taken from, for advice about the calibration; accuracy: see
-    verdict.judge; verify: see edge_edet.load. Raises InputError where the files are not twins, ImageError for a bad picture.
+    verdict.judge; verify: see edge_edet.load. Raises InputError where the files are not twins,
+    ImageError for a bad picture.
     """
     integer = readable(int8_path)
     inputs = inputs_of(integer, compared, picture_range)
