@@ -28,7 +28,7 @@ LARGE_LOSS = 0.01  # one that may lose as much is not healthy either; one that d
 LEAST_AP = 0.02  # of the float model: below it there is nothing to lose
 LEAST_PICTURES = 16  # with labels: of fewer, the interval of AP itself is not to be trusted
 
-HEALTHY_AGREEMENT = 0.90
+HEALTHY_AGREEMENT = 0.91
 WORSE_AGREEMENT = 0.85
 FAULT_AGREEMENT = 0.75
 
