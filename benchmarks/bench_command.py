@@ -178,6 +178,7 @@ def _measure_here(
     from edge_edet.benchmarks.bench_data import with_data
     from edge_edet.benchmarks.bench_plan import make_jobs
     from edge_edet.benchmarks.bench_run import measure_jobs
+    from edge_edet.benchmarks.bench_time import expected_words
     from edge_edet.benchmarks.row_file import done_keys
 
     assert place.device is not None
@@ -186,6 +187,8 @@ def _measure_here(
     left = [job for job in jobs if job.key not in done]
     if len(left) < len(jobs):
         output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
+    if left and (not named or len(left) > 1 or data is not None):
+        output.note(expected_words(left, data.pictures if data is not None else 0))
     dataset, limit = (data.dataset, data.limit) if data is not None else (None, None)
     for failure in measure_jobs(
         left, known, output, dataset=dataset, limit=limit, fresh=not args.in_process

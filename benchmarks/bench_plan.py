@@ -147,7 +147,10 @@ def convert_d0(note: Note) -> list[Path]:
     """Makes build/d0-int8.tflite, as the command line does. Returns the models that are there then."""
     from edge_edet.cli import main
 
-    note(f"no models under {BUILD}/: converting D0 first, with 'edge-edet {' '.join(CONVERT)}'")
+    note(
+        f"no models under {BUILD}/: converting D0 first, in about a minute, with "
+        f"'edge-edet {' '.join(CONVERT)}'"
+    )
     status = _quietly(lambda: main(CONVERT))
     models = find_models()
     if status or not models:

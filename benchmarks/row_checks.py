@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.rows import Accuracy, Estimate, Summary, Sustain
+    from edge_edet.benchmarks.rows import Accuracy, Estimate, EstimatedWhole, Summary, Sustain
 
 __all__ = [
     "check_accuracy",
     "check_at_least",
+    "check_ends",
     "check_estimate",
     "check_positive",
     "check_samples",
@@ -79,9 +80,14 @@ def check_summary(summary: Summary, stages: Sequence[str]) -> None:
             )
 
 
-def check_estimate(estimate: Estimate) -> None:
-    check_positive(estimate, "p50_ms", "low_ms", "high_ms", "coverage")
+def check_ends(estimate: Estimate | EstimatedWhole) -> None:
+    check_positive(estimate, "p50_ms", "low_ms", "high_ms")
     _check_order(estimate, "low_ms", "p50_ms", "high_ms")
+
+
+def check_estimate(estimate: Estimate) -> None:
+    check_ends(estimate)
+    check_positive(estimate, "coverage")
     if estimate.coverage > 1:
         raise ValueError(f"coverage must be at most 1, but is {estimate.coverage:g}")
 

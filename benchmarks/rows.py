@@ -14,6 +14,7 @@ from typing import Any, Literal
 from edge_edet.benchmarks.row_checks import (
     check_accuracy,
     check_at_least,
+    check_ends,
     check_estimate,
     check_positive,
     check_samples,
@@ -33,6 +34,7 @@ __all__ = [
     "DeviceName",
     "Energy",
     "Estimate",
+    "EstimatedWhole",
     "MachineState",
     "Minute",
     "ModelFacts",
@@ -192,6 +194,19 @@ class Sustain:
 
 
 @dataclass(frozen=True)
+class EstimatedWhole:
+    """End to end: decoding, preprocessing and postprocessing added to the inference."""
+
+    p50_ms: float
+    low_ms: float
+    high_ms: float
+    source: str
+
+    def __post_init__(self) -> None:
+        check_ends(self)
+
+
+@dataclass(frozen=True)
 class Estimate:
     """The middle and the ends of an interval that should hold the truth in `coverage` of cases."""
 
@@ -201,6 +216,7 @@ class Estimate:
     coverage: float
     source: str
     notes: tuple[str, ...]
+    end_to_end: EstimatedWhole | None = field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         check_estimate(self)

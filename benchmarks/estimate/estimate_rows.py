@@ -9,8 +9,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_edet import __version__
+from edge_edet.benchmarks.estimate.end_to_end import end_to_end
 from edge_edet.benchmarks.estimate.estimate import SOURCE, check_asked, estimate_features
-from edge_edet.benchmarks.estimate.features import Features, read_features
+from edge_edet.benchmarks.estimate.features import read_features
+from edge_edet.benchmarks.estimate.other_runtimes import RUNTIMES, estimate_other
 from edge_edet.benchmarks.model_facts import model_facts
 from edge_edet.benchmarks.rows import (
     SCHEMA_VERSION,
@@ -18,6 +20,7 @@ from edge_edet.benchmarks.rows import (
     BenchmarkRow,
     DeviceName,
     Estimate,
+    EstimatedWhole,
     ModelFacts,
 )
 from edge_edet.errors import EdgeEdetError, InputError
@@ -41,8 +44,9 @@ _TFLITE = ("ai-edge-litert", "tflite-runtime", "tensorflow")
 
 def check_estimable(asked: Asked, device_id: str) -> None:
     """Raises InputError where what was asked for is none of what was measured on boards."""
+    others = ("openvino", "onnxruntime") if device_id == "n100" else ()
     wrong: list[tuple[str, object, tuple[object, ...]]] = [
-        ("runtime", asked.runtime, (None, *_TFLITE)),
+        ("runtime", asked.runtime, (None, *_TFLITE, *others)),
         ("delegate", asked.delegate, (None, "xnnpack")),
         ("device type", asked.device_type, (None, "CPU")),
         ("precision", asked.precision, (None, "f32", "default")),
@@ -68,13 +72,14 @@ def estimate_rows(models: Sequence[Path], device: DeviceName, ways: Iterable[Ask
     rows = []
     for path in models:
         try:
-            features, facts = read_features(path), model_facts(path)
+            facts = model_facts(path)
+            found = [_estimate(path, device, each) for each in asked]
         except EdgeEdetError as error:
             if named:
                 raise
             note(f"left out: {error}")
             continue
-        rows += [_row(facts, device, each, features) for each in asked]
+        rows += [_row(facts, device, way, one) for way, one in zip(asked, found, strict=True)]
     if not rows:
         raise InputError(
             f"none of the models can be estimated for {device.id}: name the MODEL that you mean"
@@ -97,20 +102,31 @@ def _with_threads(asked: Asked) -> Iterator[Asked]:
     return (dataclasses.replace(asked, threads=count) for count in counts)
 
 
-def _row(model: ModelFacts, device: DeviceName, asked: Asked, features: Features) -> BenchmarkRow:
+def _estimate(path: Path, device: DeviceName, asked: Asked) -> Estimate:
     assert asked.threads is not None
-    found = estimate_features(features, device.id, asked.threads)
+    if path.suffix.lower() in RUNTIMES:
+        return estimate_other(path, device.id, asked)
+    if asked.runtime in {runtime for each in RUNTIMES.values() for runtime in each}:
+        raise InputError(
+            f"no estimate for {path.name!r} in {asked.runtime}: a .tflite is estimated in TensorFlow Lite"
+        )
+    return estimate_features(read_features(path), device.id, asked.threads)
+
+
+def _row(model: ModelFacts, device: DeviceName, asked: Asked, found: Estimate) -> BenchmarkRow:
+    source = {} if model.format == "tflite" else {"source": found.source}
+    found = dataclasses.replace(found, end_to_end=end_to_end(found, device.id, model.image_size))
     return BenchmarkRow(
         schema_version=SCHEMA_VERSION, how="estimated",
         started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         tool=f"edge-edet {__version__}", model=model, asked=asked, ran=None,
-        device=device, machine=None, protocol=dict(PROTOCOL),
+        device=device, machine=None, protocol=PROTOCOL | source,
         samples_ms={}, load_ms=None, peak_memory_bytes=None, throughput=None, energy=None,
         sustain=None, estimate=found, summary=None, accuracy=None, warnings=(),
     )  # fmt: skip
 
 
-def in_words(found: Estimate) -> str:
+def in_words(found: Estimate | EstimatedWhole) -> str:
     """`~176 ms (130-240, estimated)`: nobody takes it for a measurement."""
     ends = f"{_figure(found.low_ms)}-{_figure(found.high_ms)}"
     return f"~{_figure(found.p50_ms)} ms ({ends}, estimated)"
@@ -138,13 +154,26 @@ def report(rows: Sequence[BenchmarkRow]) -> str:
         lines.append(f"{name:{width}}  {row.asked.threads:>7}  {ap}{in_words(row.estimate)}")
         for note in row.estimate.notes:
             notes.setdefault(note, []).append(name)
-    lines.append("")
+    lines += ["", *_whole(rows, names, width), ""]
     for text, of in notes.items():
         about = "" if len(of) == len(rows) else f"{', '.join(dict.fromkeys(of))}: "
         lines += textwrap.wrap(f"- {about}{text}", COLUMNS, subsequent_indent="  ")
-    lines += textwrap.wrap(f"- {rows[0].estimate.source if rows[0].estimate else ''}", COLUMNS,
-                           subsequent_indent="  ")  # fmt: skip
+    for source in dict.fromkeys(row.estimate.source for row in rows if row.estimate is not None):
+        lines += textwrap.wrap(f"- {source}", COLUMNS, subsequent_indent="  ")
     return "\n".join([*lines, "", how_to_measure(device.id)])
+
+
+def _whole(rows: Sequence[BenchmarkRow], names: Sequence[str], width: int) -> Iterator[str]:
+    """A second table: end to end, with where the rest comes from."""
+    told = dict[str, None]()
+    yield f"{'model':{width}}  threads  end to end"
+    for name, row in zip(names, rows, strict=True):
+        whole = row.estimate.end_to_end if row.estimate is not None else None
+        if whole is not None:
+            told[whole.source] = None
+            yield f"{name:{width}}  {row.asked.threads:>7}  {in_words(whole)}"
+    for source in told:
+        yield from textwrap.wrap(f"- end to end: {source}", COLUMNS, subsequent_indent="  ")
 
 
 def _ap(row: BenchmarkRow) -> str:

@@ -310,7 +310,8 @@ def test_without_a_model_d0_is_converted_first(monkeypatch: Any, tmp_path: Path)
     notes: list[str] = []
     assert convert_d0(notes.append) == [Path("build/d0-int8.tflite")]
     assert notes == [
-        "no models under build/: converting D0 first, with 'edge-edet convert --int8 d0 -o build'"
+        "no models under build/: converting D0 first, in about a minute, with "
+        "'edge-edet convert --int8 d0 -o build'"
     ]
     (tmp_path / "build" / "d0-int8.tflite").unlink()
     monkeypatch.setattr(cli, "main", lambda arguments: 1)

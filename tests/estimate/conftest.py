@@ -22,7 +22,10 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             words = [variant, f"--{precision}", "--weights", "random", "-o", str(own), *options]
             words += [] if "--to" in options else ["--to", "tflite"]
             assert main(["convert", *words]) == 0
-            (made[key],) = own.glob("*.xml" if "openvino" in options else "*.tflite")
+            suffix = {"openvino": "xml", "onnx": "onnx"}.get(
+                options[-1] if options else "", "tflite"
+            )
+            (made[key],) = own.glob(f"*.{suffix}")
         return made[key]
 
     return convert

@@ -32,7 +32,7 @@ def test_the_table_marks_every_figure_and_ends_with_how_to_measure(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert (
-        sum(re.search(r" ~\d+ ms \(\d+-\d+, estimated\)$", line) is not None for line in lines) == 4
+        sum(re.search(r" ~\d+ ms \(\d+-\d+, estimated\)$", line) is not None for line in lines) == 8
     )
     assert lines[-1] == "to measure: edge-edet bench --device rpi4 --host pi@ADDRESS"
     assert "decode" not in "".join(lines)  # stages that nobody timed

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from edge_edet.benchmarks.estimate.end_to_end import stages_ms
 from edge_edet.benchmarks.estimate.estimate_rows import (
     check_estimable,
     estimate_rows,
     in_words,
     report,
 )
+from edge_edet.benchmarks.report.values import latency_of
 from edge_edet.benchmarks.rows import Asked, DeviceName, Estimate, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 
@@ -98,7 +100,30 @@ def test_what_was_found_is_left_out_and_what_was_named_is_refused(
         estimate_rows([dynamic], RPI4, WAYS, named=False, note=notes.append)
 
 
-def test_other_formats_are_refused(converted: Convert) -> None:
-    path = converted("lite0", "fp32", "--to", "openvino")
-    with pytest.raises(InputError, match=r"it is OpenVINO IR, and the published latencies"):
+@pytest.mark.parametrize("form", ["openvino", "onnx"])
+def test_other_formats_are_refused_where_no_latency_of_their_runtime_is_published(
+    converted: Convert, form: str
+) -> None:
+    path = converted("lite0", "fp32", "--to", form)
+    with pytest.raises(InputError, match=r"on rpi4: latencies of \w+ that .* for n100 alone"):
         estimate_rows([path], RPI4, WAYS)
+
+
+def test_end_to_end_comes_on_top_and_is_less_well_known(converted: Convert) -> None:
+    for row in estimate_rows([converted("d0", "int8")], RPI4, WAYS):
+        alone, whole = row.estimate, row.estimate and row.estimate.end_to_end
+        assert alone is not None
+        assert whole is not None
+        assert alone.p50_ms < whole.p50_ms < alone.p50_ms + 40
+        assert alone.low_ms < whole.low_ms
+        assert whole.high_ms - alone.high_ms > 4 * (whole.low_ms - alone.low_ms)
+        assert latency_of(row, "end_to_end") is not None
+    before = json.loads(json.dumps(row_to_dict(row)))
+    del before["estimate"]["end_to_end"]  # as rows were written
+    assert latency_of(row_from_dict(before, "here"), "end_to_end") is None
+
+
+def test_slower_boards_take_longer_for_the_rest() -> None:
+    times = [stages_ms(board, (512, 512)) for board in ("n100", "rpi5", "rpi4")]
+    assert times == sorted(times)
+    assert stages_ms("rpi4", (320, 320)) < times[2]
