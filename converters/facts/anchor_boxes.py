@@ -109,6 +109,7 @@ def _levels(boxes: Doubles, per_place: int, name: str, step: float) -> list[_Lev
         y, x = centres[start:, 0], centres[start:, 1]
         near = 8 * step * max(1.0, float(np.abs(centres).max())) + 1e-2
         same_row = np.abs(y - y[0]) <= near
+        same_row[1:] &= np.diff(x) > 0  # levels of one place each have the same centre
         columns = len(y) if same_row.all() else int(np.argmin(same_row))
         usable = len(y) // columns * columns
         first_x = x[:usable].reshape(-1, columns)[:, 0]

@@ -37,7 +37,7 @@ class Kind:
     """name; file: its name beside the others; make(folder): writes it and what it needs; read(path): what a
     person would do with it, its value is the answer; text: damage by lines and words.
 
-    answers: the answer must be that of the whole file, or an error.
+    answers: the answer must be that of the whole file, or an error. whole: the whole file is taken.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Kind:
     read: Callable[[Path], Any]
     text: bool = False
     answers: bool = False
+    whole: bool = True
 
 
 @dataclass
@@ -72,6 +73,9 @@ def run_kind(kind: Kind, count: int, seed: int) -> Tally:
         read, path = kind.read, folder / kind.file
         whole = path.read_bytes()
         answer = _answer(read, path) if kind.answers else None
+        if kind.whole and answer is None:
+            outcome, words, _ = _in_child(read, path, None, folder)
+            assert outcome == "done", f"the whole file must be taken: {words}"
         others = _digests(folder, path)
         for number in range(count):
             path.write_bytes(mutated(whole, seed * 1_000_003 + number, kind.text))
