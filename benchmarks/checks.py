@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
+from edge_edet.accelerated import COVERED, slow
 from edge_edet.benchmarks.median_ratio import median_ratio
 from edge_edet.benchmarks.rows import BenchmarkRow, Warned
 from edge_edet.benchmarks.stats import p50, relative_width
@@ -13,7 +14,6 @@ from edge_edet.benchmarks.sustain import verdict
 __all__ = ["check_row", "same_way", "with_checks"]
 
 BUSY_CORES = 0.25
-COVERED = 0.9  # of the operators: a delegate that takes less is hardly used
 FLOAT = ("fp32",)
 SOFTWARE = ("swiftshader", "llvmpipe", "software")  # GPUs that are programs
 
@@ -80,9 +80,12 @@ def _ran(row: BenchmarkRow) -> Iterator[Warned]:
             f"{ran.device} is no hardware: its times mean nothing",
             "take the detections only",
         )
-    if ran.delegate != "none" and ran.delegated is not None and ran.operators:
+    if ran.delegated is not None and ran.operators:
         part = ran.delegated / ran.operators
-        if part < COVERED:
+        known = slow(ran.runtime, ran.version, row.model.precision, part)
+        if known and row.asked.delegate in (None, "xnnpack"):
+            yield Warned("slow-runtime", known.text, known.advice)
+        elif part < COVERED and ran.delegate != "none":
             yield Warned(
                 "delegate-coverage",
                 f"{ran.delegate} covers {part:.0%} of the nodes ({ran.delegated} of "

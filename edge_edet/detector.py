@@ -62,7 +62,7 @@ class DetectorInfo:
     std: tuple[float, ...]
     labels_count: int
     verified: bool | None  # its sum was right; None: it states none; False: not looked at
-    notes: tuple[str, ...]  # what was assumed of a foreign detector, or read otherwise
+    notes: tuple[str, ...]  # what was assumed or read otherwise, or runs slower than it could
     nms: str  # "none": suppressed here; "in-graph": in the model
     runtime: str
     runtime_version: str
@@ -164,6 +164,7 @@ class Detector:
     @property
     def info(self) -> DetectorInfo:
         ran: BackendInfo = self.backend.info
+        fields = ran.to_dict() | {"notes": (*self.layout.notes, *ran.notes)}
         variant = self.layout.variant
         return DetectorInfo(
             model_path=str(self.model.path),
@@ -177,11 +178,10 @@ class Detector:
             mean=self.layout.mean,
             std=self.layout.std,
             verified=self.verified,
-            notes=self.layout.notes,
             labels_count=len(self.layout.labels),
             nms="in-graph" if self.layout.in_graph else "none",
             postprocess=self.config,
-            **ran.to_dict(),
+            **fields,
         )
 
     def detect(self, image: ImageLike, *, config: PostprocessConfig | None = None) -> Detections:
@@ -410,10 +410,10 @@ def load(
     which is the device's choice; None is "default" for an INT8 model, else "f32". cache_dir, of
     OpenVINO: compiled models are kept there.
 
-    delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), "none" turns
-    delegates off, "xnnpack", "gpu", "edgetpu", or the path of a delegate library, which gets
-    delegate_options. "gpu" computes in float32, an INT8 model too; an fp16 model in float16 where
-    the GPU can.
+    delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), with XNNPACK's
+    8-bit kernels where tflite-runtime leaves them off; "none" turns delegates off, "xnnpack",
+    "gpu", "edgetpu", or the path of a delegate library, which gets delegate_options. "gpu"
+    computes in float32, an INT8 model too; an fp16 model in float16 where the GPU can.
 
     picture_range: which values are black and white in grey pictures of more than 8 bits: (low, high),
     or "auto", each picture's 0.1 and 99.9 percentiles. None keeps the upper 8 of 16 bits, and warns

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from edge_edet.errors import MissingExtraError
 
-__all__ = ["EXTRAS", "missing_extra"]
+__all__ = ["EXTRAS", "install", "missing_extra"]
 
 # extra of pyproject.toml -> the modules that it brings
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -21,6 +23,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
 }
+# extra -> (the last Python that its package has wheels for, what to take on newer ones)
+LAST_PYTHON = {"tflite-runtime": ((3, 11), "litert")}
 NEEDED_BY = {  # command -> its extra
     "convert": "convert",
     "calibrate": "convert",
@@ -31,6 +35,17 @@ NEEDED_BY = {  # command -> its extra
 }
 
 
+def install(extra: str, python: tuple[int, int] | None = None) -> str:
+    """How to get an extra on this Python, or what to take where it has no wheels for it."""
+    here = python or sys.version_info[:2]
+    last, instead = LAST_PYTHON.get(extra, (here, extra))
+    command = f"pip install 'edge-edet[{instead if here > last else extra}]'"
+    if here <= last:
+        return command
+    newest, ours = (".".join(map(str, one)) for one in (last, here))
+    return f"{extra} has no wheels for Python {ours}, the last was {newest}; instead: {command}"
+
+
 def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:
     """What to raise for the failed import of an optional package, None for any other import."""
     module = (error.name or "").partition(".")[0]
@@ -39,8 +54,8 @@ def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | 
         return None
     preferred = NEEDED_BY.get(command)
     extra = preferred if preferred in extras else extras[0]
-    install = f"pip install 'edge-edet[{extra}]'"
+    how = install(extra)
     if isinstance(error, ModuleNotFoundError):
-        return MissingExtraError(f"this needs the package {module}: {install}")
+        return MissingExtraError(f"this needs the package {module}: {how}")
     reason = " ".join(str(error).split())
-    return MissingExtraError(f"the package {module} is here but broken ({reason}): {install}")
+    return MissingExtraError(f"the package {module} is here but broken ({reason}): {how}")

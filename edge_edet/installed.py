@@ -14,7 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.extras import EXTRAS
+from edge_edet.accelerated import summary
+from edge_edet.extras import EXTRAS, install
 
 __all__ = ["Check", "check_delegates", "check_devices", "check_extras", "check_runtimes"]
 
@@ -39,7 +40,7 @@ class _Runtime:
     module: str
     distributions: tuple[str, ...]
     runs: str
-    command: str
+    extra: str
 
 
 _RUNTIMES: dict[str, _Runtime] = {
@@ -47,28 +48,26 @@ _RUNTIMES: dict[str, _Runtime] = {
         "ai_edge_litert.interpreter",
         ("ai-edge-litert", "ai-edge-litert-nightly"),
         ".tflite",
-        "pip install 'edge-edet[litert]'",
+        "litert",
     ),
     "tflite-runtime": _Runtime(
         "tflite_runtime.interpreter",
         ("tflite-runtime", "tflite-runtime-nightly"),
         ".tflite",
-        "pip install 'edge-edet[tflite-runtime]'",
+        "tflite-runtime",
     ),
     "tensorflow": _Runtime(
         "tensorflow.lite",
         ("tensorflow-cpu", "tensorflow", "tf-nightly"),
         ".tflite",
-        "pip install 'edge-edet[tensorflow]'",
+        "tensorflow",
     ),
-    "openvino": _Runtime(
-        "openvino", ("openvino",), ".xml and .onnx", "pip install 'edge-edet[openvino]'"
-    ),
+    "openvino": _Runtime("openvino", ("openvino",), ".xml and .onnx", "openvino"),
     "onnxruntime": _Runtime(
         "onnxruntime",
         ("onnxruntime", "onnxruntime-gpu"),
         ".onnx",
-        "pip install 'edge-edet[onnx]'",
+        "onnx",
     ),
 }
 OPENVINO_DRIVERS = {
@@ -92,11 +91,12 @@ def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
     runtime = _RUNTIMES[name]
     purpose = f"runs {runtime.runs}"
     if probe is None:
-        return Check(name, False, f"{runtime.command} ({purpose})")
+        return Check(name, False, f"{install(runtime.extra)} ({purpose})")
     version = _version(runtime.distributions)
     _, error = _finish(probe)
     if error is None:
-        return Check(name, True, purpose, version)
+        speed = summary(name, version or "")
+        return Check(name, True, f"{purpose}; {speed}" if speed else purpose, version)
     if name == "tflite-runtime" and (_version(("numpy",)) or "").startswith(("2.", "3.")):
         error += f"; it needs an older numpy: pip install '{NUMPY_1}'"
     return Check(name, False, f"is installed but cannot be imported: {error}", version)
@@ -163,7 +163,7 @@ def check_extras() -> list[Check]:
     checks = []
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if not _is_installed(module)]
-        note = f"without {', '.join(missing)}: pip install 'edge-edet[{extra}]'"
+        note = f"without {', '.join(missing)}: {install(extra)}"
         checks.append(
             Check(extra, not missing, note if missing else ", ".join(modules) or "nothing")
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.extras import EXTRAS
+from edge_edet.extras import EXTRAS, install, missing_extra
 from edge_edet.installed import Check, check_delegates, check_devices, check_runtimes
 from edge_edet.machine import parse_cpuinfo, this_machine
 
@@ -87,6 +87,46 @@ def test_cpuinfo(text: str, name: str, flags: set[str]) -> None:
 def test_machine_without_proc_is_described_all_the_same(tmp_path: Path) -> None:
     machine = this_machine(tmp_path)
     assert (machine.features, machine.memory_bytes, machine.board) == ({}, None, None)
+
+
+def test_runtimes_say_how_fast_they_were_measured() -> None:
+    (litert,) = (check for check in check_runtimes() if check.name == "ai-edge-litert")
+    assert "time against float: int8 0." in litert.note
+
+
+@pytest.mark.parametrize("python", [(3, 10), (3, 11)])
+def test_an_extra_is_offered_where_it_has_wheels(python: tuple[int, int]) -> None:
+    assert install("tflite-runtime", python) == "pip install 'edge-edet[tflite-runtime]'"
+
+
+@pytest.mark.parametrize("python", [(3, 12), (3, 13), (3, 20)])
+def test_an_extra_without_wheels_is_not_offered(python: tuple[int, int]) -> None:
+    ours = ".".join(map(str, python))
+    assert install("tflite-runtime", python) == (
+        f"tflite-runtime has no wheels for Python {ours}, the last was 3.11; "
+        "instead: pip install 'edge-edet[litert]'"
+    )
+    assert install("litert", python) == "pip install 'edge-edet[litert]'"
+
+
+def test_missing_package_is_told_with_what_this_python_can_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = ModuleNotFoundError(name="tflite_runtime")
+    for version, extra in (((3, 11, 2), "tflite-runtime"), ((3, 13, 0), "litert")):
+        monkeypatch.setattr("sys.version_info", version)
+        told = missing_extra(error)
+        assert told is not None
+        assert str(told).endswith(f"pip install 'edge-edet[{extra}]'")
+
+
+def test_no_extra_installs_nothing_on_some_python() -> None:
+    """pip passes over an entry whose marker does not hold, and says that all went well."""
+    tomllib = pytest.importorskip("tomllib", reason="tomllib came with Python 3.11")
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
+    for extra, entries in tomllib.loads(text)["project"]["optional-dependencies"].items():
+        unmarked = [entry for entry in entries if "python_version" not in entry]
+        assert unmarked, extra
 
 
 def test_extras_agree_with_pyproject() -> None:

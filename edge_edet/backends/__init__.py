@@ -44,6 +44,7 @@ class BackendInfo:
     inference_precision: str | None = None  # "f32", "bf16", "f16": of what is not integer
     streams: int | None = None  # inferences that may run at a time
     layers: Mapping[str, int] | None = None  # precision -> layers that ran in it
+    notes: tuple[str, ...] = ()  # what should run otherwise, and how
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -100,7 +100,7 @@ def open_backend(
     Only the module of the runtime that is used is imported. Raises as `edge_edet.load` does.
     """
     if isinstance(model, TfliteModel):
-        return _litert(model, options, threads, stored == "fp16", input_shapes)
+        return _litert(model, options, threads, stored, input_shapes)
     device = options.device or "CPU"
     runtime = options.runtime or RUNTIMES[model.format][0]
     if runtime == "onnxruntime":
@@ -122,7 +122,7 @@ def _litert(
     model: TfliteModel,
     options: RunOptions,
     threads: int,
-    half: bool,
+    stored: str,
     input_shapes: Mapping[str, tuple[int, ...]] | None,
 ) -> Backend:
     if EDGE_TPU in model.custom_operators and options.delegate in (None, *ON_CPU_OR_GPU):
@@ -140,7 +140,10 @@ def _litert(
         from edge_edet.backends.litert_gpu import LiteRtGpuBackend
 
         return LiteRtGpuBackend(
-            model, half=half, runtime=options.runtime, delegate_options=options.delegate_options
+            model,
+            half=stored == "fp16",
+            runtime=options.runtime,
+            delegate_options=options.delegate_options,
         )
     from edge_edet.backends.litert import LiteRtBackend
 
@@ -151,6 +154,7 @@ def _litert(
         delegate=options.delegate,
         delegate_options=options.delegate_options,
         input_shapes=input_shapes,
+        stored=stored,
     )
 
 

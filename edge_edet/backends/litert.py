@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.accelerated import slow
 from edge_edet.backends import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.delegation import delegation
+from edge_edet.backends.xnnpack import computes_in_8_bits, eight_bit_xnnpack
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.extras import install
 from edge_edet.tflite_file import TfliteModel
 
 __all__ = ["RUNTIMES", "LiteRtBackend", "find_runtime", "runtime_version"]
@@ -36,7 +39,8 @@ DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_dele
 class LiteRtBackend:
     """A model in an interpreter, with the delegate that was asked for or not at all.
 
-    input_shapes: input -> its shape, where that is not the one that the file stores.
+    input_shapes: input -> its shape, where that is not the one that the file stores. stored: the
+    file's precision, for a note where this runtime is slow with it.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class LiteRtBackend:
         delegate: str | None = None,
         delegate_options: Mapping[str, str] | None = None,
         input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+        stored: str = "fp32",
     ):
         self.name = find_runtime(runtime)
         options = dict(delegate_options or {})
@@ -60,6 +65,10 @@ class LiteRtBackend:
         external = []
         if delegate not in (None, "none", "xnnpack"):
             external = [_load_delegate(module, delegate, options)]
+        elif delegate != "none" and not input_shapes and computes_in_8_bits(model):
+            # A delegate that is given takes the graph before an input can be resized.
+            quick = eight_bit_xnnpack(self.name, threads)
+            external = [quick] if quick else []
         plain = external or delegate == "none"
         resolver = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else resolvers.AUTO
         try:
@@ -86,14 +95,20 @@ class LiteRtBackend:
             )
         # Without a list of nodes only the resolver is known: the runtime's own default applied.
         used = delegate or ("none" if operators == 0 else "xnnpack" if operators else "default")
+        version = runtime_version(self.name)
+        found = None
+        if taken is not None and delegate in (None, "xnnpack"):
+            covered = taken.operators / max(1, len(model.operators))
+            found = slow(self.name, version, stored, covered)
         self.info = BackendInfo(
             runtime=self.name,
-            runtime_version=runtime_version(self.name),
+            runtime_version=version,
             delegate=used,
             delegated_operators=operators,
             total_operators=len(model.operators),
             partitions=taken.partitions if taken else None,
             threads=threads,
+            notes=(f"{found.text}: {found.advice}",) if found else (),
         )
         self.inputs = tuple(_spec(d) for d in self._interpreter.get_input_details())
         self.outputs = tuple(_spec(d) for d in self._interpreter.get_output_details())
@@ -132,7 +147,7 @@ def find_runtime(runtime: str | None = None) -> str:
                 return name
     extra = RUNTIMES[runtime or "ai-edge-litert"][2]
     missing = f"runtime {runtime!r} is not installed" if runtime else "no runtime is installed"
-    raise MissingExtraError(f"{missing}: pip install 'edge-edet[{extra}]'")
+    raise MissingExtraError(f"{missing}: {install(extra)}")
 
 
 def runtime_version(runtime: str) -> str:

@@ -55,6 +55,11 @@ def test_a_quiet_machine_gives_none(quiet: BenchmarkRow) -> None:
          "SwiftShader Device (CPU / Software) is no hardware", "take the detections only"),
         ({"ran": {"delegated": 359}}, "delegate-coverage",
          "xnnpack covers 60% of the nodes (359 of 599)", "--delegate none"),
+        ({"model": {"precision": "int8-dynamic"},
+          "ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegated": 440}},
+         "slow-runtime", "in tflite-runtime 2.14.0 XNNPACK takes only 73%", "use ai-edge-litert"),
+        ({"ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegate": "none", "delegated": 0}},
+         "slow-runtime", "9.3 times the time of float", "or an fp32 file"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_advice(
@@ -73,6 +78,8 @@ def test_what_is_wrong_is_said_with_advice(
         {"model": {"precision": "fp32"}, "ran": {"precision": "bf16"}, "asked": {"precision": "bf16"}},
         {"model": {"precision": "fp32"}, "ran": {"precision": "f32"}},
         {"ran": {"delegate": "none", "delegated": 0}},
+        {"ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegate": "none", "delegated": 0},
+         "asked": {"delegate": "none"}},
         {"ran": {"delegated": None, "partitions": None}},
     ],
 )  # fmt: skip

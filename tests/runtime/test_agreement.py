@@ -162,8 +162,8 @@ def test_tflite_runtime(
     path, python = request.getfixturevalue(model), of_tflite_runtime()
     other = probe_here(path, folder / "smears" / "1.png", python=python)
     assert other.about["runtime_version"] == "2.14.0"
-    assert other.about["delegate"] == "none"  # it leaves INT8 to its own kernels
-    check(path, other, OTHER_KERNELS)
+    assert other.about["delegate"] == "xnnpack"  # which it leaves off for INT8 when nobody asks
+    check(path, other, SAME_KERNELS)
 
 
 @MODELS
@@ -186,8 +186,8 @@ def test_tflite_runtime_on_arm(
     path = request.getfixturevalue(model)
     picture = folder / "smears" / "1.png"
     other = probe_emulated(path, picture, runtime="tflite-runtime", root=arm_root)
-    assert (other.about["arch"], other.about["delegate"]) == ("aarch64", "none")
-    check(path, other, OTHER_KERNELS)
+    assert (other.about["arch"], other.about["delegate"]) == ("aarch64", "xnnpack")
+    check(path, other, SAME_KERNELS)
 
 
 @pytest.mark.parametrize("picture", ["smears/2.png", "swapped.png"])

@@ -270,10 +270,11 @@ print(json.dumps({"info": detector.info.to_dict(), "found": found.to_dicts()}))
 """
 
 
-@pytest.mark.parametrize("delegate", ["", "none"])
+@pytest.mark.parametrize("delegate", ["", "none", "xnnpack"])
 def test_tflite_runtime_runs_the_same_file(
     delegate: str, tiny_int8: Path, tiny_float: Path
 ) -> None:
+    """INT8 in XNNPACK too, whose 8-bit kernels it leaves off by default."""
     python = tflite_runtime_python()
     for path in (tiny_int8, tiny_float):
         done = subprocess.run(
@@ -285,6 +286,9 @@ def test_tflite_runtime_runs_the_same_file(
         answer = json.loads(done.stdout)
         assert answer["info"]["runtime"] == "tflite-runtime"
         assert answer["info"]["runtime_version"] == "2.14.0"
+        assert answer["info"]["delegate"] == (delegate or "xnnpack")
+        assert (answer["info"]["delegated_operators"] > 0) == (delegate != "none")
+        assert answer["info"]["notes"] == []
         ours = edge_edet.load(path, threads=1).detect(BLACK)
         assert [one["label"] for one in answer["found"]] == list(ours.labels)
         boxes = np.array([one["box"] for one in answer["found"]])
