@@ -24,7 +24,6 @@ from edge_edet.converters.nncf_recipes import NNCF_RECIPES, quantize_by_nncf
 from edge_edet.converters.recipes import RECIPES, quantize
 from edge_edet.converters.search.makers import CHANNELWISE
 from edge_edet.converters.sources import Source, find_calibration, find_weights
-from edge_edet.manifest import MANIFEST_KEY
 
 OWN_SIZE, OWN_NOISE, OWN_PICTURES = 384, 0.04, 24
 MOVES = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)  # of a kernel's standard deviation
@@ -152,8 +151,7 @@ def planted(network: Network, faults: Any, ir_faults: Any, pictures: list[Path])
     """The faults of both formats, on this network."""
 
     def bench(folder: Path) -> Any:
-        manifest = network.described("int8")._manifest({"name": "planted"})
-        metadata = {MANIFEST_KEY: manifest.to_json().encode()}
+        metadata = faults.described(network.graph, "int8")
         return faults.Bench(network.graph, dict(network.record.statistics), pictures, folder,
                             metadata=metadata)  # fmt: skip
 
