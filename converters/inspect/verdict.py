@@ -80,8 +80,8 @@ def judge(accuracy: Mapping[str, Any] | None, agreement: Agreement | None,
     """accuracy: as `edge-edet eval --json` prints it of [float, INT8], None without labels; allowed: a
     loss of AP, from 0 to 1, that somebody asked for: it is no fault.
 
-    Labels go first; where their interval holds both a large loss and none, agreement, which is the
-    finer measure, may still tell.
+    Labels go first. Where their interval holds both a large loss and none, agreement, which is the finer
+    measure, may still clear the model; of few labelled pictures it decides, where AP does not contradict.
     """
     found = _judged(accuracy, agreement)
     lost = -accuracy["differences"][0]["numbers"]["ap"] if accuracy else 0.0
@@ -94,20 +94,33 @@ def _judged(accuracy: Mapping[str, Any] | None, agreement: Agreement | None) -> 
     by_boxes = by_agreement(agreement) if agreement is not None else NO_DETECTOR
     if accuracy is None:
         return by_boxes
-    difference, (exact, *_) = accuracy["differences"][0], accuracy["results"]
-    found = by_labels(difference["numbers"]["ap"], difference["intervals"].get("ap"),
-                      exact["numbers"]["ap"], exact["pictures"])  # fmt: skip
-    decided = found.name != UNKNOWN or difference["numbers"]["ap"] <= -LARGE_LOSS
-    if decided or by_boxes.name != HEALTHY:
+    measured, (exact, *_) = accuracy["differences"][0], accuracy["results"]
+    difference, interval = measured["numbers"]["ap"], measured["intervals"].get("ap")
+    found = by_labels(difference, interval, exact["numbers"]["ap"], exact["pictures"])
+    if found.name != UNKNOWN or is_blind(exact["numbers"]["ap"]):
         return found
-    return Verdict(HEALTHY, f"{found.because}, but {by_boxes.because}")
+    few = interval is None or exact["pictures"] < LEAST_PICTURES
+    surely_less = interval is not None and interval[1] < -SMALL_LOSS
+    agreed = {
+        HEALTHY: difference > -LARGE_LOSS and not surely_less,
+        WORSE: few and difference < 0,
+        FAULT: few and difference <= -LARGE_LOSS,
+    }
+    if agreed.get(by_boxes.name, False):
+        return Verdict(by_boxes.name, f"{found.because}, but {by_boxes.because}")
+    return found
+
+
+def is_blind(ap: float | None) -> bool:
+    """Of the float model: whether there is nothing to lose."""
+    return ap is None or ap < LEAST_AP
 
 
 def by_labels(difference: float, interval: tuple[float, float] | list[float] | None,
               float_ap: float | None, pictures: int) -> Verdict:  # fmt: skip
     """difference: AP of INT8 minus AP of float, from -1 to 1; interval: of it, paired, 95 %."""
     text = f"AP {difference:+.4f} against float"
-    if float_ap is None or float_ap < LEAST_AP:
+    if is_blind(float_ap):
         return Verdict(
             UNKNOWN,
             f"the float model itself finds next to nothing (AP {float_ap or 0.0:.4f}): are these "

@@ -67,8 +67,12 @@ def agreeing(share: float, pictures: int = 72, boxes: int = 20) -> Agreement:
         (accuracy(-0.0113, [-0.0190, -0.0040]), 0.99, "fault"),  # labels go first
         (accuracy(+0.0010, [-0.0040, 0.0060]), 0.50, "healthy"),
         (accuracy(-0.0001, [-0.0002, 0.0001], ap=0.0005), 0.50, "unknown"),  # of a blind model
-        (accuracy(-0.2000, [-0.2, -0.2], pictures=3), 0.50, "unknown"),
-        (accuracy(-0.2000, None), 0.50, "unknown"),
+        (accuracy(-0.2000, [-0.2, -0.2], pictures=3), 0.50, "fault"),  # few labels: boxes decide
+        (accuracy(-0.2000, None), 0.50, "fault"),
+        (accuracy(-0.2000, [-0.2, -0.2], pictures=3), 0.95, "unknown"),  # unless AP contradicts
+        (accuracy(-0.0060, [-0.0080, -0.0040], pictures=3), 0.95, "unknown"),
+        (accuracy(-0.0060, [-0.0080, -0.0040], pictures=3), 0.50, "unknown"),
+        (accuracy(+0.0100, [-0.0080, 0.0200], pictures=3), 0.80, "unknown"),
     ],
 )
 def test_labels_go_before_agreement(measured: Any, share: float, name: str) -> None:
