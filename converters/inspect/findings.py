@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.inspect.verdict import HEALTHY, UNKNOWN
+from edge_edet.converters.inspect.verdict import FAULT, HEALTHY, UNKNOWN, WORSE
 
 # kind -> (level, rank: the causes before what follows from them)
 KINDS: dict[str, tuple[str, int]] = {
@@ -64,6 +64,10 @@ class Finding:
         """With the advice that a model of that verdict needs: a healthy one's grids are left alone."""
         if verdict == HEALTHY and (self.level != "note" or self.kind == "weak block"):
             return dataclasses.replace(self, advice=NOTHING_TO_DO)
+        if verdict in (FAULT, WORSE) and self.kind == "score shift":
+            return dataclasses.replace(
+                self, advice=f"mend what it comes from first; then {self.advice}"
+            )
         return self
 
     def to_dict(self, verdict: str) -> dict[str, Any]:
