@@ -75,16 +75,26 @@ TABLE = (
     ),
     Kernels(
         "tflite-runtime", (2, 14), (2, 14),
-        {"int8": 0.74, "int8-dynamic": 2.4, "fp16": 0.96},
+        {"int8": 0.74, "int8-dynamic": 2.3, "fp16": 0.96},
         {
             "int8": Untaken(9.3, 0.0, f"{LITERT}, or an fp32 file"),
-            "int8-dynamic": Untaken(2.4, 0.73, f"{LITERT}, or an int8 or fp32 file"),
+            "int8-dynamic": Untaken(2.3, 0.73, f"{LITERT}, or an int8 or fp32 file"),
         },
     ),
     Kernels(
-        "tensorflow", (2, 17), (2, 18),
-        {"int8": 0.46, "int8-dynamic": 0.78, "fp16": 0.98},
+        "tensorflow", (2, 16), (2, 16),
+        {"int8": 0.47, "int8-dynamic": 1.2, "fp16": 0.98},
+        {"int8-dynamic": Untaken(1.2, 0.73, f"{LITERT}, or an int8 or fp32 file")},
+    ),
+    Kernels(
+        "tensorflow", (2, 17), (2, 19),
+        {"int8": 0.45, "int8-dynamic": 0.75, "fp16": 0.97},
         {"int8-dynamic": Untaken(1.2, 0.85, AGAIN)},
+    ),
+    Kernels(
+        "tensorflow", (2, 20), (2, 21),
+        {"int8": 0.40, "int8-dynamic": 0.82, "fp16": 0.97},
+        {"fp16": Untaken(1.4, 0.47, AGAIN), "int8-dynamic": Untaken(1.2, 0.85, AGAIN)},
     ),
 )  # fmt: skip
 

@@ -19,6 +19,8 @@ from edge_edet.manifest import PRECISIONS
         ("ai-edge-litert", "2.2.0", "2.2 to 2.3"),
         ("ai-edge-litert", "2.3.0.dev20260801", "2.2 to 2.3"),
         ("tflite-runtime", "2.14.0", "2.14"),
+        ("tensorflow", "2.16.2", "2.16"),
+        ("tensorflow", "2.19.1", "2.17 to 2.19"),
         ("ai-edge-litert", "1.3.0", None),
         ("ai-edge-litert", "2.10.0", None),  # newer than 2.3, though "2.10" sorts before it
         ("tflite-runtime", "2.5.0.post1", None),

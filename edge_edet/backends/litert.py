@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import importlib
 import importlib.util
+import re
 import warnings
 from collections.abc import Mapping
 from importlib import metadata
@@ -32,6 +33,7 @@ RUNTIMES = {
 }
 
 EDGETPU_LIBRARY = "libedgetpu.so.1"
+FAILED = re.compile(r"failed to delegate \w+ node #\d+")  # xnnpack_delegate.cc
 # tensorflow/lite/delegates/external/external_delegate_interface.h
 DELEGATE_SYMBOLS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 
@@ -192,6 +194,12 @@ def _load_delegate(module: Any, delegate: str | None, options: dict[str, str]) -
 
 def _refused(model: TfliteModel, runtime: str, delegate: str | None, error: Exception) -> Exception:
     reason = _one_line(error)
+    if delegate in (None, "xnnpack") and (failed := FAILED.match(reason)):
+        # TensorFlow 2.19 with float16 weights and float32 biases, once for each such operator
+        return ModelFileError(
+            f"{runtime}'s XNNPACK cannot run what it takes of {str(model.path)!r} ({failed[0]}): "
+            "convert the model again, or choose delegate 'none' (--delegate none)"
+        )
     if delegate in (None, "none", "xnnpack"):
         return ModelFileError(f"{runtime} refuses {str(model.path)!r}: {reason}")
     return BackendError(f"delegate {delegate!r} refuses {str(model.path)!r}: {reason}")

@@ -187,7 +187,7 @@ def test_tflite_runtime_on_arm(
     picture = folder / "smears" / "1.png"
     other = probe_emulated(path, picture, runtime="tflite-runtime", root=arm_root)
     assert (other.about["arch"], other.about["delegate"]) == ("aarch64", "xnnpack")
-    check(path, other, SAME_KERNELS)
+    check(path, other, OTHER_KERNELS)  # XNNPACK's of 2023 for ARM: 9 LSB, 98.7 % within 3
 
 
 @pytest.mark.parametrize("picture", ["smears/2.png", "swapped.png"])

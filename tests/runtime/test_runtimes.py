@@ -241,6 +241,29 @@ def test_tensorflow_runs_the_same_file(
         np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
 
 
+class Failing:
+    """TensorFlow 2.19.1's interpreter with a file of float16 weights and float32 biases."""
+
+    BUILTIN_WITHOUT_DEFAULT_DELEGATES = AUTO = None
+
+    @staticmethod
+    def Interpreter(**_: Any) -> None:  # noqa: N802  the runtime's name
+        raise RuntimeError(
+            "failed to delegate DEPTHWISE_CONV_2D node #7failed to delegate DEPTHWISE_CONV_2D "
+            "node #342Node number 949 (TfLiteXNNPackDelegate) failed to prepare."
+        )
+
+
+def test_a_delegate_that_fails_over_its_own_choice_is_told_in_short(
+    tiny_float: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_edet.backends.litert._import", lambda _: (Failing, Failing))
+    with pytest.raises(edge_edet.ModelFileError) as caught:
+        edge_edet.load(tiny_float, runtime="ai-edge-litert")
+    assert "(failed to delegate DEPTHWISE_CONV_2D node #7): convert" in str(caught.value)
+    assert str(caught.value).endswith("choose delegate 'none' (--delegate none)")
+
+
 def tflite_runtime_python() -> Path:
     """The Python of build/venv-tflite-runtime, made on first use."""
     venv = ROOT / "build" / "venv-tflite-runtime"
