@@ -79,7 +79,7 @@ class Rounds:
     def identity(self, turn: Turn) -> str:
         """Known before the file is made, unlike a row's key."""
         name = self.folder.path(turn.item.variant, turn.way).name
-        job = self.job(turn, ModelFacts(name, "", 0, None, (0, 0), "", "tflite", None, None))
+        job = self.job(turn, ModelFacts(name, "", 1, None, (1, 1), "", "tflite", None, None))
         return _identity(name, job.asked, self.protocol(job, turn))
 
     def measured(self, rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:

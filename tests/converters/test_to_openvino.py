@@ -34,6 +34,8 @@ ov = pytest.importorskip("openvino")
 # In spreads (standard deviations) of the output; both sides compute in float32 and add up in another
 # order. Measured 2e-5 and less.
 TOLERANCE = 2e-4
+# The .tflite rounds biases to float16 too, for XNNPACK's sake, the IR does not. Measured 4.4e-3 and less.
+TOLERANCE_FP16 = 1e-2
 SETTINGS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
 
 
@@ -83,7 +85,7 @@ def test_gives_what_the_tflite_gives(
     expected = helpers.run_model(write_tflite(graph, precision), pixels)
     error = worst_error(run(compiled(write_openvino(graph, precision), tmp_path), pixels), expected)
     print(f"{name} {size} {padding} {precision}: {error:.1e} of the spread")
-    assert error <= TOLERANCE
+    assert error <= (TOLERANCE_FP16 if precision == "fp16" else TOLERANCE)
 
 
 def test_trained_weights_on_a_picture(
