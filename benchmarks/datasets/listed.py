@@ -158,7 +158,7 @@ def _refuse_outside(
             raise InputError(
                 f"{len(outside)} of {len(names)} pictures are listed outside of the data's folder, "
                 f"first {str(outside[0])!r}: say with --images where the pictures are, or, where "
-                "the data is of somebody you trust, give --follow"
+                "the data is of somebody you trust, 'edge-edet eval' takes --follow"
             )
 
 

@@ -51,6 +51,7 @@ def add_published_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_edet.benchmarks.report.cut_texts import cut_texts
     from edge_edet.benchmarks.report.judged import is_coco_model
     from edge_edet.benchmarks.report.published_points import published_from
     from edge_edet.benchmarks.report.tradeoff import Options
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     published = published_from(source, args.published_split)
     if published is None and args.published_ap:
         raise InputError("--published-ap needs a source: leave --published none out")
-    rows = [row for path in args.rows for row in read_rows(path)]
+    rows = [cut_texts(row) for path in args.rows for row in read_rows(path)]
     boards = published is not None
     asked = args.published is not None or args.published_ap
     if not asked and not any(is_coco_model(row) for row in rows):

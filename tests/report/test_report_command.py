@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_edet.benchmarks.report.cut_texts import cut_texts
 from edge_edet.benchmarks.report.figure import Figure
 from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.report.write import figure_csv, figures_of
@@ -90,6 +91,26 @@ def test_names_of_files_cannot_break_the_page(cli: Cli, make_row: Make, tmp_path
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
+def test_long_texts_are_cut_with_a_mark(cli: Cli, make_row: Make, tmp_path: Path) -> None:
+    """A name of a megabyte must not stand in every label and cell."""
+    row = make_row(ms=80.0, ap=0.3)
+    long = dataclasses.replace(
+        row,
+        model=dataclasses.replace(row.model, file="n" * 300_000),
+        device=dataclasses.replace(row.device, name="d" * 300_000),
+    )
+    sizes = []
+    for name, one in (("short", row), ("long", long)):
+        append_rows(tmp_path / f"{name}.jsonl", [one])
+        assert cli("report", tmp_path / f"{name}.jsonl", "-o", tmp_path / name)[0] == 0
+        sizes.append(sum(path.stat().st_size for path in (tmp_path / name).iterdir()))
+    assert sizes[1] < 2 * sizes[0]
+    page = (tmp_path / "long" / "index.html").read_text("utf-8")
+    assert "n" * 197 + "..." in page
+    assert "n" * 198 not in page
+    assert cut_texts(row) is row
+
+
 def test_names_that_the_font_lacks_are_no_warning(cli: Cli, make_row: Make, tmp_path: Path) -> None:
     row = json.loads(dump_row(make_row(None, ap=0.335)))
     row["model"]["file"] = "細胞.tflite"
