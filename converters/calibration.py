@@ -6,6 +6,7 @@ The digest covers names and pixels of the pictures.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +34,10 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
     """`count` pictures of a folder, drawn by seed, all where count is None. Raises InputError."""
     if not folder.is_dir():
         refuse_addresses(str(folder))
-        raise InputError(f"{str(folder)!r} is no folder of pictures and no calibration record")
+        what = "is no folder of pictures and no calibration record"
+        if not os.path.lexists(folder):
+            what = "is not there: expected a folder of pictures, or a calibration record"
+        raise InputError(f"{str(folder)!r} {what}")
     found = pictures_in(folder, recursive=True)
     if count is None:
         return found

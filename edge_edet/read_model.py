@@ -19,6 +19,7 @@ READERS: dict[str, Callable[[Path], ModelFile]] = {
     ".xml": read_ir,
     ".onnx": read_onnx,
 }
+CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt", ".h5")
 ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
 
 
@@ -48,4 +49,9 @@ def _format_of(path: Path) -> str:
             return ".xml"
         if head.startswith(ONNX_START):
             return ".onnx"
+        if path.suffix.lower() in CHECKPOINTS:
+            raise ModelFileError(
+                f"{str(path)!r} is a checkpoint by its name: make a model file of it with 'edge-edet "
+                "convert', and give that"
+            )
     return ".tflite"

@@ -102,7 +102,9 @@ def _measured(row: BenchmarkRow, other: BenchmarkRow) -> Judged | None:
         return None
     elsewhere = other is not row or row.how == "estimated"
     if elsewhere:
-        where = way_of(other) if other.how != "estimated" else "where it was estimated"
+        where = (
+            way_of(other) if other.how != "estimated" else "on the machine that made the estimate"
+        )
         basis = f"{value.basis}; same file (sha256), evaluated: {where}"
         value = Value(value.middle, value.how, basis, value.low, value.high)
     return Judged(yardstick_of(other.accuracy), value, _protocol(other.accuracy), elsewhere)

@@ -165,8 +165,13 @@ def test_pictures_are_drawn_by_seed(tmp_path: Path) -> None:
 def test_folders_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no pictures in folder .*: looked for \.jpg"):
         find_pictures(tmp_path, None, 0)
-    with pytest.raises(InputError, match="is no folder of pictures and no calibration record"):
+    with pytest.raises(
+        InputError, match=r"'.*nowhere' is not there: expected a folder of pictures"
+    ):
         find_pictures(tmp_path / "nowhere", None, 0)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is no folder of pictures and no calibration record"):
+        find_pictures(tmp_path / "file", None, 0)
 
 
 def test_damaged_picture_is_named(graph: Graph, smears: Path, tmp_path: Path) -> None:

@@ -190,6 +190,11 @@ def test_int8_outputs_of_a_float_manifest_are_refused(
         ("text.tflite", b"hello, this is no model\n", "is not a .tflite model"),
         ("zip.tflite", b"PK\x03\x04" + b"\0" * 30, "found a zip archive"),
         ("random.tflite", random.Random(0).randbytes(5000), "is not a .tflite model"),
+        (
+            "mine.safetensors",
+            b"\x10\0\0\0\0\0\0\0{}",
+            "is a checkpoint by its name: make a model file",
+        ),
         ("header.tflite", b"\x1c\0\0\0TFL3", "is damaged"),
         ("null.tflite", b"\0\0\0\0TFL3" + b"\0" * 100, "is damaged"),
         ("far.tflite", b"\xff\xff\xff\x7fTFL3" + b"\0" * 100, "is damaged"),
