@@ -10,7 +10,12 @@ from edge_edet.benchmarks.datasets.dataset import Category
 from edge_edet.errors import InputError
 from edge_edet.input_file import Limit, read_input
 
-__all__ = ["class_map", "read_class_map"]
+__all__ = ["NAME_THEM", "class_map", "read_class_map"]
+
+# Only eval takes --labels and --class-map; what certify and bench measure is named by its conversion.
+NAME_THEM = (
+    ": convert again with --labels FILE, or give 'edge-edet eval' --labels FILE or --class-map FILE"
+)
 
 MAX_CLASSES = 100_000
 LIMIT = Limit(16 << 20, "a class map has a line for each class")
@@ -73,7 +78,7 @@ def _check(
     have = ", ".join(map(repr, known[:5])) + (", ..." if len(known) > 5 else "")
     raise InputError(
         f"the model has no class for {len(missing)} of {len(needed)} categories of the data: "
-        f"{text}{more}; it has {have or 'no labels'}: give --class-map FILE"
+        f"{text}{more}; it has {have or 'no labels'}{NAME_THEM}"
     )
 
 

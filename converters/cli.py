@@ -70,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
                         "the float model counts")  # fmt: skip
     parser.add_argument("--check-data", type=Path, metavar="DIR|JSON",
-                        help="labelled pictures: warn where the model finds next to nothing on a dozen "
-                        "of them (those of --data are looked at anyway)")  # fmt: skip
+                        help="labelled pictures: tell the model's AP on a dozen of them, and warn where "
+                        "it finds next to nothing (those of --data are looked at anyway)")  # fmt: skip
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
     parser.add_argument("--no-certificate", dest="certificate", action="store_false",
                         help="with --int8: don't compare with the float model on the pictures of "

@@ -18,7 +18,12 @@ from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.formats import SUFFIXES, beside, leave_out_openvino, plan
 from edge_edet.converters.graph import Graph
 from edge_edet.converters.inspect.certificate import claim_certificate, write_certificate
-from edge_edet.converters.inspect.labelled import check_data, is_labelled, pictures_and_accuracy
+from edge_edet.converters.inspect.labelled import (
+    check_classes,
+    check_data,
+    is_labelled,
+    pictures_and_accuracy,
+)
 from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
 from edge_edet.converters.model_file import ModelFile, write_checked
 from edge_edet.converters.network import build_network
@@ -191,6 +196,10 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
         elif source.labels_note:
             yield source.labels_note
         check_names(labels, f"the labels of {given}")
+        if request.data is not None and "int8" in planned and not source.random and (
+            request.certificate or request.max_drop is not None
+        ):  # fmt: skip
+            check_classes(labels, request.data, request.split)
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
             described = ModelFile(

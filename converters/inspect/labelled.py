@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,27 @@ def check_data(data: Path, split: str | None) -> None:
         refuse_addresses(str(data))
         raise InputError(f"no data {str(data)!r}: give a COCO .json or a folder of pictures")
     find_pictures(data, None, 0)
+
+
+def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -> None:
+    """Raises InputError, before any work, where a model of these classes has none for those of labelled
+    data that have objects: its AP could not be measured."""
+    if not is_labelled(data, split):
+        return
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, load_dataset
+    from edge_edet.benchmarks.class_map import NAME_THEM, class_map
+    from edge_edet.benchmarks.coco_metrics import counted_objects
+
+    dataset = load_dataset(data, split=split)
+    objects, _ = counted_objects(dataset, DEFAULT_PROTOCOL.min_side_px)
+    needed = {c for inside in objects for c in inside.categories[~inside.crowd].tolist()}
+    try:
+        class_map(labels, dataset.categories, needed)
+    except InputError as error:
+        raise InputError(
+            f"{str(error).removesuffix(NAME_THEM)}: name the model's classes by --labels FILE, or give "
+            "a folder without labels as --data, where agreement with the float model counts"
+        ) from None
 
 
 def pictures_and_accuracy(

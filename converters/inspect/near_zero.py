@@ -27,7 +27,6 @@ __all__ = ["check_labelled", "look_for_objects"]
 PICTURES = 12
 LEAST_SCORE = 0.05  # what suppression in a graph is built with
 OVERLAP = 0.5
-NO_MAP = ": give --class-map FILE"  # an option of eval
 AS_TRAINED = "those that it was trained with? (see 'training' in 'edge-edet convert --help')"
 NEAR_ZERO = 0.02  # AP from 0 to 1: of wrong anchors 0.0005 was seen, of poor models 0.1 and more
 
@@ -44,8 +43,8 @@ def check_labelled(data: Path, split: str | None) -> None:
 def look_for_objects(
     model: Path, data: Path, split: str | None, threads: int, picture_range: PictureRange = None
 ) -> Iterator[str]:
-    """One sentence where the model's AP on PICTURES of the labelled pictures is near zero, or cannot be
-    measured; nothing where it is not.
+    """One sentence: the model's AP on PICTURES of the labelled pictures, that it is near zero, or why it
+    cannot be measured.
 
     Where the model has no class for those of the data, as one without class names, boxes are looked at
     whatever their class, and the sentence says so.
@@ -79,15 +78,22 @@ def look_for_objects(
         yield f"{model.name}: not checked on {str(data)!r}: {error}"
         return
     ap = found.numbers["ap"]
-    if ap is not None and ap < NEAR_ZERO:
+    if ap is None:
+        return
+    told = f"{model.name}: AP on {found.pictures} of your pictures is "
+    if ap < NEAR_ZERO:
         yield (
-            f"{model.name}: AP on {found.pictures} of your pictures is {ap:.4f}, near zero: are anchors, "
-            f"size, normalization and the order of the classes {AS_TRAINED}"
+            f"{told}{ap:.4f}, near zero: are anchors, size, normalization and the order of the classes "
+            f"{AS_TRAINED}"
         )
+    else:
+        yield f"{told}{ap:.2f}; if it was more in training, see 'training' in 'edge-edet convert --help'"
 
 
 def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:
     """How many of the labelled objects the best boxes cover, as many boxes a picture as it has objects."""
+    from edge_edet.benchmarks.class_map import NAME_THEM
+
     objects = covered = 0
     for picture in data.pictures:
         labelled = picture.objects.boxes  # [n, 4] x y width height
@@ -105,7 +111,7 @@ def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) 
     doubt = f", near zero: are anchors, size and normalization {AS_TRAINED}" if near else ""
     yield (
         f"{name}: {covered} of {objects} objects of your pictures are covered by its best boxes, whatever "
-        f"their class{doubt}; the classes are not checked: {why.removesuffix(NO_MAP)}: name the model's "
+        f"their class{doubt}; the classes are not checked: {why.removesuffix(NAME_THEM)}: name the model's "
         "by --labels FILE"
     )
 

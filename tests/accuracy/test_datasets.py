@@ -245,7 +245,7 @@ def test_classes_are_matched_by_name() -> None:
     ("labels", "given", "message"),
     [
         (("cat",), {}, "no class for 2 of 2 categories of the data: 'Motorcycle', 'tv'; it has 'c"),
-        ((), {}, "it has no labels: give --class-map FILE"),
+        ((), {}, "it has no labels: convert again with --labels FILE, or give 'edge-edet eval'"),
         (("tv",), {"tv": "telly"}, "the data has no category 'telly'"),
         (("tv",), {"telly": "tv"}, "the model has no class 'telly'"),
         (("tv", "TV", "motorcycle"), {}, "two classes of the model are the category 'tv'"),

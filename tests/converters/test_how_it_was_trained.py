@@ -357,6 +357,13 @@ def test_a_model_that_finds_nothing_is_told(tmp_path, weights, labelled, command
     assert right.returncode == 0
     assert "near zero" not in right.stderr
     assert "not checked" not in right.stderr
+    for name in (
+        "d0-fp32.tflite",
+        "d0-fp32.xml",
+    ):  # silence would not tell a poor AP from a good one
+        told = re.search(rf"note: {name}: AP on 3 of your pictures is (0\.\d\d);", right.stderr)
+        assert told is not None
+        assert float(told[1]) > 0.2
 
 
 @pytest.mark.parametrize("anchors", ["usual", "other"])
@@ -380,6 +387,21 @@ def test_a_model_without_class_names_is_looked_at_whatever_the_class(
     else:
         assert covered == 0
         assert "whatever their class, near zero: are anchors, size and normalization" in note
+
+
+def test_int8_of_a_model_without_class_names_ends_before_the_work(
+    tmp_path, weights, labelled, command
+):
+    """Its certificate could not state AP; known at the end, that would cost the calibration."""
+    other = dict(weights)
+    other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
+    path = written(tmp_path / "own.safetensors", other, {"pad_rgb": "[0, 0, 0]"})
+    ran = command("convert", "--int8", path, "--to", "tflite", "-o", "out",
+                  "--calibration", labelled.parent, "--data", labelled)  # fmt: skip
+    assert ran.returncode == 2
+    assert "'class 2': name the model's classes by --labels FILE, or give a folder" in ran.stderr
+    assert "calibrating" not in ran.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_same_through_a_picture_file(tmp_path, weights, expected, command):
