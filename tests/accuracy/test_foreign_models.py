@@ -62,7 +62,7 @@ def test_labels_from_a_file(
     result = json.loads(capsys.readouterr().out)["results"][0]
     assert result["numbers"] == expected["numbers"]
     assert result["class_map"] == expected["class_map"]
-    assert any("begins with its index" in note for note in result["ran_on"]["notes"])
+    assert any("each line has its index" in note for note in result["ran_on"]["notes"])
 
 
 def test_a_uint8_model_takes_no_mean(
