@@ -35,13 +35,15 @@ from edge_edet.converters.search.makers import IrMaker, Made, Maker, TfliteMaker
 from edge_edet.converters.sources import (
     DEFAULT_PICTURES,
     NAMES,
+    Source,
     find_calibration,
     find_weights,
     is_checkpoint,
     read_labels,
 )
-from edge_edet.errors import InputError
+from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.label_file import check_names
+from edge_edet.manifest import manifest_of
 from edge_edet.output_files import Outputs
 from edge_edet.output_kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
 from edge_edet.picture_log import PictureLog, usable
@@ -224,6 +226,7 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
                 made = yield from _make(
                     request, recipes, described, graph, calibration, target, path, outputs
                 )
+                yield from _replaced(path, source)
                 write_checked(path, made.files, outputs)
                 model = read_model(path)
                 yield Written(
@@ -240,6 +243,19 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
                         request, described, graph, calibration, log.notes(), path, outputs
                     )
                 started = time.monotonic()
+
+
+def _replaced(path: Path, source: Source) -> Generator[str, None, None]:
+    """One sentence where the file that is there was made of other weights: names tell the variant alone."""
+    try:
+        found = manifest_of(read_model(path)) if path.exists() else None
+    except EdgeEdetError:
+        return
+    weights = found.provenance.get("weights") if found is not None else None
+    if isinstance(weights, dict) and weights.get("sha256") != source.provenance["sha256"]:
+        yield (
+            f"{path} replaces one that was made of {weights.get('name')}: give -o DIR to keep both"
+        )
 
 
 def _checked_data(request: Request) -> Path | None:

@@ -72,6 +72,16 @@ def test_convert_takes_the_checkpoint_alone(tmp_path, command):
     assert "'mine.safetensors' is a checkpoint itself: leave --weights bundled out" in ran.stderr
 
 
+def test_a_model_of_another_checkpoint_is_not_replaced_without_a_word(tmp_path, command):
+    for name, labels in (("one", '["a", "b"]'), ("two", '["c", "d"]')):
+        saved(tmp_path / f"{name}.safetensors", "lite0", {"labels": labels})
+        ran = command("convert", "--fp32", f"{name}.safetensors", "--to", "tflite", "-o", "out")
+        assert ran.returncode == 0, ran.stderr
+    assert "lite0-fp32.tflite replaces one that was made of one.safetensors" in ran.stderr
+    ran = command("convert", "--fp32", "two.safetensors", "--to", "tflite", "-o", "out")
+    assert "replaces" not in ran.stderr
+
+
 def test_two_checkpoints_of_one_variant_are_not_written_over_each_other(tmp_path):
     files = [saved(tmp_path / f"{name}.safetensors", "lite0") for name in "ab"]
     steps = convert(
