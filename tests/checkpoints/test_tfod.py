@@ -32,6 +32,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "golden"))
 from tfod_network import CASES, PUBLISHED, STEP, pipeline_config, seeded_values  # noqa: E402
 
+sys.path.remove(
+    str(HERE / "golden")
+)  # its folder torch/ would be found as the package of that name
+
 float_network = runpy.run_path(str(HERE.parent / "golden/float_network.py"))
 
 TOLERANCE = 1e-4  # of the spread; float32 in another order of sums gives up to 6e-6

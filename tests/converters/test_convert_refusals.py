@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     ),
     "no record": ("d0 --int8 --calibration @not.calibration", 2, "is neither a folder of pictures nor"),
     "no pictures": ("d0 --int8 --calibration @empty", 2, "no pictures in folder "),
-    "no folder": ("d0 --int8 --calibration nowhere", 2, "'nowhere' is no folder of pictures"),
+    "no folder": ("d0 --int8 --calibration nowhere", 2, "'nowhere' is not there"),
     "bad picture": ("d0 --int8 --calibration @pictures", 2, "bad.jpg"),
     "output is a file": ("d0 --fp32 -o @file", 2, "cannot write into"),
     "output below a file": ("d0 --fp32 -o @file/deeper", 2, "cannot write into"),
