@@ -12,7 +12,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints
 
 demo: .venv/installed-convert
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
-	$(BIN)/python -m edge_edet.converters.smear build/smear.png
+	$(BIN)/python -m edge_edet.demo_picture build/smear.png
 	$(BIN)/edge-edet detect build/smear.png -m build/d0-int8.tflite --draw build/demo
 	@echo "The picture with its boxes: $(CURDIR)/build/demo/smear.png"
 

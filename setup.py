@@ -1,7 +1,16 @@
-"""Leaves the pytest files in benchmarks/ out of the wheel. All else is in pyproject.toml."""
+"""Finds the packages of the folders that pyproject.toml maps, and leaves pytest files out of the wheel."""
 
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
+
+FOLDERS = {
+    "edge_edet": "edge_edet",
+    "edge_edet.devices": "devices",
+    "edge_edet.benchmarks": "benchmarks",
+    "edge_edet.converters": "converters",
+    "edge_edet.studies": "studies",
+}
+DATA = ["edge_edet.assets", "edge_edet.devices.profiles"]  # folders of data, without modules
 
 
 class BuildWithoutTests(build_py):
@@ -10,4 +19,14 @@ class BuildWithoutTests(build_py):
         return [module for module in modules if not module[1].startswith(("test_", "conftest"))]
 
 
-setup(cmdclass={"build_py": BuildWithoutTests})
+packages = [
+    package
+    for name, folder in FOLDERS.items()
+    for package in (name, *(f"{name}.{inner}" for inner in find_packages(folder)))
+]
+
+setup(
+    cmdclass={"build_py": BuildWithoutTests},
+    packages=packages + DATA,
+    package_dir=FOLDERS,
+)

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.calibration_record import load_record
 from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.sources import asset, find_weights
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.quantize.calibration_record import load_record
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.network.build import build_network
 
 ROUNDS = 5
 

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.backends.litert import LiteRtBackend
+from edge_edet.backends.litert.interpreter import LiteRtBackend
 
 ROUNDS = 60
 

@@ -22,11 +22,11 @@ from typing import Any
 import pytest
 
 import edge_edet
-from edge_edet.backends.litert import LiteRtBackend
-from edge_edet.benchmarks.datasets.dataset import Objects, Picture
-from edge_edet.benchmarks.eval_rows import look
-from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL
-from edge_edet.image import read_image
+from edge_edet.backends.litert.interpreter import LiteRtBackend
+from edge_edet.benchmarks.accuracy.datasets.dataset import Objects, Picture
+from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL
+from edge_edet.benchmarks.accuracy.run_detector import look
+from edge_edet.pictures.image import read_image
 
 HERE = Path(__file__).resolve().parent
 PICTURES = 24
@@ -43,7 +43,9 @@ def model() -> Path | None:
 
 def picture_files() -> list[Path]:
     given = os.environ.get("EDGE_EDET_PICTURES")
-    found = sorted(Path(given).glob("*.jpg")) if given else [HERE / "bench_picture.jpg"]
+    found = (
+        sorted(Path(given).glob("*.jpg")) if given else [HERE / "measuring" / "bench_picture.jpg"]
+    )
     return (found * PICTURES)[:PICTURES]
 
 

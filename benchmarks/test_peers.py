@@ -25,14 +25,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.benchmarks import peers
-from edge_edet.benchmarks.peers import Peer
+from edge_edet.benchmarks.peers import peers
+from edge_edet.benchmarks.peers.peers import Peer
 from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.network import build_network
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.sources import asset, find_weights
-from edge_edet.machine import this_machine
-from edge_edet.preprocess import letterbox
+from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.demo_picture import draw_smear
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.network.build import build_network
+from edge_edet.system.machine import this_machine
 
 ROUNDS = int(os.environ.get("EDGE_EDET_ROUNDS", "40"))
 HERE = Path(__file__).resolve().parent

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import edge_edet
-from edge_edet.benchmarks.bench_job import BUNDLED_PICTURE
-from edge_edet.image import read_image
+from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE
+from edge_edet.pictures.image import read_image
 
 
 @pytest.fixture

@@ -11,28 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibration import find_pictures
-from edge_edet.converters.calibration_record import agreed_range
-from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
+from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate.nncf import NncfRecipe, check_nncf, quantize_by_nncf
 from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.formats import SUFFIXES, beside, leave_out_openvino, plan
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.inspect.certificate import claim_certificate, write_certificate
-from edge_edet.converters.inspect.labelled import (
+from edge_edet.converters.inspect.eval_pictures import (
     check_classes,
     check_data,
     is_labelled,
     pictures_and_accuracy,
 )
 from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
-from edge_edet.converters.model_file import ModelFile, write_checked
-from edge_edet.converters.network import build_network
-from edge_edet.converters.nncf_recipes import NncfRecipe, check_nncf, quantize_by_nncf
-from edge_edet.converters.recipe_choice import Recipes, choose_recipes
-from edge_edet.converters.recipes import quantize
-from edge_edet.converters.search.budget import Found, Task, search
-from edge_edet.converters.search.makers import IrMaker, Made, Maker, TfliteMaker
-from edge_edet.converters.sources import (
+from edge_edet.converters.inspect.parity.report import claim_certificate, write_certificate
+from edge_edet.converters.output_formats import SUFFIXES, beside, leave_out_openvino, plan
+from edge_edet.converters.quantize.calibration_record import agreed_range
+from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe, quantize_channelwise
+from edge_edet.converters.quantize.recipes import quantize
+from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
+from edge_edet.converters.search.builders import IrMaker, Made, Maker, TfliteMaker
+from edge_edet.converters.search.search import Found, Task, search
+from edge_edet.converters.weights.find import (
     DEFAULT_PICTURES,
     NAMES,
     Source,
@@ -41,16 +38,19 @@ from edge_edet.converters.sources import (
     is_checkpoint,
     read_labels,
 )
+from edge_edet.converters.write.model_writer import ModelFile, write_checked
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.label_file import check_names
+from edge_edet.files.scratch import scratch_folder
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.labels.file import check_names
 from edge_edet.manifest import manifest_of
-from edge_edet.output_files import Outputs
-from edge_edet.output_kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
-from edge_edet.picture_log import PictureLog, usable
-from edge_edet.picture_range import PictureRange, check_range
-from edge_edet.read_model import read_model
-from edge_edet.scratch import scratch_folder
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
+from edge_edet.output_files.kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
+from edge_edet.output_files.outputs import Outputs
+from edge_edet.pictures.log import PictureLog, usable
+from edge_edet.pictures.value_range import PictureRange, check_range
 from edge_edet.variants import canonical_name, get_variant
 
 

@@ -16,11 +16,11 @@ from edge_edet.errors import (
 )
 
 if TYPE_CHECKING:
-    from edge_edet.detections import Detection, Detections
-    from edge_edet.detector import Detector, load
+    from edge_edet.detection.detections import Detection, Detections
+    from edge_edet.detection.detector import Detector, load
+    from edge_edet.detection.postprocess import PostprocessConfig
+    from edge_edet.detection.raw_outputs import RawOutputs
     from edge_edet.manifest import Manifest, read_manifest
-    from edge_edet.postprocess import PostprocessConfig
-    from edge_edet.raw_outputs import RawOutputs
 
 __version__ = "0.1.0"
 
@@ -46,13 +46,13 @@ __all__ = [
 
 # Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow.
 _LAZY = {
-    "Detection": "edge_edet.detections",
-    "Detections": "edge_edet.detections",
-    "Detector": "edge_edet.detector",
+    "Detection": "edge_edet.detection.detections",
+    "Detections": "edge_edet.detection.detections",
+    "Detector": "edge_edet.detection.detector",
     "Manifest": "edge_edet.manifest",
-    "PostprocessConfig": "edge_edet.postprocess",
-    "RawOutputs": "edge_edet.raw_outputs",
-    "load": "edge_edet.detector",
+    "PostprocessConfig": "edge_edet.detection.postprocess",
+    "RawOutputs": "edge_edet.detection.raw_outputs",
+    "load": "edge_edet.detection.detector",
     "read_manifest": "edge_edet.manifest",
 }
 

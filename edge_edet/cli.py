@@ -18,67 +18,67 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from edge_edet import __version__
-from edge_edet.ended import ended_politely
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.extras import missing_extra
-from edge_edet.shown import shown_streams
+from edge_edet.optional_packages import missing_extra
+from edge_edet.terminal.interrupts import ended_politely
+from edge_edet.terminal.printable import shown_streams
 
 __all__ = ["COMMANDS", "main", "parser_for"]
 
 # name -> module, what it does
 COMMANDS: dict[str, tuple[str, str]] = {
     "convert": (
-        "edge_edet.converters.cli",
+        "edge_edet.converters.commands.convert",
         "turn a checkpoint into a model file, in float or INT8",
     ),
     "calibrate": (
-        "edge_edet.converters.calibrate_command",
+        "edge_edet.converters.commands.calibrate",
         "measure the ranges that INT8 needs, and keep them in a file",
     ),
     "inspect": (
-        "edge_edet.converters.inspect.command",
+        "edge_edet.converters.commands.inspect",
         "show what a model file holds, and where INT8 loses against float",
     ),
     "certify": (
-        "edge_edet.converters.inspect.certify_command",
+        "edge_edet.converters.commands.certify",
         "write down how far an INT8 model is its float twin",
     ),
-    "detect": ("edge_edet.detect_command", "find objects in pictures with a model file"),
-    "eval": ("edge_edet.benchmarks.eval_command", "measure AP on labelled pictures"),
+    "detect": ("edge_edet.commands.detect", "find objects in pictures with a model file"),
+    "eval": ("edge_edet.benchmarks.commands.eval", "measure AP on labelled pictures"),
     "import-log": (
-        "edge_edet.benchmarks.import_command",
+        "edge_edet.benchmarks.commands.import_log",
         "turn logs of TensorFlow's benchmark_model into rows",
     ),
     "bench": (
-        "edge_edet.benchmarks.bench_command",
+        "edge_edet.benchmarks.commands.bench",
         "measure latency of each stage, memory, energy and AP, here or on a board",
     ),
     "compare": (
-        "edge_edet.benchmarks.compare_command",
+        "edge_edet.benchmarks.commands.compare",
         "what changed between two files of measurements, and whether it is more than noise",
     ),
     "report": (
-        "edge_edet.benchmarks.report.command",
+        "edge_edet.benchmarks.commands.report",
         "draw accuracy against size, multiply-adds and latency: one page, and files",
     ),
     "recommend": (
-        "edge_edet.benchmarks.recommend_command",
+        "edge_edet.benchmarks.commands.recommend",
         "which model to take on a device within a time, and what that rests on",
     ),
     "reproduce": (
-        "edge_edet.benchmarks.reproduce.command",
+        "edge_edet.studies.command",
         "count and measure the paper's cost figures here, beside the published ones",
     ),
     "variants": (
-        "edge_edet.variants_command",
+        "edge_edet.benchmarks.commands.variants",
         "list the networks, with parameters and multiply-adds",
     ),
-    "weights": ("edge_edet.converters.weights_command", "list and download trained checkpoints"),
+    "weights": ("edge_edet.converters.commands.weights", "list and download trained checkpoints"),
     "devices": (
-        "edge_edet.devices.devices_command",
+        "edge_edet.devices.commands.devices",
         "list the boards, say which one this machine is, look after those behind ssh",
     ),
-    "doctor": ("edge_edet.doctor", "show what this machine can run, and what is missing"),
+    "doctor": ("edge_edet.commands.doctor", "show what this machine can run, and what is missing"),
 }
 
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it

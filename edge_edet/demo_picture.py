@@ -1,6 +1,6 @@
 """Draws a blood smear with known boxes: pictures in which the bundled D0 finds the cells.
 
-`python -m edge_edet.converters.smear OUT.png --seed 1` writes one. They are drawn, so they may be
+`python -m edge_edet.demo_picture OUT.png --seed 1` writes one. They are drawn, so they may be
 shipped and made in any number; the same seed gives the same pixels.
 """
 
@@ -139,7 +139,7 @@ def _squared_distance(a: Point, b: Point) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m edge_edet.converters.smear")
+    parser = argparse.ArgumentParser(prog="python -m edge_edet.demo_picture")
     parser.add_argument("output", type=Path, metavar="OUT.png", help="the picture to write")
     parser.add_argument("--seed", type=int, default=1, help="which smear (default: 1)")
     args = parser.parse_args(argv)

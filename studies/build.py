@@ -6,18 +6,18 @@ import functools
 import math
 from pathlib import Path
 
-from edge_edet.converters.architecture import count_parameters, parameter_shapes
-from edge_edet.converters.calibration import calibrate_on_noise
-from edge_edet.converters.calibration_record import CalibrationRecord, weights_digest
-from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
+from edge_edet.converters.calibrate.calibrate import calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights
-from edge_edet.converters.graph import Graph, node_multiply_adds
-from edge_edet.converters.model_file import ModelFile, write_checked
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipes import DEFAULT_RECIPE, get_recipe, quantize
-from edge_edet.converters.sources import Source
-from edge_edet.output_files import Outputs
-from edge_edet.output_kinds import STUDY_MODEL
+from edge_edet.converters.quantize.calibration_record import CalibrationRecord, weights_digest
+from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
+from edge_edet.converters.quantize.recipes import DEFAULT_RECIPE, get_recipe, quantize
+from edge_edet.converters.weights.find import Source
+from edge_edet.converters.write.model_writer import ModelFile, write_checked
+from edge_edet.network.architecture import count_parameters, parameter_shapes
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph, node_multiply_adds
+from edge_edet.output_files.kinds import STUDY_MODEL
+from edge_edet.output_files.outputs import Outputs
 from edge_edet.variants import Variant
 
 __all__ = ["StudyModel", "feature_network_size", "size"]

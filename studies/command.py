@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.reproduce import ap
-from edge_edet.benchmarks.reproduce.items import STUDIES, Way, find_items
-from edge_edet.benchmarks.reproduce.lines import FIELDS, HEADER
-from edge_edet.benchmarks.row_file import is_rows
-from edge_edet.ended import ended_politely
+from edge_edet.benchmarks.rows.file import is_rows
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.output_files import Outputs, add_overwrite_argument
-from edge_edet.output_kinds import Kind, starts_with
+from edge_edet.output_files.kinds import Kind, starts_with
+from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
+from edge_edet.studies.ap import sweep as ap
+from edge_edet.studies.items import STUDIES, Way, find_items
+from edge_edet.studies.lines import FIELDS, HEADER
+from edge_edet.terminal.interrupts import ended_politely
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.reproduce.items import Item
-    from edge_edet.benchmarks.reproduce.lines import Line
-    from edge_edet.benchmarks.rows import BenchmarkRow
+    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.studies.items import Item
+    from edge_edet.studies.lines import Line
 
 __all__ = ["add_arguments", "run"]
 
@@ -87,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, outputs: Outputs) -> int:
-    from edge_edet.benchmarks.reproduce.compared import Measured
-    from edge_edet.benchmarks.reproduce.tables import table
+    from edge_edet.studies.compared import Measured
+    from edge_edet.studies.tables import table
 
     for suffix, kind in KINDS.items():
         outputs.claim(args.output / f"{args.study}{suffix}", kind)
@@ -122,10 +122,10 @@ def _refuse_options_of_others(args: argparse.Namespace) -> None:
 def _measure(
     args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way], outputs: Outputs
 ) -> tuple[list[BenchmarkRow], list[EdgeEdetError]]:
-    from edge_edet.benchmarks.latency import StopRule
-    from edge_edet.benchmarks.reproduce.models import ModelFolder
-    from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled
-    from edge_edet.benchmarks.row_file import dump_row, open_rows
+    from edge_edet.benchmarks.measuring.sampling import StopRule
+    from edge_edet.benchmarks.rows.file import dump_row, open_rows
+    from edge_edet.studies.model_folder import ModelFolder
+    from edge_edet.studies.rounds import Rounds, pooled
 
     rounds = args.rounds if args.rounds is not None else STUDIES[args.study].rounds
     if not 1 <= rounds <= 20:
@@ -145,8 +145,8 @@ def _measure(
 def _there(
     args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
 ) -> list[BenchmarkRow]:
-    from edge_edet.benchmarks.reproduce.rounds import of_ways
-    from edge_edet.benchmarks.row_file import read_rows
+    from edge_edet.benchmarks.rows.file import read_rows
+    from edge_edet.studies.rounds import of_ways
 
     path = args.output / f"{args.study}.rounds.jsonl"
     if not path.is_file():
@@ -157,9 +157,9 @@ def _there(
 def _write(
     args: argparse.Namespace, lines: Sequence[Line], rows: Sequence[BenchmarkRow], outputs: Outputs
 ) -> None:
-    from edge_edet.benchmarks.reproduce.lines import to_csv, to_text
-    from edge_edet.benchmarks.reproduce.measured_on import measured_on
-    from edge_edet.benchmarks.reproduce.tables import remarks
+    from edge_edet.studies.lines import to_csv, to_text
+    from edge_edet.studies.measured_on import measured_on
+    from edge_edet.studies.tables import remarks
 
     told = [*remarks(args.study, measured=not args.count_only), *measured_on(rows)]
     text = to_text(lines, told)
@@ -174,7 +174,7 @@ def _write(
 
 
 def _ways(args: argparse.Namespace) -> list[Way]:
-    from edge_edet.benchmarks.bench_plan import parse_threads
+    from edge_edet.benchmarks.bench.plan import parse_threads
 
     able = STUDIES[args.study].precisions
     precisions = _list(args.precision, "--precision") if args.precision else list(able)
@@ -197,7 +197,7 @@ def _ways(args: argparse.Namespace) -> list[Way]:
 
 
 def _list(text: str, option: str) -> list[str]:
-    from edge_edet.benchmarks.bench_plan import parse_list
+    from edge_edet.benchmarks.bench.plan import parse_list
 
     return [part for part in parse_list(text, option) if part is not None]
 

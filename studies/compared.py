@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edge_edet.benchmarks.median_ratio import median_ratio
-from edge_edet.benchmarks.reproduce.items import Item, Way
-from edge_edet.benchmarks.reproduce.lines import Line
-from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.benchmarks.stats import median_interval, percentile
-from edge_edet.benchmarks.typed_json import to_json
+from edge_edet.benchmarks.rows.median_ratio import median_ratio
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows.stats import median_interval, percentile
+from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.studies.items import Item, Way
+from edge_edet.studies.lines import Line
 
 __all__ = ["Measured"]
 

@@ -85,7 +85,7 @@ def find_items(study: str, chosen: Sequence[str]) -> list[Item]:
 
 
 def _items(study: str, names: Sequence[str]) -> Iterator[Item]:
-    from edge_edet.converters.studies import catalog
+    from edge_edet.studies.networks import catalog
 
     if study == "fig4":
         yield from (Item(name, name, VARIANTS[name]) for name in names)

@@ -1,6 +1,6 @@
 """Writes published/lite_work.csv: what the models that were measured on boards ask for.
 
-    python -m edge_edet.benchmarks.estimate.lite_work benchmarks/published/lite_work.csv
+    python -m edge_edet.studies.lite_work benchmarks/published/lite_work.csv
 
 They are those of tfhub, with 90 classes and TFLite_Detection_PostProcess over all anchors. Weights
 do not change the work, so the same networks are built with random ones, and the scores counted.
@@ -13,14 +13,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_edet.benchmarks.estimate.features import PRECISIONS, read_features
-from edge_edet.scratch import scratch_folder
+from edge_edet.files.scratch import scratch_folder
 from edge_edet.variants import VARIANTS
 
 CLASSES = 90
 HEADER = f"""\
 # What an inference of EfficientDet-Lite with {CLASSES} classes asks for, counted in our files of them.
 # multiply_adds: of convolutions; bytes_moved: activations, read and written; scores: anchors x classes.
-# Made by python -m edge_edet.benchmarks.estimate.lite_work
+# Made by python -m edge_edet.studies.lite_work
 model,precision,multiply_adds,bytes_moved,scores,operators
 """
 
@@ -43,7 +43,7 @@ def lines(variants: Sequence[str]) -> Iterator[str]:
 
 def main(argv: Sequence[str]) -> int:
     if len(argv) != 1:
-        print("usage: python -m edge_edet.benchmarks.estimate.lite_work FILE", file=sys.stderr)
+        print("usage: python -m edge_edet.studies.lite_work FILE", file=sys.stderr)
         return 2
     rows = lines([name for name in VARIANTS if name.startswith("lite")])
     Path(argv[0]).write_text(HEADER + "".join(f"{row}\n" for row in rows), "utf-8")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet import __version__
-from edge_edet.benchmarks.reproduce.items import Way
 from edge_edet.errors import ModelFileError
 from edge_edet.manifest import read_manifest
+from edge_edet.studies.items import Way
 
 if TYPE_CHECKING:
-    from edge_edet.output_files import Outputs
+    from edge_edet.output_files.outputs import Outputs
     from edge_edet.variants import Variant
 
 __all__ = ["SUFFIXES", "ModelFolder"]
@@ -41,7 +41,7 @@ class ModelFolder:
 
     def make(self, variant: Variant, ways: Iterable[Way]) -> None:
         """Makes all files of a network at once: they share weights and statistics."""
-        from edge_edet.converters.studies.model import StudyModel
+        from edge_edet.studies.build import StudyModel
 
         missing = {
             self.path(variant, way): way
@@ -77,6 +77,6 @@ class ModelFolder:
     @staticmethod
     @functools.cache
     def multiply_adds(variant: Variant) -> int:
-        from edge_edet.converters.studies.model import size
+        from edge_edet.studies.build import size
 
         return size(variant)[1]

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.reproduce.compared import Measured
-from edge_edet.benchmarks.reproduce.items import STUDIES, Item
-from edge_edet.benchmarks.reproduce.lines import Line
+from edge_edet.studies.compared import Measured
+from edge_edet.studies.items import STUDIES, Item
+from edge_edet.studies.lines import Line
 
 __all__ = ["remarks", "table"]
 
@@ -101,7 +101,7 @@ def _published(item: Item) -> dict[str, str]:
 
 
 def _counts(study: str, item: Item) -> list[Line]:
-    from edge_edet.converters.studies.model import size
+    from edge_edet.studies.build import size
 
     row, parameters = _published(item), size(item.variant)
     source = {"cvpr": CVPR, "v7": V7}.get(row.get("source", ""))
@@ -177,7 +177,7 @@ def _not_built(items: Sequence[Item]) -> list[Line]:
 
 
 def _table5(items: Sequence[Item], measured: Measured) -> list[Line]:
-    from edge_edet.converters.studies.model import feature_network_size
+    from edge_edet.studies.build import feature_network_size
 
     printed = {row["row"]: row for row in read_rows("ablations") if row["table"] == "5"}
     found = []

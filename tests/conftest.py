@@ -24,9 +24,9 @@ def shared() -> Path:
 
 def _write_smear(folder: Path) -> Path:
     """A drawn smear with its boxes, as COCO data."""
-    from edge_edet.converters.smear import draw_smear
+    from edge_edet.demo_picture import draw_smear
     from edge_edet.draw import save_png
-    from edge_edet.image import read_image
+    from edge_edet.pictures.image import read_image
 
     pixels, boxes = draw_smear(3)
     save_png(read_image(pixels), folder / "images" / "1.png")

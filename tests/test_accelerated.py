@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from edge_edet.accelerated import COVERED, TABLE, kernels_of, slow, summary
 from edge_edet.backends.choose import RUNTIMES
+from edge_edet.backends.litert.fast_precisions import COVERED, TABLE, kernels_of, slow, summary
 from edge_edet.manifest import PRECISIONS
 
 

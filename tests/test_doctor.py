@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.extras import EXTRAS, install, missing_extra
-from edge_edet.installed import Check, check_delegates, check_devices, check_runtimes
-from edge_edet.machine import parse_cpuinfo, this_machine
+from edge_edet.optional_packages import EXTRAS, install, missing_extra
+from edge_edet.system.installed import Check, check_delegates, check_devices, check_runtimes
+from edge_edet.system.machine import parse_cpuinfo, this_machine
 
 
 def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
-from edge_edet.image import read_image
-from edge_edet.preprocess import letterbox
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.network.architecture import parameter_shapes
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import VARIANTS
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -16,10 +16,10 @@ import onnxruntime as ort
 import openvino as ov
 import pytest
 
-from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS, IMAGE, build_network
-from edge_edet.converters.to_onnx import write_onnx
-from edge_edet.converters.to_openvino import OpenVinoLowering
+from edge_edet.converters.write.onnx.write import write_onnx
+from edge_edet.converters.write.openvino.lower import OpenVinoLowering
+from edge_edet.network.architecture import parameter_shapes
+from edge_edet.network.build import BOX_CODES, CLASS_LOGITS, IMAGE, build_network
 from edge_edet.variants import VARIANTS
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_edet.progress import Progress, track
+from edge_edet.terminal.progress import Progress, track
 
 
 def test_progress_line_has_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,7 +21,7 @@ def test_progress_line_has_rate_and_time_left(capsys: pytest.CaptureFixture[str]
 def test_long_step_prints_lines(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("edge_edet.progress.INTERVAL_S", 0.0)
+    monkeypatch.setattr("edge_edet.terminal.progress.INTERVAL_S", 0.0)
     assert list(track([5, 6], "step")) == [5, 6]
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(",")[0] for line in lines] == ["step: 1 of 2", "step: 2 of 2"]

@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the README's lines are run, in their order; `make demo` draws the smear."""
     folder = tmp_path_factory.mktemp("readme")
     for path in ("build/smear.png", "pictures/1.png"):
-        smear = [sys.executable, "-m", "edge_edet.converters.smear", path]
+        smear = [sys.executable, "-m", "edge_edet.demo_picture", path]
         subprocess.run(smear, cwd=folder, check=True, capture_output=True)
     for line in commands():
         if not line.startswith(NOT_RUN):

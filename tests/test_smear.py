@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters.smear import HEIGHT, PLATELET, RBC, WBC, WIDTH, draw_smear, main
+from edge_edet.demo_picture import HEIGHT, PLATELET, RBC, WBC, WIDTH, draw_smear, main
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -18,7 +18,7 @@ PARTS = ("edge_edet", "converters", "devices", "benchmarks")
 PHOTOGRAPHS = (".jpg", ".jpeg")
 DRAWN = (
     "bench_picture.jpg",
-)  # by converters/smear.py: decoding is timed on a JPEG, as people have
+)  # by edge_edet/demo_picture.py: decoding is timed on a JPEG, as people have
 TESTS = re.compile(r"/(test_[^/]*|conftest)\.py$")
 NOT_SHIPPED = ("tests/", "shared/", ".venv/", "build/")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.benchmarks.coco_metrics import ClassMatches
+from edge_edet.benchmarks.accuracy.coco_metrics import ClassMatches
 
 __all__ = ["Interval", "draws", "interval", "mean_ap", "resampled_ap"]
 

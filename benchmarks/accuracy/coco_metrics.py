@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture
-from edge_edet.benchmarks.eval_rows import EvalRow
+from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
+from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
 
 __all__ = ["NAMES", "ClassAP", "ClassMatches", "Evaluation", "counted_objects", "evaluate_boxes"]

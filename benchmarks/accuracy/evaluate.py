@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
 from edge_edet.arguments import check_seed, shown
-from edge_edet.benchmarks.bootstrap import draws, resampled_ap
-from edge_edet.benchmarks.class_map import class_map
-from edge_edet.benchmarks.coco_metrics import counted_objects, evaluate_boxes
-from edge_edet.benchmarks.datasets import Dataset, Picture, load_dataset
-from edge_edet.benchmarks.eval_result import Difference, Result, compare, intervals_of
-from edge_edet.benchmarks.eval_rows import STEPS, EvalRow, Unread, look
-from edge_edet.benchmarks.eval_state import FOLDER, StateFile, open_state, run_key
-from edge_edet.benchmarks.protocol import DEFAULT_PROTOCOL, Protocol
+from edge_edet.benchmarks.accuracy.bootstrap import draws, resampled_ap
+from edge_edet.benchmarks.accuracy.class_map import class_map
+from edge_edet.benchmarks.accuracy.coco_metrics import counted_objects, evaluate_boxes
+from edge_edet.benchmarks.accuracy.datasets import Dataset, Picture, load_dataset
+from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL, Protocol
+from edge_edet.benchmarks.accuracy.result import Difference, Result, compare, intervals_of
+from edge_edet.benchmarks.accuracy.resume_file import FOLDER, StateFile, open_state, run_key
+from edge_edet.benchmarks.accuracy.run_detector import STEPS, EvalRow, Unread, look
 from edge_edet.errors import ImageError, InputError
-from edge_edet.model_file import sha256_of
-from edge_edet.picture_log import PictureLog
-from edge_edet.picture_range import parse_range, range_text
-from edge_edet.progress import Progress
+from edge_edet.formats.model_file import sha256_of
+from edge_edet.pictures.log import PictureLog
+from edge_edet.pictures.value_range import parse_range, range_text
+from edge_edet.terminal.progress import Progress
 
 if TYPE_CHECKING:
-    from edge_edet.detector import Detector
+    from edge_edet.detection.detector import Detector
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -160,7 +160,7 @@ def _opened(
         if options:
             raise InputError(f"a loaded detector takes no {', '.join(options)}")
         return contextlib.nullcontext(model)
-    from edge_edet.detector import load
+    from edge_edet.detection.detector import load
 
     if protocol.picture_range is not None:
         options = {"picture_range": parse_range(protocol.picture_range), **options}
@@ -258,7 +258,7 @@ def _looked_at(
     if scheduler is None:
         yield from look(detector, pictures, config, picture_range, strict=strict)
         return
-    from edge_edet.benchmarks.cluster import look_on_cluster
+    from edge_edet.benchmarks.accuracy.cluster import look_on_cluster
 
     yield from look_on_cluster(
         scheduler, detector, pictures, config, options, picture_range, strict=strict

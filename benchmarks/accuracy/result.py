@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.benchmarks.bootstrap import Interval, interval, mean_ap
-from edge_edet.benchmarks.coco_metrics import NAMES, ClassAP, Evaluation
+from edge_edet.benchmarks.accuracy.bootstrap import Interval, interval, mean_ap
+from edge_edet.benchmarks.accuracy.coco_metrics import NAMES, ClassAP, Evaluation
 from edge_edet.errors import InputError
 
 __all__ = ["PARTS", "Difference", "Result", "compare", "intervals_of"]

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from edge_edet.appended_file import append_line, open_appended
-from edge_edet.benchmarks.eval_rows import EvalRow
+from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
+from edge_edet.files.appended import append_line, open_appended
 
 __all__ = ["FOLDER", "StateFile", "open_state", "run_key"]
 

@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.bootstrap import Interval
-from edge_edet.benchmarks.coco_metrics import NAMES
-from edge_edet.benchmarks.eval_result import PARTS, Difference, Result
-from edge_edet.normalization import shown
+from edge_edet.benchmarks.accuracy.bootstrap import Interval
+from edge_edet.benchmarks.accuracy.coco_metrics import NAMES
+from edge_edet.benchmarks.accuracy.result import PARTS, Difference, Result
+from edge_edet.pictures.normalization import shown
 
 __all__ = ["difference_table", "document", "report", "summary_table"]
 

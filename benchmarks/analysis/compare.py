@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.latency import OPTIONS, SAMPLING
-from edge_edet.benchmarks.median_ratio import Ratio, ratio_of_runs
-from edge_edet.benchmarks.rows import STAGES, BenchmarkRow
-from edge_edet.benchmarks.typed_json import to_json
+from edge_edet.benchmarks.measuring.sampling import OPTIONS, SAMPLING
+from edge_edet.benchmarks.rows.median_ratio import Ratio, ratio_of_runs
+from edge_edet.benchmarks.rows.schema import STAGES, BenchmarkRow
+from edge_edet.benchmarks.rows.typed_json import to_json
 from edge_edet.errors import InputError
 
 __all__ = ["Change", "Pairs", "compare_rows", "pair_rows", "refusal"]

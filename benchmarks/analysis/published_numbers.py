@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_edet.benchmarks.analysis.eval_set import TEST_DEV, VAL2017, Yardstick
+from edge_edet.benchmarks.analysis.values import Value
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.report.figure import Mark, Series
-from edge_edet.benchmarks.report.values import Value
-from edge_edet.benchmarks.report.yardstick import TEST_DEV, VAL2017, Yardstick
+from edge_edet.benchmarks.report.figures.figure import Mark, Series
 from edge_edet.errors import InputError
 
 __all__ = ["QUANTITIES", "SOURCES", "Published", "board_latency", "published_from"]

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
+from edge_edet.benchmarks.analysis.eval_set import Yardstick
+from edge_edet.benchmarks.analysis.published_numbers import Published, board_latency
+from edge_edet.benchmarks.analysis.selection import Notes, choose, has_time
+from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
+from edge_edet.benchmarks.measuring.sustained import verdict
 from edge_edet.benchmarks.published import read_rows as read_published
-from edge_edet.benchmarks.report.chosen import Notes, choose, has_time
-from edge_edet.benchmarks.report.judged import Judge, Judged
-from edge_edet.benchmarks.report.published_points import Published, board_latency
 from edge_edet.benchmarks.report.tradeoff import Options
-from edge_edet.benchmarks.report.values import Value, latency_of, way_of
-from edge_edet.benchmarks.report.yardstick import Yardstick
-from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.benchmarks.sustain import verdict
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.errors import InputError
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow
-from edge_edet.benchmarks.stats import count, median_interval, p50
+from edge_edet.benchmarks.rows.schema import Accuracy, BenchmarkRow
+from edge_edet.benchmarks.rows.stats import count, median_interval, p50
 
 __all__ = ["How", "Value", "ap_of", "latency_of", "threads_of", "way_of"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from edge_edet.accelerated import COVERED, slow
-from edge_edet.benchmarks.median_ratio import median_ratio
-from edge_edet.benchmarks.rows import BenchmarkRow, Warned
-from edge_edet.benchmarks.stats import p50, relative_width
-from edge_edet.benchmarks.sustain import verdict
+from edge_edet.backends.litert.fast_precisions import COVERED, slow
+from edge_edet.benchmarks.measuring.sustained import verdict
+from edge_edet.benchmarks.rows.median_ratio import median_ratio
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, Warned
+from edge_edet.benchmarks.rows.stats import p50, relative_width
 
 __all__ = ["check_row", "same_way", "with_checks"]
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.benchmarks.bench_data import Labelled
-from edge_edet.benchmarks.model_facts import has_random_weights
-from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, Warned
+from edge_edet.benchmarks.bench.labelled_data import Labelled
+from edge_edet.benchmarks.rows.model_facts import has_random_weights
+from edge_edet.benchmarks.rows.schema import Accuracy, BenchmarkRow, Warned
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.datasets import Dataset
+    from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 __all__ = ["RANDOM", "measure_accuracy", "with_accuracy"]
 
@@ -34,7 +34,7 @@ def measure_accuracy(
 
     options: of `edge_edet.load`. What `eval` has done already on these pictures is not done again.
     """
-    from edge_edet.benchmarks.accuracy import evaluate
+    from edge_edet.benchmarks.accuracy.evaluate import evaluate
 
     result = evaluate(
         model, dataset, limit=limit, state=None, scheduler=scheduler, strict=True, **options

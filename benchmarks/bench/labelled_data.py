@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from edge_edet.errors import InputError
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.datasets import Dataset
-    from edge_edet.benchmarks.rows import BenchmarkRow
+    from edge_edet.benchmarks.accuracy.datasets import Dataset
+    from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 __all__ = ["Labelled", "read_labelled", "with_data"]
 
@@ -60,7 +60,7 @@ def read_labelled(data: str | None, split: str | None, limit: int | None) -> Lab
             if value is not None:
                 raise InputError(f"{option} is of --data, which is not given: give it too")
         return None
-    from edge_edet.benchmarks.datasets import load_dataset
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     path = Path(data)
     dataset = load_dataset(path, split=split)

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.bench_table import HEADER, LEGEND, details, statistics, table_line
-from edge_edet.benchmarks.row_file import RowFile
-from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
-from edge_edet.benchmarks.sustain_journal import Journal
-from edge_edet.progress import INTERVAL_S
-from edge_edet.shown import joined
+from edge_edet.benchmarks.bench.table import HEADER, LEGEND, details, statistics, table_line
+from edge_edet.benchmarks.measuring.sustained_journal import Journal
+from edge_edet.benchmarks.rows.file import RowFile
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
+from edge_edet.terminal.printable import joined
+from edge_edet.terminal.progress import INTERVAL_S
 
 __all__ = ["BenchOutput"]
 
@@ -72,7 +72,7 @@ class BenchOutput:
 
     def _estimates(self) -> None:
         """In a table of their own, below what was measured: each figure says what it is."""
-        from edge_edet.benchmarks.estimate.estimate_rows import report
+        from edge_edet.benchmarks.estimate.rows import report
 
         estimated = [row for row in self.rows if row.how == "estimated"]
         for number, device in enumerate(dict.fromkeys(row.device for row in estimated)):

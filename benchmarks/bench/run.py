@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.benchmarks.bench_accuracy import RANDOM, measure_accuracy
-from edge_edet.benchmarks.bench_job import Job, load_options
-from edge_edet.benchmarks.bench_worker import run_fresh, run_here
-from edge_edet.benchmarks.checks import with_checks
-from edge_edet.benchmarks.model_facts import has_random_weights
-from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
+from edge_edet.benchmarks.analysis.warnings import with_checks
+from edge_edet.benchmarks.bench.accuracy import RANDOM, measure_accuracy
+from edge_edet.benchmarks.measuring.job import Job, load_options
+from edge_edet.benchmarks.measuring.worker import run_fresh, run_here
+from edge_edet.benchmarks.rows.model_facts import has_random_weights
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import EdgeEdetError
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.datasets import Dataset
+    from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 __all__ = ["Failure", "measure_jobs"]
 

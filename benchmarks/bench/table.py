@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.rows import STAGES, BenchmarkRow
-from edge_edet.benchmarks.stats import count, p50, p90, p99
-from edge_edet.benchmarks.sustain import verdict
+from edge_edet.benchmarks.measuring.sustained import verdict
+from edge_edet.benchmarks.rows.schema import STAGES, BenchmarkRow
+from edge_edet.benchmarks.rows.stats import count, p50, p90, p99
 
 __all__ = ["HEADER", "LEGEND", "details", "statistics", "table_line"]
 
@@ -117,7 +117,7 @@ def _numbers(row: BenchmarkRow) -> Iterator[str]:
 
 
 def _minute(minute: Any) -> str:
-    from edge_edet.benchmarks.stats import percentile
+    from edge_edet.benchmarks.rows.stats import percentile
 
     samples: Sequence[float] = minute.samples_ms
     words = [f"minute {minute.minute:>3}:"]

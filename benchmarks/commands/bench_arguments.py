@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.latency import OPTIONS, StopRule
-from edge_edet.detect_command import add_verify_argument, parse_options
+from edge_edet.benchmarks.measuring.sampling import OPTIONS, StopRule
+from edge_edet.commands.detect import add_verify_argument, parse_options
 from edge_edet.errors import InputError
-from edge_edet.picture_log import PictureLog, usable
-from edge_edet.pictures import find_given
+from edge_edet.pictures.folder import find_given
+from edge_edet.pictures.log import PictureLog, usable
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.bench_plan import Plan
+    from edge_edet.benchmarks.bench.plan import Plan
 
 __all__ = ["ROWS", "add_arguments", "plan_of"]
 
@@ -117,13 +117,8 @@ def plan_of(args: argparse.Namespace) -> Plan:
             "--board is for --stream on the board itself, without --device and --host: to measure, or "
             "estimate, a board give --device"
         )
-    from edge_edet.benchmarks.bench_plan import (
-        Plan,
-        Ways,
-        parse_list,
-        parse_threads,
-    )
-    from edge_edet.benchmarks.sustain import parse_duration
+    from edge_edet.benchmarks.bench.plan import Plan, Ways, parse_list, parse_threads
+    from edge_edet.benchmarks.measuring.sustained import parse_duration
 
     ways = Ways(
         threads=parse_threads(args.threads),

@@ -6,10 +6,10 @@ import argparse
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge_edet.benchmarks.log_rows import rows_of_log
-from edge_edet.benchmarks.row_file import dump_row, open_rows
-from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName
-from edge_edet.devices.catalog import find_profile, known_profiles
+from edge_edet.benchmarks.rows.file import dump_row, open_rows
+from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, DeviceName
+from edge_edet.devices.boards.catalog import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]
 

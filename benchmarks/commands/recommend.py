@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.benchmarks.bench_arguments import ROWS
-from edge_edet.benchmarks.report.command import DEFAULT_SOURCE, add_published_arguments
+from edge_edet.benchmarks.commands.bench_arguments import ROWS
+from edge_edet.benchmarks.commands.report import DEFAULT_SOURCE, add_published_arguments
 from edge_edet.errors import InputError
-from edge_edet.shown import joined
+from edge_edet.terminal.printable import joined
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.recommend import Candidate, Choice
-    from edge_edet.benchmarks.report.values import Value
+    from edge_edet.benchmarks.analysis.recommend import Candidate, Choice
+    from edge_edet.benchmarks.analysis.values import Value
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,17 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.benchmarks.recommend import (
+    from edge_edet.benchmarks.analysis.published_numbers import published_from
+    from edge_edet.benchmarks.analysis.recommend import (
         candidates_of,
         choose_model,
         parse_budget,
         parse_min_ap,
         published_candidates,
     )
-    from edge_edet.benchmarks.report.chosen import Notes
-    from edge_edet.benchmarks.report.published_points import published_from
+    from edge_edet.benchmarks.analysis.selection import Notes
     from edge_edet.benchmarks.report.tradeoff import Options
-    from edge_edet.benchmarks.row_file import read_rows
+    from edge_edet.benchmarks.rows.file import read_rows
 
     budget_ms, min_ap = parse_budget(args.budget), parse_min_ap(args.min_ap)
     published = published_from(args.published or DEFAULT_SOURCE, args.published_split)

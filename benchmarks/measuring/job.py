@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.latency import StopRule
-from edge_edet.benchmarks.rows import Asked, DeviceName, ModelFacts, row_key
+from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.schema import Asked, DeviceName, ModelFacts, row_key
+from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.errors import InputError
-from edge_edet.input_file import sha256_input
-from edge_edet.postprocess import PostprocessConfig
+from edge_edet.files.input import sha256_input
 
 __all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options", "pictures_digest"]
 

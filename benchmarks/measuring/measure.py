@@ -13,11 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
-from edge_edet.benchmarks.bench_job import Job, load_options
-from edge_edet.benchmarks.energy import find_meter
-from edge_edet.benchmarks.latency import Samples, Step, StopRule, sample_streams, warm_up
-from edge_edet.benchmarks.machine_state import CpuTime, machine_state, read_cpu_time, read_heat
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.measuring.energy import find_meter
+from edge_edet.benchmarks.measuring.job import Job, load_options
+from edge_edet.benchmarks.measuring.machine_state import (
+    CpuTime,
+    machine_state,
+    read_cpu_time,
+    read_heat,
+)
+from edge_edet.benchmarks.measuring.sampling import Samples, Step, StopRule, sample_streams, warm_up
+from edge_edet.benchmarks.measuring.stage_timer import Clock, StageTimer
+from edge_edet.benchmarks.measuring.sustained import run_sustained
+from edge_edet.benchmarks.rows.schema import (
     SCHEMA_VERSION,
     BenchmarkRow,
     Energy,
@@ -27,14 +34,12 @@ from edge_edet.benchmarks.rows import (
     Throughput,
     row_to_dict,
 )
-from edge_edet.benchmarks.stages import Clock, StageTimer
-from edge_edet.benchmarks.sustain import run_sustained
-from edge_edet.benchmarks.typed_json import to_json
-from edge_edet.image import FILE_LIMIT
-from edge_edet.input_file import read_input
+from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.files.input import read_input
+from edge_edet.pictures.image import FILE_LIMIT
 
 if TYPE_CHECKING:
-    from edge_edet.detector import Detector, DetectorInfo
+    from edge_edet.detection.detector import Detector, DetectorInfo
 
 __all__ = ["Emit", "measure"]
 
@@ -104,7 +109,7 @@ def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
 
 
 def _load(job: Job) -> Detector:
-    from edge_edet.detector import load
+    from edge_edet.detection.detector import load
 
     options = load_options(job.model, job.asked)
     return load(job.model, config=job.postprocess(), verify=job.verify, **options)

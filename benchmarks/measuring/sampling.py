@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.rows import STAGES
-from edge_edet.benchmarks.stages import Clock
-from edge_edet.benchmarks.stats import relative_width
+from edge_edet.benchmarks.measuring.stage_timer import Clock
+from edge_edet.benchmarks.rows.schema import STAGES
+from edge_edet.benchmarks.rows.stats import relative_width
 from edge_edet.errors import InputError
 
 __all__ = [

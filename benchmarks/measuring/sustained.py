@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.latency import Samples, Step
-from edge_edet.benchmarks.machine_state import Heat, read_heat
-from edge_edet.benchmarks.median_ratio import Ratio, median_ratio
-from edge_edet.benchmarks.rows import STAGES, Minute, Sustain
-from edge_edet.benchmarks.stages import Clock
+from edge_edet.benchmarks.measuring.machine_state import Heat, read_heat
+from edge_edet.benchmarks.measuring.sampling import Samples, Step
+from edge_edet.benchmarks.measuring.stage_timer import Clock
+from edge_edet.benchmarks.rows.median_ratio import Ratio, median_ratio
+from edge_edet.benchmarks.rows.schema import STAGES, Minute, Sustain
 from edge_edet.errors import InputError
 
 __all__ = ["MINUTE_S", "Verdict", "parse_duration", "run_sustained", "verdict"]

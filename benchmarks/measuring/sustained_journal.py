@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.checks import with_checks
-from edge_edet.benchmarks.row_file import LIMIT
-from edge_edet.benchmarks.rows import BenchmarkRow, Minute, Sustain, row_from_dict
-from edge_edet.benchmarks.typed_json import from_json
+from edge_edet.benchmarks.analysis.warnings import with_checks
+from edge_edet.benchmarks.rows.file import LIMIT
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, Minute, Sustain, row_from_dict
+from edge_edet.benchmarks.rows.typed_json import from_json
 from edge_edet.errors import InputError
-from edge_edet.input_file import read_input
+from edge_edet.files.input import read_input
 
 __all__ = ["Journal"]
 

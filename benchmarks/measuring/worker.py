@@ -1,7 +1,7 @@
 """The measuring process: one job in, lines out; a new one for each row.
 
 So peak memory is that of one model, nothing that ran before lingers, and a runtime that crashes
-takes one row with it. `python -m edge_edet.benchmarks.bench_worker` reads a job from stdin.
+takes one row with it. `python -m edge_edet.benchmarks.measuring.worker` reads a job from stdin.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from edge_edet.benchmarks.bench_job import Job
-from edge_edet.benchmarks.rows import row_to_dict
-from edge_edet.benchmarks.typed_json import from_json, to_json
+from edge_edet.benchmarks.measuring.job import Job
+from edge_edet.benchmarks.rows.schema import row_to_dict
+from edge_edet.benchmarks.rows.typed_json import from_json, to_json
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
 
 __all__ = ["run_fresh", "run_here"]
@@ -33,7 +33,7 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
     Raises what loading and detecting raised there, BackendError where the process broke down.
     Closing the iterator ends the process.
     """
-    command = [sys.executable, "-m", "edge_edet.benchmarks.bench_worker"]
+    command = [sys.executable, "-m", "edge_edet.benchmarks.measuring.worker"]
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
@@ -62,7 +62,7 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
 
 def run_here(job: Job) -> Iterator[dict[str, Any]]:
     """The same in this process, where none can be started; the lines come at the end."""
-    from edge_edet.benchmarks.measure import measure
+    from edge_edet.benchmarks.measuring.measure import measure
 
     lines: list[dict[str, Any]] = []
     row = measure(job, lines.append)
@@ -90,7 +90,7 @@ def _broke_down(job: Job, status: int, said: IO[str]) -> str:
 
 def main() -> int:
     """Lines on what was stdout; what native libraries print there goes to stderr."""
-    from edge_edet.benchmarks.measure import measure
+    from edge_edet.benchmarks.measuring.measure import measure
 
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.report.chosen import Notes, has_time, protocol_names
-from edge_edet.benchmarks.report.figure import (
+from edge_edet.benchmarks.analysis.published_numbers import BOARDS, board_latency
+from edge_edet.benchmarks.analysis.selection import Notes, has_time, protocol_names
+from edge_edet.benchmarks.analysis.values import Value, latency_of, threads_of, way_of
+from edge_edet.benchmarks.report.figures.figure import (
     PRECISION_COLORS,
     Axis,
     Figure,
@@ -14,9 +16,7 @@ from edge_edet.benchmarks.report.figure import (
     Series,
     shape_of,
 )
-from edge_edet.benchmarks.report.published_points import BOARDS, board_latency
-from edge_edet.benchmarks.report.values import Value, latency_of, threads_of, way_of
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 __all__ = ["device_latency_figures"]
 

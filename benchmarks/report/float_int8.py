@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.checks import same_way
-from edge_edet.benchmarks.median_ratio import median_ratio
-from edge_edet.benchmarks.report.chosen import Notes, has_time
-from edge_edet.benchmarks.report.figure import (
+from edge_edet.benchmarks.analysis.eval_set import yardstick_of
+from edge_edet.benchmarks.analysis.selection import Notes, has_time
+from edge_edet.benchmarks.analysis.values import Value, ap_of, latency_of, way_of
+from edge_edet.benchmarks.analysis.warnings import same_way
+from edge_edet.benchmarks.report.figures.figure import (
     PRECISION_COLORS,
     Axis,
     Figure,
@@ -16,9 +17,8 @@ from edge_edet.benchmarks.report.figure import (
     Series,
     shape_of,
 )
-from edge_edet.benchmarks.report.values import Value, ap_of, latency_of, way_of
-from edge_edet.benchmarks.report.yardstick import yardstick_of
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.median_ratio import median_ratio
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 __all__ = ["float_int8_figures"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edge_edet.benchmarks.report.figure import Axis, Mark, Panel
-from edge_edet.benchmarks.report.values import Value
-from edge_edet.benchmarks.rows import STAGES, BenchmarkRow
-from edge_edet.benchmarks.stats import count, median_interval, p50, p90, p99
-from edge_edet.benchmarks.sustain import verdict
-from edge_edet.benchmarks.typed_json import to_json
+from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.measuring.sustained import verdict
+from edge_edet.benchmarks.report.figures.figure import Axis, Mark, Panel
+from edge_edet.benchmarks.rows.schema import STAGES, BenchmarkRow
+from edge_edet.benchmarks.rows.stats import count, median_interval, p50, p90, p99
+from edge_edet.benchmarks.rows.typed_json import to_json
 
 __all__ = ["mark_lines", "row_lines", "value_text"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.report.figure import Axis, Figure, Mark, Panel, Series
-from edge_edet.benchmarks.report.values import Value, way_of
-from edge_edet.benchmarks.rows import BenchmarkRow, Minute
-from edge_edet.benchmarks.stats import median_interval, percentile
-from edge_edet.benchmarks.sustain import verdict
+from edge_edet.benchmarks.analysis.values import Value, way_of
+from edge_edet.benchmarks.measuring.sustained import verdict
+from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, Minute
+from edge_edet.benchmarks.rows.stats import median_interval, percentile
 
 __all__ = ["sustained_figures"]
 

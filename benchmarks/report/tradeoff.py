@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.report.chosen import Notes, has_time, is_gpu, protocol_names
-from edge_edet.benchmarks.report.figure import Axis, Figure, Mark, Panel, Series, shape_of
-from edge_edet.benchmarks.report.judged import Judge, Judged
-from edge_edet.benchmarks.report.published_points import Published
-from edge_edet.benchmarks.report.split_colors import colored_parts
-from edge_edet.benchmarks.report.values import Value, latency_of, way_of
-from edge_edet.benchmarks.report.yardstick import Yardstick, yardstick_of
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
+from edge_edet.benchmarks.analysis.eval_set import Yardstick, yardstick_of
+from edge_edet.benchmarks.analysis.published_numbers import Published
+from edge_edet.benchmarks.analysis.selection import Notes, has_time, is_gpu, protocol_names
+from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
+from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series, shape_of
+from edge_edet.benchmarks.report.figures.split_colors import colored_parts
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.variants import VARIANTS
 
 __all__ = ["Options", "tradeoff_figures"]

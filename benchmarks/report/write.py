@@ -9,22 +9,22 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.report.chosen import Chosen, choose
+from edge_edet.benchmarks.analysis.selection import Chosen, choose
+from edge_edet.benchmarks.analysis.values import Value
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
-from edge_edet.benchmarks.report.draw import DRAWN_BY, draw_both, draw_svg
-from edge_edet.benchmarks.report.figure import Axis, Figure
+from edge_edet.benchmarks.report.figures.draw import DRAWN_BY, draw_both, draw_svg
+from edge_edet.benchmarks.report.figures.figure import Axis, Figure
+from edge_edet.benchmarks.report.figures.theme import LAYOUTS
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.page import Content, page
 from edge_edet.benchmarks.report.sustained import sustained_figures
-from edge_edet.benchmarks.report.theme import LAYOUTS
 from edge_edet.benchmarks.report.tradeoff import Options, tradeoff_figures
-from edge_edet.benchmarks.report.values import Value
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.errors import InputError
-from edge_edet.output_files import Outputs
-from edge_edet.output_kinds import Kind, page_by, png_by, starts_with, svg_by
-from edge_edet.progress import track
-from edge_edet.shown import csv_cell, xml_text
+from edge_edet.output_files.kinds import Kind, page_by, png_by, starts_with, svg_by
+from edge_edet.output_files.outputs import Outputs
+from edge_edet.terminal.printable import csv_cell, xml_text
+from edge_edet.terminal.progress import track
 
 __all__ = ["figure_csv", "figures_of", "write_report"]
 

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from edge_edet.appended_file import append_line, open_appended
-from edge_edet.benchmarks.rows import BenchmarkRow, row_from_dict, row_to_dict
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
-from edge_edet.input_file import Limit, read_input
+from edge_edet.files.appended import append_line, open_appended
+from edge_edet.files.input import Limit, read_input
 
 __all__ = [
     "RowFile",

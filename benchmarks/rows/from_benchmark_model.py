@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.benchmarks.model_facts import model_facts
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.rows.model_facts import model_facts
+from edge_edet.benchmarks.rows.schema import (
     SCHEMA_VERSION,
     Asked,
     BenchmarkRow,
@@ -24,10 +24,10 @@ from edge_edet.benchmarks.rows import (
     Summary,
     Warned,
 )
-from edge_edet.devices.benchmark_model import BenchmarkLog, parse_logs
+from edge_edet.devices.benchmark_model.tool import BenchmarkLog, parse_logs
 from edge_edet.errors import InputError
-from edge_edet.input_file import Limit
-from edge_edet.stream_file import read_stream
+from edge_edet.files.input import Limit
+from edge_edet.files.stream import read_stream
 
 __all__ = ["PROTOCOL", "log_row", "rows_of_log"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from edge_edet.benchmarks.rows import ModelFacts
+from edge_edet.benchmarks.rows.schema import ModelFacts
+from edge_edet.detection.model_layout import ModelLayout, layout_of
 from edge_edet.errors import InputError
-from edge_edet.model_file import sha256_of
-from edge_edet.outputs import ModelLayout, layout_of
-from edge_edet.read_model import read_model
+from edge_edet.formats.model_file import sha256_of
+from edge_edet.formats.read import read_model
 
 __all__ = ["has_random_weights", "model_facts"]
 
@@ -48,8 +48,8 @@ def _size_of(layout: ModelLayout) -> tuple[int | None, int | None]:
     """Trainable parameters and multiply-adds of the network that the manifest describes."""
     if layout.variant is None:
         return None, None
-    from edge_edet.converters.architecture import count_parameters
-    from edge_edet.converters.network import build_network
+    from edge_edet.network.architecture import count_parameters
+    from edge_edet.network.build import build_network
 
     variant = layout.variant
     try:

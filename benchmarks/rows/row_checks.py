@@ -12,7 +12,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.rows import Accuracy, Estimate, EstimatedWhole, Summary, Sustain
+    from edge_edet.benchmarks.rows.schema import (
+        Accuracy,
+        Estimate,
+        EstimatedWhole,
+        Summary,
+        Sustain,
+    )
 
 __all__ = [
     "check_accuracy",

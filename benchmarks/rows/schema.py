@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edge_edet.benchmarks.row_checks import (
+from edge_edet.benchmarks.rows.row_checks import (
     check_accuracy,
     check_at_least,
     check_ends,
@@ -22,7 +22,7 @@ from edge_edet.benchmarks.row_checks import (
     check_sustain,
     check_time,
 )
-from edge_edet.benchmarks.typed_json import from_json, to_json
+from edge_edet.benchmarks.rows.typed_json import from_json, to_json
 from edge_edet.errors import InputError
 
 __all__ = [

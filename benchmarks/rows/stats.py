@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 __all__ = ["count", "median_interval", "p50", "p90", "p99", "percentile", "relative_width"]
 

@@ -13,19 +13,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_edet.converters.calibration_record import CalibrationRecord, as_stored, preparation_of
-from edge_edet.converters.fitted_swish import fit_swishes
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network_pass import Pass, Pixels, passes, picture_input
-from edge_edet.converters.ranges import calibrated_tensors
-from edge_edet.converters.recipes import RECONSTRUCTED, quantize
-from edge_edet.converters.reconstruction import reconstruct
-from edge_edet.converters.statistics import Statistics
+from edge_edet.converters.calibrate.fit_hard_swish import fit_swishes
+from edge_edet.converters.calibrate.reconstruct import reconstruct
+from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes, picture_input
+from edge_edet.converters.quantize.calibration_record import (
+    CalibrationRecord,
+    as_stored,
+    preparation_of,
+)
+from edge_edet.converters.quantize.histograms import Statistics
+from edge_edet.converters.quantize.ranges import calibrated_tensors
+from edge_edet.converters.quantize.recipes import RECONSTRUCTED, quantize
 from edge_edet.errors import InputError
-from edge_edet.image import refuse_addresses
-from edge_edet.picture_range import PictureRange, check_range
-from edge_edet.pictures import pictures_in
-from edge_edet.progress import Progress
+from edge_edet.network.graph import Graph
+from edge_edet.pictures.folder import pictures_in
+from edge_edet.pictures.image import refuse_addresses
+from edge_edet.pictures.value_range import PictureRange, check_range
+from edge_edet.terminal.progress import Progress
 
 T = TypeVar("T")
 

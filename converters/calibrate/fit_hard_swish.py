@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import SQUEEZE, Array, Graph, Node
-from edge_edet.converters.network_pass import Pass, Pixels, passes
-from edge_edet.converters.statistics import FLOAT16_MAX
-from edge_edet.progress import Progress
+from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes
+from edge_edet.converters.quantize.histograms import FLOAT16_MAX
+from edge_edet.network.graph import SQUEEZE, Array, Graph, Node
+from edge_edet.terminal.progress import Progress
 
 PICTURES = 16
 POSITIONS = 96  # of a channel and picture

@@ -16,14 +16,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.calibration_record import half
-from edge_edet.converters.corrections import Correction, corrected, round_at
-from edge_edet.converters.graph import Array, Graph, Node, borders
-from edge_edet.converters.network_pass import IntegerWalk, Pass, Pixels, passes, picture_input
-from edge_edet.converters.quantized import Affine, Quantized, QuantizedWeight, least_scale
-from edge_edet.converters.to_tflite import input_affine, input_zero_point
-from edge_edet.picture_range import PictureRange
-from edge_edet.progress import Progress
+from edge_edet.converters.calibrate.tensor_runs import (
+    IntegerWalk,
+    Pass,
+    Pixels,
+    passes,
+    picture_input,
+)
+from edge_edet.converters.quantize.affine import Affine, Quantized, QuantizedWeight, least_scale
+from edge_edet.converters.quantize.calibration_record import half
+from edge_edet.converters.quantize.corrections import Correction, corrected, round_at
+from edge_edet.converters.write.tflite.lower import input_affine, input_zero_point
+from edge_edet.network.graph import Array, Graph, Node, borders
+from edge_edet.pictures.value_range import PictureRange
+from edge_edet.terminal.progress import Progress
 
 PICTURES = 16
 POSITIONS = 256  # of a layer's output and picture that enter the regression

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import Array, Graph, Node
-from edge_edet.converters.quantized import Quantized
-from edge_edet.converters.to_tflite import TfliteLowering, write_tflite
-from edge_edet.image import read_picture
-from edge_edet.picture_range import PictureRange
-from edge_edet.preprocess import letterbox
+from edge_edet.converters.quantize.affine import Quantized
+from edge_edet.converters.write.tflite.lower import TfliteLowering, write_tflite
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.network.graph import Array, Graph, Node
+from edge_edet.pictures.image import read_picture
+from edge_edet.pictures.value_range import PictureRange
 from edge_edet.variants import Variant
 
 Pixels = npt.NDArray[np.uint8]

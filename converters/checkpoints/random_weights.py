@@ -8,13 +8,13 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.architecture import (
+from edge_edet.network.architecture import (
     FEATURE_STAGES,
     backbone_blocks,
     parameter_shapes,
     study_of,
 )
-from edge_edet.converters.feature_networks import feature_nodes, lateral
+from edge_edet.network.feature_networks import feature_nodes, lateral
 from edge_edet.variants import Variant
 
 __all__ = ["random_weights"]

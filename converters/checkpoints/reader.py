@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.container import Loaded, load
-from edge_edet.converters.checkpoints.effdet_models import effdet_family, notes_on_name
-from edge_edet.converters.checkpoints.extras import fact_of_metadata, read_labels
-from edge_edet.converters.checkpoints.family_automl import AUTOML, normalize_automl
-from edge_edet.converters.checkpoints.family_effdet import EFFDET
-from edge_edet.converters.checkpoints.family_tfod import TFOD
-from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
+from edge_edet.converters.checkpoints.families.automl import AUTOML, normalize_automl
+from edge_edet.converters.checkpoints.families.effdet import EFFDET
+from edge_edet.converters.checkpoints.families.effdet_models import effdet_family, notes_on_name
+from edge_edet.converters.checkpoints.families.network_prefix import take_network
+from edge_edet.converters.checkpoints.families.tfod import TFOD
+from edge_edet.converters.checkpoints.families.tfod_reader import prepare_tfod
+from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 from edge_edet.converters.checkpoints.mapping import (
     Family,
     anchors_per_place,
     assemble,
     shape_list,
 )
-from edge_edet.converters.checkpoints.network_prefix import take_network
-from edge_edet.converters.checkpoints.tfod_reader import prepare_tfod
+from edge_edet.converters.checkpoints.safetensors_metadata import fact_of_metadata, read_labels
 from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import (
     Fact,
@@ -80,7 +80,7 @@ def _find_family(tensors: _Tensors) -> Family:
 
 
 def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
-    from edge_edet.converters.checkpoints.onnx_effdet import read_effdet_onnx
+    from edge_edet.converters.checkpoints.onnx.effdet import read_effdet_onnx
 
     weights, trained, family, facts = read_effdet_onnx(loaded.onnx, variant, given)
     published = family.published(variant)

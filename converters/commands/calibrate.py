@@ -6,16 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_edet.converters.calibration import calibrate, find_pictures
-from edge_edet.converters.calibration_record import load_record, save_record
-from edge_edet.converters.cli import add_calibration_arguments, training_options
-from edge_edet.converters.network import build_network
-from edge_edet.converters.sources import DEFAULT_PICTURES, find_weights
+from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.commands.convert import add_calibration_arguments, training_options
+from edge_edet.converters.quantize.calibration_record import load_record, save_record
+from edge_edet.converters.weights.find import DEFAULT_PICTURES, find_weights
 from edge_edet.errors import InputError
-from edge_edet.output_files import Outputs, add_overwrite_argument
-from edge_edet.output_kinds import CALIBRATION
-from edge_edet.picture_log import PictureLog, add_picture_arguments, usable
-from edge_edet.picture_range import range_text
+from edge_edet.network.build import build_network
+from edge_edet.output_files.kinds import CALIBRATION
+from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
+from edge_edet.pictures.log import PictureLog, add_picture_arguments, usable
+from edge_edet.pictures.value_range import range_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.cli import positive
-from edge_edet.converters.inspect.command import STATUS_FAULT, check_pair
-from edge_edet.converters.inspect.labelled import pictures_and_accuracy
-from edge_edet.converters.inspect.verdict import FAULT, MEANINGS
-from edge_edet.output_files import Outputs, add_overwrite_argument
-from edge_edet.picture_log import PictureLog, add_picture_arguments
-from edge_edet.shown import joined
+from edge_edet.converters.commands.convert import positive
+from edge_edet.converters.commands.inspect import STATUS_FAULT, check_pair
+from edge_edet.converters.inspect.eval_pictures import pictures_and_accuracy
+from edge_edet.converters.inspect.verdict.verdict import FAULT, MEANINGS
+from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
+from edge_edet.pictures.log import PictureLog, add_picture_arguments
+from edge_edet.terminal.printable import joined
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.certificate import claim_certificate
     from edge_edet.converters.inspect.inspection import readable
+    from edge_edet.converters.inspect.parity.report import claim_certificate
 
     check_pair(readable(args.model), readable(args.against))
     log = PictureLog()
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect.certificate import write_certificate
+    from edge_edet.converters.inspect.parity.report import write_certificate
     from edge_edet.converters.inspect.pictures import spread
 
     pictures, accuracy = pictures_and_accuracy(

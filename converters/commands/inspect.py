@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.backends.choose import RunOptions
+from edge_edet.backends.isolate import applies, run_apart
+from edge_edet.commands.detect import add_isolate_argument, add_verify_argument
 from edge_edet.content_sum import check_content
-from edge_edet.converters.cli import positive
-from edge_edet.converters.inspect.error_figure import DRAWN_BY
-from edge_edet.converters.inspect.verdict import FAULT, FILE_ALONE, MEANINGS
-from edge_edet.detect_command import add_isolate_argument, add_verify_argument
+from edge_edet.converters.commands.convert import positive
+from edge_edet.converters.inspect.figure.layout import DRAWN_BY
+from edge_edet.converters.inspect.verdict.verdict import FAULT, FILE_ALONE, MEANINGS
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.isolate import applies, run_apart
+from edge_edet.formats.model_file import FORMATS
+from edge_edet.formats.tflite.file import TfliteModel
 from edge_edet.manifest import manifest_of
-from edge_edet.model_file import FORMATS
-from edge_edet.output_files import Outputs, add_overwrite_argument
-from edge_edet.output_kinds import Kind, png_by, svg_by
-from edge_edet.picture_log import PictureLog, add_picture_arguments
-from edge_edet.picture_range import range_text
-from edge_edet.pictures import find_given
-from edge_edet.shown import joined
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.output_files.kinds import Kind, png_by, svg_by
+from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
+from edge_edet.pictures.folder import find_given
+from edge_edet.pictures.log import PictureLog, add_picture_arguments
+from edge_edet.pictures.value_range import range_text
+from edge_edet.terminal.printable import joined
 
 if TYPE_CHECKING:
     from edge_edet.converters.inspect.inspection import Inspection
-    from edge_edet.model_file import ModelFile
+    from edge_edet.formats.model_file import ModelFile
 
 __all__ = ["add_arguments", "check_pair", "run"]
 
@@ -81,7 +81,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     from edge_edet.converters.inspect.inspection import inspect_file, readable
     from edge_edet.converters.inspect.judged import compare_and_judge
     from edge_edet.converters.inspect.pictures import pick
-    from edge_edet.converters.inspect.report import all_quantizers, all_tensors, lines
+    from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
 
     _check(args)
     if args.figure is not None:
@@ -130,7 +130,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
 
 def _is_checkpoint(path: Path) -> bool:
     """Whether a file is what people train rather than a model to run; an `.onnx` may be either."""
-    from edge_edet.converters.sources import CHECKPOINT_SUFFIXES
+    from edge_edet.converters.weights.find import CHECKPOINT_SUFFIXES
 
     if path.suffix == ".bin" and path.with_suffix(".xml").exists():
         return False
@@ -140,8 +140,8 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _has_manifest(path: Path) -> bool:
+    from edge_edet.formats.model_file import open_model
     from edge_edet.manifest import MANIFEST_KEY
-    from edge_edet.model_file import open_model
 
     if not path.is_file():
         return False
@@ -191,7 +191,7 @@ def _check(args: argparse.Namespace) -> None:
             f"--figure {str(args.figure)!r}: expected a name that ends in .svg or .png"
         )
     if args.figure.suffix.lower() == ".png":
-        from edge_edet.converters.inspect.figure_png import check_fonts
+        from edge_edet.converters.inspect.figure.png import check_fonts
 
         check_fonts()
 
@@ -222,9 +222,9 @@ def _kind(figure: Path) -> Kind:
 
 
 def _write_figure(path: Path, name: str, inspection: Inspection, outputs: Outputs) -> None:
-    from edge_edet.converters.inspect.error_figure import error_figure
-    from edge_edet.converters.inspect.figure_png import png
-    from edge_edet.converters.inspect.figure_svg import svg
+    from edge_edet.converters.inspect.figure.layout import error_figure
+    from edge_edet.converters.inspect.figure.png import png
+    from edge_edet.converters.inspect.figure.svg import svg
 
     figure = error_figure(inspection.tensors, inspection.blocks, f"{name} against float")
     is_png = path.suffix.lower() == ".png"

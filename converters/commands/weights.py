@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.weights import (
+from edge_edet.converters.weights.download import download
+from edge_edet.converters.weights.release import (
     RELEASE,
     WEIGHTS_URL,
     bundled,
@@ -16,7 +17,6 @@ from edge_edet.converters.weights import (
     release_file,
     weights_folder,
 )
-from edge_edet.converters.weights_download import download
 from edge_edet.errors import CheckpointError
 
 __all__ = ["add_arguments", "run"]

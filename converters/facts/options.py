@@ -14,9 +14,9 @@ from edge_edet.converters.facts.arithmetic import evaluate
 from edge_edet.converters.facts.config import fact_of_config, pairs
 from edge_edet.converters.facts.fact import Fact
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.normalization import Given, read_normalization
+from edge_edet.files.yaml import read_yaml
+from edge_edet.pictures.normalization import Given, read_normalization
 from edge_edet.variants import Variant, octaves
-from edge_edet.yaml_file import read_yaml
 
 __all__ = ["TrainingOptions", "facts_of_options"]
 

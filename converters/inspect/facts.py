@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge_edet.converters.inspect.places import PARTS, block_of, part_of
-from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.network_parts import PARTS, block_of, part_of
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
 from edge_edet.manifest import Manifest, manifest_of
-from edge_edet.model_file import ModelFile
-from edge_edet.tflite_file import TensorInfo, TfliteModel
 
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 SCALING = ("ADD", "SUB", "MUL", "DIV", "CAST")

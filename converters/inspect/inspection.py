@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.advice import better_recipe
-from edge_edet.converters.inspect.block_error import BlockError, errors_of_blocks
-from edge_edet.converters.inspect.constants import (
+from edge_edet.converters.inspect.errors.block_error import BlockError, errors_of_blocks
+from edge_edet.converters.inspect.errors.constants import (
     ConstantError,
     compare_constants,
     stated_changes,
 )
-from edge_edet.converters.inspect.diagnosis import diagnose
+from edge_edet.converters.inspect.errors.tensor_error import Pixels, TensorError, by_harm, compare
 from edge_edet.converters.inspect.facts import Facts, facts_of
-from edge_edet.converters.inspect.findings import Finding, nothing_stands_out
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.suspicion import (
+from edge_edet.converters.inspect.static_checks import (
     has_random_weights,
     refused,
     suspect,
     without_ranges,
 )
-from edge_edet.converters.inspect.tensor_error import Pixels, TensorError, by_harm, compare
-from edge_edet.converters.inspect.twins import match
-from edge_edet.converters.inspect.verdict import Verdict
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.pairs import match
+from edge_edet.converters.inspect.verdict.advice import better_recipe
+from edge_edet.converters.inspect.verdict.diagnosis import diagnose
+from edge_edet.converters.inspect.verdict.findings import Finding, nothing_stands_out
+from edge_edet.converters.inspect.verdict.verdict import Verdict
 from edge_edet.errors import BackendError, InputError
-from edge_edet.model_file import ModelFile
-from edge_edet.read_model import read_model
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.file import read_tflite
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def inspect_file(path: Path) -> Inspection:
     Raises ModelFileError for a file that is no model.
     """
     if readable(path).format == ".xml":
-        from edge_edet.converters.inspect.ir_inspection import inspect_ir
+        from edge_edet.converters.inspect.openvino.inspect_ir import inspect_ir
 
         return inspect_ir(path)
     opened = Rewritable(read_tflite(path))
@@ -100,7 +100,7 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     are not twins.
     """
     if readable(int8_path).format == ".xml":
-        from edge_edet.converters.inspect.ir_inspection import inspect_ir_against
+        from edge_edet.converters.inspect.openvino.inspect_ir import inspect_ir_against
 
         return inspect_ir_against(int8_path, float_path, pictures, threads)
     integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.advice import (
+from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
+from edge_edet.converters.inspect.pictures import inputs_of
+from edge_edet.converters.inspect.static_checks import has_random_weights
+from edge_edet.converters.inspect.verdict.advice import (
     CALIBRATE,
     better_recipe,
     calibrated_on,
     for_seen_pictures,
 )
-from edge_edet.converters.inspect.agreement import Agreement, agreement
-from edge_edet.converters.inspect.diagnosis import score_shift
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
-from edge_edet.converters.inspect.pictures import inputs_of
-from edge_edet.converters.inspect.suspicion import has_random_weights
-from edge_edet.converters.inspect.verdict import RANDOM, REFUSED, Verdict, judge
+from edge_edet.converters.inspect.verdict.agreement import Agreement, agreement
+from edge_edet.converters.inspect.verdict.diagnosis import score_shift
+from edge_edet.converters.inspect.verdict.verdict import RANDOM, REFUSED, Verdict, judge
+from edge_edet.detection.model_layout import layout_of
 from edge_edet.errors import ModelFileError
-from edge_edet.outputs import layout_of
-from edge_edet.picture_range import PictureRange
+from edge_edet.pictures.value_range import PictureRange
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.converters.inspect.tensor_error import Pixels
+from edge_edet.converters.inspect.errors.tensor_error import Pixels
+from edge_edet.detection.model_layout import layout_of
+from edge_edet.detection.preprocess import letterbox, stretch
 from edge_edet.errors import InputError
-from edge_edet.image import read_picture
+from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats.tflite.schema import SUPPRESSION
 from edge_edet.manifest import manifest_of
-from edge_edet.model_file import ModelFile
-from edge_edet.outputs import layout_of
-from edge_edet.picture_log import PictureLog, usable
-from edge_edet.picture_range import PictureRange
-from edge_edet.pictures import find_given
-from edge_edet.preprocess import letterbox, stretch
-from edge_edet.tflite_operators import SUPPRESSION
+from edge_edet.pictures.folder import find_given
+from edge_edet.pictures.image import read_picture
+from edge_edet.pictures.log import PictureLog, usable
+from edge_edet.pictures.value_range import PictureRange
 
 
 def pick(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from edge_edet.converters.inspect.advice import CALIBRATE
 from edge_edet.converters.inspect.facts import Facts, is_integer_model
-from edge_edet.converters.inspect.findings import Finding, sorted_findings
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.twins import SWISH_CLOSES
-from edge_edet.converters.inspect.wiring import CROSSINGS, Wiring
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.graph_index import CROSSINGS, Wiring
+from edge_edet.converters.inspect.tflite.pairs import SWISH_CLOSES
+from edge_edet.converters.inspect.verdict.advice import CALIBRATE
+from edge_edet.converters.inspect.verdict.findings import Finding, sorted_findings
 from edge_edet.errors import BackendError
-from edge_edet.tflite_file import TensorInfo
+from edge_edet.formats.tflite.file import TensorInfo
 
 TINY_RANGE = 1e-5  # of a whole grid: what a constant zero was calibrated to
 WASTED_STEPS = 0.2  # of a grid before a swish, spent where swish is closed

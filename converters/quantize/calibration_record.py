@@ -24,19 +24,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.converters import corrections, fitted_swish
-from edge_edet.converters.corrections import Correction
-from edge_edet.converters.fitted_swish import FittedSwish
-from edge_edet.converters.graph import Array, Graph
-from edge_edet.converters.ranges import calibrated_tensors
-from edge_edet.converters.recipes import RECONSTRUCTED
-from edge_edet.converters.statistics import BINS, FLOAT16_MAX, Statistics
+from edge_edet.converters.calibrate import fit_hard_swish as fitted_swish
+from edge_edet.converters.calibrate.fit_hard_swish import FittedSwish
+from edge_edet.converters.quantize import corrections
+from edge_edet.converters.quantize.corrections import Correction
+from edge_edet.converters.quantize.histograms import BINS, FLOAT16_MAX, Statistics
+from edge_edet.converters.quantize.ranges import calibrated_tensors
+from edge_edet.converters.quantize.recipes import RECONSTRUCTED
 from edge_edet.errors import InputError
-from edge_edet.input_file import Limit, open_input
-from edge_edet.normalization import shown
-from edge_edet.output_files import Outputs, outputs_of
-from edge_edet.output_kinds import CALIBRATION
-from edge_edet.picture_range import PictureRange, parse_range, range_text
+from edge_edet.files.input import Limit, open_input
+from edge_edet.network.graph import Array, Graph
+from edge_edet.output_files.kinds import CALIBRATION
+from edge_edet.output_files.outputs import Outputs, outputs_of
+from edge_edet.pictures.normalization import shown
+from edge_edet.pictures.value_range import PictureRange, parse_range, range_text
 from edge_edet.variants import Variant
 
 FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.fitted_swish import Swishes
-from edge_edet.converters.graph import SQUEEZE, Array, Graph, Node
-from edge_edet.converters.passed_statistics import with_passed
-from edge_edet.converters.quantized import QuantizedWeight, quantize_weight
-from edge_edet.converters.statistics import Statistics
-from edge_edet.converters.to_tflite import stem_shift
+from edge_edet.converters.calibrate.fit_hard_swish import Swishes
+from edge_edet.converters.quantize.affine import QuantizedWeight, quantize_weight
+from edge_edet.converters.quantize.histograms import Statistics
+from edge_edet.converters.quantize.passed_statistics import with_passed
+from edge_edet.converters.write.tflite.lower import stem_shift
+from edge_edet.network.graph import SQUEEZE, Array, Graph, Node
 
 LEVELS = 256
 STEM_INPUT = "normalized"  # whose integers are the picture's own

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Quantized, QuantizedWeight, channel_axis
+from edge_edet.converters.quantize.affine import Quantized, QuantizedWeight, channel_axis
 from edge_edet.errors import InputError
+from edge_edet.network.graph import Graph
 
 Halves = npt.NDArray[np.float16]
 TINY = 1e-30

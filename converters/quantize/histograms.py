@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import Array
 from edge_edet.errors import InputError
+from edge_edet.network.graph import Array
 
 DROPPED_BITS = 4
 BINS = 65536 >> DROPPED_BITS

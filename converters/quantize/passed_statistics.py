@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.statistics import Statistics
+from edge_edet.converters.quantize.histograms import Statistics
+from edge_edet.network.graph import Graph
 
 __all__ = ["with_passed"]
 

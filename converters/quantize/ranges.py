@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.quantized import SIGMOID, Affine
-from edge_edet.converters.statistics import CENTERS, Statistics, merged
+from edge_edet.converters.quantize.affine import SIGMOID, Affine
+from edge_edet.converters.quantize.histograms import CENTERS, Statistics, merged
 from edge_edet.errors import InputError
+from edge_edet.network.graph import Graph, Node
 
 Values = npt.NDArray[np.float64]
 Function = Callable[[Values], Values]

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.corrections import Corrections, corrected
-from edge_edet.converters.equalize import equalize
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Affine, Quantized, least_scale, quantize_weight
-from edge_edet.converters.ranges import choose_grids
-from edge_edet.converters.statistics import Statistics
-from edge_edet.converters.to_tflite import input_affine
+from edge_edet.converters.quantize.affine import Affine, Quantized, least_scale, quantize_weight
+from edge_edet.converters.quantize.corrections import Corrections, corrected
+from edge_edet.converters.quantize.equalize import equalize
+from edge_edet.converters.quantize.histograms import Statistics
+from edge_edet.converters.quantize.ranges import choose_grids
+from edge_edet.converters.write.tflite.lower import input_affine
 from edge_edet.errors import InputError
+from edge_edet.network.graph import Graph
 
 
 @dataclass(frozen=True)

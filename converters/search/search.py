@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
+from edge_edet.converters.search.builders import Made, Maker
 from edge_edet.converters.search.candidates import Candidate, parts
 from edge_edet.converters.search.log import Measured, SearchLog, table
-from edge_edet.converters.search.makers import Made, Maker
-from edge_edet.converters.search.yardstick import (
+from edge_edet.converters.search.score import (
     FloatOutputs,
     Yardstick,
     float_outputs,
@@ -32,12 +32,12 @@ from edge_edet.converters.search.yardstick import (
     output_error,
 )
 from edge_edet.errors import EdgeEdetError
-from edge_edet.model_file import sha256_of
-from edge_edet.picture_range import PictureRange, range_text
-from edge_edet.progress import track
-from edge_edet.read_model import read_model
-from edge_edet.scratch import scratch_folder
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.files.scratch import scratch_folder
+from edge_edet.formats.model_file import sha256_of
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.pictures.value_range import PictureRange, range_text
+from edge_edet.terminal.progress import track
 
 SENSITIVITY_PICTURES = 6
 MAX_FLOAT_STEPS = 12

@@ -10,13 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibration import calibrate, calibrate_on_noise, find_pictures
-from edge_edet.converters.calibration_record import (
-    CalibrationRecord,
-    check_fits,
-    load_record,
-    weights_digest,
-)
+from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise, find_pictures
 from edge_edet.converters.checkpoints import (
     Checkpoint,
     find_variant,
@@ -32,12 +26,18 @@ from edge_edet.converters.facts import (
     standing,
     training_notes,
 )
-from edge_edet.converters.graph import Array, Graph
-from edge_edet.converters.weights import find_pulled, release_file
+from edge_edet.converters.quantize.calibration_record import (
+    CalibrationRecord,
+    check_fits,
+    load_record,
+    weights_digest,
+)
+from edge_edet.converters.weights.release import find_pulled, release_file
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.label_file import LabelFile, read_label_file
-from edge_edet.labels import COCO_LABELS
-from edge_edet.picture_range import PictureRange
+from edge_edet.labels.coco import COCO_LABELS
+from edge_edet.labels.file import LabelFile, read_label_file
+from edge_edet.network.graph import Array, Graph
+from edge_edet.pictures.value_range import PictureRange
 from edge_edet.variants import VARIANTS, Variant, canonical_name, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets

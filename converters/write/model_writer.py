@@ -13,22 +13,22 @@ from typing import Any
 
 from edge_edet import __version__
 from edge_edet.content_sum import PLACEHOLDER, check_content, ir_content, onnx_content
-from edge_edet.converters.calibration_record import CalibrationRecord
-from edge_edet.converters.channelwise import ChannelQuantized
-from edge_edet.converters.corrections import changes
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.in_graph_nms import OUTPUTS, Suppression, write_tflite_with_nms
-from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS
-from edge_edet.converters.quantized import Quantized
-from edge_edet.converters.sources import Source
-from edge_edet.converters.tflite_metadata import append_files, standard_metadata
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.quantize.affine import Quantized
+from edge_edet.converters.quantize.calibration_record import CalibrationRecord
+from edge_edet.converters.quantize.channelwise import ChannelQuantized
+from edge_edet.converters.quantize.corrections import changes
+from edge_edet.converters.weights.find import Source
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.converters.write.tflite.metadata import append_files, standard_metadata
+from edge_edet.converters.write.tflite.nms import OUTPUTS, Suppression, write_tflite_with_nms
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.file import parse_tflite
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
-from edge_edet.output_files import Outputs, outputs_of
-from edge_edet.output_kinds import GRAPH, MODEL, Kind
-from edge_edet.picture_range import range_text
-from edge_edet.read_model import read_model
-from edge_edet.tflite_file import parse_tflite
+from edge_edet.network.build import BOX_CODES, CLASS_LOGITS
+from edge_edet.network.graph import Graph
+from edge_edet.output_files.kinds import GRAPH, MODEL, Kind
+from edge_edet.output_files.outputs import Outputs, outputs_of
+from edge_edet.pictures.value_range import range_text
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
@@ -48,14 +48,14 @@ class ModelFile:
     def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
               recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
         """An OpenVINO IR: suffix -> file."""
-        from edge_edet.converters.to_openvino import OpenVinoLowering
+        from edge_edet.converters.write.openvino.lower import OpenVinoLowering
 
         return self.ir_of(OpenVinoLowering(graph, self.precision, quantized).lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """An openvino.Model with its manifest: suffix -> file."""
-        from edge_edet.converters.ir_input import with_float_input
-        from edge_edet.converters.to_openvino import serialize
+        from edge_edet.converters.write.openvino.input import with_float_input
+        from edge_edet.converters.write.openvino.lower import serialize
 
         manifest = self._manifest(recipe)
         if self.input_dtype == "float32":
@@ -66,7 +66,7 @@ class ModelFile:
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:
         """An ONNX model: suffix -> file."""
-        from edge_edet.converters.to_onnx import write_onnx
+        from edge_edet.converters.write.onnx.write import write_onnx
 
         nms = Suppression() if self.nms == "in-graph" else None
         metadata = {MANIFEST_KEY: self._manifest(None).to_json()}
@@ -164,9 +164,9 @@ def write_checked(
 ) -> None:
     """Writes a model, suffix -> file, reads it back, and only then gives it its name.
 
-    Of an IR's two files, whoever reads by `edge_edet.read_model` finds the old ones or the new ones.
+    Of an IR's two files, whoever reads by `edge_edet.formats.read` finds the old ones or the new ones.
     outputs: what else the command writes, and its inputs; kind: what of it may be replaced. Raises
-    InputError where another file is there, see `edge_edet.output_files`.
+    InputError where another file is there, see `edge_edet.output_files.outputs`.
     """
     with outputs_of(outputs) as writing:
         if len(files) == 1:

@@ -1,6 +1,6 @@
 """How far runtimes and processors agree on one model: raw INT8 outputs and detections.
 
-`python -m edge_edet.devices.agreement MODEL PICTURE` prints the table of docs/agreement.md.
+`python -m edge_edet.devices.agreement.agreement MODEL PICTURE` prints the table of docs/agreement.md.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 import edge_edet
-from edge_edet.devices import emulated
-from edge_edet.devices.probing import Probe, probe_emulated, probe_here
+from edge_edet.devices.agreement.probing import Probe, probe_emulated, probe_here
+from edge_edet.devices.emulation import qemu as emulated
 from edge_edet.errors import InputError
 
 __all__ = ["Agreement", "Difference", "compare", "table"]
@@ -121,7 +121,7 @@ def table(probes: Sequence[Probe]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m edge_edet.devices.agreement",
+        prog="python -m edge_edet.devices.agreement.agreement",
         description="compare what runtimes and processors, this one and emulated ARM cores, make "
         "of one INT8 model; the first run fetches Debian's Python for ARM and the wheels",
     )

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.devices import emulated, probe
+from edge_edet.devices.agreement import probe
+from edge_edet.devices.emulation import qemu as emulated
 from edge_edet.devices.process import finish
-from edge_edet.scratch import scratch_folder
+from edge_edet.files.scratch import scratch_folder
 
 __all__ = ["Probe", "probe_emulated", "probe_here"]
 

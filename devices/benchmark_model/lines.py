@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_edet.devices.log_prefixes import NOISE, header_process, process
+from edge_edet.devices.benchmark_model.log_prefixes import NOISE, header_process, process
 
 __all__ = ["COUNTS", "FORMS", "NO_FORMS", "TIMINGS", "Line", "known_lines"]
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_edet.devices.benchmark_lines import COUNTS, NO_FORMS, TIMINGS, Line, known_lines
+from edge_edet.devices.benchmark_model.lines import COUNTS, NO_FORMS, TIMINGS, Line, known_lines
 from edge_edet.errors import InputError
 
 __all__ = ["BenchmarkLog", "arguments", "parse_logs"]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.devices.profile import DeviceProfile, read_profile
+from edge_edet.devices.boards.profile import DeviceProfile, read_profile
 from edge_edet.errors import InputError
 
 __all__ = ["BUNDLED", "HOST", "config_folder", "find_profile", "known_profiles"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.devices.catalog import HOST
-from edge_edet.devices.profile import DeviceProfile
+from edge_edet.devices.boards.catalog import HOST
+from edge_edet.devices.boards.profile import DeviceProfile
 
 __all__ = ["EVIDENCE_FILES", "Evidence", "Match", "parse_properties", "read_evidence", "recognize"]
 

@@ -10,11 +10,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from edge_edet.devices.catalog import config_folder, find_profile, known_profiles
-from edge_edet.devices.hosts import find_host, known_hosts
-from edge_edet.devices.open_transport import open_transport
-from edge_edet.devices.profile import DeviceProfile
-from edge_edet.devices.recognize import Match, read_evidence, recognize
+from edge_edet.devices.boards.catalog import config_folder, find_profile, known_profiles
+from edge_edet.devices.boards.profile import DeviceProfile
+from edge_edet.devices.boards.recognize import Match, read_evidence, recognize
+from edge_edet.devices.remote.hosts import find_host, known_hosts
+from edge_edet.devices.remote.open import open_transport
 from edge_edet.errors import InputError
 
 __all__ = ["add_arguments", "run"]

@@ -4,7 +4,7 @@ It runs the wheels that a board would install, so their true ARM kernels, where 
 Numerics only, never time: QEMU imitates instructions one by one, so how long a run takes here says
 nothing about any board.
 
-`python -m edge_edet.devices.emulated SCRIPT ARGS...` runs a script so.
+`python -m edge_edet.devices.emulation.qemu SCRIPT ARGS...` runs a script so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import edge_edet
-from edge_edet.devices.arm_root import DEFAULT_ROOT, PYTHON, SITES, prepare
+from edge_edet.devices.emulation.arm_root import DEFAULT_ROOT, PYTHON, SITES, prepare
 from edge_edet.devices.process import finish
 from edge_edet.errors import BackendError, InputError
 
@@ -101,7 +101,7 @@ def package_folder(folder: Path) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m edge_edet.devices.emulated",
+        prog="python -m edge_edet.devices.emulation.qemu",
         description="run a Python script on an emulated ARM core: for numbers, never for time; the "
         "first run fetches Debian's Python for ARM and the wheels",
     )

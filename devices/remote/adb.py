@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.devices.catalog import find_profile, known_profiles
-from edge_edet.devices.listing import list_files
-from edge_edet.devices.recognize import Evidence, parse_properties, recognize
-from edge_edet.devices.transport import Board
+from edge_edet.devices.boards.catalog import find_profile, known_profiles
+from edge_edet.devices.boards.recognize import Evidence, parse_properties, recognize
+from edge_edet.devices.remote.content_listing import list_files
+from edge_edet.devices.remote.transport import Board
 from edge_edet.errors import BackendError, InputError
 
 if TYPE_CHECKING:
-    from edge_edet.devices.hosts import Host
+    from edge_edet.devices.remote.hosts import Host
 
 __all__ = ["Adb"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge_edet.devices import adb, ssh
-from edge_edet.devices.emulated_transport import Emulated
-from edge_edet.devices.hosts import Host
-from edge_edet.devices.transport import Transport
+from edge_edet.devices.remote import adb, ssh
+from edge_edet.devices.remote.emulated import Emulated
+from edge_edet.devices.remote.hosts import Host
+from edge_edet.devices.remote.transport import Transport
 
 __all__ = ["open_transport"]
 

@@ -6,14 +6,14 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from edge_edet.devices.agent_transport import AgentTransport
-from edge_edet.devices.catalog import known_profiles
-from edge_edet.devices.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap
-from edge_edet.devices.what_came import readable
+from edge_edet.devices.boards.catalog import known_profiles
+from edge_edet.devices.remote.agent_transport import AgentTransport
+from edge_edet.devices.remote.channel.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap
+from edge_edet.devices.remote.channel.what_came import readable
 from edge_edet.errors import BackendError
 
 if TYPE_CHECKING:
-    from edge_edet.devices.hosts import Host
+    from edge_edet.devices.remote.hosts import Host
     from edge_edet.errors import EdgeEdetError
 
 __all__ = ["connect", "explain"]

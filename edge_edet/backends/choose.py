@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.arguments import shown
-from edge_edet.backends import Backend
+from edge_edet.backends.backend import Backend
 from edge_edet.errors import InputError
-from edge_edet.model_file import FORMATS, ModelFile
-from edge_edet.tflite_file import TfliteModel
-from edge_edet.tflite_operators import EDGE_TPU
+from edge_edet.formats.model_file import FORMATS, ModelFile
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.formats.tflite.schema import EDGE_TPU
 
 __all__ = ["DELEGATES", "RUNTIMES", "RunOptions", "check_options", "open_backend"]
 
@@ -107,7 +107,7 @@ def open_backend(
         from edge_edet.backends.onnxruntime import OnnxRuntimeBackend
 
         return OnnxRuntimeBackend(model, threads=threads, device=device)
-    from edge_edet.backends.openvino import OpenVinoBackend
+    from edge_edet.backends.openvino.backend import OpenVinoBackend
 
     return OpenVinoBackend(
         model,
@@ -137,7 +137,7 @@ def _litert(
                 f"delegate 'gpu' is not for {str(model.path)!r}: its input has a free size, and the "
                 "GPU takes fixed ones; leave the delegate out"
             )
-        from edge_edet.backends.litert_gpu import LiteRtGpuBackend
+        from edge_edet.backends.litert.gpu import LiteRtGpuBackend
 
         return LiteRtGpuBackend(
             model,
@@ -145,7 +145,7 @@ def _litert(
             runtime=options.runtime,
             delegate_options=options.delegate_options,
         )
-    from edge_edet.backends.litert import LiteRtBackend
+    from edge_edet.backends.litert.interpreter import LiteRtBackend
 
     return LiteRtBackend(
         model,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.model_file import ModelFile
-from edge_edet.onnx_file import OnnxModel
+from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats.onnx import OnnxModel
 
 __all__ = ["PROVIDERS", "OnnxRuntimeBackend", "onnxruntime_providers", "onnxruntime_version"]
 

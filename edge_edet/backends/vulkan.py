@@ -1,4 +1,4 @@
-"""The Vulkan devices of this machine, asked through the loader: `python -m edge_edet.vulkan`.
+"""The Vulkan devices of this machine, asked through the loader: `python -m edge_edet.backends.vulkan`.
 
 A program of its own, because a broken driver can end the process that asks.
 """

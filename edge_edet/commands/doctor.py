@@ -10,8 +10,14 @@ import textwrap
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.installed import Check, check_delegates, check_devices, check_extras, check_runtimes
-from edge_edet.machine import CPU_FEATURES, Machine, this_machine
+from edge_edet.system.installed import (
+    Check,
+    check_delegates,
+    check_devices,
+    check_extras,
+    check_runtimes,
+)
+from edge_edet.system.machine import CPU_FEATURES, Machine, this_machine
 
 __all__ = ["add_arguments", "run"]
 

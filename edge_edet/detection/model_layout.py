@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.foreign import read_foreign, stored_precision
-from edge_edet.input_options import InputOptions
+from edge_edet.foreign.detection_model import read_foreign, stored_precision
+from edge_edet.foreign.options import InputOptions
+from edge_edet.formats.model_file import ModelFile, described
+from edge_edet.formats.tflite.file import TfliteModel
 from edge_edet.manifest import Manifest, manifest_of
-from edge_edet.model_file import ModelFile, described
-from edge_edet.tflite_file import TfliteModel
 from edge_edet.variants import Variant
 
 __all__ = ["ModelLayout", "layout_of"]

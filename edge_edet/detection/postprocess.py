@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.anchors import decode
 from edge_edet.arguments import check_kind, shown
+from edge_edet.detection.anchors import decode
+from edge_edet.detection.nms import hard_nms, soft_nms
+from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
-from edge_edet.nms import hard_nms, soft_nms
-from edge_edet.preprocess import Placement
 
 __all__ = ["Candidates", "Found", "PostprocessConfig", "Quantized", "postprocess", "select"]
 

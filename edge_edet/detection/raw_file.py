@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.output_files import Outputs, outputs_of
-from edge_edet.output_kinds import Kind
-from edge_edet.raw_outputs import Grid, RawOutputs
+from edge_edet.detection.raw_outputs import Grid, RawOutputs
+from edge_edet.output_files.kinds import Kind
+from edge_edet.output_files.outputs import Outputs, outputs_of
 
 __all__ = ["RAW", "RAW_VERSION", "is_raw_file", "write_raw"]
 

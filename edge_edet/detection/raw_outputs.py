@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
-from edge_edet.model_file import sha256_of
-from edge_edet.preprocess import Placement
+from edge_edet.formats.model_file import sha256_of
 
 if TYPE_CHECKING:
-    from edge_edet.detector import DetectorInfo
-    from edge_edet.output_files import Outputs
-    from edge_edet.outputs import ModelLayout
+    from edge_edet.detection.detector import DetectorInfo
+    from edge_edet.detection.model_layout import ModelLayout
+    from edge_edet.output_files.outputs import Outputs
 
 __all__ = ["Grid", "RawOutputs", "about", "denormalized"]
 
@@ -79,7 +79,7 @@ class RawOutputs:
         picture: noted in the file. Replaces only what this wrote before: InputError for anything else.
         outputs: by which that is decided, where more is written together.
         """
-        from edge_edet.raw_file import write_raw
+        from edge_edet.detection.raw_file import write_raw
 
         write_raw(self, Path(path), picture, outputs)
 

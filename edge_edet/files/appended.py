@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from edge_edet.errors import InputError
-from edge_edet.locks import hold
+from edge_edet.files.locks import hold
 
 __all__ = ["append_line", "open_appended"]
 

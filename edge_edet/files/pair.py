@@ -3,7 +3,7 @@ of another.
 
 Two names cannot be changed at once. So the old graph is set aside first, then the old weights, then
 come the new weights and last the new graph: between there is no graph under the name, never a wrong
-one. That lasts for four renames; `edge_edet.read_model` waits for it. Where a rename fails, the old
+one. That lasts for four renames; `edge_edet.formats.read` waits for it. Where a rename fails, the old
 two come back; where the process is killed, the next that writes there puts back the old pair.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge_edet.errors import ModelFileError
-from edge_edet.locks import short
+from edge_edet.files.locks import short
 
 __all__ = ["aside", "belongs", "read_whole", "recover", "stamp", "switch"]
 

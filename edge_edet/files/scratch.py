@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge_edet.locks import SUFFIX, LockFile
+from edge_edet.files.locks import SUFFIX, LockFile
 
 __all__ = ["scratch_folder"]
 

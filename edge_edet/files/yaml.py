@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.input_file import Limit, read_input
+from edge_edet.files.input import Limit, read_input
 
 __all__ = ["LIMIT", "MAX_VALUES", "read_yaml"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.tflite_file import OperatorInfo, TensorInfo, TfliteModel
+from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo, TfliteModel
 
 __all__ = ["InputSize", "evident_fit", "input_size_of"]
 

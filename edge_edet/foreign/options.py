@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge_edet.arguments import shown
 from edge_edet.errors import InputError
-from edge_edet.label_file import LabelFile, read_label_file
-from edge_edet.normalization import Given, Normalization, read_normalization
+from edge_edet.labels.file import LabelFile, read_label_file
+from edge_edet.pictures.normalization import Given, Normalization, read_normalization
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ Pixel: TypeAlias = tuple[int, int, int]
 class InputOptions:
     """What was given about a model's input and labels; None: not given.
 
-    mean, std: see `edge_edet.normalization`. labels: a label file, or the names by class, None for
+    mean, std: see `edge_edet.pictures.normalization`. labels: a label file, or the names by class, None for
     an unused one. fit: "letterbox" keeps the picture's aspect and pads right and below, "stretch"
     does not. pad: the colour of the padding, one value or red, green and blue, from 0 to 255.
     input_size: of an input of free height and width, (height, width), one number for a square, or

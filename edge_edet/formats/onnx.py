@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from edge_edet.errors import ModelFileError
-from edge_edet.model_file import TensorInfo, open_model, read_failed
-from edge_edet.onnx_external import find_external
-from edge_edet.protobuf import fields, signed, varint
+from edge_edet.formats.model_file import TensorInfo, open_model, read_failed
+from edge_edet.formats.onnx_external import find_external
+from edge_edet.formats.protobuf import fields, signed, varint
 
 __all__ = ["OnnxModel", "read_onnx"]
 

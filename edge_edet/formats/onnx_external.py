@@ -9,7 +9,7 @@ the file. Source of the field numbers: onnx/onnx.proto.
 from __future__ import annotations
 
 from edge_edet.errors import ModelFileError
-from edge_edet.protobuf import fields
+from edge_edet.formats.protobuf import fields
 
 __all__ = ["EXTERNAL", "find_external", "is_external"]
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from edge_edet.errors import ModelFileError
-from edge_edet.model_file import TensorInfo
+from edge_edet.formats.model_file import TensorInfo
 
 __all__ = ["IR_VERSION", "IrReader", "LayerInfo"]
 

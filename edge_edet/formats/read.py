@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edge_edet.arguments import as_path
 from edge_edet.errors import ModelFileError
-from edge_edet.ir_file import read_ir
-from edge_edet.model_file import FORMATS, ModelFile, open_model, read_failed
-from edge_edet.onnx_file import read_onnx
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.model_file import FORMATS, ModelFile, open_model, read_failed
+from edge_edet.formats.onnx import read_onnx
+from edge_edet.formats.openvino_ir import read_ir
+from edge_edet.formats.tflite.file import read_tflite
 
 __all__ = ["read_model"]
 

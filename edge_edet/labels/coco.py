@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge_edet.label_file import parse_label_text
+from edge_edet.labels.file import parse_label_text
 
 __all__ = ["COCO_LABELS", "class_name", "parse_labels"]
 
@@ -28,7 +28,7 @@ COCO_LABELS: tuple[str | None, ...] = tuple(
 def parse_labels(
     text: str, what: str = "the label file", num_classes: int | None = None
 ) -> tuple[str | None, ...]:
-    """Names by class id, None where unused, see `edge_edet.label_file.parse_label_text`."""
+    """Names by class id, None where unused, see `edge_edet.labels.file.parse_label_text`."""
     return parse_label_text(text, what, num_classes).names
 
 

@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.feature_networks import feature_nodes, lateral
 from edge_edet.errors import InputError
+from edge_edet.network.feature_networks import feature_nodes, lateral
 from edge_edet.variants import Variant
 
 BATCH_NORM_EPSILON = 1e-3
@@ -34,11 +34,11 @@ FEATURE_STAGES = {3: 2, 4: 4, 5: 6}  # pyramid level -> the stage that gives it,
 # Networks of the studies: Variant.feature_network -> module with `Builder`, a NetworkBuilder; where it
 # is no EfficientDet, also `parameter_shapes(variant)` and `kernel_gains(variant)` for random weights
 STUDIES = {
-    "bifpn-runtime": "edge_edet.converters.studies.run_time_fusion",
-    "bifpn-stacked": "edge_edet.converters.studies.run_time_fusion",
-    "retinanet-r50": "edge_edet.converters.studies.retinanet",
-    "retinanet-r101": "edge_edet.converters.studies.retinanet",
-    "yolov3": "edge_edet.converters.studies.yolov3",
+    "bifpn-runtime": "edge_edet.studies.networks.run_time_fusion",
+    "bifpn-stacked": "edge_edet.studies.networks.run_time_fusion",
+    "retinanet-r50": "edge_edet.studies.networks.retinanet",
+    "retinanet-r101": "edge_edet.studies.networks.retinanet",
+    "yolov3": "edge_edet.studies.networks.yolov3",
 }
 
 

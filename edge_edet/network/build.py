@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.architecture import (
+from edge_edet.errors import CheckpointError
+from edge_edet.network.architecture import (
     BATCH_NORM_EPSILON,
     FEATURE_STAGES,
     FUSION_EPSILON,
@@ -22,9 +23,8 @@ from edge_edet.converters.architecture import (
     stem_channels,
     study_of,
 )
-from edge_edet.converters.feature_networks import Fusion, feature_nodes, lateral
-from edge_edet.converters.graph import Array, Graph, Node
-from edge_edet.errors import CheckpointError
+from edge_edet.network.feature_networks import Fusion, feature_nodes, lateral
+from edge_edet.network.graph import Array, Graph, Node
 from edge_edet.variants import Variant
 
 IMAGE, BOX_CODES, CLASS_LOGITS = "image", "box_codes", "class_logits"

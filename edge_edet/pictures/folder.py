@@ -101,7 +101,7 @@ def find_given(given: Iterable[str | Path]) -> Given:
             for inside in pictures_in(path, recursive=False):
                 found.setdefault(inside, False)
         elif "://" in name and not path.exists():
-            from edge_edet.image import refuse_addresses
+            from edge_edet.pictures.image import refuse_addresses
 
             refuse_addresses(name)
             found[path] = True

@@ -13,16 +13,16 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_edet.errors import ImageError, PictureWarning
-from edge_edet.input_file import Limit, open_input
-from edge_edet.picture_range import (
+from edge_edet.files.input import Limit, open_input
+from edge_edet.pictures.stored_values import Stored, stored_values
+from edge_edet.pictures.value_range import (
     Finding,
     PictureRange,
     check_range,
     to_eight_bits,
     upper_byte,
 )
-from edge_edet.stored_values import Stored, stored_values
-from edge_edet.value_rows import ImageRows
+from edge_edet.pictures.value_rows import ImageRows
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -8,8 +8,8 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from edge_edet.errors import ImageError
-from edge_edet.image import read_picture
-from edge_edet.picture_range import Finding, PictureRange, parse_range
+from edge_edet.pictures.image import read_picture
+from edge_edet.pictures.value_range import Finding, PictureRange, parse_range
 
 __all__ = ["PictureLog", "add_picture_arguments", "usable"]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import InputError
-from edge_edet.value_rows import Rows, Scan, scan, strips
+from edge_edet.pictures.value_rows import Rows, Scan, scan, strips
 
 __all__ = [
     "AUTO",

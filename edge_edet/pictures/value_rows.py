@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.stored_values import Stored
+from edge_edet.pictures.stored_values import Stored
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -14,8 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.accelerated import summary
-from edge_edet.extras import EXTRAS, install
+from edge_edet.backends.litert.fast_precisions import summary
+from edge_edet.optional_packages import EXTRAS, install
 
 __all__ = ["Check", "check_delegates", "check_devices", "check_extras", "check_runtimes"]
 
@@ -105,7 +105,9 @@ def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
 def check_devices(runtimes: list[Check]) -> list[Check]:
     """What OpenVINO and onnxruntime, where they work, find to run on: names for `device`."""
     working = [check.name for check in runtimes if check.works and check.name in WITH_DEVICES]
-    probes = {name: _start("-m", "edge_edet.backends.list_devices", name) for name in working}
+    probes = {
+        name: _start("-m", "edge_edet.backends.backend.list_devices", name) for name in working
+    }
     checks = []
     for runtime, probe in probes.items():
         output, error = _finish(probe)
@@ -137,7 +139,7 @@ def _check_gpu() -> Check:
     if not any((Path(folder) / GPU_LIBRARY).is_file() for folder in folders):
         note = f"no {GPU_LIBRARY}: pip install 'ai-edge-litert>=2.1', where it has a wheel with it"
         return Check("gpu", False, note)
-    output, error = _finish(_start("-m", "edge_edet.vulkan"))
+    output, error = _finish(_start("-m", "edge_edet.backends.vulkan"))
     if error is not None and "libvulkan" in error:
         return Check("gpu", False, "no Vulkan loader: apt-get install libvulkan1")
     driver = "apt-get install mesa-vulkan-drivers, or the driver of the GPU's maker"

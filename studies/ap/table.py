@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edge_edet.benchmarks.report.published_points import published_from
-from edge_edet.benchmarks.report.values import ap_of, latency_of, threads_of
-from edge_edet.benchmarks.report.yardstick import VAL2017, yardstick_of
-from edge_edet.benchmarks.reproduce.lines import wrapped
-from edge_edet.benchmarks.reproduce.measured_on import measured_on
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.analysis.eval_set import VAL2017, yardstick_of
+from edge_edet.benchmarks.analysis.published_numbers import published_from
+from edge_edet.benchmarks.analysis.values import ap_of, latency_of, threads_of
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.studies.lines import wrapped
+from edge_edet.studies.measured_on import measured_on
 
 __all__ = ["to_document", "to_text"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_edet.converters.feature_networks import Fusion
-from edge_edet.converters.network import NetworkBuilder
+from edge_edet.network.build import NetworkBuilder
+from edge_edet.network.feature_networks import Fusion
 
 __all__ = ["Builder"]
 

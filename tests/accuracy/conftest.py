@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.benchmarks.datasets import Category, Dataset, Picture
-from edge_edet.benchmarks.datasets.dataset import Objects
-from edge_edet.benchmarks.eval_rows import EvalRow
+from edge_edet.benchmarks.accuracy.datasets import Category, Dataset, Picture
+from edge_edet.benchmarks.accuracy.datasets.dataset import Objects
+from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 
 WIDTH, HEIGHT = 640, 480
 

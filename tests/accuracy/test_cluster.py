@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
 from edge_edet.errors import BackendError, InputError
-from edge_edet.labels import COCO_LABELS
+from edge_edet.labels.coco import COCO_LABELS
 
 PICTURES = 96
 
@@ -95,7 +95,7 @@ def test_what_a_worker_refuses_reaches_the_caller(
 def test_no_scheduler_is_one_line(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("edge_edet.benchmarks.cluster_wait.CONNECT_S", 1)
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.cluster_wait.CONNECT_S", 1)
     dataset = load_dataset(write_coco(tmp_path))
     for address in ("tcp://127.0.0.1:1", "nowhere://"):
         with pytest.raises(InputError, match="no Dask scheduler at"):

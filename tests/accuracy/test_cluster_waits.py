@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
-from edge_edet.benchmarks.cluster_wait import finished
+from edge_edet.benchmarks.accuracy.cluster_wait import finished
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
 from edge_edet.errors import BackendError, InputError
 
 PICTURES = 400
@@ -184,7 +184,7 @@ def clock_of(step_s: float) -> Callable[[], float]:
 def test_workers_that_come_back_are_waited_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("edge_edet.benchmarks.cluster_wait.POLL_S", 0.001)
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.cluster_wait.POLL_S", 0.001)
     client, future = FakeClient([1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]), FakeFuture()
     with pytest.raises(BackendError, match="has had no workers for 60 s"):
         list(finished(client, [future], "tcp://x:1", clock=clock_of(25.0)))
@@ -193,7 +193,7 @@ def test_workers_that_come_back_are_waited_for(
 
 
 def test_a_result_starts_the_time_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_edet.benchmarks.cluster_wait.POLL_S", 0.001)
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.cluster_wait.POLL_S", 0.001)
     futures = [FakeFuture() for _ in range(3)]
     futures[0].set_result("a")
     futures[1].set_result("b")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.datasets import load_dataset
+from edge_edet.benchmarks.accuracy.datasets import load_dataset
 from edge_edet.errors import InputError
 
 Draw = Callable[..., None]

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, evaluate, load_dataset
-from edge_edet.benchmarks.coco_metrics import NAMES
-from edge_edet.benchmarks.eval_report import difference_table, report
+from edge_edet.benchmarks.accuracy.coco_metrics import NAMES
+from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL, compare, evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.text_report import difference_table, report
 from edge_edet.cli import main
 from edge_edet.errors import InputError, MissingExtraError
 
@@ -86,7 +86,7 @@ def test_bad_input_is_one_line(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, capfd: Any, monkeypatch: Any,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edge_edet.benchmarks.cluster_wait.CONNECT_S", 1)
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.cluster_wait.CONNECT_S", 1)
     assert (
         main(["eval", str(foreign), "--data", str(write_coco(tmp_path, **changes)), *options]) == 2
     )
@@ -129,7 +129,7 @@ def test_paired_difference_is_tighter_than_two_intervals(shared: Path, foreign: 
 
 
 def test_missing_evaluator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_edet.benchmarks.protocol.EVALUATOR", "no-such-evaluator")
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.protocol.EVALUATOR", "no-such-evaluator")
     with pytest.raises(MissingExtraError, match=r"pip install 'edge-edet\[bench\]'"):
         DEFAULT_PROTOCOL.to_dict()
 

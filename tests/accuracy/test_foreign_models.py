@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
-from edge_edet.benchmarks.eval_report import report
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.text_report import report
 from edge_edet.cli import main
 from edge_edet.errors import InputError
-from edge_edet.labels import COCO_LABELS
+from edge_edet.labels.coco import COCO_LABELS
 
 
 def test_the_report_says_how_pictures_fit(

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
-from edge_edet.benchmarks.bootstrap import draws, interval, mean_ap, resampled_ap
-from edge_edet.benchmarks.coco_metrics import (
+from edge_edet.benchmarks.accuracy.bootstrap import draws, interval, mean_ap, resampled_ap
+from edge_edet.benchmarks.accuracy.coco_metrics import (
     NAMES,
     Evaluation,
     counted_objects,
     evaluate_boxes,
 )
-from edge_edet.benchmarks.datasets import Dataset
-from edge_edet.benchmarks.eval_rows import EvalRow
+from edge_edet.benchmarks.accuracy.datasets import Dataset
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
 
 
@@ -161,9 +161,9 @@ def test_rows_read_back_to_the_same_bits(random_data: Callable[..., Any]) -> Non
 def test_foreign_detector_on_photographs_equals_pycocotools(shared: Path, foreign: Path) -> None:
     """90 ids with gaps in the model, 80 categories in the data: matched by name."""
     import edge_edet
-    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL
-    from edge_edet.benchmarks.class_map import class_map
-    from edge_edet.benchmarks.eval_rows import look
+    from edge_edet.benchmarks.accuracy.class_map import class_map
+    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL
+    from edge_edet.benchmarks.accuracy.run_detector import look
 
     dataset = load_dataset(shared / "data" / "coco_val464").first(48)
     config = DEFAULT_PROTOCOL.postprocess()

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from edge_edet.benchmarks.datasets import load_dataset
-from edge_edet.benchmarks.datasets.orientation import (
+from edge_edet.benchmarks.accuracy.datasets import load_dataset
+from edge_edet.benchmarks.accuracy.datasets.orientation import (
     LIKE_OTHERS,
     TURNED,
     UNTOLD,
     read_header,
     turned_boxes,
 )
-from edge_edet.image import read_image
+from edge_edet.pictures.image import read_image
 
 BOX = [10, 5, 30, 12]  # in the stored picture of 64 x 48
 SIDEWAYS = (5, 6, 7, 8)

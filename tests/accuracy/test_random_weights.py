@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import evaluate
-from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture
+from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
+from edge_edet.benchmarks.accuracy.evaluate import evaluate
 from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.smear import draw_smear
+from edge_edet.demo_picture import draw_smear
 from edge_edet.draw import save_png
 from edge_edet.errors import InputError
-from edge_edet.image import read_image
+from edge_edet.pictures.image import read_image
 
 
 def test_model_with_random_weights_is_refused(tmp_path: Path) -> None:

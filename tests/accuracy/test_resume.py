@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy import compare, evaluate, load_dataset
-from edge_edet.benchmarks.eval_rows import EvalRow
-from edge_edet.benchmarks.eval_state import open_state
+from edge_edet.benchmarks.accuracy.evaluate import compare, evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.resume_file import open_state
+from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
 
 PICTURES = 100
@@ -60,7 +60,7 @@ def test_killed_run_goes_on(shared: Path, foreign: Path, tmp_path: Path) -> None
 def test_other_protocol_shares_no_rows(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path
 ) -> None:
-    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL
+    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL
 
     state, dataset = tmp_path / "s.jsonl", load_dataset(write_coco(tmp_path))
     first = evaluate(foreign, dataset, state=state, resamples=0)
@@ -158,7 +158,7 @@ def test_a_line_without_an_end_and_a_pipe_are_no_state(
 ) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 5000)
-    monkeypatch.setattr("edge_edet.benchmarks.eval_state.MAX_LINE", 1000)
+    monkeypatch.setattr("edge_edet.benchmarks.accuracy.resume_file.MAX_LINE", 1000)
     with pytest.raises(InputError, match="line 2 has more than 1,000 bytes"), open_state(path, "k"):
         pass
     os.mkfifo(tmp_path / "pipe")

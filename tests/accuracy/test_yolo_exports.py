@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_edet.benchmarks.datasets import Dataset, load_dataset
+from edge_edet.benchmarks.accuracy.datasets import Dataset, load_dataset
 from edge_edet.errors import InputError
 
 Draw = Callable[..., None]

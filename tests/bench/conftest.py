@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.rows.schema import (
     Asked,
     BenchmarkRow,
     DeviceName,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.row_file import read_rows
-from edge_edet.benchmarks.rows import STAGES, row_from_dict
+from edge_edet.benchmarks.rows.file import read_rows
+from edge_edet.benchmarks.rows.schema import STAGES, row_from_dict
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
@@ -253,11 +253,11 @@ def test_one_failure_does_not_end_the_others(
 def test_a_runtime_that_breaks_down_takes_its_row_only(
     models: dict[str, Path], tmp_path: Path, monkeypatch: Any, code: str, message: str
 ) -> None:
-    from edge_edet.benchmarks import bench_worker
-    from edge_edet.benchmarks.bench_plan import Plan, Ways, make_jobs
-    from edge_edet.benchmarks.bench_run import measure_jobs
-    from edge_edet.benchmarks.latency import StopRule
-    from edge_edet.benchmarks.rows import DeviceName
+    from edge_edet.benchmarks.bench.plan import Plan, Ways, make_jobs
+    from edge_edet.benchmarks.bench.run import measure_jobs
+    from edge_edet.benchmarks.measuring import worker as bench_worker
+    from edge_edet.benchmarks.measuring.sampling import StopRule
+    from edge_edet.benchmarks.rows.schema import DeviceName
 
     program = tmp_path / "python"
     program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.readline()\n{code}\n")
@@ -296,7 +296,7 @@ def test_models_under_build_are_found_and_what_does_not_fit_is_told(
 
 def test_without_a_model_d0_is_converted_first(monkeypatch: Any, tmp_path: Path) -> None:
     from edge_edet import cli
-    from edge_edet.benchmarks.bench_plan import convert_d0
+    from edge_edet.benchmarks.bench.plan import convert_d0
     from edge_edet.errors import InputError
 
     def convert(arguments: tuple[str, ...]) -> int:

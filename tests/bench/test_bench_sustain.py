@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.benchmarks.rows.file import read_rows
 from edge_edet.errors import BackendError, InputError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -34,7 +34,7 @@ def test_minutes_of_a_killed_run_are_kept_and_it_is_run_anew(
     assert list(tmp_path.glob("*.minutes")) == []
     assert "there already" in run_cli(*command).stderr
 
-    from edge_edet.benchmarks.sustain_journal import Journal
+    from edge_edet.benchmarks.measuring.sustained_journal import Journal
 
     long = json.loads((tmp_path / "rows.jsonl").read_text())
     long["sustain"] = {"seconds": 1800.0, "minutes": []}
@@ -62,7 +62,7 @@ def test_a_run_that_is_stopped_is_kept_at_once(
     error: BaseException,
     status: int,
 ) -> None:
-    from edge_edet.benchmarks.rows import Sustain, row_to_dict
+    from edge_edet.benchmarks.rows.schema import Sustain, row_to_dict
     from edge_edet.cli import main
 
     def broken(job: Any) -> Iterator[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_a_run_that_is_stopped_is_kept_at_once(
         raise error
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("edge_edet.benchmarks.bench_run.run_fresh", broken)
+    monkeypatch.setattr("edge_edet.benchmarks.bench.run.run_fresh", broken)
     command = ["bench", str(models["fp32"]), "--sustain", "30m", "-o", "rows.jsonl", "--json"]
     assert main(command) == status
     (row,) = read_rows(tmp_path / "rows.jsonl")
@@ -102,7 +102,7 @@ def test_a_run_that_is_stopped_is_kept_at_once(
 def test_minutes_that_something_else_wrote_are_refused(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    from edge_edet.benchmarks.sustain_journal import Journal
+    from edge_edet.benchmarks.measuring.sustained_journal import Journal
 
     kept = tmp_path / "rows.jsonl.k.minutes"
     kept.write_bytes(text.encode("latin-1"))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_edet.benchmarks.bench_job import Job
-from edge_edet.benchmarks.bench_time import expected_s, expected_words
-from edge_edet.benchmarks.latency import StopRule
-from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName
+from edge_edet.benchmarks.bench.expected_time import expected_s, expected_words
+from edge_edet.benchmarks.measuring.job import Job
+from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName
 
 Make = Callable[..., BenchmarkRow]
 

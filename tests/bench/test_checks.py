@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.checks import check_row, with_checks
-from edge_edet.benchmarks.median_ratio import median_ratio
-from edge_edet.benchmarks.rows import BenchmarkRow, MachineState, Minute, Sustain
-from edge_edet.benchmarks.sustain import parse_duration, run_sustained, verdict
+from edge_edet.benchmarks.analysis.warnings import check_row, with_checks
+from edge_edet.benchmarks.measuring.sustained import parse_duration, run_sustained, verdict
+from edge_edet.benchmarks.rows.median_ratio import median_ratio
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, MachineState, Minute, Sustain
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]
@@ -132,7 +132,7 @@ def test_other_durations_are_refused(text: str) -> None:
 
 def test_minutes_hold_the_pictures_that_ended_in_them(clock: Any) -> None:
     heats = iter(range(60, 80))
-    from edge_edet.benchmarks.machine_state import Heat
+    from edge_edet.benchmarks.measuring.machine_state import Heat
 
     told: list[Minute] = []
     sustain, first = run_sustained(

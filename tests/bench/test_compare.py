@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.compare_rows import compare_rows, pair_rows, refusal
-from edge_edet.benchmarks.row_file import append_rows
-from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, Estimate, Warned
+from edge_edet.benchmarks.analysis.compare import compare_rows, pair_rows, refusal
+from edge_edet.benchmarks.rows.file import append_rows
+from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName, Estimate, Warned
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]

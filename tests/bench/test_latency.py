@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.backends import BackendInfo, TensorSpec
-from edge_edet.benchmarks.latency import StopRule, sample, sample_streams, warm_up
-from edge_edet.benchmarks.stages import StageTimer
-from edge_edet.benchmarks.stats import median_interval, percentile, relative_width
-from edge_edet.detector import Detector
+from edge_edet.backends.backend import BackendInfo, TensorSpec
+from edge_edet.benchmarks.measuring.sampling import StopRule, sample, sample_streams, warm_up
+from edge_edet.benchmarks.measuring.stage_timer import StageTimer
+from edge_edet.benchmarks.rows.stats import median_interval, percentile, relative_width
+from edge_edet.detection.detector import Detector
+from edge_edet.detection.model_layout import layout_of
+from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.errors import BackendError, InputError
-from edge_edet.outputs import layout_of
-from edge_edet.postprocess import PostprocessConfig
-from edge_edet.read_model import read_model
+from edge_edet.formats.read import read_model
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_known_delay_is_measured_within_3_percent(models: dict[str, Path]) -> 
 
 
 def test_what_is_timed_is_what_detect_gives(models: dict[str, Path]) -> None:
-    from edge_edet.detector import load
+    from edge_edet.detection.detector import load
 
     with load(models["trained"], score_threshold=0.01) as one:
         plain = one.detect(Image.open(io.BytesIO(jpeg())))

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.benchmarks.energy import InaMeter, RaplMeter, find_meter
-from edge_edet.benchmarks.machine_state import CpuTime, machine_state, read_cpu_time, read_heat
+from edge_edet.benchmarks.measuring.energy import InaMeter, RaplMeter, find_meter
+from edge_edet.benchmarks.measuring.machine_state import (
+    CpuTime,
+    machine_state,
+    read_cpu_time,
+    read_heat,
+)
 
 PI = {
     "proc/loadavg": "0.52 0.40 0.30 1/200 999\n",

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.bench_table import details
-from edge_edet.benchmarks.row_file import (
+from edge_edet.benchmarks.bench.table import details
+from edge_edet.benchmarks.rows.file import (
     append_rows,
     done_keys,
     dump_row,
@@ -19,7 +19,7 @@ from edge_edet.benchmarks.row_file import (
     parse_rows,
     read_rows,
 )
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.rows.schema import (
     Accuracy,
     Asked,
     BenchmarkRow,

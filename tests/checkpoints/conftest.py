@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.checkpoints.crc32c import crc32c
+from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c
 
 STORAGES = {"<f4": "FloatStorage", "<f2": "HalfStorage", "<f8": "DoubleStorage"}
 TF_TYPES = {"<f4": 1, "<f8": 2, "<i8": 9, "<f2": 19}

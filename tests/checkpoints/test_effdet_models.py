@@ -7,17 +7,17 @@ import re
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import BATCH_NORM_EPSILON, parameter_shapes
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
-from edge_edet.converters.checkpoints.effdet_models import (
+from edge_edet.converters.checkpoints.families.effdet import EFFDET
+from edge_edet.converters.checkpoints.families.effdet_models import (
     PYTORCH_EPSILON,
     REDUNDANT,
     effdet_family,
     notes_on_name,
 )
-from edge_edet.converters.checkpoints.family_effdet import EFFDET
-from edge_edet.converters.sources import find_weights
+from edge_edet.converters.weights.find import find_weights
 from edge_edet.errors import CheckpointError
+from edge_edet.network.architecture import BATCH_NORM_EPSILON, parameter_shapes
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, VARIANTS
 
 D0, LITE0 = VARIANTS["d0"], VARIANTS["lite0"]

@@ -8,13 +8,13 @@ import re
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
-from edge_edet.converters.checkpoints.family_automl import AUTOML
-from edge_edet.converters.checkpoints.family_effdet import EFFDET
-from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
+from edge_edet.converters.checkpoints.families.automl import AUTOML
+from edge_edet.converters.checkpoints.families.effdet import EFFDET
+from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 from edge_edet.converters.checkpoints.mapping import assemble
 from edge_edet.errors import CheckpointError
+from edge_edet.network.architecture import parameter_shapes
 from edge_edet.variants import VARIANTS, get_variant
 
 D0 = get_variant("d0")

@@ -19,14 +19,10 @@ import pytest
 
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.configurations import configurations
-from edge_edet.converters.checkpoints.family_effdet import EFFDET
-from edge_edet.converters.checkpoints.network_prefix import take_network
-from edge_edet.converters.checkpoints.torch_file import (
-    TorchFile,
-    read_torch_legacy,
-    read_torch_zip,
-)
-from edge_edet.converters.checkpoints.torch_state import AVERAGED, USUAL
+from edge_edet.converters.checkpoints.families.effdet import EFFDET
+from edge_edet.converters.checkpoints.families.network_prefix import take_network
+from edge_edet.converters.checkpoints.torch.file import TorchFile, read_torch_legacy, read_torch_zip
+from edge_edet.converters.checkpoints.torch.state_dict import AVERAGED, USUAL
 from edge_edet.errors import CheckpointError
 
 HERE = Path(__file__).resolve().parent

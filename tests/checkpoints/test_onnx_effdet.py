@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import Checkpoint, read_checkpoint
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import read_manifest
+from edge_edet.network.architecture import parameter_shapes
 from edge_edet.variants import VARIANTS, Variant
 
 onnx = pytest.importorskip("onnx")

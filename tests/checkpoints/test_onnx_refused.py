@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
-from edge_edet.converters.checkpoints.onnx_convolutions import Convolution
-from edge_edet.converters.checkpoints.onnx_file import OnnxFile
-from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
-from edge_edet.converters.checkpoints.onnx_match import match, places
-from edge_edet.converters.network import build_network
-from edge_edet.converters.to_onnx import write_onnx
+from edge_edet.converters.checkpoints.onnx.convolutions import Convolution
+from edge_edet.converters.checkpoints.onnx.fusion_weights import fusion_weights
+from edge_edet.converters.checkpoints.onnx.graph import OnnxFile
+from edge_edet.converters.checkpoints.onnx.match import match, places
+from edge_edet.converters.write.onnx.write import write_onnx
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
+from edge_edet.network.build import build_network
 from edge_edet.variants import VARIANTS, Variant
 
 onnx = pytest.importorskip("onnx")

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import parameter_shapes
 from edge_edet.converters.checkpoints import random_weights
+from edge_edet.network.architecture import parameter_shapes
 from edge_edet.variants import get_variant
 
 

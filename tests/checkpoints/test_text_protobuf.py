@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from edge_edet.converters.checkpoints.text_protobuf import MAX_TEXT_BYTES, parse_text
+from edge_edet.converters.checkpoints.tensorflow.text_protobuf import MAX_TEXT_BYTES, parse_text
 from edge_edet.errors import CheckpointError
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import read_checkpoint
-from edge_edet.converters.checkpoints.crc32c import crc32c
-from edge_edet.converters.checkpoints.family_automl import normalize_automl
-from edge_edet.converters.checkpoints.snappy import decompress
-from edge_edet.converters.checkpoints.tf_bundle import read_tf_bundle
+from edge_edet.converters.checkpoints.families.automl import normalize_automl
+from edge_edet.converters.checkpoints.tensorflow.bundle import read_tf_bundle
+from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c
+from edge_edet.converters.checkpoints.tensorflow.snappy import decompress
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import get_variant
 

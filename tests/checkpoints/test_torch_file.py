@@ -9,12 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from edge_edet.anchors import anchors
-from edge_edet.converters.checkpoints import pickle_machine, random_weights, read_checkpoint
-from edge_edet.converters.checkpoints.pickle_machine import run_pickle
-from edge_edet.converters.checkpoints.pickle_objects import Opaque
-from edge_edet.converters.checkpoints.torch_file import read_torch_legacy, read_torch_zip
-from edge_edet.converters.checkpoints.torch_tensors import KNOWN_GLOBALS, storage_of
+from edge_edet.converters.checkpoints import random_weights, read_checkpoint
+from edge_edet.converters.checkpoints.torch import pickle_reader as pickle_machine
+from edge_edet.converters.checkpoints.torch.file import read_torch_legacy, read_torch_zip
+from edge_edet.converters.checkpoints.torch.pickle_objects import Opaque
+from edge_edet.converters.checkpoints.torch.pickle_reader import run_pickle
+from edge_edet.converters.checkpoints.torch.tensors import KNOWN_GLOBALS, storage_of
+from edge_edet.detection.anchors import anchors
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import get_variant
 

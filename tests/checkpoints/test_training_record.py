@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.anchors import anchors
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import Fact
+from edge_edet.detection.anchors import anchors
 from edge_edet.errors import CheckpointError
 
 HERE = Path(__file__).resolve().parent

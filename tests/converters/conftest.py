@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.calibration_record import CalibrationRecord, load_record
 from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.ranges import calibrated_tensors
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.sources import asset, find_weights
-from edge_edet.converters.statistics import BINS, DROPPED_BITS, Statistics
+from edge_edet.converters.quantize.calibration_record import CalibrationRecord, load_record
+from edge_edet.converters.quantize.histograms import BINS, DROPPED_BITS, Statistics
+from edge_edet.converters.quantize.ranges import calibrated_tensors
+from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.demo_picture import draw_smear
+from edge_edet.network.architecture import parameter_shapes
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
 from edge_edet.variants import Variant
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")

@@ -12,19 +12,19 @@ import pytest
 from PIL import Image
 
 from edge_edet.cli import main
-from edge_edet.converters.calibration import calibrate, find_pictures
-from edge_edet.converters.calibration_record import (
+from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,
     agreed_range,
     load_record,
     save_record,
 )
-from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
 from edge_edet.errors import ImageError, InputError
-from edge_edet.picture_range import PictureRange
-from edge_edet.read_model import read_model
+from edge_edet.formats.read import read_model
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
+from edge_edet.pictures.value_range import PictureRange
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

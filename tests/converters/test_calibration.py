@@ -13,9 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters import network_pass
-from edge_edet.converters.calibration import calibrate, calibrate_on_noise, collect, find_pictures
-from edge_edet.converters.calibration_record import (
+from edge_edet.converters.calibrate import tensor_runs as network_pass
+from edge_edet.converters.calibrate.calibrate import (
+    calibrate,
+    calibrate_on_noise,
+    collect,
+    find_pictures,
+)
+from edge_edet.converters.convert import Request, convert
+from edge_edet.converters.quantize.calibration_record import (
     ARRAYS,
     CalibrationRecord,
     as_stored,
@@ -24,12 +30,11 @@ from edge_edet.converters.calibration_record import (
     save_record,
     weights_digest,
 )
-from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.ranges import calibrated_tensors
-from edge_edet.converters.statistics import BINS
+from edge_edet.converters.quantize.histograms import BINS
+from edge_edet.converters.quantize.ranges import calibrated_tensors
 from edge_edet.errors import ImageError, InputError
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)
@@ -83,8 +88,8 @@ def test_counts_are_those_of_the_single_pictures_added(graph: Graph, smears: Pat
 
 
 def _loader() -> Callable[[Path], Any]:
-    from edge_edet.image import read_image
-    from edge_edet.preprocess import letterbox
+    from edge_edet.detection.preprocess import letterbox
+    from edge_edet.pictures.image import read_image
 
     return lambda path: letterbox(read_image(path), 64, (0, 0, 0))[0]
 
@@ -243,7 +248,7 @@ def test_failed_save_leaves_the_old_record(
 
 def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path) -> None:
     """The record keeps rounded counts: the folder's way must round them alike."""
-    from edge_edet.converters.sources import find_weights
+    from edge_edet.converters.weights.find import find_weights
 
     source = find_weights("d0", "bundled", 0, None, 128)
     graph = build_network(source.variant, source.weights)
@@ -263,7 +268,7 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
 
 
 def test_bundled_record_has_the_documented_format() -> None:
-    from edge_edet.converters.sources import asset
+    from edge_edet.converters.weights.find import asset
 
     path = asset("d0-bccd.calibration")
     with zipfile.ZipFile(path) as archive:

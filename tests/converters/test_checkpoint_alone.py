@@ -10,7 +10,7 @@ import pytest
 from edge_edet.converters.checkpoints import find_variant, random_weights, write_safetensors
 from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.facts import Fact
-from edge_edet.converters.formats import leave_out_openvino
+from edge_edet.converters.output_formats import leave_out_openvino
 from edge_edet.errors import CheckpointError, InputError, MissingExtraError
 from edge_edet.variants import VARIANTS, get_variant
 
@@ -138,7 +138,7 @@ def test_classes_without_names_are_said_to_be(tmp_path, command):
 
 def test_where_openvino_is_missing_the_rest_is_written(monkeypatch):
     """By default, with a note; an error where an IR was asked for by name."""
-    monkeypatch.setattr("edge_edet.converters.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("edge_edet.converters.output_formats.find_spec", lambda name: None)
     planned = {"int8": ("tflite", "openvino")}
     left, note = leave_out_openvino(planned, None)
     assert left == {"int8": ("tflite",)}
@@ -158,7 +158,7 @@ def test_edge_edet_alone_prints_the_help(command):
 def test_counters_beside_a_model_in_a_tensorflow_checkpoint(tmp_path):
     """tf.train.Checkpoint(model=..., step=...): what is no network is named and passed over."""
     tf = pytest.importorskip("tensorflow")
-    from edge_edet.converters.checkpoints.family_automl import AUTOML
+    from edge_edet.converters.checkpoints.families.automl import AUTOML
 
     variant = VARIANTS["d0"].replace(num_classes=2, **AUTOML.changes)
     module = tf.Module()

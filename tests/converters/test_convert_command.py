@@ -13,7 +13,7 @@ import pytest
 
 import edge_edet
 from edge_edet.converters.checkpoints import random_weights, write_safetensors
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
 from edge_edet.variants import VARIANTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -170,7 +170,7 @@ def test_same_command_same_bytes(command: Run, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def zylo117(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A D0 in zylo117's names: the only family here whose max pools see zeros at the border."""
-    from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
+    from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 
     variant = VARIANTS["d0"].replace(**ZYLO117.changes)
     weights = random_weights(variant, 0)

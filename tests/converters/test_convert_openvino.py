@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import edge_edet
-from edge_edet.converters.model_file import write_checked
-from edge_edet.ir_file import read_ir
+from edge_edet.converters.write.model_writer import write_checked
+from edge_edet.formats.openvino_ir import read_ir
 from edge_edet.manifest import MANIFEST_KEY, read_manifest
 
 pytest.importorskip("openvino")

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT, Equalized, equalize
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.network import build_network
-from edge_edet.converters.quantized import Affine
-from edge_edet.converters.ranges import choose_grids
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.to_tflite import write_tflite
-from edge_edet.image import read_image
-from edge_edet.preprocess import letterbox
+from edge_edet.converters.quantize.affine import Affine
+from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT, Equalized, equalize
+from edge_edet.converters.quantize.ranges import choose_grids
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.demo_picture import draw_smear
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph, Node
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.tflite_writer import schema
-from edge_edet.converters.to_tflite import write_tflite
-from edge_edet.tflite_file import TensorInfo, TfliteModel, read_tflite
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.write.tflite.flatbuffer import schema
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.formats.tflite.file import TensorInfo, TfliteModel, read_tflite
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
 from edge_edet.variants import VARIANTS, Variant
 
 CONVOLUTIONS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3}  # operator -> axis of the output channels

@@ -9,15 +9,15 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from edge_edet.converters.channelwise import (
+from edge_edet.converters.calibrate.fit_hard_swish import applied, fit, fittable, hard_swish, swish
+from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.fitted_swish import applied, fit, fittable, hard_swish, swish
-from edge_edet.converters.network import build_network
-from edge_edet.converters.sources import find_calibration, find_weights
-from edge_edet.converters.to_openvino import write_openvino
+from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.write.openvino.lower import write_openvino
+from edge_edet.network.build import build_network
 
 SPREADS = np.array([0.05, 0.3, 1.0, 3.0, 12.0], np.float32)
 

@@ -17,10 +17,10 @@ from edge_edet.cli import main
 from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.inspect.facts import islands
 from edge_edet.converters.inspect.pictures import check_same_input, inputs_of
-from edge_edet.converters.smear import draw_smear
+from edge_edet.demo_picture import draw_smear
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.metadata import read_metadata
 from edge_edet.manifest import read_manifest
-from edge_edet.read_model import read_model
-from edge_edet.tflite_metadata import read_metadata
 
 SIDE = 128
 # format, precisions, suppression

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.formats import parse_formats, plan
-from edge_edet.converters.recipe_choice import choose_recipes
+from edge_edet.converters.output_formats import parse_formats, plan
+from edge_edet.converters.recipes_by_format import choose_recipes
 from edge_edet.errors import InputError
 
 BOTH = ("tflite", "openvino")

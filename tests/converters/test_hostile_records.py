@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.calibration import calibrate, find_pictures
-from edge_edet.converters.calibration_record import (
+from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,
     load_record,
     save_record,
 )
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipes import RECONSTRUCTED
+from edge_edet.converters.quantize.recipes import RECONSTRUCTED
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

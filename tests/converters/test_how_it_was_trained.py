@@ -18,13 +18,13 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.anchors import anchors
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
-from edge_edet.converters.checkpoints.family_zylo117 import ZYLO117
+from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.sources import asset, find_weights
+from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.demo_picture import draw_smear
+from edge_edet.detection.anchors import anchors
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.variants import VARIANTS, octaves
 

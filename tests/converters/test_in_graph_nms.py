@@ -12,17 +12,17 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 import edge_edet
-from edge_edet import postprocess
-from edge_edet.anchors import anchors, decode
 from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.in_graph_nms import OUTPUTS, SuppressingLowering, Suppression
-from edge_edet.converters.quantized import Affine, Quantized
-from edge_edet.converters.smear import draw_smear
+from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.write.tflite.nms import OUTPUTS, SuppressingLowering, Suppression
+from edge_edet.demo_picture import draw_smear
+from edge_edet.detection import postprocess
+from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection.preprocess import letterbox
 from edge_edet.errors import InputError
-from edge_edet.postprocess import PostprocessConfig
-from edge_edet.preprocess import letterbox
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.network.graph import Graph, Node
 from edge_edet.variants import VARIANTS, Variant
 
 CODES, LOGITS = "box_codes", "class_logits"

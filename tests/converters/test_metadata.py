@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.in_graph_nms import OUTPUTS
-from edge_edet.converters.tflite_metadata import METADATA_KEY, append_files, standard_metadata
-from edge_edet.converters.tflite_writer import TfliteWriter, schema
-from edge_edet.converters.to_tflite import input_zero_point
+from edge_edet.converters.write.tflite.flatbuffer import TfliteWriter, schema
+from edge_edet.converters.write.tflite.lower import input_zero_point
+from edge_edet.converters.write.tflite.metadata import METADATA_KEY, append_files, standard_metadata
+from edge_edet.converters.write.tflite.nms import OUTPUTS
 from edge_edet.errors import InputError
-from edge_edet.labels import COCO_LABELS
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.formats.tflite.metadata import read_metadata
+from edge_edet.labels.coco import COCO_LABELS
 from edge_edet.manifest import Manifest
-from edge_edet.tflite_file import read_tflite
-from edge_edet.tflite_metadata import read_metadata
+from edge_edet.network.graph import Graph
 from edge_edet.variants import VARIANTS
 
 D0 = VARIANTS["d0"]

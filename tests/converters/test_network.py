@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.architecture import count_parameters, parameter_shapes
-from edge_edet.converters.graph import OPS, Node, node_multiply_adds
-from edge_edet.converters.network import build_network
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.errors import CheckpointError, InputError
+from edge_edet.network.architecture import count_parameters, parameter_shapes
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import OPS, Node, node_multiply_adds
 from edge_edet.variants import VARIANTS, Variant
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.network import build_network
-from edge_edet.converters.quantized import SIGMOID, Affine, quantize_weight
-from edge_edet.converters.ranges import _grid, calibrated_tensors, choose_grids
-from edge_edet.converters.recipes import RECIPES, get_recipe, quantize
-from edge_edet.converters.statistics import BINS, CENTERS, FLOAT16_MAX, Statistics, merged
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.quantize.affine import SIGMOID, Affine, quantize_weight
+from edge_edet.converters.quantize.histograms import BINS, CENTERS, FLOAT16_MAX, Statistics, merged
+from edge_edet.converters.quantize.ranges import _grid, calibrated_tensors, choose_grids
+from edge_edet.converters.quantize.recipes import RECIPES, get_recipe, quantize
+from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.errors import InputError
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph, Node
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.calibration import find_pictures
-from edge_edet.converters.corrections import Correction, corrected
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.network import build_network
-from edge_edet.converters.network_pass import Pass, picture_input
-from edge_edet.converters.quantized import Affine, Quantized, quantize_weight
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.reconstruction import (
+from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate.reconstruct import (
     MOST_INPUTS,
     _groups,
     _patches,
@@ -25,9 +19,15 @@ from edge_edet.converters.reconstruction import (
     fit,
     reconstruct,
 )
-from edge_edet.converters.sources import find_calibration, find_weights
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.calibrate.tensor_runs import Pass, picture_input
+from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
+from edge_edet.converters.quantize.corrections import Correction, corrected
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.errors import InputError
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph, Node
 from edge_edet.variants import VARIANTS
 
 TINY = VARIANTS["d0"].replace(image_size=64, num_classes=2)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import edge_edet
-from edge_edet.converters.graph import Node
-from edge_edet.converters.quantized import quantize_weight
-from edge_edet.converters.tflite_writer import Quantization
-from edge_edet.converters.to_tflite import TfliteLowering
+from edge_edet.converters.quantize.affine import quantize_weight
+from edge_edet.converters.write.tflite.flatbuffer import Quantization
+from edge_edet.converters.write.tflite.lower import TfliteLowering
+from edge_edet.network.graph import Node
 
 
 def all_in_int8(lowering: TfliteLowering, node: Node) -> tuple[int, int]:

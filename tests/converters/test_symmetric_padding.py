@@ -15,20 +15,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters.architecture import BATCH_NORM_EPSILON
+from edge_edet.converters.calibrate.reconstruct import _patches
+from edge_edet.converters.calibrate.tensor_runs import picture_input
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
-from edge_edet.converters.checkpoints.effdet_models import PYTORCH_EPSILON, REDUNDANT
+from edge_edet.converters.checkpoints.families.effdet_models import PYTORCH_EPSILON, REDUNDANT
 from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.graph import Graph, Node, borders
 from edge_edet.converters.inspect.inspection import inspect_against
-from edge_edet.converters.network_pass import picture_input
-from edge_edet.converters.quantized import Affine, Quantized, quantize_weight
-from edge_edet.converters.reconstruction import _patches
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.sources import asset
-from edge_edet.converters.to_tflite import TfliteLowering
+from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
+from edge_edet.converters.weights.find import asset
+from edge_edet.converters.write.tflite.lower import TfliteLowering
+from edge_edet.demo_picture import draw_smear
+from edge_edet.formats.read import read_model
 from edge_edet.manifest import manifest_of
-from edge_edet.read_model import read_model
+from edge_edet.network.architecture import BATCH_NORM_EPSILON
+from edge_edet.network.graph import Graph, Node, borders
 from edge_edet.variants import VARIANTS, Variant
 
 SIZE = 128

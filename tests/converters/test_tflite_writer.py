@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_edet.backends.delegation import delegation
-from edge_edet.converters import tflite_writer
-from edge_edet.converters.model_file import write_checked
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.tflite_writer import TfliteWriter, schema
-from edge_edet.converters.to_tflite import PRECISIONS, write_tflite
+from edge_edet.backends.litert.delegation import delegation
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.write.model_writer import write_checked
+from edge_edet.converters.write.tflite import flatbuffer as tflite_writer
+from edge_edet.converters.write.tflite.flatbuffer import TfliteWriter, schema
+from edge_edet.converters.write.tflite.lower import PRECISIONS, write_tflite
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.network.build import build_network
 from edge_edet.variants import VARIANTS, Variant
 
 TINY = {name: VARIANTS[name].replace(image_size=64, num_classes=2) for name in ("d0", "lite0")}

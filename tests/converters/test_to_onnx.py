@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import random_weights
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.to_onnx import IR_VERSION, OPSET, write_onnx
-from edge_edet.converters.to_tflite import write_tflite
-from edge_edet.image import read_image
+from edge_edet.converters.write.onnx.write import IR_VERSION, OPSET, write_onnx
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.formats.onnx import read_onnx
 from edge_edet.manifest import MANIFEST_KEY
-from edge_edet.onnx_file import read_onnx
-from edge_edet.preprocess import letterbox
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import VARIANTS
 
 onnx = pytest.importorskip("onnx")

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet import postprocess
-from edge_edet.anchors import anchors, decode
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.in_graph_nms import write_tflite_with_nms
-from edge_edet.converters.suppression_operator import OUTPUTS, Suppression
-from edge_edet.converters.to_onnx import write_onnx
-from edge_edet.converters.to_onnx_nms import SuppressingOnnxLowering
-from edge_edet.image import read_image
-from edge_edet.postprocess import PostprocessConfig
-from edge_edet.preprocess import letterbox
+from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
+from edge_edet.converters.write.onnx.nms import SuppressingOnnxLowering
+from edge_edet.converters.write.onnx.write import write_onnx
+from edge_edet.converters.write.tflite.nms import write_tflite_with_nms
+from edge_edet.detection import postprocess
+from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.network.graph import Graph
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import VARIANTS, Variant
 
 onnx = pytest.importorskip("onnx")

@@ -11,22 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.channelwise import (
+from edge_edet.converters.checkpoints import random_weights
+from edge_edet.converters.quantize.affine import QuantizedWeight
+from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelQuantizer,
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.checkpoints import random_weights
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.network import build_network
-from edge_edet.converters.quantized import QuantizedWeight
-from edge_edet.converters.to_openvino import IrFiles, OpenVinoLowering, serialize, write_openvino
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.write.openvino.lower import (
+    IrFiles,
+    OpenVinoLowering,
+    serialize,
+    write_openvino,
+)
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.detection.preprocess import letterbox
 from edge_edet.errors import InputError
-from edge_edet.image import read_image
-from edge_edet.ir_file import BIN_SHA256_KEY, read_ir
-from edge_edet.preprocess import letterbox
+from edge_edet.formats.openvino_ir import BIN_SHA256_KEY, read_ir
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import VARIANTS
 
 ov = pytest.importorskip("openvino")

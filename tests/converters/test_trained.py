@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
-from edge_edet.converters.smear import PLATELET, draw_smear
-from edge_edet.preprocess import letterbox
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.demo_picture import PLATELET, draw_smear
+from edge_edet.detection.preprocess import letterbox
 
 CLASSES = ("RBC", "WBC", "Platelets")
 REFERENCE_AP = 0.5817  # of the float weights, by other implementations and the default protocol

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from edge_edet import BackendError
-from edge_edet.devices.arm_root import prepare
-from edge_edet.devices.emulated import find_qemu
-from edge_edet.devices.hosts import Host
+from edge_edet.devices.emulation.arm_root import prepare
+from edge_edet.devices.emulation.qemu import find_qemu
+from edge_edet.devices.remote.hosts import Host
 
 SSHD = "/usr/sbin/sshd"
 USER = "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")

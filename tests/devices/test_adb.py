@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from edge_edet import BackendError, EdgeEdetError, InputError
-from edge_edet.devices import adb
-from edge_edet.devices.adb import Adb
-from edge_edet.devices.benchmark_model import arguments, parse_logs
-from edge_edet.devices.hosts import Host
+from edge_edet.devices.benchmark_model.tool import arguments, parse_logs
+from edge_edet.devices.remote import adb
+from edge_edet.devices.remote.adb import Adb
+from edge_edet.devices.remote.hosts import Host
 
 LOGS = Path(__file__).parent / "logs"
 PROPERTIES = """[ro.build.version.release]: [14]

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.devices.agent import jobs
-from edge_edet.devices.channel import MODULES, bootstrap
-from edge_edet.devices.owner import is_gone, this_process
+from edge_edet.devices.remote.agent import jobs
+from edge_edet.devices.remote.channel.channel import MODULES, bootstrap
+from edge_edet.devices.remote.process_owner import is_gone, this_process
 
 AGENT = Path(jobs.__file__).parent
 
 
 def test_a_measurement_that_nobody_follows_ends(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from edge_edet.devices.agent import jobs; "
+        "from pathlib import Path; from edge_edet.devices.remote.agent import jobs; "
         "jobs.LEASE_S, jobs.BEAT_S = 0.3, 0.05; "
         f"jobs.start(Path({str(tmp_path)!r}), 'j', [{sys.executable!r}, '-c', "
         "'import time; time.sleep(60)'])"
@@ -54,7 +54,7 @@ def test_an_old_python_can_read_it(path: Path) -> None:
         imported = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         imported += [one.name for one in node.names] if isinstance(node, ast.Import) else []
         for name in imported:
-            own = name.startswith("edge_edet.devices.agent.")
+            own = name.startswith("edge_edet.devices.remote.agent.")
             assert own or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
@@ -71,7 +71,7 @@ def test_all_of_it_is_sent_in_the_order_of_its_imports() -> None:
 
 
 def test_an_owner_is_gone_when_its_process_is() -> None:
-    code = "from edge_edet.devices.owner import this_process; print(this_process())"
+    code = "from edge_edet.devices.remote.process_owner import this_process; print(this_process())"
     owner = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert is_gone(owner)
     assert not is_gone(this_process())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_edet import InputError
-from edge_edet.devices.agreement import compare, table
-from edge_edet.devices.probing import Probe
+from edge_edet.devices.agreement.agreement import compare, table
+from edge_edet.devices.agreement.probing import Probe
 
 BOX, SHIFTED, FAR = (0, 0, 100, 100), (0, 0, 100, 95), (200, 200, 300, 300)
 ABOUT = {"runtime": "fake", "runtime_version": "1", "delegate": "none", "arch": "none"}

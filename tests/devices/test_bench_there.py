@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.row_file import dump_row, read_rows
+from edge_edet.benchmarks.rows.file import dump_row, read_rows
 
 QUICK = ("--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0")
 

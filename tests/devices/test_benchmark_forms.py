@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from edge_edet import InputError
-from edge_edet.devices.benchmark_model import parse_logs
+from edge_edet.devices.benchmark_model.tool import parse_logs
 
 HEAD = "STARTING!\nNum threads: [4]\nGraph: [m.tflite]\nLoaded model m.tflite\n"
 COUNTS = (

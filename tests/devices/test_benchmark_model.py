@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge_edet import InputError
-from edge_edet.devices.benchmark_model import arguments, parse_logs
+from edge_edet.devices.benchmark_model.tool import arguments, parse_logs
 
 LOGS = Path(__file__).parent / "logs"
 

@@ -14,8 +14,10 @@ import pytest
 
 import edge_edet
 from edge_edet import BackendError
-from edge_edet.devices import board_wheels, own_wheel, ssh
-from edge_edet.devices.board_wheels import fetch_wheels, platforms
+from edge_edet.devices.remote import ssh
+from edge_edet.devices.remote.wheels import downloaded as board_wheels
+from edge_edet.devices.remote.wheels import own as own_wheel
+from edge_edet.devices.remote.wheels.downloaded import fetch_wheels, platforms
 
 
 def test_the_wheel_is_what_runs_here(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 import edge_edet
 from edge_edet import BackendError, InputError
-from edge_edet.devices import arm_root, emulated
+from edge_edet.devices.emulation import arm_root
+from edge_edet.devices.emulation import qemu as emulated
 from edge_edet.devices.process import finish
 
 

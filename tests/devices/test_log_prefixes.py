@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from edge_edet import InputError
-from edge_edet.devices.benchmark_lines import known_lines
-from edge_edet.devices.benchmark_model import parse_logs
+from edge_edet.devices.benchmark_model.lines import known_lines
+from edge_edet.devices.benchmark_model.tool import parse_logs
 
 LOGS = Path(__file__).parent / "logs"
 PLAIN = (LOGS / "console-2.18.txt").read_text()

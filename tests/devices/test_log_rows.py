@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.benchmarks import log_rows
-from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.benchmarks.rows import from_benchmark_model as log_rows
+from edge_edet.benchmarks.rows.file import read_rows
 from edge_edet.cli import main
 
 LOGS = Path(__file__).parent / "logs"

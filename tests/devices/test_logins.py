@@ -16,8 +16,9 @@ import pytest
 
 from edge_edet import BackendError
 from edge_edet.cli import main
-from edge_edet.devices import greeting, hosts, ssh
-from edge_edet.devices.agent_transport import AgentTransport
+from edge_edet.devices.remote import hosts, ssh
+from edge_edet.devices.remote.agent_transport import AgentTransport
+from edge_edet.devices.remote.channel import greeting
 
 RUN = 'exec sh -c "$last"'
 

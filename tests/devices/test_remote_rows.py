@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from edge_edet import BackendError, InputError
-from edge_edet.benchmarks.bench_data import Labelled
-from edge_edet.benchmarks.bench_plan import Plan, Ways
-from edge_edet.benchmarks.bench_remote import measure_remote
-from edge_edet.benchmarks.emulated_rows import board_key
-from edge_edet.benchmarks.latency import StopRule
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.bench.emulated import board_key
+from edge_edet.benchmarks.bench.labelled_data import Labelled
+from edge_edet.benchmarks.bench.plan import Plan, Ways
+from edge_edet.benchmarks.bench.remote import measure_remote
+from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.schema import (
     Accuracy,
     BenchmarkRow,
     DeviceName,
     row_from_dict,
     row_to_dict,
 )
-from edge_edet.devices.transport import Board
+from edge_edet.devices.remote.transport import Board
 
 
 @dataclass

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from edge_edet import BackendError, EdgeEdetError, InputError
-from edge_edet.devices.agent_transport import AgentTransport
-from edge_edet.devices.ssh import connect
+from edge_edet.devices.remote.agent_transport import AgentTransport
+from edge_edet.devices.remote.ssh import connect
 
 # As slow as a measurement, and as easy to check: 24 numbered rows in 1.2 s.
 SLOW = """

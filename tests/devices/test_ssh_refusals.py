@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from edge_edet import BackendError, EdgeEdetError, InputError
-from edge_edet.devices import hosts, ssh
-from edge_edet.devices.agent_transport import AgentTransport
-from edge_edet.devices.hosts import find_host, known_hosts
+from edge_edet.devices.remote import hosts, ssh
+from edge_edet.devices.remote.agent_transport import AgentTransport
+from edge_edet.devices.remote.hosts import find_host, known_hosts
 
 
 def script(path: Path, text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.benchmarks.row_file import read_rows
+from edge_edet.benchmarks.rows.file import read_rows
 from edge_edet.cli import main
 
 Convert = Callable[..., Path]

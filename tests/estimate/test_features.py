@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_edet.benchmarks.estimate import lite_work
 from edge_edet.benchmarks.estimate.features import read_features
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.converters.network import build_network
-from edge_edet.converters.tflite_writer import TfliteWriter, schema
+from edge_edet.converters.write.tflite.flatbuffer import TfliteWriter, schema
 from edge_edet.errors import ModelFileError
+from edge_edet.network.build import build_network
+from edge_edet.studies import lite_work
 from edge_edet.variants import VARIANTS
 
 Convert = Callable[..., Path]

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from edge_edet.anchors import anchors
 from edge_edet.converters.facts import fact_of_boxes
+from edge_edet.detection.anchors import anchors
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import VARIANTS, octaves
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_edet.converters.network import BOX_CODES, CLASS_LOGITS, IMAGE, build_network
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.network.build import BOX_CODES, CLASS_LOGITS, IMAGE, build_network
 from edge_edet.variants import Variant
 
 

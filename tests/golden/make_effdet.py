@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from seeded import seeded_weights
 
-from edge_edet.converters.architecture import parameter_shapes
+from edge_edet.network.architecture import parameter_shapes
 from edge_edet.variants import VARIANTS
 
 HERE = Path(__file__).parent

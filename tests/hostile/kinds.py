@@ -16,32 +16,36 @@ from harness import Kind
 from PIL import Image
 
 import edge_edet
-import edge_edet.backends.litert
+import edge_edet.backends.litert.interpreter
 import edge_edet.backends.onnxruntime
-import edge_edet.backends.openvino
-from edge_edet import output_pair
-from edge_edet.anchors import anchors
-from edge_edet.benchmarks import rows as r
-from edge_edet.benchmarks.class_map import read_class_map
-from edge_edet.benchmarks.datasets.load import load_dataset
-from edge_edet.benchmarks.log_rows import rows_of_log
-from edge_edet.benchmarks.row_file import append_rows, read_rows
-from edge_edet.benchmarks.rows import DeviceName
-from edge_edet.converters.calibration import calibrate, calibrate_on_noise
-from edge_edet.converters.calibration_record import load_record, save_record, weights_digest
-from edge_edet.converters.channelwise import quantize_channelwise
+import edge_edet.backends.openvino.backend
+from edge_edet.benchmarks.accuracy.class_map import read_class_map
+from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
+from edge_edet.benchmarks.rows import schema as r
+from edge_edet.benchmarks.rows.file import append_rows, read_rows
+from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
+from edge_edet.benchmarks.rows.schema import DeviceName
+from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
-from edge_edet.converters.checkpoints.tfod_pipeline import read_pipeline
+from edge_edet.converters.checkpoints.families.tfod_pipeline import read_pipeline
 from edge_edet.converters.facts import TrainingOptions, facts_of_options, settle
-from edge_edet.converters.model_file import ModelFile
-from edge_edet.converters.network import build_network
-from edge_edet.converters.recipe_choice import choose_recipes
-from edge_edet.converters.recipes import quantize
-from edge_edet.converters.sources import Source
-from edge_edet.devices.profile import read_profile
-from edge_edet.image import read_picture
-from edge_edet.label_file import read_label_file
-from edge_edet.preprocess import letterbox
+from edge_edet.converters.quantize.calibration_record import (
+    load_record,
+    save_record,
+    weights_digest,
+)
+from edge_edet.converters.quantize.channelwise import quantize_channelwise
+from edge_edet.converters.quantize.recipes import quantize
+from edge_edet.converters.recipes_by_format import choose_recipes
+from edge_edet.converters.weights.find import Source
+from edge_edet.converters.write.model_writer import ModelFile
+from edge_edet.detection.anchors import anchors
+from edge_edet.detection.preprocess import letterbox
+from edge_edet.devices.boards.profile import read_profile
+from edge_edet.files import pair as output_pair
+from edge_edet.labels.file import read_label_file
+from edge_edet.network.build import build_network
+from edge_edet.pictures.image import read_picture
 from edge_edet.variants import VARIANTS
 
 output_pair.WAIT_S = 0.0  # readers of an IR wait for a switch to end: nobody switches here

@@ -12,7 +12,7 @@ import pytest
 
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.input_file import Limit, check_input, open_input, read_input, sha256_input
+from edge_edet.files.input import Limit, check_input, open_input, read_input, sha256_input
 
 # kind of input -> command; BAD is the file, MODEL and PICTURE are sound ones
 COMMANDS = {
@@ -118,7 +118,7 @@ def test_a_pipe_that_takes_the_files_place_is_not_waited_for(
     regular = path.stat()
     path.unlink()
     os.mkfifo(path)
-    monkeypatch.setattr("edge_edet.input_file.os.stat", lambda path: regular)
+    monkeypatch.setattr("edge_edet.files.input.os.stat", lambda path: regular)
     with pytest.raises(InputError, match="it is a pipe, expected a regular file"):
         open_input(path, "x")
 

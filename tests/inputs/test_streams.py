@@ -11,8 +11,8 @@ import pytest
 
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.input_file import Limit
-from edge_edet.stream_file import read_stream
+from edge_edet.files.input import Limit
+from edge_edet.files.stream import read_stream
 
 LIMIT = Limit(1 << 20, "cut it")
 
@@ -59,7 +59,7 @@ def test_a_pipe_that_falls_silent(
 ) -> None:
     path, handle = pipe
     os.write(handle, b"a few bytes")
-    monkeypatch.setattr("edge_edet.stream_file.SAY_AFTER_S", 0.05)
+    monkeypatch.setattr("edge_edet.files.stream.SAY_AFTER_S", 0.05)
     with pytest.raises(
         InputError, match=r"for 0.2 s, after 11: .* EDGE_EDET_WAIT_S to wait longer"
     ):

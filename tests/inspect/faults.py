@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.calibration import collect
+from edge_edet.converters.calibrate.calibrate import collect
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
-from edge_edet.converters.graph import Graph, Node
-from edge_edet.converters.network import build_network
-from edge_edet.converters.quantized import Affine, Quantized
-from edge_edet.converters.recipes import RECIPES, quantize
+from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.search.candidates import part_of
-from edge_edet.converters.tflite_writer import schema
-from edge_edet.converters.to_tflite import Op, TfliteLowering, write_tflite
-from edge_edet.image import read_image
+from edge_edet.converters.write.tflite.flatbuffer import schema
+from edge_edet.converters.write.tflite.lower import Op, TfliteLowering, write_tflite
+from edge_edet.detection.preprocess import letterbox
 from edge_edet.manifest import MANIFEST_KEY, Manifest
-from edge_edet.preprocess import letterbox
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph, Node
+from edge_edet.pictures.image import read_image
 from edge_edet.variants import get_variant
 
 SIZE = 256  # a quarter of the work; the weights know cells of this size too

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.calibration import collect
-from edge_edet.converters.channelwise import (
+from edge_edet.converters.calibrate.calibrate import collect
+from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelQuantized,
     ChannelQuantizer,
     quantize_channelwise,
 )
-from edge_edet.converters.to_openvino import write_openvino
+from edge_edet.converters.write.openvino.lower import write_openvino
 from edge_edet.manifest import MANIFEST_KEY, Manifest
 
 CLIPPED = "backbone/blocks.3.1/add"

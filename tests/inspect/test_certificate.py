@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
+from edge_edet.converters.commands.certify import summary
 from edge_edet.converters.inspect import inspection
-from edge_edet.converters.inspect.agreement import Agreement
-from edge_edet.converters.inspect.certificate import write_certificate
-from edge_edet.converters.inspect.certify_command import summary
-from edge_edet.converters.inspect.diagnosis import score_shift
-from edge_edet.detections import Detections
+from edge_edet.converters.inspect.parity.report import write_certificate
+from edge_edet.converters.inspect.verdict.agreement import Agreement
+from edge_edet.converters.inspect.verdict.diagnosis import score_shift
+from edge_edet.detection.detections import Detections
 from edge_edet.errors import BackendError
 
 

@@ -10,17 +10,17 @@ import pytest
 from PIL import Image
 
 from edge_edet.cli import main
-from edge_edet.converters.in_graph_nms import write_tflite_with_nms
-from edge_edet.converters.inspect.constants import BAD_WEIGHTS_DB
+from edge_edet.converters.inspect.errors.constants import BAD_WEIGHTS_DB
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
 from edge_edet.converters.inspect.judged import Judged, compare_and_judge
-from edge_edet.converters.inspect.report import COLUMNS, lines
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.verdict import FAULT, HEALTHY, UNKNOWN
-from edge_edet.converters.smear import draw_smear
+from edge_edet.converters.inspect.text_report import COLUMNS, lines
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.verdict.verdict import FAULT, HEALTHY, UNKNOWN
+from edge_edet.converters.write.tflite.nms import write_tflite_with_nms
+from edge_edet.demo_picture import draw_smear
+from edge_edet.detection.preprocess import letterbox
 from edge_edet.errors import ModelFileError
-from edge_edet.preprocess import letterbox
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
 
 PICTURES = 1
 

@@ -9,19 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.inspect.block_error import block_errors
-from edge_edet.converters.inspect.moments import decibels
-from edge_edet.converters.inspect.places import block_of, part_of
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.tensor_error import (
-    TensorError,
-    by_harm,
-    compare_tensors,
-)
-from edge_edet.converters.inspect.tensor_values import Runner
-from edge_edet.converters.inspect.twins import match
+from edge_edet.converters.inspect.errors.block_error import block_errors
+from edge_edet.converters.inspect.errors.error_sums import decibels
+from edge_edet.converters.inspect.errors.tensor_error import TensorError, by_harm, compare_tensors
+from edge_edet.converters.inspect.network_parts import block_of, part_of
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.pairs import match
+from edge_edet.converters.inspect.tflite.runner import Runner
 from edge_edet.errors import InputError
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ import pytest
 from PIL import Image, ImageFont
 
 from edge_edet.cli import main
-from edge_edet.converters.inspect.block_error import BlockError
-from edge_edet.converters.inspect.error_figure import (
+from edge_edet.converters.inspect.errors.block_error import BlockError
+from edge_edet.converters.inspect.errors.tensor_error import TensorError
+from edge_edet.converters.inspect.figure.layout import (
     FONT,
     HEIGHT,
     TITLE_FONT,
@@ -24,9 +25,8 @@ from edge_edet.converters.inspect.error_figure import (
     Words,
     error_figure,
 )
-from edge_edet.converters.inspect.figure_png import COLOURS, SCALE, png
-from edge_edet.converters.inspect.figure_svg import svg
-from edge_edet.converters.inspect.tensor_error import TensorError
+from edge_edet.converters.inspect.figure.png import COLOURS, SCALE, png
+from edge_edet.converters.inspect.figure.svg import svg
 
 PLACES = ("image", "backbone/conv_stem", "backbone/blocks.0.0/conv_pw", "backbone/blocks.6.0/conv_pwl",
           "fpn/cell.0/fnode.0/conv_dw", "fpn/cell.2/fnode.7/conv_pw", "box_net/p3/predict/conv_dw",

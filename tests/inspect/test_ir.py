@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.inspect.diagnosis import diagnose
 from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
-from edge_edet.converters.inspect.ir_errors import compare_ir_constants
-from edge_edet.converters.inspect.ir_graph import IrGraph
-from edge_edet.converters.inspect.ir_twins import match_irs
 from edge_edet.converters.inspect.judged import compare_and_judge
-from edge_edet.converters.inspect.report import head, lines
-from edge_edet.ir_file import read_ir
+from edge_edet.converters.inspect.openvino.errors import compare_ir_constants
+from edge_edet.converters.inspect.openvino.graph import IrGraph
+from edge_edet.converters.inspect.openvino.pairs import match_irs
+from edge_edet.converters.inspect.text_report import head, lines
+from edge_edet.converters.inspect.verdict.diagnosis import diagnose
+from edge_edet.formats.openvino_ir import read_ir
 from edge_edet.manifest import MANIFEST_KEY
 
 Model = Callable[[str], Path]
@@ -180,7 +180,7 @@ def test_bad_input_is_one_line(
              "ONNX": tmp_path / "x.onnx"}  # fmt: skip
     names["LONE"].write_bytes(ir_twin.read_bytes())
     if "ONNX" in arguments:
-        from edge_edet.converters.to_onnx import write_onnx
+        from edge_edet.converters.write.onnx.write import write_onnx
 
         names["ONNX"].write_bytes(write_onnx(bench.graph, {MANIFEST_KEY: "{}"}, None))
     assert main(["inspect", *(str(names.get(a, a)) for a in arguments)]) == 2

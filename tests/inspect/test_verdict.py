@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.inspect import verdict as v
-from edge_edet.converters.inspect.advice import CALIBRATE, better_recipe, for_seen_pictures
-from edge_edet.converters.inspect.agreement import Agreement
 from edge_edet.converters.inspect.facts import Facts
-from edge_edet.converters.inspect.findings import KINDS, Finding
+from edge_edet.converters.inspect.verdict import verdict as v
+from edge_edet.converters.inspect.verdict.advice import CALIBRATE, better_recipe, for_seen_pictures
+from edge_edet.converters.inspect.verdict.agreement import Agreement
+from edge_edet.converters.inspect.verdict.findings import KINDS, Finding
 
 
 @pytest.mark.parametrize(

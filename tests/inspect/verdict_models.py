@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_edet.converters.calibration import calibrate
-from edge_edet.converters.calibration_record import CalibrationRecord
-from edge_edet.converters.channelwise import ChannelwiseRecipe, quantize_channelwise
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.model_file import ModelFile
-from edge_edet.converters.network import build_network
-from edge_edet.converters.nncf_recipes import NNCF_RECIPES, quantize_by_nncf
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.search.makers import CHANNELWISE
-from edge_edet.converters.sources import Source, find_calibration, find_weights
+from edge_edet.converters.calibrate.calibrate import calibrate
+from edge_edet.converters.calibrate.nncf import NNCF_RECIPES, quantize_by_nncf
+from edge_edet.converters.quantize.calibration_record import CalibrationRecord
+from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe, quantize_channelwise
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.search.builders import CHANNELWISE
+from edge_edet.converters.weights.find import Source, find_calibration, find_weights
+from edge_edet.converters.write.model_writer import ModelFile
+from edge_edet.network.build import build_network
+from edge_edet.network.graph import Graph
 
 OWN_SIZE, OWN_NOISE, OWN_PICTURES = 384, 0.04, 24
 MOVES = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)  # of a kernel's standard deviation

@@ -20,11 +20,11 @@ import ir_faults
 import numpy as np
 import verdict_models as models
 
-from edge_edet.benchmarks.accuracy import evaluate, load_dataset
-from edge_edet.benchmarks.bootstrap import interval, mean_ap
-from edge_edet.converters.inspect.agreement import SCORE_THRESHOLD, Agreement
-from edge_edet.converters.inspect.verdict import by_agreement, by_labels, judge
-from edge_edet.detections import Detections
+from edge_edet.benchmarks.accuracy.bootstrap import interval, mean_ap
+from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.converters.inspect.verdict.agreement import SCORE_THRESHOLD, Agreement
+from edge_edet.converters.inspect.verdict.verdict import by_agreement, by_labels, judge
+from edge_edet.detection.detections import Detections
 from edge_edet.errors import ModelFileError
 
 THREADS = 2

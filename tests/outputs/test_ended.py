@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.ended import ended_politely
-from edge_edet.locks import SUFFIX, LockFile, lock_of
-from edge_edet.output_files import Outputs, temporary_of
-from edge_edet.output_kinds import DRAWING
-from edge_edet.scratch import _sweep, scratch_folder
+from edge_edet.files.locks import SUFFIX, LockFile, lock_of
+from edge_edet.files.scratch import _sweep, scratch_folder
+from edge_edet.output_files.kinds import DRAWING
+from edge_edet.output_files.outputs import Outputs, temporary_of
+from edge_edet.terminal.interrupts import ended_politely
 from tests.outputs.conftest import everything
 
 WRITING = """
@@ -157,7 +157,7 @@ def test_where_there_are_no_locks_nothing_is_swept(
     def no_locks(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("edge_edet.locks.fcntl.flock", no_locks)
+    monkeypatch.setattr("edge_edet.files.locks.fcntl.flock", no_locks)
     with Outputs() as outputs:
         outputs.write(tmp_path / "a.png", b"x", DRAWING)
     assert left.read_bytes() == b"half"
@@ -180,7 +180,7 @@ def test_a_signal_that_is_handled_already_is_left_alone() -> None:
 def test_a_record_in_the_place_of_pictures_is_called_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_edet.converters.sources import asset
+    from edge_edet.converters.weights.find import asset
 
     record = asset("d0-bccd.calibration")
     command = ["calibrate", "d0", "--weights", "bundled", "-o", str(tmp_path / "x")]

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.inspect.error_figure import DRAWN_BY, Figure
-from edge_edet.converters.inspect.figure_png import png
-from edge_edet.converters.inspect.figure_svg import svg
+from edge_edet.converters.inspect.figure.layout import DRAWN_BY, Figure
+from edge_edet.converters.inspect.figure.png import png
+from edge_edet.converters.inspect.figure.svg import svg
 from edge_edet.errors import InputError
-from edge_edet.locks import LockFile, lock_of
-from edge_edet.output_files import Outputs
-from edge_edet.output_kinds import DRAWING, page_by, png_by, starts_with, svg_by
+from edge_edet.files.locks import LockFile, lock_of
+from edge_edet.output_files.kinds import DRAWING, page_by, png_by, starts_with, svg_by
+from edge_edet.output_files.outputs import Outputs
 from tests.outputs.conftest import SMALL, converted, everything
 
 MINE = b"a file of mine\n"
@@ -107,7 +107,7 @@ def test_a_drawing_that_is_an_input_is_not_drawn_over(
 def test_a_record_replaces_no_other_file_and_not_its_weights(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_edet.converters.sources import asset
+    from edge_edet.converters.weights.find import asset
 
     weights, mine = tmp_path / "w.safetensors", tmp_path / "thesis.txt"
     shutil.copy(asset("d0-bccd.safetensors"), weights)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import edge_edet
-from edge_edet.converters.model_file import write_checked
+from edge_edet.converters.write.model_writer import write_checked
 from edge_edet.errors import EdgeEdetError, ModelFileError
+from edge_edet.files.pair import aside
 from edge_edet.manifest import read_manifest
-from edge_edet.output_pair import aside
 from tests.outputs.conftest import converted, everything
 
 pytest.importorskip("openvino")

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_edet.benchmarks.reproduce.lines import Line, to_csv
-from edge_edet.converters.inspect.error_figure import Figure, Words
-from edge_edet.converters.inspect.figure_svg import svg
+from edge_edet.converters.inspect.figure.layout import Figure, Words
+from edge_edet.converters.inspect.figure.svg import svg
 from edge_edet.errors import ModelFileError
-from edge_edet.label_file import parse_label_text
-from edge_edet.shown import csv_cell, shown, without_passwords
+from edge_edet.labels.file import parse_label_text
+from edge_edet.studies.lines import Line, to_csv
+from edge_edet.terminal.printable import csv_cell, shown, without_passwords
 from tests.outputs.conftest import SMALL, everything
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj\r\nerror: all is well"
@@ -55,10 +55,10 @@ def run(tmp_path: Path) -> Run:
 def with_labels(path: Path, label: str, model: Path) -> Path:
     """A copy of a model whose manifest has that label, as a stranger may send it."""
 
-    from edge_edet.converters.network import build_network
-    from edge_edet.converters.sources import find_weights
-    from edge_edet.converters.to_tflite import write_tflite
+    from edge_edet.converters.weights.find import find_weights
+    from edge_edet.converters.write.tflite.lower import write_tflite
     from edge_edet.manifest import MANIFEST_KEY, read_manifest
+    from edge_edet.network.build import build_network
 
     manifest = read_manifest(model)
     manifest = dataclasses.replace(manifest, labels=(label,) * len(manifest.labels))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows import (
+from edge_edet.benchmarks.rows.schema import (
     Accuracy,
     Asked,
     BenchmarkRow,

@@ -7,12 +7,12 @@ import random
 
 import pytest
 
-from edge_edet.benchmarks.report.axes import limits
-from edge_edet.benchmarks.report.draw import drawn
-from edge_edet.benchmarks.report.figure import Axis, Figure, Mark, Panel, Series
-from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
-from edge_edet.benchmarks.report.theme import LAYOUTS, LIGHT, ROLES, Layout, themed
-from edge_edet.benchmarks.report.values import Value
+from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.report.figures.axes import limits
+from edge_edet.benchmarks.report.figures.draw import drawn
+from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series
+from edge_edet.benchmarks.report.figures.place_labels import Box, Wanted, place_labels
+from edge_edet.benchmarks.report.figures.theme import LAYOUTS, LIGHT, ROLES, Layout, themed
 
 BOUNDS = Box(0, 0, 400, 300)
 

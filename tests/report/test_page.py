@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.report.published_points import published_from
+from edge_edet.benchmarks.analysis.published_numbers import published_from
 from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.report.write import write_report
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 browsing = runpy.run_path(str(Path(__file__).with_name("browser.py")))
 Browser = Any

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edge_edet.benchmarks.analysis.published_numbers import SOURCES, board_latency, published_from
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.report.published_points import SOURCES, board_latency, published_from
 from edge_edet.errors import InputError
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.recommend import Candidate, choose_model
-from edge_edet.benchmarks.report.values import Value
-from edge_edet.benchmarks.row_file import append_rows
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.analysis.recommend import Candidate, choose_model
+from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.rows.file import append_rows
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Cli = Callable[..., tuple[int, str, str]]
 Make = Callable[..., BenchmarkRow]

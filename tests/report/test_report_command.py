@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from edge_edet.benchmarks.report.cut_texts import cut_texts
-from edge_edet.benchmarks.report.figure import Figure
+from edge_edet.benchmarks.report.figures.figure import Figure
 from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.report.write import figure_csv, figures_of
-from edge_edet.benchmarks.row_file import append_rows, dump_row
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.file import append_rows, dump_row
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Cli = Callable[..., tuple[int, str, str]]
 Make = Callable[..., BenchmarkRow]

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.reproduce.ap_table import to_text
-from edge_edet.benchmarks.row_file import read_rows
-from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.benchmarks.rows.file import read_rows
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.studies.ap.table import to_text
 
 FAST = ("--samples", "6", "--variants", "d0", "--weights", "bundled", "--threads", "1")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = []
     for number in (1, 2):
         name = f"{number}.png"
-        smear = [sys.executable, "-m", "edge_edet.converters.smear", str(root / name)]
+        smear = [sys.executable, "-m", "edge_edet.demo_picture", str(root / name)]
         subprocess.run(smear, check=True, capture_output=True)
         images.append({"id": number, "file_name": name, "width": 640, "height": 480})
     boxes = [

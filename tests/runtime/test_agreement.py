@@ -20,11 +20,11 @@ from PIL import Image
 
 from edge_edet import BackendError
 from edge_edet.cli import main
-from edge_edet.converters.smear import draw_smear
-from edge_edet.devices.agreement import Agreement, compare
-from edge_edet.devices.arm_root import prepare
-from edge_edet.devices.emulated import find_qemu
-from edge_edet.devices.probing import Probe, probe_emulated, probe_here
+from edge_edet.demo_picture import draw_smear
+from edge_edet.devices.agreement.agreement import Agreement, compare
+from edge_edet.devices.agreement.probing import Probe, probe_emulated, probe_here
+from edge_edet.devices.emulation.arm_root import prepare
+from edge_edet.devices.emulation.qemu import find_qemu
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,8 +19,8 @@ import edge_edet
 from edge_edet import Manifest, ModelFileError
 from edge_edet.cli import main
 from edge_edet.content_sum import PLACEHOLDER, check_content, content_sha256
+from edge_edet.formats.read import read_model
 from edge_edet.manifest import read_manifest
-from edge_edet.read_model import read_model
 
 KINDS = (".tflite", ".xml", ".onnx")
 Built = Callable[..., Path]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.detect_command import default_model, parse_options
+from edge_edet.commands.detect import default_model, parse_options
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_edet import Detections, InputError
-from edge_edet.labels import COCO_LABELS, class_name, parse_labels
+from edge_edet.labels.coco import COCO_LABELS, class_name, parse_labels
 
 
 def make(n: int = 3) -> Detections:

@@ -7,7 +7,7 @@ import pytest
 from flatbuffers import flexbuffers
 
 from edge_edet import ModelFileError
-from edge_edet.flexbuffer import read_numbers
+from edge_edet.formats.flexbuffer import read_numbers
 
 
 def written(**values: object) -> bytes:

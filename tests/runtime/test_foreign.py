@@ -18,7 +18,7 @@ from PIL import Image
 import edge_edet
 from edge_edet import BackendError, InputError, ModelFileError
 from edge_edet.cli import main
-from edge_edet.converters.tflite_writer import Quantization
+from edge_edet.converters.write.tflite.flatbuffer import Quantization
 
 Build = Callable[..., Path]
 PICTURE = np.zeros((64, 64, 3), np.uint8)

@@ -19,9 +19,9 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.backends.litert_gpu import _device
+from edge_edet.backends.litert.gpu import _device
 from edge_edet.cli import main
-from edge_edet.converters.smear import draw_smear
+from edge_edet.demo_picture import draw_smear
 
 SWIFTSHADER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
@@ -80,7 +80,7 @@ def vulkan() -> dict[str, str]:
     env = dict(os.environ)
     if "VK_DRIVER_FILES" not in env and SWIFTSHADER.exists():
         env["VK_DRIVER_FILES"] = str(SWIFTSHADER)
-    done = run("import edge_edet.vulkan as v; assert v.vulkan_devices()", env=env)
+    done = run("import edge_edet.backends.vulkan as v; assert v.vulkan_devices()", env=env)
     if done.returncode != 0:
         skip_or_fail("no Vulkan device: apt-get install libvulkan1 chromium-common")
     return env

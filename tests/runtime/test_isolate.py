@@ -14,9 +14,9 @@ from PIL import Image
 import edge_edet
 from edge_edet import BackendError
 from edge_edet.backends.choose import RunOptions
+from edge_edet.backends.isolate import applies, run_apart
 from edge_edet.cli import main
-from edge_edet.isolate import applies, run_apart
-from edge_edet.read_model import read_model
+from edge_edet.formats.read import read_model
 
 Built = Callable[..., Path]
 # What tflite-runtime has of an Interpreter, up to where the test lets it die.

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from edge_edet import InputError, ModelFileError
-from edge_edet.label_file import LabelFile, parse_label_text, read_label_file
+from edge_edet.labels.file import LabelFile, parse_label_text, read_label_file
 
 ABC = ("a", "b", "c")
 
 
 def coral_lines() -> str:
     """As google-coral/test_data's coco_labels.txt: 80 lines, indices 0 to 89 with gaps."""
-    from edge_edet.labels import COCO_LABELS
+    from edge_edet.labels.coco import COCO_LABELS
 
     return "\n".join(f"{i}  {name}" for i, name in enumerate(COCO_LABELS) if name)
 
@@ -70,7 +70,7 @@ def test_labels_by_class(text: str, num_classes: int | None, expected: tuple[str
 
 
 def test_corals_gaps_are_unused_classes() -> None:
-    from edge_edet.labels import COCO_LABELS
+    from edge_edet.labels.coco import COCO_LABELS
 
     assert parse_label_text(coral_lines(), "labels", 90).names == COCO_LABELS
 

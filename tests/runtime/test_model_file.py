@@ -16,10 +16,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 import edge_edet
 from edge_edet import Manifest, ModelFileError
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.formats.tflite.metadata import read_metadata
+from edge_edet.formats.tflite.schema import OPERATORS, TENSOR_TYPES
 from edge_edet.manifest import MAX_JSON_BYTES, read_manifest
-from edge_edet.tflite_file import read_tflite
-from edge_edet.tflite_metadata import read_metadata
-from edge_edet.tflite_operators import OPERATORS, TENSOR_TYPES
 
 
 def test_names_are_those_of_the_schema() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_edet import InputError
-from edge_edet.normalization import Normalization, read_normalization
+from edge_edet.pictures.normalization import Normalization, read_normalization
 
 IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

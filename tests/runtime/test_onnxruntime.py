@@ -13,7 +13,7 @@ import pytest
 
 import edge_edet
 from edge_edet.errors import ModelFileError
-from edge_edet.onnx_file import read_onnx
+from edge_edet.formats.onnx import read_onnx
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")

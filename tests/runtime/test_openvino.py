@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.backends.executed import executed_layers, precision_of
-from edge_edet.backends.openvino import _auto
+from edge_edet.backends.openvino.backend import _auto
+from edge_edet.backends.openvino.executed import executed_layers, precision_of
 from edge_edet.cli import main
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
 
 ov = pytest.importorskip("openvino")
 

@@ -16,8 +16,8 @@ import pytest
 import edge_edet
 from edge_edet.cli import main
 from edge_edet.errors import ModelFileError
-from edge_edet.ir_file import read_ir
-from edge_edet.model_file import sha256_of
+from edge_edet.formats.model_file import sha256_of
+from edge_edet.formats.openvino_ir import read_ir
 from edge_edet.variants import VARIANTS
 
 pytest.importorskip("openvino")

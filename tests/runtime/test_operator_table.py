@@ -12,12 +12,12 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from edge_edet import ModelFileError
-from edge_edet.converters.tflite_writer import Quantization, TfliteWriter
-from edge_edet.tflite_check.check import RULES
-from edge_edet.tflite_check.kinds import KINDS, kind_of
-from edge_edet.tflite_check.names import OPTION_TABLES, TYPE_GROUPS
-from edge_edet.tflite_file import read_tflite
-from edge_edet.tflite_operators import OPERATORS, SUPPRESSION, TENSOR_TYPES
+from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter
+from edge_edet.formats.tflite.check.check import RULES
+from edge_edet.formats.tflite.check.names import OPTION_TABLES, TYPE_GROUPS
+from edge_edet.formats.tflite.check.operators import KINDS, kind_of
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.formats.tflite.schema import OPERATORS, SUPPRESSION, TENSOR_TYPES
 
 OP = schema.BuiltinOperator
 ONE = Quantization((0.5,), (0,))

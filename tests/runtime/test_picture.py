@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_edet.detection.preprocess import letterbox, stretch
 from edge_edet.errors import ImageError
-from edge_edet.image import MAX_PIXELS, read_image
-from edge_edet.preprocess import letterbox, stretch
+from edge_edet.pictures.image import MAX_PIXELS, read_image
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (5, 7, 3), dtype=np.uint8)

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet import preprocess, value_rows
-from edge_edet.preprocess import resized_rgb
-from edge_edet.value_rows import scan
+from edge_edet.detection import preprocess
+from edge_edet.detection.preprocess import resized_rgb
+from edge_edet.pictures import value_rows
+from edge_edet.pictures.value_rows import scan
 
 RNG = np.random.default_rng(5)
 COLOUR = Image.fromarray(RNG.integers(0, 256, (157, 211, 3), np.uint8))

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from edge_edet import ImageError, InputError, PictureWarning
-from edge_edet.image import read_image, read_picture
-from edge_edet.picture_range import PictureRange, check_range, parse_range, range_text
+from edge_edet.pictures.image import read_image, read_picture
+from edge_edet.pictures.value_range import PictureRange, check_range, parse_range, range_text
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)  # of 12 bits
 FULL = (RAMP * 16).astype(np.uint16)

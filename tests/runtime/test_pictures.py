@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from edge_edet import ImageError, InputError
-from edge_edet.picture_log import PictureLog, usable
-from edge_edet.pictures import SUFFIXES, find_given, pictures_in
+from edge_edet.pictures.folder import SUFFIXES, find_given, pictures_in
+from edge_edet.pictures.log import PictureLog, usable
 
 
 @pytest.fixture

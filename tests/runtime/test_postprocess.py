@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from edge_edet.anchors import anchors, decode
+from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.nms import BLOCK, hard_nms, soft_nms
+from edge_edet.detection.postprocess import PostprocessConfig, Quantized, postprocess, select
+from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
-from edge_edet.nms import BLOCK, hard_nms, soft_nms
-from edge_edet.postprocess import PostprocessConfig, Quantized, postprocess, select
-from edge_edet.preprocess import Placement
 from edge_edet.variants import VARIANTS
 
 F = np.float32

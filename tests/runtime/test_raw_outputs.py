@@ -13,11 +13,11 @@ from PIL import Image
 
 import edge_edet
 from edge_edet import InputError, RawOutputs
-from edge_edet.anchors import anchors
 from edge_edet.cli import main
-from edge_edet.model_file import sha256_of
-from edge_edet.raw_file import is_raw_file
-from edge_edet.raw_outputs import Grid
+from edge_edet.detection.anchors import anchors
+from edge_edet.detection.raw_file import is_raw_file
+from edge_edet.detection.raw_outputs import Grid
+from edge_edet.formats.model_file import sha256_of
 
 
 @pytest.fixture

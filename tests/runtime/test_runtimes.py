@@ -17,13 +17,13 @@ import pytest
 
 import edge_edet
 from edge_edet import BackendError, InputError, MissingExtraError
-from edge_edet.backends import BackendInfo, TensorSpec
-from edge_edet.backends.litert import RUNTIMES, LiteRtBackend, find_runtime
+from edge_edet.backends.backend import BackendInfo, TensorSpec
+from edge_edet.backends.litert.interpreter import RUNTIMES, LiteRtBackend, find_runtime
 from edge_edet.backends.threads import physical_cores, resolve_threads
-from edge_edet.detector import Detector
-from edge_edet.outputs import layout_of
-from edge_edet.postprocess import PostprocessConfig
-from edge_edet.tflite_file import read_tflite
+from edge_edet.detection.detector import Detector
+from edge_edet.detection.model_layout import layout_of
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.formats.tflite.file import read_tflite
 
 ROOT = Path(__file__).resolve().parents[2]
 BLACK = np.zeros((64, 64, 3), np.uint8)
@@ -257,7 +257,9 @@ class Failing:
 def test_a_delegate_that_fails_over_its_own_choice_is_told_in_short(
     tiny_float: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_edet.backends.litert._import", lambda _: (Failing, Failing))
+    monkeypatch.setattr(
+        "edge_edet.backends.litert.interpreter._import", lambda _: (Failing, Failing)
+    )
     with pytest.raises(edge_edet.ModelFileError) as caught:
         edge_edet.load(tiny_float, runtime="ai-edge-litert")
     assert "(failed to delegate DEPTHWISE_CONV_2D node #7): convert" in str(caught.value)

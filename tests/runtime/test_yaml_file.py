@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.yaml_file import LIMIT, read_yaml
+from edge_edet.files.yaml import LIMIT, read_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9)

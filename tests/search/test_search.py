@@ -12,18 +12,29 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.converters.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.network import build_network
-from edge_edet.converters.quantized import Quantized
-from edge_edet.converters.recipes import RECIPES, quantize
-from edge_edet.converters.search import budget, candidates, makers, yardstick
+from edge_edet.converters.quantize.affine import Quantized
+from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
+from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.search import (
+    builders as makers,
+)
+from edge_edet.converters.search import (
+    candidates,
+)
+from edge_edet.converters.search import (
+    score as yardstick,
+)
+from edge_edet.converters.search import (
+    search as budget,
+)
 from edge_edet.converters.search.log import Measured, SearchLog, table
-from edge_edet.converters.smear import draw_smear
-from edge_edet.converters.sources import find_calibration, find_weights
-from edge_edet.converters.to_tflite import write_tflite
+from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.write.tflite.lower import write_tflite
+from edge_edet.demo_picture import draw_smear
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.tflite_file import read_tflite
+from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.network.build import build_network
 
 PICTURES = 3
 NAMES = ("RBC", "WBC", "Platelets")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.reproduce.items import Way
-from edge_edet.benchmarks.rows import Asked, BenchmarkRow, DeviceName, ModelFacts
+from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName, ModelFacts
+from edge_edet.studies.items import Way
 
 FLOAT = Way("tflite", "fp32", 1)
 

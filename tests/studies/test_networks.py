@@ -10,20 +10,15 @@ import pytest
 
 import edge_edet
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.converters.architecture import parameter_shapes
-from edge_edet.converters.feature_networks import FEATURE_NETWORKS, feature_nodes
-from edge_edet.converters.graph import OPS
-from edge_edet.converters.network import build_network
-from edge_edet.converters.studies.catalog import (
-    comparators,
-    feature_networks,
-    fusions,
-    scalings,
-)
-from edge_edet.converters.studies.model import StudyModel, feature_network_size, size
 from edge_edet.errors import InputError
-from edge_edet.read_model import read_model
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.formats.read import read_model
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.network.architecture import parameter_shapes
+from edge_edet.network.build import build_network
+from edge_edet.network.feature_networks import FEATURE_NETWORKS, feature_nodes
+from edge_edet.network.graph import OPS
+from edge_edet.studies.build import StudyModel, feature_network_size, size
+from edge_edet.studies.networks.catalog import comparators, feature_networks, fusions, scalings
 from edge_edet.variants import VARIANTS, Variant
 
 WITHIN = 0.03

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.latency import StopRule
-from edge_edet.benchmarks.model_facts import _size_of
-from edge_edet.benchmarks.reproduce.items import STUDIES, Item, Way
-from edge_edet.benchmarks.reproduce.models import ModelFolder
-from edge_edet.benchmarks.reproduce.rounds import Rounds, pooled, turns
-from edge_edet.benchmarks.reproduce.tables import NOT_BUILT
-from edge_edet.benchmarks.row_file import open_rows, read_rows
-from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.converters.studies.model import size
+from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.file import open_rows, read_rows
+from edge_edet.benchmarks.rows.model_facts import _size_of
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.detection.model_layout import layout_of
 from edge_edet.errors import InputError
-from edge_edet.output_files import Outputs
-from edge_edet.outputs import layout_of
-from edge_edet.read_model import read_model
+from edge_edet.formats.read import read_model
+from edge_edet.output_files.outputs import Outputs
+from edge_edet.studies.build import size
+from edge_edet.studies.items import STUDIES, Item, Way
+from edge_edet.studies.model_folder import ModelFolder
+from edge_edet.studies.rounds import Rounds, pooled, turns
+from edge_edet.studies.tables import NOT_BUILT
 from edge_edet.variants import VARIANTS
 
 RULE = StopRule(0, 0.0, 6, 1.0, 6, 0.0)

@@ -9,17 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from edge_edet.benchmarks.published import read_rows as published
-from edge_edet.benchmarks.reproduce.compared import Measured
-from edge_edet.benchmarks.reproduce.items import STUDIES, Way, find_items
-from edge_edet.benchmarks.reproduce.lines import COLUMNS, Line, to_csv, to_text
-from edge_edet.benchmarks.reproduce.measured_on import measured_on
-from edge_edet.benchmarks.reproduce.tables import DRIFT, SPEEDUPS, remarks, table
-from edge_edet.benchmarks.rows import (
-    BenchmarkRow,
-    MachineState,
-    Ran,
-    Warned,
-)
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, MachineState, Ran, Warned
+from edge_edet.studies.compared import Measured
+from edge_edet.studies.items import STUDIES, Way, find_items
+from edge_edet.studies.lines import COLUMNS, Line, to_csv, to_text
+from edge_edet.studies.measured_on import measured_on
+from edge_edet.studies.tables import DRIFT, SPEEDUPS, remarks, table
 
 FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
 Make = Callable[..., BenchmarkRow]

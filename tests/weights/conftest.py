@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.weights import RELEASE
+from edge_edet.converters.weights.release import RELEASE
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 PREFIX = hashlib.sha256(CONTENT).hexdigest()[:8]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.weights_download import download
+from edge_edet.converters.weights.download import download
 from edge_edet.errors import EdgeEdetError, InputError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
@@ -118,7 +118,7 @@ def test_a_server_that_says_nothing(
     serve: Serve, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EDGE_EDET_WAIT_S", "0.5")
-    monkeypatch.setattr("edge_edet.waiting.SAY_AFTER_S", 0.1)
+    monkeypatch.setattr("edge_edet.terminal.waiting.SAY_AFTER_S", 0.1)
     url = serve(lambda connection: time.sleep(3))
     with pytest.raises(EdgeEdetError, match=r"cannot reach 127.0.0.1:\d+ \((no answer|timed out)"):
         download(f"{url}/x", target, PREFIX, "d0")
@@ -198,7 +198,7 @@ def test_an_address_that_is_none_is_bad_input(url: str, target: Path) -> None:
 def test_https_is_not_left(target: Path) -> None:
     from urllib.request import Request
 
-    from edge_edet.converters.weights_download import _Redirects
+    from edge_edet.converters.weights.download import _Redirects
 
     ask = Request("https://h/x")
     with pytest.raises(EdgeEdetError, match="'http://h/x', which leaves https"):

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters import weights_download, weights_part
-from edge_edet.converters.weights_download import download
+from edge_edet.converters.weights import download as weights_download
+from edge_edet.converters.weights import partial_file as weights_part
+from edge_edet.converters.weights.download import download
 from edge_edet.errors import EdgeEdetError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
@@ -99,7 +100,7 @@ def test_unwritable_folder_is_one_line(server: Any, tmp_path: Path) -> None:
 
 def pull_in_a_process(server: Any, home: Path) -> subprocess.Popen[bytes]:
     code = (
-        "import sys; from edge_edet.converters.weights import RELEASE; "
+        "import sys; from edge_edet.converters.weights.release import RELEASE; "
         f"RELEASE['d0'] = {NAME!r}; from edge_edet.cli import main; "
         "sys.exit(main(['weights', 'pull', 'd0', '--from', sys.argv[1]]))"
     )

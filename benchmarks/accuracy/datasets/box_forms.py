@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_edet.benchmarks.datasets.dataset import OUTSIDE_PX, outside
+from edge_edet.benchmarks.accuracy.datasets.dataset import OUTSIDE_PX, outside
 from edge_edet.errors import InputError
 
 __all__ = ["refuse_other_boxes"]

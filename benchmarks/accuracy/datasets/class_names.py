@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.data_yaml import find_data_yaml, read_data_yaml
-from edge_edet.benchmarks.datasets.files import read_lines
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import find_data_yaml, read_data_yaml
+from edge_edet.benchmarks.accuracy.datasets.files import read_lines
 from edge_edet.errors import InputError
-from edge_edet.label_file import parse_label_text
+from edge_edet.labels.file import parse_label_text
 
 __all__ = ["NAME_FILES", "ClassNames", "find_names", "read_name_file"]
 
@@ -27,7 +27,7 @@ class ClassNames:
 
 
 def read_name_file(file: Path) -> ClassNames:
-    """First line class 0, or an index before each name (`edge_edet.label_file`).
+    """First line class 0, or an index before each name (`edge_edet.labels.file`).
 
     Raises InputError for what is no list of names.
     """

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.files import visible_files
+from edge_edet.benchmarks.accuracy.datasets.files import visible_files
 from edge_edet.errors import InputError
-from edge_edet.input_file import open_input
-from edge_edet.yaml_file import read_yaml
+from edge_edet.files.input import open_input
+from edge_edet.files.yaml import read_yaml
 
 __all__ = ["SPLITS", "DataYaml", "choose_split", "find_data_yaml", "read_data_yaml"]
 

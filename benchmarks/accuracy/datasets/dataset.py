@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.benchmarks.datasets.files import is_file
+from edge_edet.benchmarks.accuracy.datasets.files import is_file
 from edge_edet.errors import InputError
 
 __all__ = ["Category", "Dataset", "Objects", "Picture", "check_there", "outside"]

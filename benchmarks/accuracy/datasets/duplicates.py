@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from edge_edet.benchmarks.datasets.dataset import Dataset, Picture
+from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset, Picture
 
 __all__ = ["with_note_on_duplicates"]
 

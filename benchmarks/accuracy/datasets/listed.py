@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from edge_edet.benchmarks.datasets.files import is_file
+from edge_edet.benchmarks.accuracy.datasets.files import is_file
 from edge_edet.errors import InputError
 
 __all__ = ["FoundFiles", "find_listed", "is_absolute", "is_url", "name_parts"]

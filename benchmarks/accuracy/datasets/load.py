@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.coco import load_coco
-from edge_edet.benchmarks.datasets.coco_places import choose_file
-from edge_edet.benchmarks.datasets.data_yaml import choose_split
-from edge_edet.benchmarks.datasets.dataset import Dataset
-from edge_edet.benchmarks.datasets.duplicates import with_note_on_duplicates
-from edge_edet.benchmarks.datasets.layout import Layout, layout_of, split_folders
-from edge_edet.benchmarks.datasets.other_formats import other_file, other_folder
-from edge_edet.benchmarks.datasets.voc import load_voc
-from edge_edet.benchmarks.datasets.yolo import load_yolo
-from edge_edet.benchmarks.datasets.yolo_index import index_of
-from edge_edet.benchmarks.datasets.yolo_layout import beside_files, declared, folder_files
+from edge_edet.benchmarks.accuracy.datasets.coco.places import choose_file
+from edge_edet.benchmarks.accuracy.datasets.coco.reader import load_coco
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import choose_split
+from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset
+from edge_edet.benchmarks.accuracy.datasets.duplicates import with_note_on_duplicates
+from edge_edet.benchmarks.accuracy.datasets.layout import Layout, layout_of, split_folders
+from edge_edet.benchmarks.accuracy.datasets.other_formats import other_file, other_folder
+from edge_edet.benchmarks.accuracy.datasets.voc.reader import load_voc
+from edge_edet.benchmarks.accuracy.datasets.yolo.index import index_of
+from edge_edet.benchmarks.accuracy.datasets.yolo.layout import beside_files, declared, folder_files
+from edge_edet.benchmarks.accuracy.datasets.yolo.reader import load_yolo
 from edge_edet.errors import InputError
-from edge_edet.image import refuse_addresses
+from edge_edet.pictures.image import refuse_addresses
 
 __all__ = ["is_labelled", "load_dataset"]
 

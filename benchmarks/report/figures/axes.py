@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.report.figure import Axis, Panel
-from edge_edet.benchmarks.report.theme import LIGHT
-from edge_edet.benchmarks.report.values import Value
+from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.report.figures.figure import Axis, Panel
+from edge_edet.benchmarks.report.figures.theme import LIGHT
 
 __all__ = ["draw_rules", "finish_axes", "limits", "set_axes"]
 

@@ -11,11 +11,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.report.axes import draw_rules, finish_axes, set_axes
-from edge_edet.benchmarks.report.figure import Figure, Mark, Panel, Series
-from edge_edet.benchmarks.report.place_labels import Box, Wanted, place_labels
-from edge_edet.benchmarks.report.theme import LIGHT, RC, Layout, series_color
-from edge_edet.shown import xml_text
+from edge_edet.benchmarks.report.figures.axes import draw_rules, finish_axes, set_axes
+from edge_edet.benchmarks.report.figures.figure import Figure, Mark, Panel, Series
+from edge_edet.benchmarks.report.figures.place_labels import Box, Wanted, place_labels
+from edge_edet.benchmarks.report.figures.theme import LIGHT, RC, Layout, series_color
+from edge_edet.terminal.printable import xml_text
 
 __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from edge_edet.benchmarks.report.theme import themed
+from edge_edet.benchmarks.report.figures.theme import themed
 
 __all__ = ["inline_svg"]
 

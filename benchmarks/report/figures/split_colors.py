@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.report.figure import Series
+from edge_edet.benchmarks.report.figures.figure import Series
 
 __all__ = ["COLORS", "colored_parts"]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.family_tfod import TFOD, arrange_tfod
-from edge_edet.converters.checkpoints.tfod_names import choose_averages
-from edge_edet.converters.checkpoints.tfod_pipeline import (
+from edge_edet.converters.checkpoints.families.tfod import TFOD, arrange_tfod
+from edge_edet.converters.checkpoints.families.tfod_pipeline import (
     NAME,
     PUBLISHED,
     find_pipeline,
     read_pipeline,
 )
+from edge_edet.converters.checkpoints.tensorflow.tfod_names import choose_averages
 from edge_edet.converters.facts import Fact, settle
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, Variant

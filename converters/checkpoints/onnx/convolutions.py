@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.onnx_file import OnnxFile, attributes_of
-from edge_edet.converters.checkpoints.onnx_padding import pads_evenly
+from edge_edet.converters.checkpoints.onnx.graph import OnnxFile, attributes_of
+from edge_edet.converters.checkpoints.onnx.padding import pads_evenly
 from edge_edet.errors import CheckpointError
 
 __all__ = ["BatchNorm", "Convolution", "find_convolutions"]

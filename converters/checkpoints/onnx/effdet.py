@@ -14,22 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.architecture import BATCH_NORM_EPSILON, parameter_shapes
 from edge_edet.converters.checkpoints.mapping import Family, assemble
-from edge_edet.converters.checkpoints.onnx_convolutions import (
+from edge_edet.converters.checkpoints.onnx.convolutions import (
     BatchNorm,
     Convolution,
     find_convolutions,
 )
-from edge_edet.converters.checkpoints.onnx_file import OnnxFile, attributes_of, parse_onnx
-from edge_edet.converters.checkpoints.onnx_fusion import fusion_weights
-from edge_edet.converters.checkpoints.onnx_match import Place, infer_classes, match
-from edge_edet.converters.checkpoints.onnx_padding import padded_family
+from edge_edet.converters.checkpoints.onnx.fusion_weights import fusion_weights
+from edge_edet.converters.checkpoints.onnx.graph import OnnxFile, attributes_of, parse_onnx
+from edge_edet.converters.checkpoints.onnx.match import Place, infer_classes, match
+from edge_edet.converters.checkpoints.onnx.padding import padded_family
 from edge_edet.converters.facts import Fact, settle
-from edge_edet.converters.feature_networks import bifpn_nodes
-from edge_edet.converters.network import build_network
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
+from edge_edet.network.architecture import BATCH_NORM_EPSILON, parameter_shapes
+from edge_edet.network.build import build_network
+from edge_edet.network.feature_networks import bifpn_nodes
 from edge_edet.variants import Variant
 
 __all__ = ["open_effdet_onnx", "read_effdet_onnx"]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from edge_edet.converters.architecture import FUSION_EPSILON
-from edge_edet.converters.checkpoints.onnx_file import ROUNDING, OnnxFile
+from edge_edet.converters.checkpoints.onnx.graph import ROUNDING, OnnxFile
 from edge_edet.errors import CheckpointError
+from edge_edet.network.architecture import FUSION_EPSILON
 
 __all__ = ["fusion_weights"]
 

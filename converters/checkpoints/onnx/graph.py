@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
-from edge_edet.converters.checkpoints.onnx_external import load_external
+from edge_edet.converters.checkpoints.onnx.external_data import load_external
 from edge_edet.errors import CheckpointError, ModelFileError
-from edge_edet.onnx_external import find_external
+from edge_edet.formats.onnx_external import find_external
 
 __all__ = ["ROUNDING", "OnnxFile", "attributes_of", "parse_onnx"]
 

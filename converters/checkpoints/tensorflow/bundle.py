@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, read_limited, widen_bfloat16
-from edge_edet.converters.checkpoints.crc32c import crc32c, unmask
-from edge_edet.converters.checkpoints.leveldb_table import read_table
-from edge_edet.converters.checkpoints.protobuf import fields, signed, varint
-from edge_edet.converters.checkpoints.tf_files import bundle_files
-from edge_edet.converters.checkpoints.tf_object_graph import OBJECT_GRAPH, variable_names
-from edge_edet.converters.checkpoints.tfod_names import (
-    refuse_other_networks,
-    tfod_names,
-)
+from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c, unmask
+from edge_edet.converters.checkpoints.tensorflow.files import bundle_files
+from edge_edet.converters.checkpoints.tensorflow.leveldb_table import read_table
+from edge_edet.converters.checkpoints.tensorflow.object_graph import OBJECT_GRAPH, variable_names
+from edge_edet.converters.checkpoints.tensorflow.protobuf import fields, signed, varint
+from edge_edet.converters.checkpoints.tensorflow.tfod_names import refuse_other_networks, tfod_names
 from edge_edet.errors import CheckpointError
 
 __all__ = ["read_tf_bundle"]

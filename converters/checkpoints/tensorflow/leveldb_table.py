@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_edet.converters.checkpoints.crc32c import crc32c, unmask
-from edge_edet.converters.checkpoints.protobuf import varint
-from edge_edet.converters.checkpoints.snappy import decompress
+from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c, unmask
+from edge_edet.converters.checkpoints.tensorflow.protobuf import varint
+from edge_edet.converters.checkpoints.tensorflow.snappy import decompress
 from edge_edet.errors import CheckpointError
 
 __all__ = ["TABLE_MAGIC", "read_table"]

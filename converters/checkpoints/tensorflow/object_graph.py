@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, deque
 
-from edge_edet.converters.checkpoints.protobuf import fields
+from edge_edet.converters.checkpoints.tensorflow.protobuf import fields
 from edge_edet.errors import CheckpointError
 
 __all__ = ["OBJECT_GRAPH", "paths_below", "variable_names"]

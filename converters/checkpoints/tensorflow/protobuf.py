@@ -1,12 +1,12 @@
-"""Protocol buffers in a checkpoint: edge_edet.protobuf, whose errors are the checkpoint's here."""
+"""Protocol buffers in a checkpoint: edge_edet.formats.protobuf, whose errors are the checkpoint's here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_edet import protobuf
 from edge_edet.errors import CheckpointError
-from edge_edet.protobuf import signed
+from edge_edet.formats import protobuf
+from edge_edet.formats.protobuf import signed
 
 __all__ = ["fields", "signed", "varint"]
 

@@ -5,7 +5,7 @@ Format: google/snappy, format_description.txt.
 
 from __future__ import annotations
 
-from edge_edet.converters.checkpoints.protobuf import varint
+from edge_edet.converters.checkpoints.tensorflow.protobuf import varint
 from edge_edet.errors import CheckpointError
 
 __all__ = ["decompress"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.tf_object_graph import paths_below
+from edge_edet.converters.checkpoints.tensorflow.object_graph import paths_below
 from edge_edet.errors import CheckpointError
 
 __all__ = ["choose_averages", "refuse_other_networks", "tfod_names"]

@@ -18,11 +18,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
-from edge_edet.converters.checkpoints.pickle_machine import MAX_PICKLE_BYTES, run_pickle
-from edge_edet.converters.checkpoints.pickle_objects import Opaque
-from edge_edet.converters.checkpoints.plain_data import plain_data
-from edge_edet.converters.checkpoints.torch_state import find_state_dict
-from edge_edet.converters.checkpoints.torch_tensors import (
+from edge_edet.converters.checkpoints.torch.pickle_objects import Opaque
+from edge_edet.converters.checkpoints.torch.pickle_reader import MAX_PICKLE_BYTES, run_pickle
+from edge_edet.converters.checkpoints.torch.plain_data import plain_data
+from edge_edet.converters.checkpoints.torch.state_dict import find_state_dict
+from edge_edet.converters.checkpoints.torch.tensors import (
     KNOWN_GLOBALS,
     Storage,
     TensorRef,

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge_edet.converters.checkpoints.pickle_objects import Constructor, Opaque, checked_dict
+from edge_edet.converters.checkpoints.torch.pickle_objects import Constructor, Opaque, checked_dict
 from edge_edet.errors import CheckpointError
 
 __all__ = ["MAX_PICKLE_BYTES", "run_pickle"]

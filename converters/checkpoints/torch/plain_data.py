@@ -11,7 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.checkpoints.pickle_objects import Opaque, contents, is_module, listed
+from edge_edet.converters.checkpoints.torch.pickle_objects import (
+    Opaque,
+    contents,
+    is_module,
+    listed,
+)
 
 __all__ = ["plain_data"]
 

@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.checkpoints.pickle_objects import Opaque, contents, is_module, listed
-from edge_edet.converters.checkpoints.torch_tensors import TensorRef
+from edge_edet.converters.checkpoints.torch.pickle_objects import (
+    Opaque,
+    contents,
+    is_module,
+    listed,
+)
+from edge_edet.converters.checkpoints.torch.tensors import TensorRef
 from edge_edet.errors import CheckpointError
 
 __all__ = ["StateDict", "find_state_dict"]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.moments import decibels
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.twins import Twin
-from edge_edet.converters.inspect.wiring import Wiring
-from edge_edet.tflite_file import OperatorInfo, TensorInfo
+from edge_edet.converters.inspect.errors.error_sums import decibels
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.graph_index import Wiring
+from edge_edet.converters.inspect.tflite.pairs import Twin
+from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo
 
 BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
 BAD_BIAS_STEPS = 8.0

@@ -4,7 +4,7 @@ Two errors are kept apart. The *total* is what the running INT8 model shows; mos
 from the tensors before. A tensor's *own* error is what its grid alone does to the float twin's
 values, seen behind the activation that reads it: what lies below -8 before a swish is lost on no
 one. `harm` is the own error's power as a part of the signal's, with its mean counted extra as in
-converters/ranges.py; sorted by it, the tensor that spoils a network stands before those that it
+converters/quantize/ranges.py; sorted by it, the tensor that spoils a network stands before those that it
 spoilt.
 """
 
@@ -19,11 +19,17 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.moments import ACTIVATIONS, MAX_DB, Doubles, Moments, decibels
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.tensor_values import exposing, passes
-from edge_edet.converters.inspect.twins import Floats, Twin, match
-from edge_edet.tflite_file import read_tflite
+from edge_edet.converters.inspect.errors.error_sums import (
+    ACTIVATIONS,
+    MAX_DB,
+    Doubles,
+    Moments,
+    decibels,
+)
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.pairs import Floats, Twin, match
+from edge_edet.converters.inspect.tflite.runner import exposing, passes
+from edge_edet.formats.tflite.file import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
 Pixels = npt.NDArray[Any]  # uint8, or float32 with the same values

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from edge_edet.converters.inspect.block_error import BlockError
-from edge_edet.converters.inspect.places import PARTS, part_of
-from edge_edet.converters.inspect.tensor_error import TensorError
+from edge_edet.converters.inspect.errors.block_error import BlockError
+from edge_edet.converters.inspect.errors.tensor_error import TensorError
+from edge_edet.converters.inspect.network_parts import PARTS, part_of
 
 WIDTH, HEIGHT = 960, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 74, 60

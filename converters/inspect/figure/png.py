@@ -7,7 +7,7 @@ import io
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from edge_edet.converters.inspect.error_figure import (
+from edge_edet.converters.inspect.figure.layout import (
     DRAWN_BY,
     FONT,
     HEIGHT,
@@ -18,7 +18,7 @@ from edge_edet.converters.inspect.error_figure import (
     Mark,
     Words,
 )
-from edge_edet.converters.inspect.figure_svg import BLOCK, LINE, OWN, RUNNING, TEXT
+from edge_edet.converters.inspect.figure.svg import BLOCK, LINE, OWN, RUNNING, TEXT
 from edge_edet.errors import InputError
 
 SCALE = 2  # pixels for each unit of the figure

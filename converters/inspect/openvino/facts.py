@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from edge_edet.converters.inspect.advice import CALIBRATE
 from edge_edet.converters.inspect.facts import Facts, manifest_summary, tensor_dict
-from edge_edet.converters.inspect.findings import Finding, sorted_findings
-from edge_edet.converters.inspect.ir_executed import executed, integer_weights
-from edge_edet.converters.inspect.ir_graph import FakeQuantizer, IrGraph, name_of, readers
-from edge_edet.converters.inspect.places import PARTS, part_of
-from edge_edet.converters.inspect.suspicion import TINY_RANGE, provenance
+from edge_edet.converters.inspect.network_parts import PARTS, part_of
+from edge_edet.converters.inspect.openvino.executed import executed, integer_weights
+from edge_edet.converters.inspect.openvino.graph import FakeQuantizer, IrGraph, name_of, readers
+from edge_edet.converters.inspect.static_checks import TINY_RANGE, provenance
+from edge_edet.converters.inspect.verdict.advice import CALIBRATE
+from edge_edet.converters.inspect.verdict.findings import Finding, sorted_findings
 from edge_edet.manifest import Manifest, manifest_of
 
 MORE = 3  # places named of a longer list

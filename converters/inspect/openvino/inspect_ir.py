@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.advice import better_recipe
-from edge_edet.converters.inspect.diagnosis import diagnose
+from edge_edet.converters.inspect.errors.tensor_error import Pixels, Sums, by_harm
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.inspection import Inspection
-from edge_edet.converters.inspect.ir_errors import (
+from edge_edet.converters.inspect.openvino.errors import (
     compare_ir_constants,
     compare_irs,
     errors_of_ir_blocks,
     tensor_errors,
 )
-from edge_edet.converters.inspect.ir_facts import facts_of_ir, suspect_ir
-from edge_edet.converters.inspect.ir_graph import IrGraph, IrRunner, channels_last
-from edge_edet.converters.inspect.ir_twins import IrTwin, match_irs
-from edge_edet.converters.inspect.suspicion import has_random_weights, refused, without_ranges
-from edge_edet.converters.inspect.tensor_error import Pixels, Sums, by_harm
+from edge_edet.converters.inspect.openvino.facts import facts_of_ir, suspect_ir
+from edge_edet.converters.inspect.openvino.graph import IrGraph, IrRunner, channels_last
+from edge_edet.converters.inspect.openvino.pairs import IrTwin, match_irs
+from edge_edet.converters.inspect.static_checks import has_random_weights, refused, without_ranges
+from edge_edet.converters.inspect.verdict.advice import better_recipe
+from edge_edet.converters.inspect.verdict.diagnosis import diagnose
 from edge_edet.errors import BackendError
-from edge_edet.ir_file import read_ir
+from edge_edet.formats.openvino_ir import read_ir
 
 
 def inspect_ir(path: Path) -> Inspection:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.ir_graph import FakeQuantizer, IrGraph, Op, readers
-from edge_edet.converters.inspect.places import block_of
-from edge_edet.converters.inspect.twins import LEAST_MATCHED, SWISH_CLOSES
+from edge_edet.converters.inspect.network_parts import block_of
+from edge_edet.converters.inspect.openvino.graph import FakeQuantizer, IrGraph, Op, readers
+from edge_edet.converters.inspect.tflite.pairs import LEAST_MATCHED, SWISH_CLOSES
 from edge_edet.errors import InputError
 
 Floats = npt.NDArray[np.float32]

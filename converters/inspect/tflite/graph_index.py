@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.tflite_file import OperatorInfo, TensorInfo
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo
 
 Floats = npt.NDArray[np.float32]
 # They move integers and have no error of their own where the grid stays.

@@ -1,6 +1,6 @@
 """Pairs the tensors of an INT8 model with those of its float twin, and says what the integers mean.
 
-A tensor of the equalized INT8 file holds each channel divided by a factor (converters/equalize.py);
+A tensor of the equalized INT8 file holds each channel divided by a factor (converters/quantize/equalize.py);
 the factors are a constant of the file, `.../swish/factors`, and are multiplied back here.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.places import block_of
-from edge_edet.converters.inspect.rewrite import Rewritable
-from edge_edet.converters.inspect.wiring import Wiring
+from edge_edet.converters.inspect.network_parts import block_of
+from edge_edet.converters.inspect.tflite.expose import Rewritable
+from edge_edet.converters.inspect.tflite.graph_index import Wiring
 from edge_edet.errors import InputError
-from edge_edet.tflite_file import TensorInfo
+from edge_edet.formats.tflite.file import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.inspect.rewrite import Rewritable
+from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.errors import BackendError
-from edge_edet.tflite_file import TensorInfo
+from edge_edet.formats.tflite.file import TensorInfo
 
 MAX_PASS_BYTES = 2**29  # of both twins' tensors that one pass keeps
 Values = npt.NDArray[Any]

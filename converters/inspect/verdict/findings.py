@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.inspect.verdict import FAULT, HEALTHY, UNKNOWN, WORSE
+from edge_edet.converters.inspect.verdict.verdict import FAULT, HEALTHY, UNKNOWN, WORSE
 
 # kind -> (level, rank: the causes before what follows from them)
 KINDS: dict[str, tuple[str, int]] = {

@@ -1,6 +1,6 @@
 """Writes an ONNX graph with its suppression inside, of standard operators: `--nms in-graph`.
 
-Does what `edge_edet.postprocess` does by default: the best anchors only, each with its best class,
+Does what `edge_edet.detection.postprocess` does by default: the best anchors only, each with its best class,
 suppressed class by class, the best of all classes kept. Only clipping comes after suppression here:
 the graph does not know where the picture ends. Outputs are those of in_graph_nms.py.
 """
@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, ValueInfoProto, helper
 
-from edge_edet.anchors import anchors
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.suppression_operator import OUTPUTS, Suppression
-from edge_edet.converters.to_onnx_network import OnnxLowering
-from edge_edet.postprocess import PostprocessConfig
+from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
+from edge_edet.converters.write.onnx.lower import OnnxLowering
+from edge_edet.detection.anchors import anchors
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.network.graph import Graph
 
 __all__ = ["SuppressingOnnxLowering"]
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from onnx import helper
 
 from edge_edet import __version__
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.suppression_operator import Suppression
-from edge_edet.converters.to_onnx_network import OnnxLowering
-from edge_edet.converters.to_onnx_nms import SuppressingOnnxLowering
+from edge_edet.converters.write.detection_postprocess import Suppression
+from edge_edet.converters.write.onnx.lower import OnnxLowering
+from edge_edet.converters.write.onnx.nms import SuppressingOnnxLowering
+from edge_edet.network.graph import Graph
 
 __all__ = ["IR_VERSION", "OPSET", "write_onnx"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from openvino import opset13 as op
 
-from edge_edet.converters.architecture import FUSION_EPSILON
-from edge_edet.converters.graph import Node
-from edge_edet.converters.studies.tflite_operators import NEXT_TO_NOTHING
+from edge_edet.converters.write.tflite.fusion import NEXT_TO_NOTHING
+from edge_edet.network.architecture import FUSION_EPSILON
+from edge_edet.network.graph import Node
 
 __all__ = ["StudyOperators"]
 

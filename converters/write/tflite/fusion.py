@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.architecture import FUSION_EPSILON
-from edge_edet.converters.graph import Node
-from edge_edet.converters.tflite_writer import schema
+from edge_edet.converters.write.tflite.flatbuffer import schema
 from edge_edet.errors import InputError
+from edge_edet.network.architecture import FUSION_EPSILON
+from edge_edet.network.graph import Node
 
 __all__ = ["StudyOperators"]
 

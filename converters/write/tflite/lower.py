@@ -20,10 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.equalize import FACTOR_STEPS, GATE_LIMIT
-from edge_edet.converters.float_islands import SidedLowering
-from edge_edet.converters.graph import Graph, Node, borders
-from edge_edet.converters.quantized import (
+from edge_edet.converters.quantize.affine import (
     INT8_MAX,
     INT8_MIN,
     SIGMOID,
@@ -32,11 +29,14 @@ from edge_edet.converters.quantized import (
     QuantizedWeight,
     quantize_weight,
 )
-from edge_edet.converters.statistics import FLOAT16_MAX
-from edge_edet.converters.studies.tflite_operators import StudyOperators
-from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
+from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT
+from edge_edet.converters.quantize.histograms import FLOAT16_MAX
+from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
+from edge_edet.converters.write.tflite.fusion import StudyOperators
+from edge_edet.converters.write.tflite.mixed_precision import SidedLowering
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
+from edge_edet.network.graph import Graph, Node, borders
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 Op = schema.BuiltinOperator

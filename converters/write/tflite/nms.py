@@ -1,6 +1,6 @@
 """Writes a graph with its suppression inside: `--nms in-graph`.
 
-Does what `edge_edet.postprocess` does by default: the best anchors only, each with its best class,
+Does what `edge_edet.detection.postprocess` does by default: the best anchors only, each with its best class,
 suppressed class by class. All but the first choice, which compares the network's own integers, is
 float32 on 2,000 rows. Only clipping comes after suppression here: the graph does not know where the
 picture ends.
@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.anchors import anchors
-from edge_edet.converters.graph import Graph
-from edge_edet.converters.quantized import Affine, Quantized
-from edge_edet.converters.suppression_operator import (
+from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.write.detection_postprocess import (
     IOU_THRESHOLD,
     MAX_DETECTIONS,
     OPERATOR,
@@ -26,9 +24,11 @@ from edge_edet.converters.suppression_operator import (
     Suppression,
     class_places,
 )
-from edge_edet.converters.tflite_writer import Quantization, TfliteWriter, schema
-from edge_edet.converters.to_tflite import Op, TfliteLowering
-from edge_edet.postprocess import PostprocessConfig
+from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
+from edge_edet.converters.write.tflite.lower import Op, TfliteLowering
+from edge_edet.detection.anchors import anchors
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.network.graph import Graph
 
 __all__ = ["OUTPUTS", "Suppression", "write_tflite_with_nms"]
 

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from edge_edet.devices.agent.frames import BEAT_S, RequestError, lock, send
+from edge_edet.devices.remote.agent.frames import BEAT_S, RequestError, lock, send
 
 __all__ = ["environment", "own_environment"]
 

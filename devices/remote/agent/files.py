@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from edge_edet.devices.agent.frames import CHUNK, RequestError, lock
+from edge_edet.devices.remote.agent.frames import CHUNK, RequestError, lock
 
 __all__ = ["clean", "lay_out", "missing", "probe", "receive"]
 

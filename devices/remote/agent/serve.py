@@ -5,10 +5,10 @@ import json
 import sys
 from pathlib import Path
 
-from edge_edet.devices.agent.environment import environment, own_environment
-from edge_edet.devices.agent.files import clean, lay_out, missing, probe, receive
-from edge_edet.devices.agent.frames import RequestError, send
-from edge_edet.devices.agent.jobs import follow, running, start, stop
+from edge_edet.devices.remote.agent.environment import environment, own_environment
+from edge_edet.devices.remote.agent.files import clean, lay_out, missing, probe, receive
+from edge_edet.devices.remote.agent.frames import RequestError, send
+from edge_edet.devices.remote.agent.jobs import follow, running, start, stop
 
 __all__ = ["serve"]
 

@@ -18,11 +18,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from edge_edet.devices.greeting import await_hello
-from edge_edet.devices.line_reader import LineReader
-from edge_edet.devices.what_came import frame_of
+from edge_edet.devices.remote.channel.greeting import await_hello
+from edge_edet.devices.remote.channel.line_reader import LineReader
+from edge_edet.devices.remote.channel.what_came import frame_of
 from edge_edet.errors import EdgeEdetError
-from edge_edet.progress import Progress
+from edge_edet.terminal.progress import Progress
 
 __all__ = ["GIVE_UP_S", "READ_BY_SHELL", "AgentError", "Channel", "bootstrap"]
 
@@ -44,7 +44,7 @@ import json, sys, types
 for name, text in json.loads(%r).items():
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(text, name, "exec"), module.__dict__)
-sys.modules["edge_edet.devices.agent.serve"].serve(%r)
+sys.modules["edge_edet.devices.remote.agent.serve"].serve(%r)
 """
 
 
@@ -60,7 +60,7 @@ def bootstrap(folder: str) -> tuple[str, bytes]:
     """Python code to run there, without quotes of its own kind, and what it reads first."""
     texts = {}
     for name in MODULES:
-        module = import_module(f"edge_edet.devices.agent.{name}")
+        module = import_module(f"edge_edet.devices.remote.agent.{name}")
         texts[module.__name__] = Path(str(module.__file__)).read_text("utf-8")
     program = (LOADER % (READ_BY_SHELL, json.dumps(texts), folder)).encode("utf-8")
     return f"import sys;exec(sys.stdin.buffer.read({len(program)}).decode())", program

@@ -10,8 +10,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from edge_edet.devices.line_reader import LineReader
-from edge_edet.devices.what_came import first_and_last, frame_of
+from edge_edet.devices.remote.channel.line_reader import LineReader
+from edge_edet.devices.remote.channel.what_came import first_and_last, frame_of
 
 __all__ = ["await_hello"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends import BackendInfo, Tensors, TensorSpec
-from edge_edet.backends.litert import RUNTIMES, find_runtime, runtime_version
+from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.litert.interpreter import RUNTIMES, find_runtime, runtime_version
 from edge_edet.backends.native_output import captured_output
 from edge_edet.errors import BackendError, InputError, MissingExtraError
-from edge_edet.tflite_file import TensorInfo, TfliteModel
+from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
 
 __all__ = ["LiteRtGpuBackend"]
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.accelerated import slow
-from edge_edet.backends import BackendInfo, Tensors, TensorSpec
-from edge_edet.backends.delegation import delegation
-from edge_edet.backends.xnnpack import computes_in_8_bits, eight_bit_xnnpack
+from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.litert.delegation import delegation
+from edge_edet.backends.litert.fast_precisions import slow
+from edge_edet.backends.litert.xnnpack import computes_in_8_bits, eight_bit_xnnpack
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.extras import install
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.optional_packages import install
 
 __all__ = ["RUNTIMES", "LiteRtBackend", "find_runtime", "runtime_version"]
 

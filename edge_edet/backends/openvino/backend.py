@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends import BackendInfo, Tensors, TensorSpec
-from edge_edet.backends.executed import executed_layers
+from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.openvino.executed import executed_layers
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.ir_file import IrModel
-from edge_edet.model_file import ModelFile
-from edge_edet.output_pair import stamp
+from edge_edet.files.pair import stamp
+from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats.openvino_ir import IrModel
 
 __all__ = [
     "DEVICES",

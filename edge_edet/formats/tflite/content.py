@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.flatbuffer import Table
-from edge_edet.model_file import TensorInfo
-from edge_edet.tflite_check.check import GraphParts, OperatorParts
+from edge_edet.formats.flatbuffer import Table
+from edge_edet.formats.model_file import TensorInfo
+from edge_edet.formats.tflite.check.check import GraphParts, OperatorParts
 
 __all__ = ["Content", "content_of"]
 

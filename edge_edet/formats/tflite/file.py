@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import ModelFileError
-from edge_edet.flatbuffer import Buffer, Table
-from edge_edet.model_file import FORMATS, TensorInfo, open_model, read_failed
-from edge_edet.tflite_check.call import Operand
-from edge_edet.tflite_check.check import GraphParts, OperatorParts, check_graphs
-from edge_edet.tflite_content import Content, content_of
-from edge_edet.tflite_operators import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
+from edge_edet.formats.flatbuffer import Buffer, Table
+from edge_edet.formats.model_file import FORMATS, TensorInfo, open_model, read_failed
+from edge_edet.formats.tflite.check.call import Operand
+from edge_edet.formats.tflite.check.check import GraphParts, OperatorParts, check_graphs
+from edge_edet.formats.tflite.content import Content, content_of
+from edge_edet.formats.tflite.schema import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 
 __all__ = ["OperatorInfo", "TensorInfo", "TfliteModel", "parse_tflite", "read_tflite"]
 

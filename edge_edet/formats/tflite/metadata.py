@@ -9,10 +9,10 @@ import zipfile
 from dataclasses import dataclass
 
 from edge_edet.errors import ModelFileError
-from edge_edet.flatbuffer import Buffer, Table
-from edge_edet.label_file import LabelFile, parse_label_text
-from edge_edet.model_file import open_model
-from edge_edet.tflite_file import TfliteModel
+from edge_edet.formats.flatbuffer import Buffer, Table
+from edge_edet.formats.model_file import open_model
+from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.labels.file import LabelFile, parse_label_text
 
 __all__ = ["StandardMetadata", "read_metadata"]
 

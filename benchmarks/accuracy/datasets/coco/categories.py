@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from edge_edet.benchmarks.datasets.dataset import Category
+from edge_edet.benchmarks.accuracy.datasets.dataset import Category
 from edge_edet.errors import InputError
 
 __all__ = ["classes_of"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.data_yaml import choose_split
-from edge_edet.benchmarks.datasets.files import visible_files
-from edge_edet.benchmarks.datasets.listed import find_listed, is_url
-from edge_edet.benchmarks.datasets.other_formats import other_file
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import choose_split
+from edge_edet.benchmarks.accuracy.datasets.files import visible_files
+from edge_edet.benchmarks.accuracy.datasets.listed import find_listed, is_url
+from edge_edet.benchmarks.accuracy.datasets.other_formats import other_file
 from edge_edet.errors import InputError
 
 __all__ = ["choose_file", "coco_files", "find_pictures"]

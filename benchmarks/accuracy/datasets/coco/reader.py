@@ -7,14 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.datasets.box_forms import refuse_other_boxes
-from edge_edet.benchmarks.datasets.coco_categories import classes_of
-from edge_edet.benchmarks.datasets.coco_places import find_pictures
-from edge_edet.benchmarks.datasets.dataset import Dataset, Objects, Picture, outside
-from edge_edet.benchmarks.datasets.orientation import with_upright_labels
-from edge_edet.benchmarks.datasets.other_formats import ADVICE, other_json
+from edge_edet.benchmarks.accuracy.datasets.box_forms import refuse_other_boxes
+from edge_edet.benchmarks.accuracy.datasets.coco.categories import classes_of
+from edge_edet.benchmarks.accuracy.datasets.coco.places import find_pictures
+from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset, Objects, Picture, outside
+from edge_edet.benchmarks.accuracy.datasets.orientation import with_upright_labels
+from edge_edet.benchmarks.accuracy.datasets.other_formats import ADVICE, other_json
 from edge_edet.errors import InputError
-from edge_edet.input_file import Limit, read_input
+from edge_edet.files.input import Limit, read_input
 
 __all__ = ["load_coco"]
 

@@ -7,15 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.data_yaml import SPLITS, choose_split
-from edge_edet.benchmarks.datasets.files import (
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import SPLITS, choose_split
+from edge_edet.benchmarks.accuracy.datasets.files import (
     PICTURE_SUFFIXES,
     first_twice,
     read_lines,
     sub_folders,
     visible_files,
 )
-from edge_edet.benchmarks.datasets.listed import name_parts
+from edge_edet.benchmarks.accuracy.datasets.listed import name_parts
 from edge_edet.errors import InputError
 
 __all__ = ["ListedNames", "names_of_split", "split_lists"]

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.dataset import Category, Dataset, Objects, Picture, outside
-from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, visible_files
-from edge_edet.benchmarks.datasets.orientation import with_upright_labels
-from edge_edet.benchmarks.datasets.voc_lists import ListedNames, names_of_split
-from edge_edet.benchmarks.datasets.voc_xml import Annotation, read_annotation
+from edge_edet.benchmarks.accuracy.datasets.dataset import (
+    Category,
+    Dataset,
+    Objects,
+    Picture,
+    outside,
+)
+from edge_edet.benchmarks.accuracy.datasets.files import PICTURE_SUFFIXES, visible_files
+from edge_edet.benchmarks.accuracy.datasets.orientation import with_upright_labels
+from edge_edet.benchmarks.accuracy.datasets.voc.annotation import Annotation, read_annotation
+from edge_edet.benchmarks.accuracy.datasets.voc.lists import ListedNames, names_of_split
 from edge_edet.errors import InputError
 
 __all__ = ["load_voc"]

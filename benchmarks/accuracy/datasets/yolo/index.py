@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.class_names import find_names, read_name_file
-from edge_edet.benchmarks.datasets.data_yaml import SPLITS, DataYaml, find_data_yaml, read_data_yaml
-from edge_edet.benchmarks.datasets.files import read_lines, visible_files
-from edge_edet.benchmarks.datasets.listed import find_listed
+from edge_edet.benchmarks.accuracy.datasets.class_names import find_names, read_name_file
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import (
+    SPLITS,
+    DataYaml,
+    find_data_yaml,
+    read_data_yaml,
+)
+from edge_edet.benchmarks.accuracy.datasets.files import read_lines, visible_files
+from edge_edet.benchmarks.accuracy.datasets.listed import find_listed
 from edge_edet.errors import InputError
 
 __all__ = ["index_of", "keypoints_of"]

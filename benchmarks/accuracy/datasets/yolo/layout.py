@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.class_names import NAME_FILES, find_names
-from edge_edet.benchmarks.datasets.data_yaml import DataYaml, choose_split
-from edge_edet.benchmarks.datasets.files import PICTURE_SUFFIXES, sub_folders, visible_files
-from edge_edet.benchmarks.datasets.yolo import YoloFiles
-from edge_edet.benchmarks.datasets.yolo_index import keypoints_of
-from edge_edet.benchmarks.datasets.yolo_places import label_files, pictures_of_split
+from edge_edet.benchmarks.accuracy.datasets.class_names import NAME_FILES, find_names
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import DataYaml, choose_split
+from edge_edet.benchmarks.accuracy.datasets.files import (
+    PICTURE_SUFFIXES,
+    sub_folders,
+    visible_files,
+)
+from edge_edet.benchmarks.accuracy.datasets.yolo.index import keypoints_of
+from edge_edet.benchmarks.accuracy.datasets.yolo.places import label_files, pictures_of_split
+from edge_edet.benchmarks.accuracy.datasets.yolo.reader import YoloFiles
 from edge_edet.errors import InputError
 
 __all__ = ["beside_files", "declared", "folder_files", "label_texts"]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.files import read_lines
+from edge_edet.benchmarks.accuracy.datasets.files import read_lines
 from edge_edet.errors import InputError
 
 __all__ = ["Line", "boxes_of", "read_label_file"]

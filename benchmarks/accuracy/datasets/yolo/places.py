@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from edge_edet.benchmarks.datasets.data_yaml import DataYaml
-from edge_edet.benchmarks.datasets.files import (
+from edge_edet.benchmarks.accuracy.datasets.data_yaml import DataYaml
+from edge_edet.benchmarks.accuracy.datasets.files import (
     PICTURE_SUFFIXES,
     exists,
     first_twice,
@@ -14,7 +14,7 @@ from edge_edet.benchmarks.datasets.files import (
     read_lines,
     visible_files,
 )
-from edge_edet.benchmarks.datasets.listed import find_listed, is_absolute, name_parts
+from edge_edet.benchmarks.accuracy.datasets.listed import find_listed, is_absolute, name_parts
 from edge_edet.errors import InputError
 
 __all__ = ["label_files", "pictures_of_list", "pictures_of_split"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.benchmarks.datasets.dataset import (
+from edge_edet.benchmarks.accuracy.datasets.dataset import (
     Category,
     Dataset,
     Objects,
@@ -14,8 +14,8 @@ from edge_edet.benchmarks.datasets.dataset import (
     check_there,
     outside,
 )
-from edge_edet.benchmarks.datasets.orientation import UNTOLD, Header, read_header
-from edge_edet.benchmarks.datasets.yolo_lines import Line, boxes_of, read_label_file
+from edge_edet.benchmarks.accuracy.datasets.orientation import UNTOLD, Header, read_header
+from edge_edet.benchmarks.accuracy.datasets.yolo.lines import Line, boxes_of, read_label_file
 from edge_edet.errors import InputError
 
 __all__ = ["YoloFiles", "load_yolo"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from edge_edet.errors import ModelFileError
-from edge_edet.flatbuffer import Table
+from edge_edet.formats.flatbuffer import Table
 
 __all__ = ["Call", "Operand", "Shape", "agree", "broadcast", "spelled"]
 

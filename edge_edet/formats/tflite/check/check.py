@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_edet.errors import ModelFileError
-from edge_edet.flatbuffer import Table
-from edge_edet.tflite_check import elementwise, flow, layers, moving, parts, suppression
-from edge_edet.tflite_check.call import Call, Operand
-from edge_edet.tflite_check.kinds import Kind, Slot, kind_of
-from edge_edet.tflite_operators import ITEM_BITS
+from edge_edet.formats.flatbuffer import Table
+from edge_edet.formats.tflite.check import elementwise, flow, layers, moving, parts, suppression
+from edge_edet.formats.tflite.check.call import Call, Operand
+from edge_edet.formats.tflite.check.operators import Kind, Slot, kind_of
+from edge_edet.formats.tflite.schema import ITEM_BITS
 
 __all__ = ["GraphParts", "OperatorParts", "check_graphs"]
 

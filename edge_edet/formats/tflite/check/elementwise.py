@@ -6,7 +6,7 @@ fails where they do not go together. What is known at run time only agrees with 
 
 from __future__ import annotations
 
-from edge_edet.tflite_check.call import Call, agree, broadcast, spelled
+from edge_edet.formats.tflite.check.call import Call, agree, broadcast, spelled
 
 __all__ = ["RULES"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.tflite_check.call import Call
+from edge_edet.formats.tflite.check.call import Call
 
 __all__ = ["RULES"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.tflite_check.call import Call, agree, broadcast, spelled
+from edge_edet.formats.tflite.check.call import Call, agree, broadcast, spelled
 
 __all__ = ["RULES"]
 

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from edge_edet.tflite_check.names import OPTION_TABLES, TYPE_GROUPS
+from edge_edet.formats.tflite.check.names import OPTION_TABLES, TYPE_GROUPS
 
 __all__ = ["KINDS", "Kind", "Slot", "kind_of"]
 

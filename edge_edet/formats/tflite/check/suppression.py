@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from edge_edet.errors import ModelFileError
-from edge_edet.flexbuffer import read_numbers
-from edge_edet.tflite_check.call import Call, agree
+from edge_edet.formats.flexbuffer import read_numbers
+from edge_edet.formats.tflite.check.call import Call, agree
 
 __all__ = ["RULES"]
 
