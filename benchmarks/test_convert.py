@@ -16,7 +16,8 @@ import pytest
 from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.quantize.calibration_record import load_record
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
-from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.weights.source import asset
 from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.network.build import build_network
 

@@ -28,7 +28,8 @@ from PIL import Image
 from edge_edet.benchmarks.peers import peers
 from edge_edet.benchmarks.peers.peers import Peer
 from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.network.build import build_network

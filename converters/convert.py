@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate.find import DEFAULT_PICTURES, find_calibration
 from edge_edet.converters.calibrate.nncf import NncfRecipe, check_nncf, quantize_by_nncf
 from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.inspect.eval_pictures import (
@@ -29,15 +30,8 @@ from edge_edet.converters.quantize.recipes import quantize
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
 from edge_edet.converters.search.builders import IrMaker, Made, Maker, TfliteMaker
 from edge_edet.converters.search.search import Found, Task, search
-from edge_edet.converters.weights.find import (
-    DEFAULT_PICTURES,
-    NAMES,
-    Source,
-    find_calibration,
-    find_weights,
-    is_checkpoint,
-    read_labels,
-)
+from edge_edet.converters.weights.find import NAMES, find_weights, is_checkpoint, read_labels
+from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.model_writer import ModelFile, write_checked
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.files.scratch import scratch_folder

@@ -11,7 +11,7 @@ from edge_edet.converters.checkpoints import random_weights
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord, weights_digest
 from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.quantize.recipes import DEFAULT_RECIPE, get_recipe, quantize
-from edge_edet.converters.weights.find import Source
+from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.model_writer import ModelFile, write_checked
 from edge_edet.network.architecture import count_parameters, parameter_shapes
 from edge_edet.network.build import build_network

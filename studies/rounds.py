@@ -19,7 +19,8 @@ from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, pictures_di
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows.file import RowFile
 from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, ModelFacts, row_from_dict
+from edge_edet.benchmarks.rows.parts import Asked, ModelFacts
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict
 from edge_edet.benchmarks.rows.stats import p50
 from edge_edet.benchmarks.rows.typed_json import to_json
 from edge_edet.errors import EdgeEdetError

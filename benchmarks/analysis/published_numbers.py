@@ -8,7 +8,6 @@ from typing import Literal
 from edge_edet.benchmarks.analysis.eval_set import TEST_DEV, VAL2017, Yardstick
 from edge_edet.benchmarks.analysis.values import Value
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.report.figures.figure import Mark, Series
 from edge_edet.errors import InputError
 
 __all__ = ["QUANTITIES", "SOURCES", "Published", "board_latency", "published_from"]
@@ -82,42 +81,6 @@ class Published:
                 return one
         return None
 
-    def series(self, figure: str) -> list[Series]:
-        """EfficientDet as a line, the detectors that the source compares it with as points."""
-        quantity = self.quantity(figure)
-        if quantity is None:
-            return []
-        made = []
-        for file, name, line in (
-            ("efficientdet", "EfficientDet", True),
-            ("comparators", "other detectors", False),
-        ):
-            marks = [
-                self._mark(row, quantity)
-                for row in read_rows(file)
-                if row["source"] == self.source and row[quantity.column] and row[SPLITS[self.split]]
-            ]
-            if marks:
-                made.append(
-                    Series(f"{name}, published: {self.source}", None, tuple(marks), line=line)
-                )
-        return made
-
-    def _mark(self, row: dict[str, str], quantity: Quantity) -> Mark:
-        x = float(row[quantity.column]) * quantity.scale
-        ap = float(row[SPLITS[self.split]])
-        lines = [("source", self.name)]
-        lines += [(key, text) for key, text in row.items() if text and key != "source"]
-        size = f" {row['input_size']}" if row["input_size"] and not _ours(row["model"]) else ""
-        return Mark(
-            Value(x, "published", f"{self.name}: {quantity.what}"),
-            Value(ap, "published", f"{self.name}: {self.yardstick.name} AP"),
-            _short(row["model"]),
-            f"{row['model']}{size}, published",
-            "x" if _ours(row["model"]) else "+",
-            tuple(lines),
-        )
-
 
 def published_from(source: str, split: str) -> Published | None:
     """None for the source "none". Raises InputError for one that is not known."""
@@ -138,15 +101,3 @@ def board_latency(device: str, variant: str, precision: str, threads: int | None
         if (row["device"], row["model"], row["precision"], row["threads"]) == wanted:
             return Value(float(row["mean_ms"]), "published", f"mean of 50 runs; {BOARDS}")
     return None
-
-
-def _short(model: str) -> str:
-    """For beside a mark; the whole name is in what it says."""
-    if _ours(model):
-        return model.upper().replace("X", "x")
-    model = model.removesuffix("-nas-fpn-aa")
-    return model.removesuffix("-fpn") if model.startswith("mask-rcnn") else model
-
-
-def _ours(model: str) -> bool:
-    return len(model) <= 3 and model.startswith("d")

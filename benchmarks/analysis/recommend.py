@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
 from edge_edet.benchmarks.analysis.eval_set import Yardstick
+from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import Published, board_latency
 from edge_edet.benchmarks.analysis.selection import Notes, choose, has_time
 from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
-from edge_edet.benchmarks.measuring.sustained import verdict
 from edge_edet.benchmarks.published import read_rows as read_published
-from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows.sustained_verdict import verdict
 from edge_edet.errors import InputError
 
 __all__ = [

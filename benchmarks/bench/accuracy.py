@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.rows.model_facts import has_random_weights
-from edge_edet.benchmarks.rows.schema import Accuracy, BenchmarkRow, Warned
+from edge_edet.benchmarks.rows.parts import Accuracy, Warned
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Dataset

@@ -12,7 +12,7 @@ from edge_edet.backends.choose import RunOptions, check_options
 from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options, pictures_digest
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.schema import Asked, DeviceName
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.formats.model_file import FORMATS
 from edge_edet.formats.read import read_model

@@ -6,9 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.measuring.sustained import verdict
-from edge_edet.benchmarks.rows.schema import STAGES, BenchmarkRow
+from edge_edet.benchmarks.rows.parts import STAGES
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.benchmarks.rows.stats import count, p50, p90, p99
+from edge_edet.benchmarks.rows.sustained_verdict import verdict
 
 __all__ = ["HEADER", "LEGEND", "details", "statistics", "table_line"]
 

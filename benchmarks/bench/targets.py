@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_edet.benchmarks.rows.schema import DeviceName
+from edge_edet.benchmarks.rows.parts import DeviceName
 from edge_edet.devices.boards.catalog import HOST, find_profile, known_profiles
 from edge_edet.devices.boards.recognize import read_evidence, recognize
 from edge_edet.devices.remote.hosts import Host, find_host, known_hosts

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.measuring.sampling import OPTIONS, StopRule
+from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.sampling_fields import OPTIONS
 from edge_edet.commands.detect import add_verify_argument, parse_options
 from edge_edet.errors import InputError
 from edge_edet.pictures.folder import find_given

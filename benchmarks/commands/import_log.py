@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edge_edet.benchmarks.rows.file import dump_row, open_rows
 from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, DeviceName
+from edge_edet.benchmarks.rows.parts import DeviceName
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.devices.boards.catalog import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]

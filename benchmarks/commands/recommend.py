@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from edge_edet.benchmarks.analysis.options import Options
     from edge_edet.benchmarks.analysis.published_numbers import published_from
     from edge_edet.benchmarks.analysis.recommend import (
         candidates_of,
@@ -48,7 +49,6 @@ def run(args: argparse.Namespace) -> int:
         published_candidates,
     )
     from edge_edet.benchmarks.analysis.selection import Notes
-    from edge_edet.benchmarks.report.tradeoff import Options
     from edge_edet.benchmarks.rows.file import read_rows
 
     budget_ms, min_ap = parse_budget(args.budget), parse_min_ap(args.min_ap)

@@ -52,9 +52,9 @@ def add_published_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.analysis.ap_of_row import is_coco_model
+    from edge_edet.benchmarks.analysis.options import Options
     from edge_edet.benchmarks.analysis.published_numbers import published_from
     from edge_edet.benchmarks.report.cut_texts import cut_texts
-    from edge_edet.benchmarks.report.tradeoff import Options
     from edge_edet.benchmarks.report.write import write_report
     from edge_edet.benchmarks.rows.file import read_rows
 

@@ -24,22 +24,15 @@ from edge_edet.benchmarks.measuring.machine_state import (
 from edge_edet.benchmarks.measuring.sampling import Samples, Step, StopRule, sample_streams, warm_up
 from edge_edet.benchmarks.measuring.stage_timer import Clock, StageTimer
 from edge_edet.benchmarks.measuring.sustained import run_sustained
-from edge_edet.benchmarks.rows.schema import (
-    SCHEMA_VERSION,
-    BenchmarkRow,
-    Energy,
-    Minute,
-    Ran,
-    Sustain,
-    Throughput,
-    row_to_dict,
-)
+from edge_edet.benchmarks.rows.parts import Energy, Minute, Ran, Sustain, Throughput
+from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow, row_to_dict
 from edge_edet.benchmarks.rows.typed_json import to_json
 from edge_edet.files.input import read_input
 from edge_edet.pictures.image import FILE_LIMIT
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detector import Detector, DetectorInfo
+    from edge_edet.detection.detector import Detector
+    from edge_edet.detection.info import DetectorInfo
 
 __all__ = ["Emit", "measure"]
 

@@ -10,26 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.benchmarks.measuring.stage_timer import Clock
-from edge_edet.benchmarks.rows.schema import STAGES
+from edge_edet.benchmarks.rows.parts import STAGES
+from edge_edet.benchmarks.rows.sampling_fields import OPTIONS
 from edge_edet.benchmarks.rows.stats import relative_width
 from edge_edet.errors import InputError
 
-__all__ = [
-    "CHECK_EVERY", "OPTIONS", "SAMPLING", "Samples", "StopRule", "sample", "sample_streams", "warm_up",
-]  # fmt: skip
+__all__ = ["CHECK_EVERY", "Samples", "StopRule", "sample", "sample_streams", "warm_up"]
 
 CHECK_EVERY = 10  # samples between two looks at the width, which sorts all of them
 
-OPTIONS = {  # of `edge-edet bench`, by the rule's fields
-    "warmup": "--warmup",
-    "warmup_s": "--warmup-seconds",
-    "min_samples": "--samples",
-    "relative_width": "--width",
-    "max_samples": "--max-samples",
-    "max_s": "--max-seconds",
-}
-# of a protocol: how many samples are taken is no difference in what is measured
-SAMPLING = tuple(OPTIONS)
 
 Step = Callable[[], Mapping[str, float]]  # runs one picture: stage -> ms
 Report = Callable[[int], None]  # told the number of samples so far

@@ -9,26 +9,17 @@ from dataclasses import dataclass
 
 from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
 from edge_edet.benchmarks.analysis.eval_set import Yardstick, yardstick_of
+from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import Published
 from edge_edet.benchmarks.analysis.selection import Notes, has_time, is_gpu, protocol_names
 from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
 from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series, shape_of
 from edge_edet.benchmarks.report.figures.split_colors import colored_parts
+from edge_edet.benchmarks.report.published_series import published_series
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.variants import VARIANTS
 
-__all__ = ["Options", "tradeoff_figures"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """published: overlaid, None for nothing. published_ap: also in place of an AP not measured.
-    boards: published latencies of boards are overlaid where the same network was timed on them."""
-
-    published: Published | None
-    published_ap: bool = False
-    stage: str = "inference"
-    boards: bool = False
+__all__ = ["tradeoff_figures"]
 
 
 NAME = 16  # characters of a file's name beside a mark
@@ -89,7 +80,7 @@ def _figures(rows: Sequence[BenchmarkRow], cost: Cost, about: _About) -> Iterato
     notes = Notes()
     yardstick, overlay, options = about.yardstick, about.overlay, about.options
     series = list(_series(_points(rows, cost, about, notes), cost, notes))
-    published = overlay.series(cost.key) if overlay is not None else []
+    published = published_series(overlay, cost.key) if overlay is not None else []
     if overlay is not None:
         quantity = overlay.quantity(cost.key)
         if quantity is None:

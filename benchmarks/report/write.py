@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.selection import Chosen, choose
 from edge_edet.benchmarks.analysis.values import Value
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
@@ -18,7 +19,7 @@ from edge_edet.benchmarks.report.figures.theme import LAYOUTS
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.page import Content, page
 from edge_edet.benchmarks.report.sustained import sustained_figures
-from edge_edet.benchmarks.report.tradeoff import Options, tradeoff_figures
+from edge_edet.benchmarks.report.tradeoff import tradeoff_figures
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.errors import InputError
 from edge_edet.output_files.kinds import Kind, page_by, png_by, starts_with, svg_by

@@ -14,16 +14,8 @@ from typing import Any
 
 from edge_edet import __version__
 from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.schema import (
-    SCHEMA_VERSION,
-    Asked,
-    BenchmarkRow,
-    DeviceName,
-    ModelFacts,
-    Ran,
-    Summary,
-    Warned,
-)
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts, Ran, Summary, Warned
+from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow
 from edge_edet.devices.benchmark_model.tool import BenchmarkLog, parse_logs
 from edge_edet.errors import InputError
 from edge_edet.files.input import Limit

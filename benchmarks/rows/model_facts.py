@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from edge_edet.benchmarks.rows.schema import ModelFacts
+from edge_edet.benchmarks.rows.parts import ModelFacts
 from edge_edet.detection.model_layout import ModelLayout, layout_of
 from edge_edet.errors import InputError
 from edge_edet.formats.model_file import sha256_of

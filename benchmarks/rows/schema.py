@@ -8,266 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from edge_edet.benchmarks.rows.parts import (
+    STAGES,
+    Accuracy,
+    Asked,
+    DeviceName,
+    Energy,
+    Estimate,
+    MachineState,
+    ModelFacts,
+    Ran,
+    Summary,
+    Sustain,
+    Throughput,
+    Warned,
+)
 from edge_edet.benchmarks.rows.row_checks import (
-    check_accuracy,
     check_at_least,
-    check_ends,
-    check_estimate,
-    check_positive,
     check_samples,
-    check_summary,
-    check_sustain,
     check_time,
 )
 from edge_edet.benchmarks.rows.typed_json import from_json, to_json
 from edge_edet.errors import InputError
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "STAGES",
-    "Accuracy",
-    "Asked",
-    "BenchmarkRow",
-    "DeviceName",
-    "Energy",
-    "Estimate",
-    "EstimatedWhole",
-    "MachineState",
-    "Minute",
-    "ModelFacts",
-    "Ran",
-    "Summary",
-    "Sustain",
-    "Throughput",
-    "Warned",
-    "row_from_dict",
-    "row_key",
-    "row_to_dict",
-]
+__all__ = ["SCHEMA_VERSION", "BenchmarkRow", "row_from_dict", "row_key", "row_to_dict"]
 
 SCHEMA_VERSION = 1
-STAGES = ("decode", "preprocess", "inference", "postprocess", "end_to_end")
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """The model file. variant, parameters and multiply_adds are None where unknown."""
-
-    file: str  # its name, without the folder
-    sha256: str
-    size_bytes: int
-    variant: str | None
-    image_size: tuple[int, int]  # height, width
-    precision: str  # of the file: fp32, fp16, int8-dynamic, int8
-    format: Literal["tflite", "openvino", "onnx"]
-    parameters: int | None
-    multiply_adds: int | None
-
-    def __post_init__(self) -> None:
-        check_positive(self, "size_bytes")
-        check_at_least(0, self, "parameters", "multiply_adds")
-        if min(self.image_size) < 1:
-            raise ValueError(f"image_size must be positive, but is {list(self.image_size)}")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What was asked for; None: left to the runtime."""
-
-    runtime: str | None = None
-    delegate: str | None = None
-    delegate_options: dict[str, str] = field(default_factory=dict)
-    device_type: str | None = None  # CPU, GPU, NPU, AUTO
-    precision: str | None = None  # f32, bf16, f16, default
-    threads: int | None = None
-    streams: int = 1
-
-    def __post_init__(self) -> None:
-        check_at_least(1, self, "threads", "streams")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What ran, read back from the runtime; None: it does not tell."""
-
-    runtime: str
-    version: str
-    delegate: str
-    operators: int | None
-    delegated: int | None
-    partitions: int | None
-    precision: str | None  # of what is not integer
-    threads: int | None
-    streams: int | None
-    device: str | None  # its own name
-    execution_devices: tuple[str, ...]
-    layers: dict[str, int] | None
-    nms: Literal["none", "in-graph"] | None
-
-    def __post_init__(self) -> None:
-        check_at_least(0, self, "operators", "delegated", "partitions", "threads", "streams")
-
-
-@dataclass(frozen=True)
-class DeviceName:
-    id: str  # of a profile; "host" where none fits
-    name: str
-    # how `--host` named it, so that two boards of one kind stay two; None: where the command ran
-    host: str | None = field(default=None, metadata={"optional": True})
-
-    @property
-    def place(self) -> str:
-        """For people: `rpi4`, or `rpi4 at pi@192.168.1.7`."""
-        return self.id if self.host is None else f"{self.id} at {self.host}"
-
-
-@dataclass(frozen=True)
-class MachineState:
-    """The machine, and how it was at the start of the row; None: it does not tell."""
-
-    system: str | None = None
-    architecture: str | None = None
-    cpu: str | None = None
-    board: str | None = None
-    cores: int | None = None
-    threads: int | None = None
-    features: dict[str, bool] = field(default_factory=dict)
-    memory_bytes: int | None = None
-    memory_available_bytes: int | None = None
-    python: str | None = None
-    governor: str | None = None
-    load_1m: float | None = None
-    busy_cores: float | None = None  # that others kept busy just before
-    temperature_c: float | None = None
-    frequency_mhz: float | None = None  # of the fastest core
-    frequency_max_mhz: float | None = None
-    throttled: tuple[str, ...] | None = None  # what holds the clock down; (): nothing
-
-    def __post_init__(self) -> None:
-        check_at_least(0, self, "cores", "threads", "memory_bytes", "memory_available_bytes")
-        check_at_least(0, self, "load_1m", "busy_cores", "frequency_mhz", "frequency_max_mhz")
-
-
-@dataclass(frozen=True)
-class Throughput:
-    streams: int
-    pictures: int
-    seconds: float
-
-    def __post_init__(self) -> None:
-        check_positive(self, "streams", "pictures", "seconds")
-
-
-@dataclass(frozen=True)
-class Energy:
-    source: str  # such as "RAPL package-0"
-    joules_per_picture: float
-    pictures: int
-    seconds: float
-
-    def __post_init__(self) -> None:
-        check_at_least(0, self, "joules_per_picture")
-        check_positive(self, "pictures", "seconds")
-
-
-@dataclass(frozen=True)
-class Minute:
-    """One minute of a sustained run, from 1 on; samples are end to end."""
-
-    minute: int
-    samples_ms: tuple[float, ...]
-    temperature_c: float | None
-    frequency_mhz: float | None
-    throttled: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class Sustain:
-    seconds: float  # that were asked for
-    minutes: tuple[Minute, ...]  # those that ran
-
-    def __post_init__(self) -> None:
-        check_sustain(self)
-
-
-@dataclass(frozen=True)
-class EstimatedWhole:
-    """End to end: decoding, preprocessing and postprocessing added to the inference."""
-
-    p50_ms: float
-    low_ms: float
-    high_ms: float
-    source: str
-
-    def __post_init__(self) -> None:
-        check_ends(self)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The middle and the ends of an interval that should hold the truth in `coverage` of cases."""
-
-    p50_ms: float
-    low_ms: float
-    high_ms: float
-    coverage: float
-    source: str
-    notes: tuple[str, ...]
-    end_to_end: EstimatedWhole | None = field(default=None, metadata={"optional": True})
-
-    def __post_init__(self) -> None:
-        check_estimate(self)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a foreign tool tells that keeps no samples, such as benchmark_model."""
-
-    source: str
-    stage: str
-    n: int
-    mean_ms: float
-    std_ms: float | None
-    min_ms: float | None
-    max_ms: float | None
-    p50_ms: float | None
-    p90_ms: float | None
-
-    def __post_init__(self) -> None:
-        check_summary(self, STAGES)
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """AP from 0 to 1. numbers: COCOeval's twelve by name; intervals: 95 %, [low, high].
-
-    notes: what the data held that a reader of the AP should know, counted, as `eval` shows it.
-    """
-
-    numbers: dict[str, float | None]
-    intervals: dict[str, tuple[float, float] | None]
-    pictures: int
-    data: str
-    data_digest: str
-    protocol: dict[str, Any]
-    notes: dict[str, int] = field(default_factory=dict, metadata={"optional": True})
-
-    def __post_init__(self) -> None:
-        check_accuracy(self)
-
-    @property
-    def ap(self) -> float | None:
-        return self.numbers.get("ap")
-
-
-@dataclass(frozen=True)
-class Warned:
-    code: str
-    text: str
-    advice: str
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ hard_swish(y) = y * clip(y / 6 + 1/2, 0, 1), arXiv 1905.02244 section 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes
+from edge_edet.converters.quantize.hard_swish import FittedSwish, applied, hard_swish, swish
 from edge_edet.converters.quantize.histograms import FLOAT16_MAX
 from edge_edet.network.graph import SQUEEZE, Array, Graph, Node
 from edge_edet.terminal.progress import Progress
@@ -31,25 +31,6 @@ STEPS = (0.15, 0.3)  # relative of a, absolute of b
 ROUNDS, SHRINK = 6, 0.6
 BEYOND = (1.0, 1.5, 2.0)  # times a channel's extremes, so that it stays near where no sample was
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class FittedSwish:
-    """coefficients: [4, C] float16, the a, b, c, d of each channel; error_db: signal over error."""
-
-    coefficients: npt.NDArray[np.float16]
-    error_db: float
-
-
-Swishes = Mapping[str, FittedSwish]
-
-
-def swish(x: Array) -> Array:
-    return np.asarray(x / (1 + np.exp(-np.maximum(x, -80.0))), np.float32)
-
-
-def hard_swish(x: Array) -> Array:
-    return np.asarray(x * np.clip(x / 6 + 0.5, 0, 1), np.float32)
 
 
 def fittable(graph: Graph) -> list[Node]:
@@ -119,12 +100,6 @@ def fit(x: Array) -> FittedSwish:
     return FittedSwish(stored, round(float(10 * np.log10((power + 1e-20) / (error + 1e-20))), 1))
 
 
-def applied(coefficients: npt.NDArray[Any], x: Array) -> Array:
-    """What the fitted function makes of x [C, N]."""
-    a, b, c, d = coefficients.astype(np.float32)[:, :, None]
-    return np.asarray(c * hard_swish(a * x + b) + d, np.float32)
-
-
 def _take(best: npt.NDArray[np.float64], x: Array, target: Array, a: npt.NDArray[np.float64],
           b: npt.NDArray[np.float64]) -> None:  # fmt: skip
     """Takes a and b as they will be stored where, with the best c and d, they come nearer."""
@@ -138,33 +113,3 @@ def _take(best: npt.NDArray[np.float64], x: Array, target: Array, a: npt.NDArray
     error = np.square(c[:, None].astype(np.float32) * h - y).mean(axis=1)
     nearer = error < best[0]
     best[:, nearer] = np.stack([error, a, b, c, mean_y - c * mean_h])[:, nearer]
-
-
-def pack(swishes: Swishes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a calibration record, all tensors one after the other."""
-    values = list(swishes.values())
-    return {
-        "swish_channels": np.asarray([f.coefficients.shape[1] for f in values], np.int32),
-        "swish_db": np.asarray([f.error_db for f in values], np.float32),
-        "swish": np.concatenate(
-            [np.zeros((4, 0), np.float16), *(f.coefficients for f in values)], axis=1
-        ),
-    }
-
-
-def unpack(names: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, FittedSwish]:
-    """The inverse of `pack`. Raises ValueError where the arrays do not fit together."""
-    channels, errors, values = arrays["swish_channels"], arrays["swish_db"], arrays["swish"]
-    if not isinstance(names, list) or len(set(map(str, names))) != len(names):
-        raise ValueError("the fitted swishes must be a list of different names")
-    if {channels.shape, errors.shape} != {(len(names),)} or (channels < 1).any():
-        raise ValueError(f"{channels.size} fitted swishes do not fit {len(names)} names")
-    if values.shape != (4, int(channels.sum())):
-        raise ValueError(f"{values.shape} coefficients do not fit {int(channels.sum())} channels")
-    if not (np.isfinite(values).all() and np.isfinite(errors).all()):
-        raise ValueError("a fitted swish is not finite")
-    parts = np.split(values, np.cumsum(channels)[:-1], axis=1)
-    return {
-        str(name): FittedSwish(part, round(float(error), 1))
-        for name, part, error in zip(names, parts, errors, strict=False)
-    }

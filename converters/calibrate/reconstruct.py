@@ -26,7 +26,7 @@ from edge_edet.converters.calibrate.tensor_runs import (
 from edge_edet.converters.quantize.affine import Affine, Quantized, QuantizedWeight, least_scale
 from edge_edet.converters.quantize.calibration_record import half
 from edge_edet.converters.quantize.corrections import Correction, corrected, round_at
-from edge_edet.converters.write.tflite.lower import input_affine, input_zero_point
+from edge_edet.converters.quantize.stem import input_affine, input_zero_point
 from edge_edet.network.graph import Array, Graph, Node, borders
 from edge_edet.pictures.value_range import PictureRange
 from edge_edet.terminal.progress import Progress

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.calibrate.find import DEFAULT_PICTURES
 from edge_edet.converters.commands.convert import add_calibration_arguments, training_options
 from edge_edet.converters.quantize.calibration_record import load_record, save_record
-from edge_edet.converters.weights.find import DEFAULT_PICTURES, find_weights
+from edge_edet.converters.weights.find import find_weights
 from edge_edet.errors import InputError
 from edge_edet.network.build import build_network
 from edge_edet.output_files.kinds import CALIBRATION

@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.inspection import readable
     from edge_edet.converters.inspect.parity.report import claim_certificate
+    from edge_edet.converters.inspect.result import readable
 
     check_pair(readable(args.model), readable(args.against))
     log = PictureLog()

@@ -27,7 +27,7 @@ from edge_edet.pictures.value_range import range_text
 from edge_edet.terminal.printable import joined
 
 if TYPE_CHECKING:
-    from edge_edet.converters.inspect.inspection import Inspection
+    from edge_edet.converters.inspect.result import Inspection
     from edge_edet.formats.model_file import ModelFile
 
 __all__ = ["add_arguments", "check_pair", "run"]
@@ -78,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect.inspection import inspect_file, readable
+    from edge_edet.converters.inspect.inspection import inspect_file
     from edge_edet.converters.inspect.judged import compare_and_judge
     from edge_edet.converters.inspect.pictures import pick
+    from edge_edet.converters.inspect.result import readable
     from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
 
     _check(args)

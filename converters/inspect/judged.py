@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against, readable
+from edge_edet.converters.inspect.inspection import inspect_against
 from edge_edet.converters.inspect.pictures import inputs_of
+from edge_edet.converters.inspect.result import Inspection, readable
 from edge_edet.converters.inspect.static_checks import has_random_weights
 from edge_edet.converters.inspect.verdict.advice import (
     CALIBRATE,

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edge_edet.converters.inspect.facts import Facts
-from edge_edet.converters.inspect.inspection import Inspection
 from edge_edet.converters.inspect.network_parts import part_of
+from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.verdict.verdict import FILE_ALONE, Verdict
 from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
 

@@ -24,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.converters.calibrate import fit_hard_swish as fitted_swish
-from edge_edet.converters.calibrate.fit_hard_swish import FittedSwish
+from edge_edet.converters.quantize import hard_swish as fitted_swish
 from edge_edet.converters.quantize import corrections
 from edge_edet.converters.quantize.corrections import Correction
+from edge_edet.converters.quantize.hard_swish import FittedSwish
 from edge_edet.converters.quantize.histograms import BINS, FLOAT16_MAX, Statistics
 from edge_edet.converters.quantize.ranges import calibrated_tensors
 from edge_edet.converters.quantize.recipes import RECONSTRUCTED

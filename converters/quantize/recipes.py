@@ -12,7 +12,7 @@ from edge_edet.converters.quantize.corrections import Corrections, corrected
 from edge_edet.converters.quantize.equalize import equalize
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.ranges import choose_grids
-from edge_edet.converters.write.tflite.lower import input_affine
+from edge_edet.converters.quantize.stem import input_affine
 from edge_edet.errors import InputError
 from edge_edet.network.graph import Graph
 

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
 
-from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise, find_pictures
 from edge_edet.converters.checkpoints import (
     Checkpoint,
     find_variant,
@@ -27,21 +22,16 @@ from edge_edet.converters.facts import (
     training_notes,
 )
 from edge_edet.converters.quantize.calibration_record import (
-    CalibrationRecord,
-    check_fits,
-    load_record,
     weights_digest,
 )
 from edge_edet.converters.weights.release import find_pulled, release_file
+from edge_edet.converters.weights.source import Source, asset
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.labels.coco import COCO_LABELS
 from edge_edet.labels.file import LabelFile, read_label_file
-from edge_edet.network.graph import Array, Graph
-from edge_edet.pictures.value_range import PictureRange
 from edge_edet.variants import VARIANTS, Variant, canonical_name, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets
-RECORDS = {"d0": "d0-bccd.calibration"}
 NAMES = ("official", "bundled", "random")
 CHECKPOINT_SUFFIXES = (
     ".pth",
@@ -55,31 +45,6 @@ CHECKPOINT_SUFFIXES = (
     ".onnx",
     ".index",
 )
-NOISE_PICTURES = 1
-DEFAULT_PICTURES = 200
-
-
-@dataclass(frozen=True)
-class Source:
-    """Trained (or random) weights of one variant, ready to build. digest: of the tensors."""
-
-    variant: Variant
-    weights: Mapping[str, Array]
-    labels: tuple[str | None, ...]
-    provenance: dict[str, Any]
-    digest: str
-    notes: tuple[str, ...]  # a line each: what was chosen for the user, or assumed
-    labels_note: str = ""  # where nothing but the person can name the classes
-
-    @property
-    def random(self) -> bool:
-        return bool(self.provenance["random"])
-
-
-def asset(name: str) -> Path:
-    """A file of the installed package."""
-    with as_file(files("edge_edet").joinpath("assets", name)) as path:
-        return path
 
 
 def find_weights(name: str, weights: str | None, seed: int, num_classes: int | None,
@@ -278,48 +243,3 @@ def read_labels(path: Path, num_classes: int) -> LabelFile:
             f"{str(path)!r} has {len(found.names)} labels, the weights have {num_classes} classes"
         )
     return found
-
-
-def _check_record(path: Path) -> None:
-    """A file that is not even a zip was meant for something else."""
-    with path.open("rb") as file:
-        if file.read(2) == b"PK":
-            return
-    raise InputError(
-        f"--calibration {str(path)!r} is neither a folder of pictures nor a record that 'edge-edet "
-        "calibrate' wrote: give some 100 pictures in a folder; class names go to --labels"
-    )
-
-
-def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
-                     seed: int, threads: int,
-                     corrections: bool = True, swishes: bool = True, *,
-                     pictures: Sequence[Path] | None = None,
-                     picture_range: PictureRange = None) -> CalibrationRecord:  # fmt: skip
-    """What INT8 needs: of the given folder or record, else the bundled record of these weights.
-
-    corrections, swishes: whether to take the time for them, where there are pictures. pictures: those of
-    the folder to take, where they are known already.
-
-    Noise is for random weights only. Raises InputError where there is nothing honest to use.
-    """
-    name = source.variant.name
-    if calibration is not None and calibration.is_file():
-        _check_record(calibration)
-        record = load_record(calibration)
-        check_fits(record, graph, source.digest, f"calibration record {str(calibration)!r}")
-        return record
-    if calibration is not None:
-        chosen = pictures or find_pictures(calibration, count or DEFAULT_PICTURES, seed)
-        return calibrate(graph, source.digest, chosen, threads, corrections, swishes, picture_range)
-    if source.random:
-        return calibrate_on_noise(graph, source.digest, count or NOISE_PICTURES, seed, threads)
-    if name in RECORDS:
-        record = load_record(asset(RECORDS[name]))
-        fits = record.weights_sha256 == source.digest
-        if fits and record.image_size == source.variant.image_size:
-            return record
-    raise InputError(
-        f"INT8 of {source.provenance['name']} needs calibration pictures: give some 100 that look "
-        "like what the model will see, with --calibration DIR"
-    )

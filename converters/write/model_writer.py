@@ -17,7 +17,7 @@ from edge_edet.converters.quantize.affine import Quantized
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord
 from edge_edet.converters.quantize.channelwise import ChannelQuantized
 from edge_edet.converters.quantize.corrections import changes
-from edge_edet.converters.weights.find import Source
+from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.converters.write.tflite.metadata import append_files, standard_metadata
 from edge_edet.converters.write.tflite.nms import OUTPUTS, Suppression, write_tflite_with_nms

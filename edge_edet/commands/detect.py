@@ -282,7 +282,7 @@ def _targets(pictures: list[Path], folder: Path, outputs: Outputs) -> dict[Path,
 
 def _raw_targets(pictures: list[Path], where: Path, outputs: Outputs) -> dict[Path, Path]:
     """Where each picture's raw outputs go: one file, or a folder of them."""
-    from edge_edet.detection.raw_file import RAW
+    from edge_edet.detection.raw_outputs import RAW
 
     if where.suffix.lower() != ".npz":
         targets = _named(pictures, where, ".npz")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,8 @@ from edge_edet.backends.threads import resolve_threads
 from edge_edet.content_sum import check_content
 from edge_edet.detection.anchors import anchors
 from edge_edet.detection.detections import Detections
-from edge_edet.detection.model_layout import ModelLayout, layout_of
+from edge_edet.detection.info import DetectorInfo, about
+from edge_edet.detection.model_layout import ModelLayout, denormalized, layout_of
 from edge_edet.detection.postprocess import (
     Found,
     PostprocessConfig,
@@ -31,7 +30,7 @@ from edge_edet.detection.postprocess import (
     postprocess,
 )
 from edge_edet.detection.preprocess import Placement, letterbox, place, scale_to_fit, stretch
-from edge_edet.detection.raw_outputs import Grid, RawOutputs, about, denormalized
+from edge_edet.detection.raw_outputs import Grid, RawOutputs
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.files.pair import read_whole
 from edge_edet.foreign.options import InputOptions
@@ -47,46 +46,9 @@ if TYPE_CHECKING:
 
     from edge_edet.manifest import Manifest
 
-__all__ = ["Detector", "DetectorInfo", "load"]
+__all__ = ["Detector", "load"]
 
 DEFAULT_SCORE_THRESHOLD = 0.3
-
-
-@dataclass(frozen=True)
-class DetectorInfo:
-    """What is loaded and what it really runs on."""
-
-    model_path: str
-    model_bytes: int  # of all its files
-    variant: str | None  # None: a foreign detector
-    precision: str
-    image_size: tuple[int, int]  # height, width of the input
-    fit: str  # "letterbox": aspect kept, padded right and below; "stretch"
-    fit_reason: str
-    pad_rgb: tuple[int, int, int]  # beside a letterboxed picture
-    mean: tuple[float, ...]  # of the pictures that the input takes; (): the graph normalizes
-    std: tuple[float, ...]
-    labels_count: int
-    verified: bool | None  # its sum was right; None: it states none; False: not looked at
-    notes: tuple[str, ...]  # what was assumed or read otherwise, or runs slower than it could
-    nms: str  # "none": suppressed here; "in-graph": in the model
-    runtime: str
-    runtime_version: str
-    delegate: str
-    delegated_operators: int | None  # None: the runtime does not tell
-    total_operators: int
-    partitions: int | None
-    threads: int | None
-    device: str | None  # its own name; None: the processor, or not told
-    execution_devices: tuple[str, ...]  # as the runtime calls them
-    inference_precision: str | None  # "f32", "bf16", "f16": of what is not integer
-    streams: int | None
-    layers: Mapping[str, int] | None  # precision -> layers that ran in it, as OpenVINO tells
-    postprocess: PostprocessConfig
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, keys as the fields."""
-        return dataclasses.asdict(self)
 
 
 class Detector:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.foreign.detection_model import read_foreign, stored_precision
@@ -116,3 +120,27 @@ def _check_ours(model: ModelFile, options: InputOptions) -> None:
             f"{str(model.path)!r} is from 'edge-edet convert', its manifest says how pictures fit "
             "and its graph normalizes them"
         )
+
+
+def denormalized(
+    layout: ModelLayout, model: str, values: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
+    """See `Detector.denormalize`."""
+    if layout.input_dtype != "float32":
+        raise InputError(
+            f"{model!r} takes {layout.input_dtype}, which holds no normalized picture: "
+            "convert it with --input float32"
+        )
+    wanted = (1, *layout.input_size, 3)
+    given = np.asarray(values)
+    if given.shape != wanted or given.dtype.kind != "f":
+        channels_first = given.shape == (1, 3, *layout.input_size)
+        advice = "; channels come last: values.transpose(0, 2, 3, 1)" if channels_first else ""
+        raise InputError(
+            f"a normalized picture for {model!r} must be floats {list(wanted)}, but is "
+            f"{given.dtype} {list(given.shape)}{advice}"
+        )
+    if layout.variant is None:
+        return given.astype(np.float32)
+    mean, std = (np.asarray(v, np.float64) for v in (layout.variant.mean, layout.variant.std))
+    return np.asarray(given.astype(np.float64) * std + mean, np.float32)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet import __version__
 from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
-from edge_edet.formats.model_file import sha256_of
+from edge_edet.output_files.kinds import Kind
+from edge_edet.output_files.outputs import Outputs, outputs_of
 
-if TYPE_CHECKING:
-    from edge_edet.detection.detector import DetectorInfo
-    from edge_edet.detection.model_layout import ModelLayout
-    from edge_edet.output_files.outputs import Outputs
-
-__all__ = ["Grid", "RawOutputs", "about", "denormalized"]
+__all__ = ["RAW", "RAW_VERSION", "Grid", "RawOutputs", "is_raw_file", "write_raw"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -79,58 +81,89 @@ class RawOutputs:
         picture: noted in the file. Replaces only what this wrote before: InputError for anything else.
         outputs: by which that is decided, where more is written together.
         """
-        from edge_edet.detection.raw_file import write_raw
-
         write_raw(self, Path(path), picture, outputs)
 
 
-def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:
-    """The model, its runtime and how its input is made, JSON-ready: docs/raw.md."""
-    mean, std = layout.mean, layout.std
-    if layout.variant is not None and not mean:  # its graph normalizes
-        mean, std = layout.variant.mean, layout.variant.std
+RAW_VERSION = 1
+META = "meta"
+MAX_META_BYTES = 2**20
+GENERATOR = "edge-edet "
+
+
+def write_raw(
+    raw: RawOutputs,
+    path: Path,
+    picture: str | Path | None = None,
+    outputs: Outputs | None = None,
+) -> None:
+    """The same values give the same bytes.
+
+    outputs: what else the command writes, and its inputs. Raises InputError where a file is there that
+    `write_raw` did not make.
+    """
+    keys = _keys(raw.outputs)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        META: np.array(json.dumps(_meta(raw, keys, picture), indent=1)),
+        "input": raw.input,
+        **{key: raw.outputs[name] for name, key in keys.items()},
+    }
+    if raw.anchors is not None:
+        arrays["anchors"] = raw.anchors
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for key, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy"), buffer.getbuffer())
+    with outputs_of(outputs) as writing:
+        writing.write(path, data.getvalue(), RAW)
+
+
+def is_raw_file(path: Path) -> bool:
+    """Told by what the file says of itself; what cannot be read is not ours."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{META}.npy") as stream:
+            data = io.BytesIO(stream.read(MAX_META_BYTES))
+            document = json.loads(str(np.load(data, allow_pickle=False)))
+        return "raw_version" in document and document["generator"].startswith(GENERATOR)
+    except Exception:  # zipfile, numpy and json raise a dozen kinds for bad bytes
+        return False
+
+
+def _meta(raw: RawOutputs, keys: Mapping[str, str], picture: str | Path | None) -> dict[str, Any]:
+    roles = {name: role for role, name in raw.roles.items()}
+    about = {key: value for key, value in raw.about.items() if key != "input"}
     return {
-        "model": {
-            "path": info.model_path,
-            "sha256": sha256_of(info.model_path),
-            "variant": info.variant,
-            "precision": info.precision,
-        },
-        "runtime": {
-            "name": info.runtime,
-            "version": info.runtime_version,
-            "delegate": info.delegate,
-            "execution_devices": list(info.execution_devices),
-            "inference_precision": info.inference_precision,
-            "threads": info.threads,
-        },
-        "input": {
-            "normalized": bool(layout.mean),
-            "mean": list(mean) or None,
-            "std": list(std) or None,
-            "fit": info.fit,
-            "pad_rgb": list(info.pad_rgb),
+        "raw_version": RAW_VERSION,
+        "generator": f"{GENERATOR}{__version__}",
+        "picture": None if picture is None else str(picture),
+        "placement": raw.placement and dataclasses.asdict(raw.placement),
+        **about,
+        "input": {"name": raw.input_name, **_grid(raw.grids[raw.input_name]), **raw.about["input"]},
+        "outputs": {
+            name: {"key": key, "role": roles.get(name), **_grid(raw.grids[name])}
+            for name, key in keys.items()
         },
     }
 
 
-def denormalized(layout: ModelLayout, model: str, values: npt.NDArray[Any]) -> Floats:
-    """See `Detector.denormalize`."""
-    if layout.input_dtype != "float32":
-        raise InputError(
-            f"{model!r} takes {layout.input_dtype}, which holds no normalized picture: "
-            "convert it with --input float32"
-        )
-    wanted = (1, *layout.input_size, 3)
-    given = np.asarray(values)
-    if given.shape != wanted or given.dtype.kind != "f":
-        channels_first = given.shape == (1, 3, *layout.input_size)
-        advice = "; channels come last: values.transpose(0, 2, 3, 1)" if channels_first else ""
-        raise InputError(
-            f"a normalized picture for {model!r} must be floats {list(wanted)}, but is "
-            f"{given.dtype} {list(given.shape)}{advice}"
-        )
-    if layout.variant is None:
-        return given.astype(np.float32)
-    mean, std = (np.asarray(v, np.float64) for v in (layout.variant.mean, layout.variant.std))
-    return np.asarray(given.astype(np.float64) * std + mean, np.float32)
+def _grid(grid: Grid | None) -> dict[str, Any]:
+    if grid is None:
+        return {"scale": None, "zero_point": None}
+    return {"scale": grid.scale, "zero_point": grid.zero_point}
+
+
+def _keys(names: Iterable[str]) -> dict[str, str]:
+    """Tensor name -> entry of the archive: what may not stand in a file's name becomes "_"."""
+    keys: dict[str, str] = {}
+    for name in names:
+        plain = key = "output." + re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        number = 1
+        while key.lower() in {taken.lower() for taken in keys.values()}:
+            number += 1
+            key = f"{plain}-{number}"
+        keys[name] = key
+    return keys
+
+
+RAW = Kind("raw outputs of edge-edet", is_raw_file, durable=False)

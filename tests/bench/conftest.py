@@ -10,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows.schema import (
-    Asked,
-    BenchmarkRow,
-    DeviceName,
-    MachineState,
-    ModelFacts,
-    Ran,
-)
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName, MachineState, ModelFacts, Ran
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 MODEL = ModelFacts(
     "d0-int8.tflite", "ab" * 32, 5_000_000, "d0", (512, 512), "int8", "tflite", 3_900_000, None

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.rows.file import read_rows
-from edge_edet.benchmarks.rows.schema import STAGES, row_from_dict
+from edge_edet.benchmarks.rows.parts import STAGES
+from edge_edet.benchmarks.rows.schema import row_from_dict
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
@@ -257,7 +258,7 @@ def test_a_runtime_that_breaks_down_takes_its_row_only(
     from edge_edet.benchmarks.bench.run import measure_jobs
     from edge_edet.benchmarks.measuring import worker as bench_worker
     from edge_edet.benchmarks.measuring.sampling import StopRule
-    from edge_edet.benchmarks.rows.schema import DeviceName
+    from edge_edet.benchmarks.rows.parts import DeviceName
 
     program = tmp_path / "python"
     program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.readline()\n{code}\n")

@@ -62,7 +62,8 @@ def test_a_run_that_is_stopped_is_kept_at_once(
     error: BaseException,
     status: int,
 ) -> None:
-    from edge_edet.benchmarks.rows.schema import Sustain, row_to_dict
+    from edge_edet.benchmarks.rows.parts import Sustain
+    from edge_edet.benchmarks.rows.schema import row_to_dict
     from edge_edet.cli import main
 
     def broken(job: Any) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,8 @@ import pytest
 from edge_edet.benchmarks.bench.expected_time import expected_s, expected_words
 from edge_edet.benchmarks.measuring.job import Job
 from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Make = Callable[..., BenchmarkRow]
 

@@ -13,7 +13,8 @@ import pytest
 
 from edge_edet.benchmarks.analysis.compare import compare_rows, pair_rows, refusal
 from edge_edet.benchmarks.rows.file import append_rows
-from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName, Estimate, Warned
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName, Estimate, Warned
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]

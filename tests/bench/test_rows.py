@@ -19,18 +19,16 @@ from edge_edet.benchmarks.rows.file import (
     parse_rows,
     read_rows,
 )
-from edge_edet.benchmarks.rows.schema import (
+from edge_edet.benchmarks.rows.parts import (
     Accuracy,
     Asked,
-    BenchmarkRow,
     Estimate,
     Minute,
     Summary,
     Sustain,
     Warned,
-    row_from_dict,
-    row_to_dict,
 )
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]

@@ -18,7 +18,8 @@ from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord, load_record
 from edge_edet.converters.quantize.histograms import BINS, DROPPED_BITS, Statistics
 from edge_edet.converters.quantize.ranges import calibrated_tensors
-from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
 from edge_edet.network.architecture import parameter_shapes
 from edge_edet.network.build import build_network

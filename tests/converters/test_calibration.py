@@ -268,7 +268,7 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
 
 
 def test_bundled_record_has_the_documented_format() -> None:
-    from edge_edet.converters.weights.find import asset
+    from edge_edet.converters.weights.source import asset
 
     path = asset("d0-bccd.calibration")
     with zipfile.ZipFile(path) as archive:

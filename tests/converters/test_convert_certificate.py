@@ -11,7 +11,7 @@ import pytest
 from edge_edet.cli import main
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.inspect.eval_pictures import pictures_and_accuracy
-from edge_edet.converters.inspect.inspection import readable
+from edge_edet.converters.inspect.result import readable
 from edge_edet.converters.inspect.verdict.advice import calibrated_on
 from edge_edet.errors import InputError
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import random_weights, write_safetensors
-from edge_edet.converters.weights.find import asset
+from edge_edet.converters.weights.source import asset
 from edge_edet.variants import VARIANTS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -9,13 +9,15 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from edge_edet.converters.calibrate.fit_hard_swish import applied, fit, fittable, hard_swish, swish
+from edge_edet.converters.calibrate.find import find_calibration
+from edge_edet.converters.calibrate.fit_hard_swish import fit, fittable
 from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.quantize.hard_swish import applied, hard_swish, swish
+from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.write.openvino.lower import write_openvino
 from edge_edet.network.build import build_network
 

@@ -22,7 +22,8 @@ from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.weights.find import asset, find_weights
+from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection.anchors import anchors
 from edge_edet.errors import CheckpointError, InputError

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from edge_edet.converters.quantize.stem import input_zero_point
 from edge_edet.converters.write.tflite.flatbuffer import TfliteWriter, schema
-from edge_edet.converters.write.tflite.lower import input_zero_point
 from edge_edet.converters.write.tflite.metadata import METADATA_KEY, append_files, standard_metadata
 from edge_edet.converters.write.tflite.nms import OUTPUTS
 from edge_edet.errors import InputError

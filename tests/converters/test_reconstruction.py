@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.reconstruct import (
     MOST_INPUTS,
     _groups,
@@ -23,7 +24,7 @@ from edge_edet.converters.calibrate.tensor_runs import Pass, picture_input
 from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
 from edge_edet.converters.quantize.corrections import Correction, corrected
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
-from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.errors import InputError
 from edge_edet.network.build import build_network

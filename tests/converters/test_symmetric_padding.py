@@ -22,7 +22,7 @@ from edge_edet.converters.checkpoints.families.effdet_models import PYTORCH_EPSI
 from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.inspect.inspection import inspect_against
 from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
-from edge_edet.converters.weights.find import asset
+from edge_edet.converters.weights.source import asset
 from edge_edet.converters.write.tflite.lower import TfliteLowering
 from edge_edet.demo_picture import draw_smear
 from edge_edet.formats.read import read_model

@@ -16,13 +16,8 @@ from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.bench.plan import Plan, Ways
 from edge_edet.benchmarks.bench.remote import measure_remote
 from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.schema import (
-    Accuracy,
-    BenchmarkRow,
-    DeviceName,
-    row_from_dict,
-    row_to_dict,
-)
+from edge_edet.benchmarks.rows.parts import Accuracy, DeviceName
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.devices.remote.transport import Board
 
 

@@ -11,7 +11,8 @@ import pytest
 from edge_edet.benchmarks.analysis.values import latency_of
 from edge_edet.benchmarks.estimate.end_to_end import stages_ms
 from edge_edet.benchmarks.estimate.rows import check_estimable, estimate_rows, in_words, report
-from edge_edet.benchmarks.rows.schema import Asked, DeviceName, Estimate, row_from_dict, row_to_dict
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName, Estimate
+from edge_edet.benchmarks.rows.schema import row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 
 Convert = Callable[..., Path]

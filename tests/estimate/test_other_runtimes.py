@@ -12,7 +12,7 @@ from edge_edet.benchmarks.estimate.features import read_features
 from edge_edet.benchmarks.estimate.network_work import network_features
 from edge_edet.benchmarks.estimate.other_runtimes import DOUBT, estimate_other, openvino_factor
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.rows.schema import Asked
+from edge_edet.benchmarks.rows.parts import Asked
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.variants import VARIANTS
 

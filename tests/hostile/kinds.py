@@ -24,7 +24,7 @@ from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
 from edge_edet.benchmarks.rows import schema as r
 from edge_edet.benchmarks.rows.file import append_rows, read_rows
 from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
-from edge_edet.benchmarks.rows.schema import DeviceName
+from edge_edet.benchmarks.rows.parts import DeviceName
 from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.tfod_pipeline import read_pipeline
@@ -37,7 +37,7 @@ from edge_edet.converters.quantize.calibration_record import (
 from edge_edet.converters.quantize.channelwise import quantize_channelwise
 from edge_edet.converters.quantize.recipes import quantize
 from edge_edet.converters.recipes_by_format import choose_recipes
-from edge_edet.converters.weights.find import Source
+from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.model_writer import ModelFile
 from edge_edet.detection.anchors import anchors
 from edge_edet.detection.preprocess import letterbox

@@ -11,8 +11,9 @@ from PIL import Image
 
 from edge_edet.cli import main
 from edge_edet.converters.inspect.errors.constants import BAD_WEIGHTS_DB
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
+from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
 from edge_edet.converters.inspect.judged import Judged, compare_and_judge
+from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.text_report import COLUMNS, lines
 from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.converters.inspect.verdict.verdict import FAULT, HEALTHY, UNKNOWN

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.inspect.inspection import Inspection, inspect_against, inspect_file
+from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
 from edge_edet.converters.inspect.judged import compare_and_judge
 from edge_edet.converters.inspect.openvino.errors import compare_ir_constants
 from edge_edet.converters.inspect.openvino.graph import IrGraph
 from edge_edet.converters.inspect.openvino.pairs import match_irs
+from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.text_report import head, lines
 from edge_edet.converters.inspect.verdict.diagnosis import diagnose
 from edge_edet.formats.openvino_ir import read_ir

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_edet.converters.calibrate.calibrate import calibrate
+from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.nncf import NNCF_RECIPES, quantize_by_nncf
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord
 from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe, quantize_channelwise
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.search.builders import CHANNELWISE
-from edge_edet.converters.weights.find import Source, find_calibration, find_weights
+from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.model_writer import ModelFile
 from edge_edet.network.build import build_network
 from edge_edet.network.graph import Graph

@@ -180,7 +180,7 @@ def test_a_signal_that_is_handled_already_is_left_alone() -> None:
 def test_a_record_in_the_place_of_pictures_is_called_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_edet.converters.weights.find import asset
+    from edge_edet.converters.weights.source import asset
 
     record = asset("d0-bccd.calibration")
     command = ["calibrate", "d0", "--weights", "bundled", "-o", str(tmp_path / "x")]

@@ -107,7 +107,7 @@ def test_a_drawing_that_is_an_input_is_not_drawn_over(
 def test_a_record_replaces_no_other_file_and_not_its_weights(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_edet.converters.weights.find import asset
+    from edge_edet.converters.weights.source import asset
 
     weights, mine = tmp_path / "w.safetensors", tmp_path / "thesis.txt"
     shutil.copy(asset("d0-bccd.safetensors"), weights)

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows.schema import (
+from edge_edet.benchmarks.rows.parts import (
     Accuracy,
     Asked,
-    BenchmarkRow,
     DeviceName,
     Estimate,
     MachineState,
@@ -21,6 +20,7 @@ from edge_edet.benchmarks.rows.schema import (
     Ran,
     Sustain,
 )
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.cli import main
 from edge_edet.variants import VARIANTS
 

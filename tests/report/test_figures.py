@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import published_from
 from edge_edet.benchmarks.analysis.selection import choose
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
 from edge_edet.benchmarks.report.figures.figure import Figure, Series
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.sustained import sustained_figures
-from edge_edet.benchmarks.report.tradeoff import Options, tradeoff_figures
+from edge_edet.benchmarks.report.tradeoff import tradeoff_figures
 from edge_edet.benchmarks.report.write import figures_of
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, Ran, Summary
+from edge_edet.benchmarks.rows.parts import Ran, Summary
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Make = Callable[..., BenchmarkRow]
 PLAIN = Options(None)

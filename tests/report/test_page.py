@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import published_from
-from edge_edet.benchmarks.report.tradeoff import Options
 from edge_edet.benchmarks.report.write import write_report
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 

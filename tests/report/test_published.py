@@ -6,6 +6,7 @@ import pytest
 
 from edge_edet.benchmarks.analysis.published_numbers import SOURCES, board_latency, published_from
 from edge_edet.benchmarks.published import read_rows
+from edge_edet.benchmarks.report.published_series import published_series
 from edge_edet.errors import InputError
 
 
@@ -37,7 +38,7 @@ def test_lite_and_boards_are_complete() -> None:
 def test_a_line_is_of_one_source(source: str, figure: str) -> None:
     published = published_from(source, "val2017")
     assert published is not None
-    for series in published.series(figure):
+    for series in published_series(published, figure):
         assert source in series.name
         assert {dict(mark.lines)["source"] for mark in series.marks} == {SOURCES[source]}
 
@@ -46,13 +47,16 @@ def test_the_paper_s_points_are_those_of_its_table() -> None:
     """Table 2 of v7, not the legend of its Fig. 1."""
     published = published_from("v7", "test-dev")
     assert published is not None
-    line = published.series("flops")[0]
+    line = published_series(published, "flops")[0]
     assert [(m.x.middle, m.y.middle) for m in line.marks][:2] == [(2.5, 34.6), (6.1, 40.5)]
     assert len(line.marks) == 9
-    assert published.series("cpu") == []  # v7 prints none
+    assert published_series(published, "cpu") == []  # v7 prints none
     older = published_from("cvpr", "test-dev")
     assert older is not None
-    assert next((m.x.middle, m.y.middle) for m in older.series("cpu")[0].marks) == (320.0, 33.8)
+    assert next((m.x.middle, m.y.middle) for m in published_series(older, "cpu")[0].marks) == (
+        320.0,
+        33.8,
+    )
 
 
 def test_published_ap_of_a_variant() -> None:

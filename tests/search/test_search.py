@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import edge_edet
+from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.quantize.affine import Quantized
 from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
@@ -29,7 +30,7 @@ from edge_edet.converters.search import (
     search as budget,
 )
 from edge_edet.converters.search.log import Measured, SearchLog, table
-from edge_edet.converters.weights.find import find_calibration, find_weights
+from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.demo_picture import draw_smear
 from edge_edet.errors import EdgeEdetError, InputError

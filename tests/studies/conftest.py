@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows.schema import Asked, BenchmarkRow, DeviceName, ModelFacts
+from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.studies.items import Way
 
 FLOAT = Way("tflite", "fp32", 1)

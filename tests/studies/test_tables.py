@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from edge_edet.benchmarks.published import read_rows as published
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, MachineState, Ran, Warned
+from edge_edet.benchmarks.rows.parts import MachineState, Ran, Warned
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.studies.compared import Measured
 from edge_edet.studies.items import STUDIES, Way, find_items
 from edge_edet.studies.lines import COLUMNS, Line, to_csv, to_text

@@ -9,7 +9,6 @@ from typing import Any
 
 from edge_edet.converters.inspect.errors.tensor_error import Pixels, Sums, by_harm
 from edge_edet.converters.inspect.facts import Facts
-from edge_edet.converters.inspect.inspection import Inspection
 from edge_edet.converters.inspect.openvino.errors import (
     compare_ir_constants,
     compare_irs,
@@ -19,6 +18,7 @@ from edge_edet.converters.inspect.openvino.errors import (
 from edge_edet.converters.inspect.openvino.facts import facts_of_ir, suspect_ir
 from edge_edet.converters.inspect.openvino.graph import IrGraph, IrRunner, channels_last
 from edge_edet.converters.inspect.openvino.pairs import IrTwin, match_irs
+from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.static_checks import has_random_weights, refused, without_ranges
 from edge_edet.converters.inspect.verdict.advice import better_recipe
 from edge_edet.converters.inspect.verdict.diagnosis import diagnose

@@ -16,11 +16,11 @@ from typing import Any
 from edge_edet import __version__
 from edge_edet.converters.inspect.figure.layout import error_figure
 from edge_edet.converters.inspect.figure.svg import svg
-from edge_edet.converters.inspect.inspection import Inspection, readable
 from edge_edet.converters.inspect.judged import Judged, compare_and_judge
 from edge_edet.converters.inspect.network_parts import part_of
 from edge_edet.converters.inspect.parity.page import page
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
+from edge_edet.converters.inspect.result import Inspection, readable
 from edge_edet.converters.inspect.verdict.agreement import MOVED_IOU, SAME_IOU, Agreement
 from edge_edet.converters.inspect.verdict.verdict import thresholds
 from edge_edet.errors import InputError

@@ -25,8 +25,8 @@ from edge_edet.converters.quantize.channelwise import (
     ChannelQuantizer,
 )
 from edge_edet.converters.quantize.histograms import FLOAT16_MAX
+from edge_edet.converters.quantize.stem import input_zero_point
 from edge_edet.converters.write.openvino.fusion import StudyOperators
-from edge_edet.converters.write.tflite.lower import input_zero_point
 from edge_edet.errors import InputError
 from edge_edet.files.scratch import scratch_folder
 from edge_edet.formats.openvino_ir import BIN_SHA256_KEY

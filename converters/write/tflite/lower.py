@@ -22,7 +22,6 @@ import numpy.typing as npt
 
 from edge_edet.converters.quantize.affine import (
     INT8_MAX,
-    INT8_MIN,
     SIGMOID,
     Affine,
     Quantized,
@@ -31,6 +30,7 @@ from edge_edet.converters.quantize.affine import (
 )
 from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT
 from edge_edet.converters.quantize.histograms import FLOAT16_MAX
+from edge_edet.converters.quantize.stem import input_affine, input_zero_point, stem_shift
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
 from edge_edet.converters.write.tflite.fusion import StudyOperators
 from edge_edet.converters.write.tflite.mixed_precision import SidedLowering
@@ -45,20 +45,6 @@ _ACTIVATIONS = {
     "relu6": schema.ActivationFunctionType.RELU6,
     "relu": schema.ActivationFunctionType.RELU,
 }
-
-
-def input_zero_point(graph: Graph) -> int:
-    """The grey level that the integer graph takes as zero.
-
-    The mean itself is folded into the stem's bias, so it is exact but for the one padded row and
-    column of the stem, which see this grey instead of the mean colour.
-    """
-    return round(float(np.mean(graph.variant.mean)))
-
-
-def input_affine(graph: Graph) -> Affine:
-    """The stem's int8 input: one step is one grey level."""
-    return Affine(1.0, input_zero_point(graph) + INT8_MIN)
 
 
 class TfliteLowering(SidedLowering, StudyOperators):
@@ -379,12 +365,6 @@ class TfliteLowering(SidedLowering, StudyOperators):
         options = schema.QuantizeOptionsT()
         self.writer.operator(Op.QUANTIZE, 2, [self.index[name]], [output], options)
         return output
-
-
-def stem_shift(graph: Graph, weight: QuantizedWeight) -> npt.NDArray[np.float64]:
-    """What the stem's bias takes over: its input is x - zero point and should be x - mean."""
-    shift = input_zero_point(graph) - np.asarray(graph.variant.mean, np.float64)  # [3]
-    return np.asarray((weight.dequantize().astype(np.float64) * shift).sum(axis=(1, 2, 3)))
 
 
 def _with_activation(options: Any, activation: str = "none") -> Any:

@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from edge_edet.backends.litert.fast_precisions import COVERED, slow
-from edge_edet.benchmarks.measuring.sustained import verdict
 from edge_edet.benchmarks.rows.median_ratio import median_ratio
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, Warned
+from edge_edet.benchmarks.rows.parts import Warned
+from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.benchmarks.rows.stats import p50, relative_width
+from edge_edet.benchmarks.rows.sustained_verdict import verdict
 
 __all__ = ["check_row", "same_way", "with_checks"]
 

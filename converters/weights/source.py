@@ -1,0 +1,35 @@
+"""The weights that a model is built from, and where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from edge_edet.network.graph import Array
+from edge_edet.variants import Variant
+
+
+@dataclass(frozen=True)
+class Source:
+    """Trained (or random) weights of one variant, ready to build. digest: of the tensors."""
+
+    variant: Variant
+    weights: Mapping[str, Array]
+    labels: tuple[str | None, ...]
+    provenance: dict[str, Any]
+    digest: str
+    notes: tuple[str, ...]  # a line each: what was chosen for the user, or assumed
+    labels_note: str = ""  # where nothing but the person can name the classes
+
+    @property
+    def random(self) -> bool:
+        return bool(self.provenance["random"])
+
+
+def asset(name: str) -> Path:
+    """A file of the installed package."""
+    with as_file(files("edge_edet").joinpath("assets", name)) as path:
+        return path

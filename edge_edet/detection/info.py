@@ -1,0 +1,81 @@
+"""What is loaded, and what it really runs on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge_edet.detection.model_layout import ModelLayout
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.formats.model_file import sha256_of
+
+__all__ = ["DetectorInfo", "about"]
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """What is loaded and what it really runs on."""
+
+    model_path: str
+    model_bytes: int  # of all its files
+    variant: str | None  # None: a foreign detector
+    precision: str
+    image_size: tuple[int, int]  # height, width of the input
+    fit: str  # "letterbox": aspect kept, padded right and below; "stretch"
+    fit_reason: str
+    pad_rgb: tuple[int, int, int]  # beside a letterboxed picture
+    mean: tuple[float, ...]  # of the pictures that the input takes; (): the graph normalizes
+    std: tuple[float, ...]
+    labels_count: int
+    verified: bool | None  # its sum was right; None: it states none; False: not looked at
+    notes: tuple[str, ...]  # what was assumed or read otherwise, or runs slower than it could
+    nms: str  # "none": suppressed here; "in-graph": in the model
+    runtime: str
+    runtime_version: str
+    delegate: str
+    delegated_operators: int | None  # None: the runtime does not tell
+    total_operators: int
+    partitions: int | None
+    threads: int | None
+    device: str | None  # its own name; None: the processor, or not told
+    execution_devices: tuple[str, ...]  # as the runtime calls them
+    inference_precision: str | None  # "f32", "bf16", "f16": of what is not integer
+    streams: int | None
+    layers: Mapping[str, int] | None  # precision -> layers that ran in it, as OpenVINO tells
+    postprocess: PostprocessConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, keys as the fields."""
+        return dataclasses.asdict(self)
+
+
+def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:
+    """The model, its runtime and how its input is made, JSON-ready: docs/raw.md."""
+    mean, std = layout.mean, layout.std
+    if layout.variant is not None and not mean:  # its graph normalizes
+        mean, std = layout.variant.mean, layout.variant.std
+    return {
+        "model": {
+            "path": info.model_path,
+            "sha256": sha256_of(info.model_path),
+            "variant": info.variant,
+            "precision": info.precision,
+        },
+        "runtime": {
+            "name": info.runtime,
+            "version": info.runtime_version,
+            "delegate": info.delegate,
+            "execution_devices": list(info.execution_devices),
+            "inference_precision": info.inference_precision,
+            "threads": info.threads,
+        },
+        "input": {
+            "normalized": bool(layout.mean),
+            "mean": list(mean) or None,
+            "std": list(std) or None,
+            "fit": info.fit,
+            "pad_rgb": list(info.pad_rgb),
+        },
+    }
