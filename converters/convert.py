@@ -11,40 +11,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibrate.calibrate import find_pictures
-from edge_edet.converters.calibrate.find import DEFAULT_PICTURES, find_calibration
-from edge_edet.converters.calibrate.nncf import NncfRecipe, check_nncf, quantize_by_nncf
+from edge_edet.converters.calibrate import (
+    DEFAULT_PICTURES,
+    NncfRecipe,
+    check_nncf,
+    find_calibration,
+    find_pictures,
+    quantize_by_nncf,
+)
 from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.inspect.eval_pictures import (
+from edge_edet.converters.inspect import (
     check_classes,
     check_data,
+    check_labelled,
     is_labelled,
+    look_for_objects,
     pictures_and_accuracy,
 )
-from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
-from edge_edet.converters.inspect.parity.report import claim_certificate, write_certificate
+from edge_edet.converters.inspect.parity import claim_certificate, write_certificate
 from edge_edet.converters.output_formats import SUFFIXES, beside, leave_out_openvino, plan
-from edge_edet.converters.quantize.calibration_record import agreed_range
-from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe, quantize_channelwise
-from edge_edet.converters.quantize.recipes import quantize
+from edge_edet.converters.quantize import (
+    ChannelwiseRecipe,
+    agreed_range,
+    quantize,
+    quantize_channelwise,
+)
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
-from edge_edet.converters.search.builders import IrMaker, Made, Maker, TfliteMaker
-from edge_edet.converters.search.search import Found, Task, search
-from edge_edet.converters.weights.find import NAMES, find_weights, is_checkpoint, read_labels
-from edge_edet.converters.weights.source import Source
-from edge_edet.converters.write.model_writer import ModelFile, write_checked
+from edge_edet.converters.search import Found, IrMaker, Made, Maker, Task, TfliteMaker, search
+from edge_edet.converters.weights import NAMES, Source, find_weights, is_checkpoint, read_labels
+from edge_edet.converters.write import ModelFile, write_checked
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.files.scratch import scratch_folder
-from edge_edet.formats.read import read_model
-from edge_edet.formats.tflite.file import TfliteModel
-from edge_edet.labels.file import check_names
+from edge_edet.files import scratch_folder
+from edge_edet.formats import read_model
+from edge_edet.formats.tflite import TfliteModel
+from edge_edet.labels import check_names
 from edge_edet.manifest import manifest_of
-from edge_edet.network.build import build_network
-from edge_edet.network.graph import Graph
-from edge_edet.output_files.kinds import GRAPH, MODEL, PARETO, SEARCH_LOG
-from edge_edet.output_files.outputs import Outputs
-from edge_edet.pictures.log import PictureLog, usable
-from edge_edet.pictures.value_range import PictureRange, check_range
+from edge_edet.network import Graph, build_network
+from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, Outputs
+from edge_edet.pictures import PictureLog, PictureRange, check_range, usable
 from edge_edet.variants import canonical_name, get_variant
 
 

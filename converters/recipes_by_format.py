@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from edge_edet.converters.calibrate.nncf import NNCF_RECIPES, NncfRecipe
-from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, ChannelwiseRecipe
-from edge_edet.converters.quantize.recipes import DEFAULT_RECIPE, RECIPES, Recipe
+from edge_edet.converters.calibrate import NNCF_RECIPES, NncfRecipe
+from edge_edet.converters.quantize import (
+    CHANNELWISE_RECIPES,
+    DEFAULT_RECIPE,
+    RECIPES,
+    ChannelwiseRecipe,
+    Recipe,
+)
 from edge_edet.errors import InputError
 
 OPENVINO_RECIPES: dict[str, ChannelwiseRecipe | NncfRecipe] = {

@@ -16,10 +16,14 @@ from edge_edet.errors import (
 )
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detections import Detection, Detections
-    from edge_edet.detection.detector import Detector, load
-    from edge_edet.detection.postprocess import PostprocessConfig
-    from edge_edet.detection.raw_outputs import RawOutputs
+    from edge_edet.detection import (
+        Detection,
+        Detections,
+        Detector,
+        PostprocessConfig,
+        RawOutputs,
+        load,
+    )
     from edge_edet.manifest import Manifest, read_manifest
 
 __version__ = "0.1.0"

@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 from edge_edet import __version__
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.optional_packages import missing_extra
-from edge_edet.terminal.interrupts import ended_politely
-from edge_edet.terminal.printable import shown_streams
+from edge_edet.terminal import ended_politely, shown_streams
 
 __all__ = ["COMMANDS", "main", "parser_for"]
 

@@ -13,11 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.errors import ModelFileError
-from edge_edet.formats.model_file import ModelFile, open_model, read_failed, sha256_of_files
-from edge_edet.formats.openvino_ir import BIN_SHA256_KEY, IrModel
-from edge_edet.formats.protobuf import fields
-from edge_edet.formats.tflite.file import TfliteModel
-from edge_edet.formats.tflite.schema import EDGE_TPU
+from edge_edet.formats import (
+    BIN_SHA256_KEY,
+    IrModel,
+    ModelFile,
+    fields,
+    open_model,
+    read_failed,
+    sha256_of_files,
+)
+from edge_edet.formats.tflite import EDGE_TPU, TfliteModel
 
 if TYPE_CHECKING:
     from edge_edet.manifest import Manifest

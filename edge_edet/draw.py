@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from PIL import ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from edge_edet.detection.detections import Detections
+from edge_edet.detection import Detections
 from edge_edet.errors import InputError
-from edge_edet.output_files.kinds import DRAWING
-from edge_edet.output_files.outputs import Outputs, outputs_of
-from edge_edet.terminal.printable import shown
+from edge_edet.output_files import DRAWING, Outputs, outputs_of
+from edge_edet.terminal import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

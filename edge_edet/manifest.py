@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.errors import ModelFileError
-from edge_edet.formats.json_fields import Fields
-from edge_edet.formats.model_file import ModelFile, TensorInfo
-from edge_edet.formats.read import read_model
+from edge_edet.formats import Fields, ModelFile, TensorInfo, read_model
 from edge_edet.variants import Variant
 
 __all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_manifest"]

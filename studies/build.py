@@ -6,18 +6,27 @@ import functools
 import math
 from pathlib import Path
 
-from edge_edet.converters.calibrate.calibrate import calibrate_on_noise
+from edge_edet.converters.calibrate import calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights
-from edge_edet.converters.quantize.calibration_record import CalibrationRecord, weights_digest
-from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
-from edge_edet.converters.quantize.recipes import DEFAULT_RECIPE, get_recipe, quantize
-from edge_edet.converters.weights.source import Source
-from edge_edet.converters.write.model_writer import ModelFile, write_checked
-from edge_edet.network.architecture import count_parameters, parameter_shapes
-from edge_edet.network.build import build_network
-from edge_edet.network.graph import Graph, node_multiply_adds
-from edge_edet.output_files.kinds import STUDY_MODEL
-from edge_edet.output_files.outputs import Outputs
+from edge_edet.converters.quantize import (
+    CHANNELWISE_RECIPES,
+    DEFAULT_RECIPE,
+    CalibrationRecord,
+    get_recipe,
+    quantize,
+    quantize_channelwise,
+    weights_digest,
+)
+from edge_edet.converters.weights import Source
+from edge_edet.converters.write import ModelFile, write_checked
+from edge_edet.network import (
+    Graph,
+    build_network,
+    count_parameters,
+    node_multiply_adds,
+    parameter_shapes,
+)
+from edge_edet.output_files import STUDY_MODEL, Outputs
 from edge_edet.variants import Variant
 
 __all__ = ["StudyModel", "feature_network_size", "size"]

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.rows.file import is_rows
+from edge_edet.benchmarks.rows import is_rows
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.output_files.kinds import Kind, starts_with
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
-from edge_edet.studies.ap import sweep as ap
+from edge_edet.output_files import Kind, Outputs, add_overwrite_argument, starts_with
+from edge_edet.studies.ap import add_arguments as add_ap_arguments
+from edge_edet.studies.ap import run as run_ap
 from edge_edet.studies.items import STUDIES, Way, find_items
 from edge_edet.studies.lines import FIELDS, HEADER
-from edge_edet.terminal.interrupts import ended_politely
+from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.benchmarks.rows import BenchmarkRow
     from edge_edet.studies.items import Item
     from edge_edet.studies.lines import Line
 
@@ -70,14 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overwrite_argument(parser)
     parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
-    ap.add_arguments(parser)
+    add_ap_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when all was measured, else the first failure's status; the table has what there is."""
     _refuse_options_of_others(args)
     if args.study == "ap":
-        return ap.run(args)
+        return run_ap(args)
     if args.table_only and args.count_only:
         raise InputError(
             "--table-only tells what was measured, --count-only nothing of it: give one"
@@ -122,8 +122,8 @@ def _refuse_options_of_others(args: argparse.Namespace) -> None:
 def _measure(
     args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way], outputs: Outputs
 ) -> tuple[list[BenchmarkRow], list[EdgeEdetError]]:
-    from edge_edet.benchmarks.measuring.sampling import StopRule
-    from edge_edet.benchmarks.rows.file import dump_row, open_rows
+    from edge_edet.benchmarks.measuring import StopRule
+    from edge_edet.benchmarks.rows import dump_row, open_rows
     from edge_edet.studies.model_folder import ModelFolder
     from edge_edet.studies.rounds import Rounds, pooled
 
@@ -145,7 +145,7 @@ def _measure(
 def _there(
     args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
 ) -> list[BenchmarkRow]:
-    from edge_edet.benchmarks.rows.file import read_rows
+    from edge_edet.benchmarks.rows import read_rows
     from edge_edet.studies.rounds import of_ways
 
     path = args.output / f"{args.study}.rounds.jsonl"
@@ -174,7 +174,7 @@ def _write(
 
 
 def _ways(args: argparse.Namespace) -> list[Way]:
-    from edge_edet.benchmarks.bench.plan import parse_threads
+    from edge_edet.benchmarks.bench import parse_threads
 
     able = STUDIES[args.study].precisions
     precisions = _list(args.precision, "--precision") if args.precision else list(able)
@@ -197,7 +197,7 @@ def _ways(args: argparse.Namespace) -> list[Way]:
 
 
 def _list(text: str, option: str) -> list[str]:
-    from edge_edet.benchmarks.bench.plan import parse_list
+    from edge_edet.benchmarks.bench import parse_list
 
     return [part for part in parse_list(text, option) if part is not None]
 

@@ -6,10 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edge_edet.benchmarks.rows.median_ratio import median_ratio
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.stats import median_interval, percentile
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.rows import (
+    BenchmarkRow,
+    median_interval,
+    median_ratio,
+    percentile,
+    to_json,
+)
 from edge_edet.studies.items import Item, Way
 from edge_edet.studies.lines import Line
 

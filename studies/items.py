@@ -85,19 +85,19 @@ def find_items(study: str, chosen: Sequence[str]) -> list[Item]:
 
 
 def _items(study: str, names: Sequence[str]) -> Iterator[Item]:
-    from edge_edet.studies.networks import catalog
+    from edge_edet.studies.networks import comparators, feature_networks, fusions, scalings
 
     if study == "fig4":
         yield from (Item(name, name, VARIANTS[name]) for name in names)
     elif study == "comparators":
-        others = catalog.comparators()
+        others = comparators()
         yield from (Item(name, name, others.get(name) or VARIANTS[name]) for name in names)
     elif study == "fig6":
-        for way, networks in catalog.scalings().items():
+        for way, networks in scalings().items():
             if _slug(way) in names:
                 yield from (Item(_slug(way), network.name, network) for network in networks)
     else:
-        networks_of = catalog.feature_networks if study == "table5" else catalog.fusions
+        networks_of = feature_networks if study == "table5" else fusions
         for name in names:
             for row, network in networks_of(name).items():
                 yield Item(name, row, network)

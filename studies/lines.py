@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.terminal.printable import csv_cell
+from edge_edet.terminal import csv_cell
 
 __all__ = ["Line", "to_csv", "to_text", "wrapped"]
 

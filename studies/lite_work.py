@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.estimate.features import PRECISIONS, read_features
-from edge_edet.files.scratch import scratch_folder
+from edge_edet.benchmarks.estimate import PRECISIONS, read_features
+from edge_edet.files import scratch_folder
 from edge_edet.variants import VARIANTS
 
 CLASSES = 90

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["measured_on"]
 

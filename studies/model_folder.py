@@ -13,7 +13,7 @@ from edge_edet.manifest import read_manifest
 from edge_edet.studies.items import Way
 
 if TYPE_CHECKING:
-    from edge_edet.output_files.outputs import Outputs
+    from edge_edet.output_files import Outputs
     from edge_edet.variants import Variant
 
 __all__ = ["SUFFIXES", "ModelFolder"]

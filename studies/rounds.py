@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.bench.run import measure_jobs
-from edge_edet.benchmarks.bench.targets import find_places
-from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, pictures_digest
-from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.file import RowFile
-from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.parts import Asked, ModelFacts
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict
-from edge_edet.benchmarks.rows.stats import p50
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.bench import find_places, measure_jobs
+from edge_edet.benchmarks.measuring import BUNDLED_PICTURE, Job, StopRule, pictures_digest
+from edge_edet.benchmarks.rows import (
+    Asked,
+    BenchmarkRow,
+    ModelFacts,
+    RowFile,
+    model_facts,
+    p50,
+    row_from_dict,
+    to_json,
+)
 from edge_edet.errors import EdgeEdetError
 from edge_edet.studies.items import Item, Way
 from edge_edet.studies.model_folder import ModelFolder

@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from edge_edet.benchmarks.accuracy.cluster_wait import connected, finished, workers_of
-from edge_edet.benchmarks.accuracy.datasets.dataset import Picture
+from edge_edet.benchmarks.accuracy.datasets import Picture
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow, Unread, look
 from edge_edet.errors import BackendError, InputError
-from edge_edet.formats.model_file import files_of, sha256_of
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.formats import files_of, sha256_of
+from edge_edet.pictures import PictureRange
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detector import Detector
-    from edge_edet.detection.postprocess import PostprocessConfig
+    from edge_edet.detection import Detector, PostprocessConfig
 
 __all__ = ["look_on_cluster"]
 
@@ -102,7 +101,7 @@ def _look_at_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow | Unread]:
 
 @functools.lru_cache(maxsize=1)
 def _detector(job: Job) -> Detector:
-    from edge_edet.detection.detector import load
+    from edge_edet.detection import load
 
     path = Path(job.model)
     if not all(each.is_file() for each in files_of(path)):

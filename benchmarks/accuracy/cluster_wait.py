@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
-from edge_edet.terminal.waiting import VARIABLE, say_waiting, wait_limit_s, within
+from edge_edet.terminal import VARIABLE, say_waiting, wait_limit_s, within
 
 __all__ = ["connected", "finished", "workers_of"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
+from edge_edet.benchmarks.accuracy.datasets import Category, Dataset, Objects, Picture
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.pictures.value_range import parse_range
+from edge_edet.pictures import parse_range
 
 __all__ = ["DEFAULT_PROTOCOL", "EVALUATOR", "Protocol", "evaluator_version"]
 

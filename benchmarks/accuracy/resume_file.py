@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
-from edge_edet.files.appended import append_line, open_appended
+from edge_edet.files import append_line, open_appended
 
 __all__ = ["FOLDER", "StateFile", "open_state", "run_key"]
 

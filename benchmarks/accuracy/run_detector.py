@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import ImageError, InputError
-from edge_edet.pictures.value_range import Finding, PictureRange
+from edge_edet.pictures import Finding, PictureRange
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets.dataset import Picture
-    from edge_edet.detection.detector import Detector
-    from edge_edet.detection.postprocess import PostprocessConfig
-    from edge_edet.detection.preprocess import Placement
+    from edge_edet.benchmarks.accuracy.datasets import Picture
+    from edge_edet.detection import Detector, Placement, PostprocessConfig
 
 __all__ = ["STEPS", "EvalRow", "Unread", "look"]
 
@@ -139,7 +137,7 @@ def look(
 def _prepare(
     detector: Detector, picture: Picture, picture_range: PictureRange, strict: bool
 ) -> Prepared | Unread:
-    from edge_edet.pictures.image import read_picture
+    from edge_edet.pictures import read_picture
 
     start = time.perf_counter()
     try:

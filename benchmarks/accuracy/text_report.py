@@ -9,7 +9,7 @@ from typing import Any
 from edge_edet.benchmarks.accuracy.bootstrap import Interval
 from edge_edet.benchmarks.accuracy.coco_metrics import NAMES
 from edge_edet.benchmarks.accuracy.result import PARTS, Difference, Result
-from edge_edet.pictures.normalization import shown
+from edge_edet.pictures import shown
 
 __all__ = ["difference_table", "document", "report", "summary_table"]
 

@@ -11,9 +11,7 @@ from edge_edet.benchmarks.analysis.published_numbers import Published
 from edge_edet.benchmarks.analysis.selection import Notes
 from edge_edet.benchmarks.analysis.values import Value, ap_of, way_of
 from edge_edet.benchmarks.published import published_size
-from edge_edet.benchmarks.rows.parts import Accuracy
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, to_json
 from edge_edet.variants import VARIANTS
 
 __all__ = ["Judge", "Judged", "is_coco_model"]
@@ -133,7 +131,7 @@ def _has_parameters(row: BenchmarkRow, known: Sequence[int], tolerance: float) -
 
 def _counted(row: BenchmarkRow) -> int:
     """With COCO's 90 classes, in our graph of it."""
-    from edge_edet.network.architecture import count_parameters
+    from edge_edet.network import count_parameters
 
     return count_parameters(VARIANTS[row.model.variant or ""])
 

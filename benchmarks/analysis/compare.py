@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.rows.median_ratio import Ratio, ratio_of_runs
-from edge_edet.benchmarks.rows.parts import STAGES
-from edge_edet.benchmarks.rows.sampling_fields import OPTIONS, SAMPLING
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.rows import (
+    OPTIONS,
+    SAMPLING,
+    STAGES,
+    BenchmarkRow,
+    Ratio,
+    ratio_of_runs,
+    to_json,
+)
 from edge_edet.errors import InputError
 
 __all__ = ["Change", "Pairs", "compare_rows", "pair_rows", "refusal"]

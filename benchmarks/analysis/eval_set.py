@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from edge_edet.benchmarks.rows.parts import Accuracy
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.rows import Accuracy, to_json
 
 __all__ = ["TEST_DEV", "VAL2017", "Yardstick", "yardstick_of"]
 

@@ -13,8 +13,7 @@ from edge_edet.benchmarks.analysis.published_numbers import Published, board_lat
 from edge_edet.benchmarks.analysis.selection import Notes, choose, has_time
 from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
 from edge_edet.benchmarks.published import read_rows as read_published
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.sustained_verdict import verdict
+from edge_edet.benchmarks.rows import BenchmarkRow, verdict
 from edge_edet.errors import InputError
 
 __all__ = [

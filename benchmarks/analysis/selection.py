@@ -6,10 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.rows.sampling_fields import SAMPLING
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.typed_json import to_json
-from edge_edet.benchmarks.rows.warnings import SOFTWARE
+from edge_edet.benchmarks.rows import SAMPLING, SOFTWARE, BenchmarkRow, to_json
 
 __all__ = ["Chosen", "Notes", "choose", "has_time", "is_gpu", "protocol_names"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_edet.benchmarks.rows.parts import Accuracy
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.stats import count, median_interval, p50
+from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, count, median_interval, p50
 
 __all__ = ["How", "Value", "ap_of", "latency_of", "threads_of", "way_of"]
 

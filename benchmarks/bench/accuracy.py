@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.bench.labelled_data import Labelled
-from edge_edet.benchmarks.rows.model_facts import has_random_weights
-from edge_edet.benchmarks.rows.parts import Accuracy, Warned
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, Warned, has_random_weights
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Dataset
@@ -35,7 +33,7 @@ def measure_accuracy(
 
     options: of `edge_edet.load`. What `eval` has done already on these pictures is not done again.
     """
-    from edge_edet.benchmarks.accuracy.evaluate import evaluate
+    from edge_edet.benchmarks.accuracy import evaluate
 
     result = evaluate(
         model, dataset, limit=limit, state=None, scheduler=scheduler, strict=True, **options

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from edge_edet.benchmarks.rows.parts import Warned
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_key
+from edge_edet.benchmarks.rows import BenchmarkRow, Warned, row_key
 
 __all__ = ["board_key", "without_times"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_edet.benchmarks.measuring.job import Job
+from edge_edet.benchmarks.measuring import Job
 
 __all__ = ["expected_s", "expected_words"]
 

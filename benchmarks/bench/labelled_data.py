@@ -11,7 +11,7 @@ from edge_edet.errors import InputError
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Dataset
-    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["Labelled", "read_labelled", "with_data"]
 

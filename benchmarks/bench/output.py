@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.benchmarks.bench.table import HEADER, LEGEND, details, statistics, table_line
-from edge_edet.benchmarks.measuring.sustained_journal import Journal
-from edge_edet.benchmarks.rows.file import RowFile
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
-from edge_edet.terminal.printable import joined
-from edge_edet.terminal.progress import INTERVAL_S
+from edge_edet.benchmarks.measuring import Journal
+from edge_edet.benchmarks.rows import BenchmarkRow, RowFile, row_from_dict, row_to_dict
+from edge_edet.terminal import INTERVAL_S, joined
 
 __all__ = ["BenchOutput"]
 
@@ -72,7 +70,7 @@ class BenchOutput:
 
     def _estimates(self) -> None:
         """In a table of their own, below what was measured: each figure says what it is."""
-        from edge_edet.benchmarks.estimate.rows import report
+        from edge_edet.benchmarks.estimate import report
 
         estimated = [row for row in self.rows if row.how == "estimated"]
         for number, device in enumerate(dict.fromkeys(row.device for row in estimated)):

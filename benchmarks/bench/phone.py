@@ -12,12 +12,17 @@ from typing import Any
 from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.bench.plan import Plan
 from edge_edet.benchmarks.bench.targets import name_device
-from edge_edet.benchmarks.rows.file import done_keys
-from edge_edet.benchmarks.rows.from_benchmark_model import PROTOCOL, log_row
-from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_key, row_to_dict
-from edge_edet.devices.benchmark_model.tool import arguments, parse_logs
-from edge_edet.devices.remote.transport import Transport
+from edge_edet.benchmarks.rows import (
+    PROTOCOL,
+    BenchmarkRow,
+    done_keys,
+    log_row,
+    model_facts,
+    row_key,
+    row_to_dict,
+)
+from edge_edet.devices.benchmark_model import arguments, parse_logs
+from edge_edet.devices.remote import Transport
 from edge_edet.errors import InputError
 
 __all__ = ["measure_phone"]

@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.backends.choose import RunOptions, check_options
-from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options, pictures_digest
-from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName
+from edge_edet.backends import RunOptions, check_options
+from edge_edet.benchmarks.measuring import (
+    BUNDLED_PICTURE,
+    Job,
+    StopRule,
+    load_options,
+    pictures_digest,
+)
+from edge_edet.benchmarks.rows import Asked, DeviceName, model_facts
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.formats.model_file import FORMATS
-from edge_edet.formats.read import read_model
-from edge_edet.pictures.image import read_picture
+from edge_edet.formats import FORMATS, read_model
+from edge_edet.pictures import read_picture
 
 __all__ = ["BUILD", "Plan", "Ways", "convert_d0", "find_models", "make_jobs", "parse_list"]
 

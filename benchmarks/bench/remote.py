@@ -12,9 +12,8 @@ from edge_edet.benchmarks.bench.emulated import board_key, without_times
 from edge_edet.benchmarks.bench.labelled_data import Labelled, with_data
 from edge_edet.benchmarks.bench.phone import measure_phone
 from edge_edet.benchmarks.bench.plan import Plan
-from edge_edet.benchmarks.rows.file import done_keys
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
-from edge_edet.devices.remote.transport import Transport
+from edge_edet.benchmarks.rows import BenchmarkRow, done_keys, row_from_dict, row_to_dict
+from edge_edet.devices.remote import Transport
 from edge_edet.errors import BackendError, InputError
 
 __all__ = ["measure_remote", "there_arguments"]

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.bench.accuracy import RANDOM, measure_accuracy
-from edge_edet.benchmarks.measuring.job import Job, load_options
-from edge_edet.benchmarks.measuring.worker import run_fresh, run_here
-from edge_edet.benchmarks.rows.model_facts import has_random_weights
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
-from edge_edet.benchmarks.rows.warnings import with_checks
+from edge_edet.benchmarks.measuring import Job, load_options, run_fresh, run_here
+from edge_edet.benchmarks.rows import (
+    BenchmarkRow,
+    has_random_weights,
+    row_from_dict,
+    row_to_dict,
+    with_checks,
+)
 from edge_edet.errors import EdgeEdetError
 
 if TYPE_CHECKING:

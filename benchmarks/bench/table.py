@@ -6,10 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.rows.parts import STAGES
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.stats import count, p50, p90, p99
-from edge_edet.benchmarks.rows.sustained_verdict import verdict
+from edge_edet.benchmarks.rows import STAGES, BenchmarkRow, count, p50, p90, p99, verdict
 
 __all__ = ["HEADER", "LEGEND", "details", "statistics", "table_line"]
 
@@ -118,7 +115,7 @@ def _numbers(row: BenchmarkRow) -> Iterator[str]:
 
 
 def _minute(minute: Any) -> str:
-    from edge_edet.benchmarks.rows.stats import percentile
+    from edge_edet.benchmarks.rows import percentile
 
     samples: Sequence[float] = minute.samples_ms
     words = [f"minute {minute.minute:>3}:"]

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_edet.benchmarks.rows.parts import DeviceName
-from edge_edet.devices.boards.catalog import HOST, find_profile, known_profiles
-from edge_edet.devices.boards.recognize import read_evidence, recognize
-from edge_edet.devices.remote.hosts import Host, find_host, known_hosts
+from edge_edet.benchmarks.rows import DeviceName
+from edge_edet.devices.boards import HOST, find_profile, known_profiles, read_evidence, recognize
+from edge_edet.devices.remote import Host, find_host, known_hosts
 from edge_edet.errors import InputError
-from edge_edet.system.machine import this_machine
+from edge_edet.system import this_machine
 
 __all__ = ["Place", "find_places", "name_device"]
 

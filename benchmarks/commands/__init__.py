@@ -1,1 +1,1 @@
-"""commands"""
+"""The command lines of measuring: arguments in, exit status out."""

@@ -12,23 +12,19 @@ from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.commands.bench_arguments import ROWS, add_arguments, plan_of
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.terminal.interrupts import ended_politely
+from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.bench.labelled_data import Labelled
-    from edge_edet.benchmarks.bench.output import BenchOutput
-    from edge_edet.benchmarks.bench.plan import Plan
-    from edge_edet.benchmarks.bench.targets import Place
-    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.benchmarks.bench import BenchOutput, Labelled, Place, Plan
+    from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["add_arguments", "ended_politely", "run"]
 
 
 def run(args: argparse.Namespace) -> int:
     """0 when every row was measured, else the first failure's status; the others go on."""
-    from edge_edet.benchmarks.bench.labelled_data import read_labelled
-    from edge_edet.benchmarks.bench.output import BenchOutput
-    from edge_edet.benchmarks.rows.file import open_rows
+    from edge_edet.benchmarks.bench import BenchOutput, read_labelled
+    from edge_edet.benchmarks.rows import open_rows
 
     plan = plan_of(args)
     places = _places(args)
@@ -49,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         earlier = list(file.rows) if file is not None else []
         models, named = args.models, bool(args.models)
         if not named:
-            from edge_edet.benchmarks.bench.plan import convert_d0, find_models
+            from edge_edet.benchmarks.bench import convert_d0, find_models
 
             models = find_models() or convert_d0(output.note)
         try:
@@ -63,8 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _places(args: argparse.Namespace) -> list[Place]:
-    from edge_edet.benchmarks.bench.plan import parse_list
-    from edge_edet.benchmarks.bench.targets import Place, find_places, name_device
+    from edge_edet.benchmarks.bench import Place, find_places, name_device, parse_list
 
     if args.board is not None:  # the other side knows what this machine is
         return [Place("local", name_device(args.board))]
@@ -123,21 +118,20 @@ def _measure(
     output: BenchOutput,
 ) -> Iterator[EdgeEdetError]:
     """The hook: hands over to what measures at this kind of place. Gives what failed there."""
-    from edge_edet.benchmarks.rows.schema import row_to_dict
+    from edge_edet.benchmarks.rows import row_to_dict
 
     known = earlier if args.resume else []
     if place.kind == "remote":
-        from edge_edet.benchmarks.bench.remote import measure_remote
-        from edge_edet.devices.remote.open import open_transport
+        from edge_edet.benchmarks.bench import measure_remote
+        from edge_edet.devices.remote import open_transport
 
         assert place.host is not None
         with contextlib.closing(open_transport(place.host)) as transport:
             measure_remote(transport, models, plan, known, output, data)
     elif place.kind == "estimate":
-        from edge_edet.benchmarks.bench.accuracy import with_accuracy
-        from edge_edet.benchmarks.bench.labelled_data import with_data
-        from edge_edet.benchmarks.estimate.rows import estimate_rows
-        from edge_edet.benchmarks.rows.file import done_keys
+        from edge_edet.benchmarks.bench import with_accuracy, with_data
+        from edge_edet.benchmarks.estimate import estimate_rows
+        from edge_edet.benchmarks.rows import done_keys
 
         assert place.device is not None
         ways, done = list(plan.ways.all()), done_keys(with_data(known, data))
@@ -153,7 +147,7 @@ def _measure(
 
 def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None:
     """Raises InputError for what only a measurement gives."""
-    from edge_edet.benchmarks.estimate.rows import ways_to_estimate
+    from edge_edet.benchmarks.estimate import ways_to_estimate
 
     assert place.device is not None
     ways_to_estimate(plan.ways.all(), place.device.id)
@@ -175,11 +169,8 @@ def _measure_here(
     known: list[BenchmarkRow],
     output: BenchOutput,
 ) -> Iterator[EdgeEdetError]:
-    from edge_edet.benchmarks.bench.expected_time import expected_words
-    from edge_edet.benchmarks.bench.labelled_data import with_data
-    from edge_edet.benchmarks.bench.plan import make_jobs
-    from edge_edet.benchmarks.bench.run import measure_jobs
-    from edge_edet.benchmarks.rows.file import done_keys
+    from edge_edet.benchmarks.bench import expected_words, make_jobs, measure_jobs, with_data
+    from edge_edet.benchmarks.rows import done_keys
 
     assert place.device is not None
     jobs = make_jobs(models, plan, place.device, named=named, note=output.note)
@@ -198,8 +189,8 @@ def _measure_here(
 
 def _recover(path: Path, output: BenchOutput) -> None:
     """Keeps the minutes of sustained runs that did not come to their end."""
-    from edge_edet.benchmarks.measuring.sustained_journal import Journal
-    from edge_edet.benchmarks.rows.schema import row_to_dict
+    from edge_edet.benchmarks.measuring import Journal
+    from edge_edet.benchmarks.rows import row_to_dict
 
     for row in Journal(path).recover():
         minutes = len(row.sustain.minutes) if row.sustain is not None else 0

@@ -6,15 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.sampling_fields import OPTIONS
-from edge_edet.commands.detect import add_verify_argument, parse_options
+from edge_edet.benchmarks.measuring import StopRule
+from edge_edet.benchmarks.rows import OPTIONS
+from edge_edet.commands import add_verify_argument, parse_options
 from edge_edet.errors import InputError
-from edge_edet.pictures.folder import find_given
-from edge_edet.pictures.log import PictureLog, usable
+from edge_edet.pictures import PictureLog, find_given, usable
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.bench.plan import Plan
+    from edge_edet.benchmarks.bench import Plan
 
 __all__ = ["ROWS", "add_arguments", "plan_of"]
 
@@ -118,8 +117,8 @@ def plan_of(args: argparse.Namespace) -> Plan:
             "--board is for --stream on the board itself, without --device and --host: to measure, or "
             "estimate, a board give --device"
         )
-    from edge_edet.benchmarks.bench.plan import Plan, Ways, parse_list, parse_threads
-    from edge_edet.benchmarks.measuring.sustained import parse_duration
+    from edge_edet.benchmarks.bench import Plan, Ways, parse_list, parse_threads
+    from edge_edet.benchmarks.measuring import parse_duration
 
     ways = Ways(
         threads=parse_threads(args.threads),

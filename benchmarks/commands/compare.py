@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import InputError
-from edge_edet.terminal.printable import joined
+from edge_edet.terminal import joined
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.analysis.compare import Change
-    from edge_edet.benchmarks.rows.median_ratio import Ratio
-    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.benchmarks.analysis import Change
+    from edge_edet.benchmarks.rows import BenchmarkRow, Ratio
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.benchmarks.analysis.compare import compare_rows, pair_rows, refusal
-    from edge_edet.benchmarks.rows.file import read_rows
+    from edge_edet.benchmarks.analysis import compare_rows, pair_rows, refusal
+    from edge_edet.benchmarks.rows import read_rows
 
     found = pair_rows(read_rows(args.a), read_rows(args.b))
     changes, left_out = [], []
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(change: Change) -> Iterator[str]:
-    from edge_edet.benchmarks.rows.stats import p50
+    from edge_edet.benchmarks.rows import p50
 
     names = [_name(change.a), _name(change.b)]
     runs = f", {change.runs[0]} and {change.runs[1]} runs" if max(change.runs) > 1 else ""

@@ -7,12 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL, Protocol
-from edge_edet.commands.detect import add_run_arguments, run_options
-from edge_edet.foreign.options import add_input_arguments, input_options
-from edge_edet.pictures.log import add_picture_arguments
-from edge_edet.pictures.value_range import range_text
-from edge_edet.terminal.printable import joined
+from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, Protocol
+from edge_edet.commands import add_run_arguments, run_options
+from edge_edet.foreign import add_input_arguments, input_options
+from edge_edet.pictures import add_picture_arguments, range_text
+from edge_edet.terminal import joined
 
 __all__ = ["add_arguments", "run"]
 
@@ -86,14 +85,16 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when all models are evaluated."""
-    from edge_edet.benchmarks.accuracy.class_map import read_class_map
-    from edge_edet.benchmarks.accuracy.evaluate import compare, evaluate, load_dataset
-    from edge_edet.benchmarks.accuracy.text_report import (
+    from edge_edet.benchmarks.accuracy import (
+        compare,
         difference_table,
         document,
+        evaluate,
+        read_class_map,
         report,
         summary_table,
     )
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     protocol = _protocol(args)
     protocol.to_dict()  # without the evaluator there is no point in running the model

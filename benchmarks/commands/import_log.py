@@ -6,11 +6,8 @@ import argparse
 from datetime import datetime, timezone
 from pathlib import Path
 
-from edge_edet.benchmarks.rows.file import dump_row, open_rows
-from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
-from edge_edet.benchmarks.rows.parts import DeviceName
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.devices.boards.catalog import find_profile, known_profiles
+from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName, dump_row, open_rows, rows_of_log
+from edge_edet.devices.boards import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]
 

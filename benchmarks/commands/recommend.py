@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from edge_edet.benchmarks.commands.bench_arguments import ROWS
 from edge_edet.benchmarks.commands.report import DEFAULT_SOURCE, add_published_arguments
 from edge_edet.errors import InputError
-from edge_edet.terminal.printable import joined
+from edge_edet.terminal import joined
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.analysis.recommend import Candidate, Choice
-    from edge_edet.benchmarks.analysis.values import Value
+    from edge_edet.benchmarks.analysis import Candidate, Choice, Value
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,17 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.benchmarks.analysis.options import Options
-    from edge_edet.benchmarks.analysis.published_numbers import published_from
-    from edge_edet.benchmarks.analysis.recommend import (
+    from edge_edet.benchmarks.analysis import (
+        Notes,
+        Options,
         candidates_of,
         choose_model,
         parse_budget,
         parse_min_ap,
         published_candidates,
+        published_from,
     )
-    from edge_edet.benchmarks.analysis.selection import Notes
-    from edge_edet.benchmarks.rows.file import read_rows
+    from edge_edet.benchmarks.rows import read_rows
 
     budget_ms, min_ap = parse_budget(args.budget), parse_min_ap(args.min_ap)
     published = published_from(args.published or DEFAULT_SOURCE, args.published_split)

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from edge_edet.errors import InputError
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
+from edge_edet.output_files import Outputs, add_overwrite_argument
 
 __all__ = ["DEFAULT_SOURCE", "add_arguments", "add_published_arguments", "run"]
 
@@ -51,12 +51,9 @@ def add_published_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.benchmarks.analysis.ap_of_row import is_coco_model
-    from edge_edet.benchmarks.analysis.options import Options
-    from edge_edet.benchmarks.analysis.published_numbers import published_from
-    from edge_edet.benchmarks.report.cut_texts import cut_texts
-    from edge_edet.benchmarks.report.write import write_report
-    from edge_edet.benchmarks.rows.file import read_rows
+    from edge_edet.benchmarks.analysis import Options, is_coco_model, published_from
+    from edge_edet.benchmarks.report import cut_texts, write_report
+    from edge_edet.benchmarks.rows import read_rows
 
     if args.stage not in STAGES:
         raise InputError(f"--stage must be {' or '.join(STAGES)}, but got {args.stage!r}")

@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
 def describe(variant: Variant) -> dict[str, Any]:
     """What `--json` prints about one variant; published numbers are None where there are none."""
     from edge_edet.benchmarks.published import published_size
-    from edge_edet.network.architecture import count_parameters
-    from edge_edet.network.build import build_network
+    from edge_edet.network import build_network, count_parameters
 
     published = published_size(variant.name)
     return {

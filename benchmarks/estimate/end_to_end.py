@@ -7,7 +7,7 @@ publishes: rough, so that the interval goes from the DOUBTth part to DOUBT times
 
 from __future__ import annotations
 
-from edge_edet.benchmarks.rows.parts import Estimate, EstimatedWhole
+from edge_edet.benchmarks.rows import Estimate, EstimatedWhole
 
 __all__ = ["DOUBT", "SEVEN_ZIP", "end_to_end", "stages_ms"]
 

@@ -27,7 +27,7 @@ from edge_edet.benchmarks.estimate.interval import (
     held_out_range,
     leave_one_out,
 )
-from edge_edet.benchmarks.rows.parts import Estimate
+from edge_edet.benchmarks.rows import Estimate
 from edge_edet.errors import InputError
 
 __all__ = [

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_edet.errors import ModelFileError
-from edge_edet.formats.model_file import FORMATS, TensorInfo
-from edge_edet.formats.read import read_model
-from edge_edet.formats.tflite.file import OperatorInfo, TfliteModel
-from edge_edet.formats.tflite.schema import ITEM_BITS
+from edge_edet.formats import FORMATS, TensorInfo, read_model
+from edge_edet.formats.tflite import ITEM_BITS, OperatorInfo, TfliteModel
 
 __all__ = [
     "FLOAT",

@@ -11,7 +11,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.variants import Variant
 
 if TYPE_CHECKING:
-    from edge_edet.network.graph import Node
+    from edge_edet.network import Node
 
 __all__ = ["network_features"]
 
@@ -29,8 +29,7 @@ def network_features(variant: Variant, precision: str) -> Features:
     precision: fp32, fp16 (which computes in float32) or int8. Raises ModelFileError for another one, and for
     a network with operations that nothing is known about.
     """
-    from edge_edet.network.build import build_network
-    from edge_edet.network.graph import node_multiply_adds
+    from edge_edet.network import build_network, node_multiply_adds
 
     kind = {"fp32": FLOAT, "fp16": FLOAT, "int8": INT8}.get(precision)
     if kind is None:

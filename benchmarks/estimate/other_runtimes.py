@@ -17,10 +17,10 @@ from edge_edet.benchmarks.estimate.estimate import estimate_features
 from edge_edet.benchmarks.estimate.features import FLOAT, INT8
 from edge_edet.benchmarks.estimate.network_work import network_features
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.rows.parts import Asked, Estimate
-from edge_edet.detection.model_layout import layout_of
+from edge_edet.benchmarks.rows import Asked, Estimate
+from edge_edet.detection import layout_of
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.formats.read import read_model
+from edge_edet.formats import read_model
 from edge_edet.variants import VARIANTS
 
 __all__ = ["DOUBT", "RUNTIMES", "SOURCES", "estimate_other", "openvino_factor", "runtime_of"]

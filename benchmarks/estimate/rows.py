@@ -13,9 +13,16 @@ from edge_edet.benchmarks.estimate.end_to_end import end_to_end
 from edge_edet.benchmarks.estimate.estimate import SOURCE, check_asked, estimate_features
 from edge_edet.benchmarks.estimate.features import read_features
 from edge_edet.benchmarks.estimate.other_runtimes import RUNTIMES, estimate_other
-from edge_edet.benchmarks.rows.model_facts import model_facts
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, Estimate, EstimatedWhole, ModelFacts
-from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow
+from edge_edet.benchmarks.rows import (
+    SCHEMA_VERSION,
+    Asked,
+    BenchmarkRow,
+    DeviceName,
+    Estimate,
+    EstimatedWhole,
+    ModelFacts,
+    model_facts,
+)
 from edge_edet.errors import EdgeEdetError, InputError
 
 __all__ = [

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts
-from edge_edet.benchmarks.rows.schema import row_key
-from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.benchmarks.rows import Asked, DeviceName, ModelFacts, row_key
+from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
-from edge_edet.files.input import sha256_input
+from edge_edet.files import sha256_input
 
 __all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options", "pictures_digest"]
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.benchmarks.rows.parts import MachineState
-from edge_edet.system.machine import this_machine
+from edge_edet.benchmarks.rows import MachineState
+from edge_edet.system import this_machine
 
 __all__ = ["CpuTime", "Heat", "machine_state", "read_cpu_time", "read_heat", "vcgencmd"]
 

@@ -24,15 +24,22 @@ from edge_edet.benchmarks.measuring.machine_state import (
 from edge_edet.benchmarks.measuring.sampling import Samples, Step, StopRule, sample_streams, warm_up
 from edge_edet.benchmarks.measuring.stage_timer import Clock, StageTimer
 from edge_edet.benchmarks.measuring.sustained import run_sustained
-from edge_edet.benchmarks.rows.parts import Energy, Minute, Ran, Sustain, Throughput
-from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow, row_to_dict
-from edge_edet.benchmarks.rows.typed_json import to_json
-from edge_edet.files.input import read_input
-from edge_edet.pictures.image import FILE_LIMIT
+from edge_edet.benchmarks.rows import (
+    SCHEMA_VERSION,
+    BenchmarkRow,
+    Energy,
+    Minute,
+    Ran,
+    Sustain,
+    Throughput,
+    row_to_dict,
+    to_json,
+)
+from edge_edet.files import read_input
+from edge_edet.pictures import FILE_LIMIT
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detector import Detector
-    from edge_edet.detection.info import DetectorInfo
+    from edge_edet.detection import Detector, DetectorInfo
 
 __all__ = ["Emit", "measure"]
 
@@ -102,7 +109,7 @@ def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
 
 
 def _load(job: Job) -> Detector:
-    from edge_edet.detection.detector import load
+    from edge_edet.detection import load
 
     options = load_options(job.model, job.asked)
     return load(job.model, config=job.postprocess(), verify=job.verify, **options)

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.benchmarks.measuring.stage_timer import Clock
-from edge_edet.benchmarks.rows.parts import STAGES
-from edge_edet.benchmarks.rows.sampling_fields import OPTIONS
-from edge_edet.benchmarks.rows.stats import relative_width
+from edge_edet.benchmarks.rows import OPTIONS, STAGES, relative_width
 from edge_edet.errors import InputError
 
 __all__ = ["CHECK_EVERY", "Samples", "StopRule", "sample", "sample_streams", "warm_up"]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 from PIL import Image
 
-from edge_edet.backends.backend import Backend, BackendInfo, Tensors, TensorSpec
-from edge_edet.pictures.image import read_picture
+from edge_edet.backends import Backend, BackendInfo, Tensors, TensorSpec
+from edge_edet.pictures import read_picture
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detector import Detector
+    from edge_edet.detection import Detector
 
 __all__ = ["Clock", "StageTimer"]
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from edge_edet.benchmarks.measuring.machine_state import Heat, read_heat
 from edge_edet.benchmarks.measuring.sampling import Samples, Step
 from edge_edet.benchmarks.measuring.stage_timer import Clock
-from edge_edet.benchmarks.rows.parts import STAGES, Minute, Sustain
-from edge_edet.benchmarks.rows.sustained_verdict import MINUTE_S
+from edge_edet.benchmarks.rows import MINUTE_S, STAGES, Minute, Sustain
 from edge_edet.errors import InputError
 
 __all__ = ["parse_duration", "run_sustained"]

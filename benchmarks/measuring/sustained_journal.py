@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_edet.benchmarks.rows.file import LIMIT
-from edge_edet.benchmarks.rows.parts import Minute, Sustain
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict
-from edge_edet.benchmarks.rows.typed_json import from_json
-from edge_edet.benchmarks.rows.warnings import with_checks
+from edge_edet.benchmarks.rows import (
+    LIMIT,
+    BenchmarkRow,
+    Minute,
+    Sustain,
+    from_json,
+    row_from_dict,
+    with_checks,
+)
 from edge_edet.errors import InputError
-from edge_edet.files.input import read_input
+from edge_edet.files import read_input
 
 __all__ = ["Journal"]
 

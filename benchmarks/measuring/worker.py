@@ -1,7 +1,7 @@
 """The measuring process: one job in, lines out; a new one for each row.
 
 So peak memory is that of one model, nothing that ran before lingers, and a runtime that crashes
-takes one row with it. `python -m edge_edet.benchmarks.measuring.worker` reads a job from stdin.
+takes one row with it. `python -m edge_edet.benchmarks.measuring` reads a job from stdin.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from edge_edet.benchmarks.measuring.job import Job
-from edge_edet.benchmarks.rows.schema import row_to_dict
-from edge_edet.benchmarks.rows.typed_json import from_json, to_json
+from edge_edet.benchmarks.rows import from_json, row_to_dict, to_json
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
 
 __all__ = ["run_fresh", "run_here"]
@@ -33,7 +32,7 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
     Raises what loading and detecting raised there, BackendError where the process broke down.
     Closing the iterator ends the process.
     """
-    command = [sys.executable, "-m", "edge_edet.benchmarks.measuring.worker"]
+    command = [sys.executable, "-m", "edge_edet.benchmarks.measuring"]
     with tempfile.TemporaryFile("w+", errors="replace") as said:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True
@@ -119,7 +118,3 @@ def _end_with_parent() -> None:
     """However the parent ends, nothing goes on here that would disturb the next measurement."""
     os.read(0, 1)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,1 +1,1 @@
-"""peers"""
+"""The same detector in other runtimes and formats, for side-by-side timings."""

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.analysis.published_numbers import BOARDS, board_latency
-from edge_edet.benchmarks.analysis.selection import Notes, has_time, protocol_names
-from edge_edet.benchmarks.analysis.values import Value, latency_of, threads_of, way_of
-from edge_edet.benchmarks.report.figures.figure import (
+from edge_edet.benchmarks.analysis import (
+    BOARDS,
+    Notes,
+    Value,
+    board_latency,
+    has_time,
+    latency_of,
+    protocol_names,
+    threads_of,
+    way_of,
+)
+from edge_edet.benchmarks.report.figures import (
     PRECISION_COLORS,
     Axis,
     Figure,
@@ -16,7 +24,7 @@ from edge_edet.benchmarks.report.figures.figure import (
     Series,
     shape_of,
 )
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["device_latency_figures"]
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.analysis.eval_set import yardstick_of
-from edge_edet.benchmarks.analysis.selection import Notes, has_time
-from edge_edet.benchmarks.analysis.values import Value, ap_of, latency_of, way_of
-from edge_edet.benchmarks.report.figures.figure import (
+from edge_edet.benchmarks.analysis import (
+    Notes,
+    Value,
+    ap_of,
+    has_time,
+    latency_of,
+    way_of,
+    yardstick_of,
+)
+from edge_edet.benchmarks.report.figures import (
     PRECISION_COLORS,
     Axis,
     Figure,
@@ -16,9 +22,7 @@ from edge_edet.benchmarks.report.figures.figure import (
     Series,
     shape_of,
 )
-from edge_edet.benchmarks.rows.median_ratio import median_ratio
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.warnings import same_way
+from edge_edet.benchmarks.rows import BenchmarkRow, median_ratio, same_way
 
 __all__ = ["float_int8_figures"]
 

@@ -11,14 +11,11 @@ from html import escape
 from importlib.resources import files
 
 from edge_edet import __version__
-from edge_edet.benchmarks.analysis.values import ap_of, latency_of, way_of
-from edge_edet.benchmarks.report.figures.draw import mark_ids
-from edge_edet.benchmarks.report.figures.figure import Figure
-from edge_edet.benchmarks.report.figures.inline_svg import inline_svg
-from edge_edet.benchmarks.report.figures.theme import css_variables
+from edge_edet.benchmarks.analysis import ap_of, latency_of, way_of
+from edge_edet.benchmarks.report.figures import Figure, css_variables, inline_svg, mark_ids
 from edge_edet.benchmarks.report.row_lines import mark_lines, row_lines
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.output_files.kinds import generator_meta
+from edge_edet.benchmarks.rows import BenchmarkRow
+from edge_edet.output_files import generator_meta
 
 __all__ = ["Content", "page"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from edge_edet.benchmarks.analysis.published_numbers import SPLITS, Published, Quantity
-from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.analysis import SPLITS, Published, Quantity, Value
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.report.figures.figure import Mark, Series
+from edge_edet.benchmarks.report.figures import Mark, Series
 
 __all__ = ["published_series"]
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from edge_edet.benchmarks.analysis.values import Value
-from edge_edet.benchmarks.report.figures.figure import Axis, Mark, Panel
-from edge_edet.benchmarks.rows.parts import STAGES
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.stats import count, median_interval, p50, p90, p99
-from edge_edet.benchmarks.rows.sustained_verdict import verdict
-from edge_edet.benchmarks.rows.typed_json import to_json
+from edge_edet.benchmarks.analysis import Value
+from edge_edet.benchmarks.report.figures import Axis, Mark, Panel
+from edge_edet.benchmarks.rows import (
+    STAGES,
+    BenchmarkRow,
+    count,
+    median_interval,
+    p50,
+    p90,
+    p99,
+    to_json,
+    verdict,
+)
 
 __all__ = ["mark_lines", "row_lines", "value_text"]
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from edge_edet.benchmarks.analysis.values import Value, way_of
-from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series
-from edge_edet.benchmarks.rows.parts import Minute
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.benchmarks.rows.stats import median_interval, percentile
-from edge_edet.benchmarks.rows.sustained_verdict import verdict
+from edge_edet.benchmarks.analysis import Value, way_of
+from edge_edet.benchmarks.report.figures import Axis, Figure, Mark, Panel, Series
+from edge_edet.benchmarks.rows import BenchmarkRow, Minute, median_interval, percentile, verdict
 
 __all__ = ["sustained_figures"]
 

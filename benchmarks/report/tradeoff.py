@@ -7,16 +7,32 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
-from edge_edet.benchmarks.analysis.eval_set import Yardstick, yardstick_of
-from edge_edet.benchmarks.analysis.options import Options
-from edge_edet.benchmarks.analysis.published_numbers import Published
-from edge_edet.benchmarks.analysis.selection import Notes, has_time, is_gpu, protocol_names
-from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
-from edge_edet.benchmarks.report.figures.figure import Axis, Figure, Mark, Panel, Series, shape_of
-from edge_edet.benchmarks.report.figures.split_colors import colored_parts
+from edge_edet.benchmarks.analysis import (
+    Judge,
+    Judged,
+    Notes,
+    Options,
+    Published,
+    Value,
+    Yardstick,
+    has_time,
+    is_gpu,
+    latency_of,
+    protocol_names,
+    way_of,
+    yardstick_of,
+)
+from edge_edet.benchmarks.report.figures import (
+    Axis,
+    Figure,
+    Mark,
+    Panel,
+    Series,
+    colored_parts,
+    shape_of,
+)
 from edge_edet.benchmarks.report.published_series import published_series
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.variants import VARIANTS
 
 __all__ = ["tradeoff_figures"]

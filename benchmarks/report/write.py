@@ -9,23 +9,17 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.analysis.options import Options
-from edge_edet.benchmarks.analysis.selection import Chosen, choose
-from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.analysis import Chosen, Options, Value, choose
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
-from edge_edet.benchmarks.report.figures.draw import DRAWN_BY, draw_both, draw_svg
-from edge_edet.benchmarks.report.figures.figure import Axis, Figure
-from edge_edet.benchmarks.report.figures.theme import LAYOUTS
+from edge_edet.benchmarks.report.figures import DRAWN_BY, LAYOUTS, Axis, Figure, draw_both, draw_svg
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.page import Content, page
 from edge_edet.benchmarks.report.sustained import sustained_figures
 from edge_edet.benchmarks.report.tradeoff import tradeoff_figures
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.errors import InputError
-from edge_edet.output_files.kinds import Kind, page_by, png_by, starts_with, svg_by
-from edge_edet.output_files.outputs import Outputs
-from edge_edet.terminal.printable import csv_cell, xml_text
-from edge_edet.terminal.progress import track
+from edge_edet.output_files import Kind, Outputs, page_by, png_by, starts_with, svg_by
+from edge_edet.terminal import csv_cell, track, xml_text
 
 __all__ = ["figure_csv", "figures_of", "write_report"]
 

@@ -1,1 +1,105 @@
-"""rows"""
+"""A row: one model measured, estimated or emulated in one way. Its file format and its statistics."""
+
+from __future__ import annotations
+
+from edge_edet.benchmarks.rows.facts_of_model import has_random_weights, model_facts
+from edge_edet.benchmarks.rows.file import (
+    LIMIT,
+    RowFile,
+    done_keys,
+    dump_row,
+    is_rows,
+    open_rows,
+    read_rows,
+)
+from edge_edet.benchmarks.rows.from_benchmark_model import PROTOCOL, log_row, rows_of_log
+from edge_edet.benchmarks.rows.parts import (
+    STAGES,
+    Accuracy,
+    Asked,
+    DeviceName,
+    Energy,
+    Estimate,
+    EstimatedWhole,
+    MachineState,
+    Minute,
+    ModelFacts,
+    Ran,
+    Sustain,
+    Throughput,
+    Warned,
+)
+from edge_edet.benchmarks.rows.ratio import Ratio, median_ratio, ratio_of_runs
+from edge_edet.benchmarks.rows.sampling_fields import OPTIONS, SAMPLING
+from edge_edet.benchmarks.rows.schema import (
+    SCHEMA_VERSION,
+    BenchmarkRow,
+    row_from_dict,
+    row_key,
+    row_to_dict,
+)
+from edge_edet.benchmarks.rows.stats import (
+    count,
+    median_interval,
+    p50,
+    p90,
+    p99,
+    percentile,
+    relative_width,
+)
+from edge_edet.benchmarks.rows.sustained_verdict import MINUTE_S, verdict
+from edge_edet.benchmarks.rows.typed_json import from_json, to_json
+from edge_edet.benchmarks.rows.warnings import SOFTWARE, same_way, with_checks
+
+__all__ = [
+    "LIMIT",
+    "MINUTE_S",
+    "OPTIONS",
+    "PROTOCOL",
+    "SAMPLING",
+    "SCHEMA_VERSION",
+    "SOFTWARE",
+    "STAGES",
+    "Accuracy",
+    "Asked",
+    "BenchmarkRow",
+    "DeviceName",
+    "Energy",
+    "Estimate",
+    "EstimatedWhole",
+    "MachineState",
+    "Minute",
+    "ModelFacts",
+    "Ran",
+    "Ratio",
+    "RowFile",
+    "Sustain",
+    "Throughput",
+    "Warned",
+    "count",
+    "done_keys",
+    "dump_row",
+    "from_json",
+    "has_random_weights",
+    "is_rows",
+    "log_row",
+    "median_interval",
+    "median_ratio",
+    "model_facts",
+    "open_rows",
+    "p50",
+    "p90",
+    "p99",
+    "percentile",
+    "ratio_of_runs",
+    "read_rows",
+    "relative_width",
+    "row_from_dict",
+    "row_key",
+    "row_to_dict",
+    "rows_of_log",
+    "same_way",
+    "to_json",
+    "verdict",
+    "with_checks",
+]

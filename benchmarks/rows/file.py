@@ -15,8 +15,7 @@ from typing import IO, Any
 
 from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
-from edge_edet.files.appended import append_line, open_appended
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, append_line, open_appended, read_input
 
 __all__ = [
     "RowFile",

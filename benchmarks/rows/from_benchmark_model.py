@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.benchmarks.rows.model_facts import model_facts
+from edge_edet.benchmarks.rows.facts_of_model import model_facts
 from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts, Ran, Summary, Warned
 from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow
-from edge_edet.devices.benchmark_model.tool import BenchmarkLog, parse_logs
+from edge_edet.devices.benchmark_model import BenchmarkLog, parse_logs
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit
-from edge_edet.files.stream import read_stream
+from edge_edet.files import Limit, read_stream
 
 __all__ = ["PROTOCOL", "log_row", "rows_of_log"]
 

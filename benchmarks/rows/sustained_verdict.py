@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.rows.median_ratio import Ratio, median_ratio
 from edge_edet.benchmarks.rows.parts import Sustain
+from edge_edet.benchmarks.rows.ratio import Ratio, median_ratio
 
 MINUTE_S = 60.0
 

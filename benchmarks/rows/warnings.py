@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from edge_edet.backends.litert.fast_precisions import COVERED, slow
-from edge_edet.benchmarks.rows.median_ratio import median_ratio
+from edge_edet.backends.litert import COVERED, slow
 from edge_edet.benchmarks.rows.parts import Warned
+from edge_edet.benchmarks.rows.ratio import median_ratio
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.benchmarks.rows.stats import p50, relative_width
 from edge_edet.benchmarks.rows.sustained_verdict import verdict

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise, find_pictures
-from edge_edet.converters.quantize.calibration_record import (
-    CalibrationRecord,
-    check_fits,
-    load_record,
-)
-from edge_edet.converters.weights.source import Source, asset
+from edge_edet.converters.calibrate.calibration import calibrate, calibrate_on_noise, find_pictures
+from edge_edet.converters.quantize import CalibrationRecord, check_fits, load_record
+from edge_edet.converters.weights import Source, asset
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.network import Graph
+from edge_edet.pictures import PictureRange
 
 RECORDS = {"d0": "d0-bccd.calibration"}
 

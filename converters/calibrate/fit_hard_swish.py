@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes
-from edge_edet.converters.quantize.hard_swish import FittedSwish, applied, hard_swish, swish
-from edge_edet.converters.quantize.histograms import FLOAT16_MAX
-from edge_edet.network.graph import SQUEEZE, Array, Graph, Node
-from edge_edet.terminal.progress import Progress
+from edge_edet.converters.quantize import FLOAT16_MAX, FittedSwish, applied, hard_swish, swish
+from edge_edet.network import SQUEEZE, Array, Graph, Node
+from edge_edet.terminal import Progress
 
 PICTURES = 16
 POSITIONS = 96  # of a channel and picture

@@ -21,9 +21,9 @@ from typing import Any
 
 from edge_edet.converters.calibrate.tensor_runs import Pixels, picture_input
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.network.graph import SQUEEZE, Graph, Node
-from edge_edet.pictures.value_range import PictureRange
-from edge_edet.terminal.progress import Progress
+from edge_edet.network import SQUEEZE, Graph, Node
+from edge_edet.pictures import PictureRange
+from edge_edet.terminal import Progress
 
 AUTOMATIC = re.compile(r"[A-Za-z]+_\d+")
 OFF = "NNCF_CI"  # NNCF sends no usage statistics where this is set
@@ -88,7 +88,7 @@ def quantize_by_nncf(graph: Graph, pictures: Sequence[Path], recipe: NncfRecipe,
 
     Raises EdgeEdetError where NNCF gives up.
     """
-    from edge_edet.converters.write.openvino.lower import OpenVinoLowering
+    from edge_edet.converters.write.openvino import OpenVinoLowering
 
     nncf = _import()
     ignored = ignored_layers(graph)

@@ -23,13 +23,21 @@ from edge_edet.converters.calibrate.tensor_runs import (
     passes,
     picture_input,
 )
-from edge_edet.converters.quantize.affine import Affine, Quantized, QuantizedWeight, least_scale
-from edge_edet.converters.quantize.calibration_record import half
-from edge_edet.converters.quantize.corrections import Correction, corrected, round_at
-from edge_edet.converters.quantize.stem import input_affine, input_zero_point
-from edge_edet.network.graph import Array, Graph, Node, borders
-from edge_edet.pictures.value_range import PictureRange
-from edge_edet.terminal.progress import Progress
+from edge_edet.converters.quantize import (
+    Affine,
+    Correction,
+    Quantized,
+    QuantizedWeight,
+    corrected,
+    half,
+    input_affine,
+    input_zero_point,
+    least_scale,
+    round_at,
+)
+from edge_edet.network import Array, Graph, Node, borders
+from edge_edet.pictures import PictureRange
+from edge_edet.terminal import Progress
 
 PICTURES = 16
 POSITIONS = 256  # of a layer's output and picture that enter the regression

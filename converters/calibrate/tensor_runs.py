@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import Quantized
-from edge_edet.converters.write.tflite.lower import TfliteLowering, write_tflite
-from edge_edet.detection.preprocess import letterbox
-from edge_edet.network.graph import Array, Graph, Node
-from edge_edet.pictures.image import read_picture
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.converters.quantize import Quantized
+from edge_edet.converters.write.tflite import TfliteLowering, write_tflite
+from edge_edet.detection import letterbox
+from edge_edet.network import Array, Graph, Node
+from edge_edet.pictures import PictureRange, read_picture
 from edge_edet.variants import Variant
 
 Pixels = npt.NDArray[np.uint8]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.errors import CheckpointError
-from edge_edet.files.input import kind_of, open_input, why_not
+from edge_edet.files import kind_of, open_input, why_not
 
 __all__ = ["MAX_FILE_BYTES", "file_sha256", "read_limited", "widen_bfloat16"]
 

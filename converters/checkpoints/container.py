@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
-from edge_edet.converters.checkpoints.tensorflow.bundle import read_tf_bundle
-from edge_edet.converters.checkpoints.tensorflow.files import (
+from edge_edet.converters.checkpoints.tensorflow import (
     bundle_files,
     checkpoint_prefix,
     choice_notes,
+    read_tf_bundle,
     refuse_export,
 )
-from edge_edet.converters.checkpoints.torch.file import TorchFile, read_torch_legacy, read_torch_zip
+from edge_edet.converters.checkpoints.torch import TorchFile, read_torch_legacy, read_torch_zip
 from edge_edet.errors import CheckpointError, MissingExtraError
 
 __all__ = ["Loaded", "load"]
@@ -74,7 +74,7 @@ def load(path: Path) -> Loaded:
 
 def _load_onnx(path: Path) -> Loaded:
     try:
-        from edge_edet.converters.checkpoints.onnx.effdet import open_effdet_onnx
+        from edge_edet.converters.checkpoints.onnx import open_effdet_onnx
     except ModuleNotFoundError:
         raise MissingExtraError(
             "reading .onnx weights needs onnx: pip install 'edge-edet[convert]'"

@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.container import Loaded, load
-from edge_edet.converters.checkpoints.families.automl import AUTOML, normalize_automl
-from edge_edet.converters.checkpoints.families.effdet import EFFDET
-from edge_edet.converters.checkpoints.families.effdet_models import effdet_family, notes_on_name
-from edge_edet.converters.checkpoints.families.network_prefix import take_network
-from edge_edet.converters.checkpoints.families.tfod import TFOD
-from edge_edet.converters.checkpoints.families.tfod_reader import prepare_tfod
-from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
+from edge_edet.converters.checkpoints.families import (
+    AUTOML,
+    EFFDET,
+    TFOD,
+    ZYLO117,
+    effdet_family,
+    normalize_automl,
+    notes_on_name,
+    prepare_tfod,
+    take_network,
+)
 from edge_edet.converters.checkpoints.mapping import (
     Family,
     anchors_per_place,
@@ -80,7 +84,7 @@ def _find_family(tensors: _Tensors) -> Family:
 
 
 def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
-    from edge_edet.converters.checkpoints.onnx.effdet import read_effdet_onnx
+    from edge_edet.converters.checkpoints.onnx import read_effdet_onnx
 
     weights, trained, family, facts = read_effdet_onnx(loaded.onnx, variant, given)
     published = family.published(variant)

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from edge_edet.converters.checkpoints.arrays import widen_bfloat16
 from edge_edet.errors import CheckpointError
-from edge_edet.output_files.outputs import Outputs
+from edge_edet.output_files import Outputs
 
 __all__ = ["read_safetensors", "write_safetensors"]
 

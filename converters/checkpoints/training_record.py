@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edge_edet.converters.checkpoints.configurations import configurations
-from edge_edet.converters.facts import Fact, fact_of_arch, fact_of_config
-from edge_edet.converters.facts.network_config import NETWORK_KEYS
+from edge_edet.converters.facts import NETWORK_KEYS, Fact, fact_of_arch, fact_of_config
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
 

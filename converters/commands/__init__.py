@@ -1,1 +1,1 @@
-"""commands"""
+"""The command lines of converting: arguments in, exit status out."""

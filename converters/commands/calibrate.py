@@ -6,17 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
-from edge_edet.converters.calibrate.find import DEFAULT_PICTURES
+from edge_edet.converters.calibrate import DEFAULT_PICTURES, calibrate, find_pictures
 from edge_edet.converters.commands.convert import add_calibration_arguments, training_options
-from edge_edet.converters.quantize.calibration_record import load_record, save_record
-from edge_edet.converters.weights.find import find_weights
+from edge_edet.converters.quantize import load_record, save_record
+from edge_edet.converters.weights import find_weights
 from edge_edet.errors import InputError
-from edge_edet.network.build import build_network
-from edge_edet.output_files.kinds import CALIBRATION
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
-from edge_edet.pictures.log import PictureLog, add_picture_arguments, usable
-from edge_edet.pictures.value_range import range_text
+from edge_edet.network import build_network
+from edge_edet.output_files import CALIBRATION, Outputs, add_overwrite_argument
+from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, usable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

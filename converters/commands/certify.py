@@ -12,11 +12,11 @@ from typing import Any
 
 from edge_edet.converters.commands.convert import positive
 from edge_edet.converters.commands.inspect import STATUS_FAULT, check_pair
-from edge_edet.converters.inspect.eval_pictures import pictures_and_accuracy
-from edge_edet.converters.inspect.verdict.verdict import FAULT, MEANINGS
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
-from edge_edet.pictures.log import PictureLog, add_picture_arguments
-from edge_edet.terminal.printable import joined
+from edge_edet.converters.inspect import pictures_and_accuracy
+from edge_edet.converters.inspect.verdict import FAULT, MEANINGS
+from edge_edet.output_files import Outputs, add_overwrite_argument
+from edge_edet.pictures import PictureLog, add_picture_arguments
+from edge_edet.terminal import joined
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,8 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.parity.report import claim_certificate
-    from edge_edet.converters.inspect.result import readable
+    from edge_edet.converters.inspect import readable
+    from edge_edet.converters.inspect.parity import claim_certificate
 
     check_pair(readable(args.model), readable(args.against))
     log = PictureLog()
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect.parity.report import write_certificate
-    from edge_edet.converters.inspect.pictures import spread
+    from edge_edet.converters.inspect import spread
+    from edge_edet.converters.inspect.parity import write_certificate
 
     pictures, accuracy = pictures_and_accuracy(
         args.model, args.against, Path(args.data), args.split, args.threads, args.limit,

@@ -15,9 +15,9 @@ from edge_edet.converters.output_formats import DEFAULT_FORMATS, SUFFIXES, parse
 from edge_edet.converters.recipes_by_format import RECIPES_OF
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
-from edge_edet.output_files.outputs import add_overwrite_argument
-from edge_edet.pictures.log import add_picture_arguments
-from edge_edet.terminal.printable import shown
+from edge_edet.output_files import add_overwrite_argument
+from edge_edet.pictures import add_picture_arguments
+from edge_edet.terminal import shown
 from edge_edet.variants import VARIANTS, canonical_name
 
 PRECISION_FLAGS = {

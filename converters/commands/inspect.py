@@ -8,27 +8,23 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.backends.choose import RunOptions
-from edge_edet.backends.isolate import applies, run_apart
-from edge_edet.commands.detect import add_isolate_argument, add_verify_argument
+from edge_edet.backends import RunOptions, applies, run_apart
+from edge_edet.commands import add_isolate_argument, add_verify_argument
 from edge_edet.content_sum import check_content
 from edge_edet.converters.commands.convert import positive
-from edge_edet.converters.inspect.figure.layout import DRAWN_BY
-from edge_edet.converters.inspect.verdict.verdict import FAULT, FILE_ALONE, MEANINGS
+from edge_edet.converters.inspect.figure import DRAWN_BY
+from edge_edet.converters.inspect.verdict import FAULT, FILE_ALONE, MEANINGS
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.formats.model_file import FORMATS
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.formats import FORMATS
+from edge_edet.formats.tflite import TfliteModel
 from edge_edet.manifest import manifest_of
-from edge_edet.output_files.kinds import Kind, png_by, svg_by
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
-from edge_edet.pictures.folder import find_given
-from edge_edet.pictures.log import PictureLog, add_picture_arguments
-from edge_edet.pictures.value_range import range_text
-from edge_edet.terminal.printable import joined
+from edge_edet.output_files import Kind, Outputs, add_overwrite_argument, png_by, svg_by
+from edge_edet.pictures import PictureLog, add_picture_arguments, find_given, range_text
+from edge_edet.terminal import joined
 
 if TYPE_CHECKING:
-    from edge_edet.converters.inspect.result import Inspection
-    from edge_edet.formats.model_file import ModelFile
+    from edge_edet.converters.inspect import Inspection
+    from edge_edet.formats import ModelFile
 
 __all__ = ["add_arguments", "check_pair", "run"]
 
@@ -78,11 +74,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect.inspection import inspect_file
-    from edge_edet.converters.inspect.judged import compare_and_judge
-    from edge_edet.converters.inspect.pictures import pick
-    from edge_edet.converters.inspect.result import readable
-    from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
+    from edge_edet.converters.inspect import (
+        all_quantizers,
+        all_tensors,
+        compare_and_judge,
+        inspect_file,
+        lines,
+        pick,
+        readable,
+    )
 
     _check(args)
     if args.figure is not None:
@@ -116,7 +116,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
             "notes": log.notes(),
         }
         if args.tensors and isinstance(model, TfliteModel):
-            from edge_edet.converters.inspect.facts import tensor_dict
+            from edge_edet.converters.inspect import tensor_dict
 
             document["all_tensors"] = [tensor_dict(t) for t in model.tensors]
         print(json.dumps(document, ensure_ascii=False))
@@ -131,7 +131,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
 
 def _is_checkpoint(path: Path) -> bool:
     """Whether a file is what people train rather than a model to run; an `.onnx` may be either."""
-    from edge_edet.converters.weights.find import CHECKPOINT_SUFFIXES
+    from edge_edet.converters.weights import CHECKPOINT_SUFFIXES
 
     if path.suffix == ".bin" and path.with_suffix(".xml").exists():
         return False
@@ -141,7 +141,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 def _has_manifest(path: Path) -> bool:
-    from edge_edet.formats.model_file import open_model
+    from edge_edet.formats import open_model
     from edge_edet.manifest import MANIFEST_KEY
 
     if not path.is_file():
@@ -151,7 +151,7 @@ def _has_manifest(path: Path) -> bool:
 
 
 def _checkpoint(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect.checkpoint import checkpoint_facts
+    from edge_edet.converters.inspect import checkpoint_facts
 
     unused = [
         option for option, value in (
@@ -192,15 +192,14 @@ def _check(args: argparse.Namespace) -> None:
             f"--figure {str(args.figure)!r}: expected a name that ends in .svg or .png"
         )
     if args.figure.suffix.lower() == ".png":
-        from edge_edet.converters.inspect.figure.png import check_fonts
+        from edge_edet.converters.inspect.figure import check_fonts
 
         check_fonts()
 
 
 def check_pair(model: ModelFile, other: ModelFile) -> None:
     """Raises InputError where they cannot be an INT8 model and its float twin."""
-    from edge_edet.converters.inspect.facts import is_integer_file
-    from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
+    from edge_edet.converters.inspect import check_same_input, check_same_weights, is_integer_file
 
     if model.format != other.format:
         raise InputError(
@@ -223,9 +222,7 @@ def _kind(figure: Path) -> Kind:
 
 
 def _write_figure(path: Path, name: str, inspection: Inspection, outputs: Outputs) -> None:
-    from edge_edet.converters.inspect.figure.layout import error_figure
-    from edge_edet.converters.inspect.figure.png import png
-    from edge_edet.converters.inspect.figure.svg import svg
+    from edge_edet.converters.inspect.figure import error_figure, png, svg
 
     figure = error_figure(inspection.tensors, inspection.blocks, f"{name} against float")
     is_png = path.suffix.lower() == ".png"

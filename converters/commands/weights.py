@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.weights.download import download
-from edge_edet.converters.weights.release import (
+from edge_edet.converters.weights import (
     RELEASE,
     WEIGHTS_URL,
     bundled,
+    download,
     find_pulled,
     release_file,
     weights_folder,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.facts.fact import Fact
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection import anchors
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant, octaves
 

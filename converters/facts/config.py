@@ -18,7 +18,7 @@ from edge_edet.converters.facts.fact import Fact
 from edge_edet.converters.facts.file_names import fact_of_name
 from edge_edet.converters.facts.network_config import network_values
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.pictures.normalization import read_normalization
+from edge_edet.pictures import read_normalization
 from edge_edet.variants import Variant, octaves
 
 __all__ = ["fact_of_arch", "fact_of_config", "pairs"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_edet.converters.facts.fact import Fact, not_stated, standing
-from edge_edet.pictures.normalization import shown
+from edge_edet.pictures import shown
 from edge_edet.variants import Variant
 
 __all__ = ["training_notes"]

@@ -14,8 +14,8 @@ from edge_edet.converters.facts.arithmetic import evaluate
 from edge_edet.converters.facts.config import fact_of_config, pairs
 from edge_edet.converters.facts.fact import Fact
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.files.yaml import read_yaml
-from edge_edet.pictures.normalization import Given, read_normalization
+from edge_edet.files import read_yaml
+from edge_edet.pictures import Given, read_normalization
 from edge_edet.variants import Variant, octaves
 
 __all__ = ["TrainingOptions", "facts_of_options"]

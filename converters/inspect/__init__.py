@@ -1,0 +1,41 @@
+"""What a model file holds, and where an INT8 model loses against its float model."""
+
+from __future__ import annotations
+
+from edge_edet.converters.inspect.checkpoint import checkpoint_facts
+from edge_edet.converters.inspect.eval_pictures import (
+    check_classes,
+    check_data,
+    is_labelled,
+    pictures_and_accuracy,
+)
+from edge_edet.converters.inspect.facts import is_integer_file, tensor_dict
+from edge_edet.converters.inspect.inspection import inspect_file
+from edge_edet.converters.inspect.judged import compare_and_judge
+from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
+from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, pick, spread
+from edge_edet.converters.inspect.result import Inspection, readable
+from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
+
+__all__ = [
+    "Inspection",
+    "all_quantizers",
+    "all_tensors",
+    "check_classes",
+    "check_data",
+    "check_labelled",
+    "check_same_input",
+    "check_same_weights",
+    "checkpoint_facts",
+    "compare_and_judge",
+    "inspect_file",
+    "is_integer_file",
+    "is_labelled",
+    "lines",
+    "look_for_objects",
+    "pick",
+    "pictures_and_accuracy",
+    "readable",
+    "spread",
+    "tensor_dict",
+]

@@ -9,9 +9,9 @@ from typing import Any
 
 from edge_edet.converters.checkpoints import Checkpoint, find_variant
 from edge_edet.converters.facts import not_stated, standing, training_notes
-from edge_edet.labels.coco import COCO_LABELS
-from edge_edet.network.architecture import count_parameters
-from edge_edet.pictures.normalization import shown
+from edge_edet.labels import COCO_LABELS
+from edge_edet.network import count_parameters
+from edge_edet.pictures import shown
 
 __all__ = ["CheckpointFacts", "checkpoint_facts"]
 

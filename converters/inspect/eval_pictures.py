@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate import find_pictures
 from edge_edet.errors import InputError
-from edge_edet.pictures.folder import find_given
-from edge_edet.pictures.image import refuse_addresses
-from edge_edet.pictures.log import PictureLog, usable
-from edge_edet.pictures.value_range import PictureRange, range_text
+from edge_edet.pictures import (
+    PictureLog,
+    PictureRange,
+    find_given,
+    range_text,
+    refuse_addresses,
+    usable,
+)
 
 
 def is_labelled(path: Path, split: str | None = None) -> bool:
     """Whether the pictures come with labels, by what lies there."""
-    from edge_edet.benchmarks.accuracy.datasets.load import is_labelled as has_labels
+    from edge_edet.benchmarks.accuracy.datasets import is_labelled as has_labels
 
     return has_labels(path, split)
 
@@ -25,8 +29,8 @@ def check_data(data: Path, split: str | None) -> None:
     """Raises InputError, before any work, for data that a model cannot be measured on, and
     MissingExtraError where nothing is there to measure AP with."""
     if is_labelled(data, split):
-        from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
-        from edge_edet.benchmarks.accuracy.protocol import evaluator_version
+        from edge_edet.benchmarks.accuracy import evaluator_version
+        from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
         load_dataset(data, split=split).check_files()
         evaluator_version()
@@ -43,9 +47,13 @@ def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -
     data that have objects: its AP could not be measured."""
     if not is_labelled(data, split):
         return
-    from edge_edet.benchmarks.accuracy.class_map import NAME_THEM, class_map
-    from edge_edet.benchmarks.accuracy.coco_metrics import counted_objects
-    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL, load_dataset
+    from edge_edet.benchmarks.accuracy import (
+        DEFAULT_PROTOCOL,
+        NAME_THEM,
+        class_map,
+        counted_objects,
+    )
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     dataset = load_dataset(data, split=split)
     objects, _ = counted_objects(dataset, DEFAULT_PROTOCOL.min_side_px)
@@ -82,13 +90,8 @@ def pictures_and_accuracy(
         single = not data.is_dir()
         found = find_given([data]).paths if single else find_pictures(data, None, 0)
         return usable(found[:limit], picture_range, log, strict=strict or single), None
-    from edge_edet.benchmarks.accuracy.evaluate import (
-        DEFAULT_PROTOCOL,
-        compare,
-        evaluate,
-        load_dataset,
-    )
-    from edge_edet.benchmarks.accuracy.text_report import document
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, document, evaluate
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     dataset = load_dataset(data, split=split).first(limit)
     dataset.check_files()

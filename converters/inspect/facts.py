@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from edge_edet.converters.inspect.network_parts import PARTS, block_of, part_of
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
+from edge_edet.converters.inspect.tflite import Rewritable
+from edge_edet.formats import ModelFile, TensorInfo
+from edge_edet.formats.tflite import TfliteModel
 from edge_edet.manifest import Manifest, manifest_of
 
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.converters.inspect.errors.block_error import errors_of_blocks
-from edge_edet.converters.inspect.errors.constants import (
+from edge_edet.converters.inspect.errors import (
+    Pixels,
+    by_harm,
+    compare,
     compare_constants,
+    errors_of_blocks,
     stated_changes,
 )
-from edge_edet.converters.inspect.errors.tensor_error import Pixels, by_harm, compare
 from edge_edet.converters.inspect.facts import facts_of
 from edge_edet.converters.inspect.result import Inspection, readable
 from edge_edet.converters.inspect.static_checks import (
@@ -19,12 +21,10 @@ from edge_edet.converters.inspect.static_checks import (
     suspect,
     without_ranges,
 )
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.pairs import match
-from edge_edet.converters.inspect.verdict.advice import better_recipe
-from edge_edet.converters.inspect.verdict.diagnosis import diagnose
+from edge_edet.converters.inspect.tflite import Rewritable, match
+from edge_edet.converters.inspect.verdict import better_recipe, diagnose
 from edge_edet.errors import BackendError
-from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.formats.tflite import read_tflite
 
 
 def inspect_file(path: Path) -> Inspection:
@@ -33,7 +33,7 @@ def inspect_file(path: Path) -> Inspection:
     Raises ModelFileError for a file that is no model.
     """
     if readable(path).format == ".xml":
-        from edge_edet.converters.inspect.openvino.inspect_ir import inspect_ir
+        from edge_edet.converters.inspect.openvino import inspect_ir
 
         return inspect_ir(path)
     opened = Rewritable(read_tflite(path))
@@ -49,7 +49,7 @@ def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels
     are not twins.
     """
     if readable(int8_path).format == ".xml":
-        from edge_edet.converters.inspect.openvino.inspect_ir import inspect_ir_against
+        from edge_edet.converters.inspect.openvino import inspect_ir_against
 
         return inspect_ir_against(int8_path, float_path, pictures, threads)
     integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))

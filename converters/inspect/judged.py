@@ -11,18 +11,22 @@ from edge_edet.converters.inspect.inspection import inspect_against
 from edge_edet.converters.inspect.pictures import inputs_of
 from edge_edet.converters.inspect.result import Inspection, readable
 from edge_edet.converters.inspect.static_checks import has_random_weights
-from edge_edet.converters.inspect.verdict.advice import (
+from edge_edet.converters.inspect.verdict import (
     CALIBRATE,
+    RANDOM,
+    REFUSED,
+    Agreement,
+    Verdict,
+    agreement,
     better_recipe,
     calibrated_on,
     for_seen_pictures,
+    judge,
+    score_shift,
 )
-from edge_edet.converters.inspect.verdict.agreement import Agreement, agreement
-from edge_edet.converters.inspect.verdict.diagnosis import score_shift
-from edge_edet.converters.inspect.verdict.verdict import RANDOM, REFUSED, Verdict, judge
-from edge_edet.detection.model_layout import layout_of
+from edge_edet.detection import layout_of
 from edge_edet.errors import ModelFileError
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.pictures import PictureRange
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from edge_edet import load
 from edge_edet.converters.inspect.eval_pictures import is_labelled
 from edge_edet.errors import ImageError, InputError, MissingExtraError
-from edge_edet.pictures.value_range import PictureRange, range_text
+from edge_edet.pictures import PictureRange, range_text
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset
-    from edge_edet.detection.detector import Detector
+    from edge_edet.benchmarks.accuracy.datasets import Dataset
+    from edge_edet.detection import Detector
 
 __all__ = ["check_labelled", "look_for_objects"]
 
@@ -49,13 +49,8 @@ def look_for_objects(
     Where the model has no class for those of the data, as one without class names, boxes are looked at
     whatever their class, and the sentence says so.
     """
-    from edge_edet.benchmarks.accuracy.class_map import class_map
-    from edge_edet.benchmarks.accuracy.evaluate import (
-        DEFAULT_PROTOCOL,
-        IN_MEMORY,
-        evaluate,
-        load_dataset,
-    )
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, IN_MEMORY, class_map, evaluate
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     try:
         dataset = load_dataset(data, split=split)
@@ -97,7 +92,7 @@ def look_for_objects(
 
 def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:
     """How many of the labelled objects the best boxes cover, as many boxes a picture as it has objects."""
-    from edge_edet.benchmarks.accuracy.class_map import NAME_THEM
+    from edge_edet.benchmarks.accuracy import NAME_THEM
 
     objects = covered = 0
     for picture in data.pictures:

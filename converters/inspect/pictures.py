@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_edet.converters.inspect.errors.tensor_error import Pixels
-from edge_edet.detection.model_layout import layout_of
-from edge_edet.detection.preprocess import letterbox, stretch
+from edge_edet.converters.inspect.errors import Pixels
+from edge_edet.detection import layout_of, letterbox, stretch
 from edge_edet.errors import InputError
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.tflite.schema import SUPPRESSION
+from edge_edet.formats import ModelFile
+from edge_edet.formats.tflite import SUPPRESSION
 from edge_edet.manifest import manifest_of
-from edge_edet.pictures.folder import find_given
-from edge_edet.pictures.image import read_picture
-from edge_edet.pictures.log import PictureLog, usable
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.pictures import PictureLog, PictureRange, find_given, read_picture, usable
 
 
 def pick(

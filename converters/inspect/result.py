@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.errors.block_error import BlockError
-from edge_edet.converters.inspect.errors.constants import ConstantError
-from edge_edet.converters.inspect.errors.tensor_error import TensorError
+from edge_edet.converters.inspect.errors import BlockError, ConstantError, TensorError
 from edge_edet.converters.inspect.facts import Facts
-from edge_edet.converters.inspect.verdict.findings import Finding, nothing_stands_out
-from edge_edet.converters.inspect.verdict.verdict import Verdict
+from edge_edet.converters.inspect.verdict import Finding, Verdict, nothing_stands_out
 from edge_edet.errors import InputError
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.read import read_model
+from edge_edet.formats import ModelFile, read_model
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,10 @@ import math
 from collections.abc import Iterator
 
 from edge_edet.converters.inspect.facts import Facts, is_integer_model
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.graph_index import CROSSINGS, Wiring
-from edge_edet.converters.inspect.tflite.pairs import SWISH_CLOSES
-from edge_edet.converters.inspect.verdict.advice import CALIBRATE
-from edge_edet.converters.inspect.verdict.findings import Finding, sorted_findings
+from edge_edet.converters.inspect.tflite import CROSSINGS, SWISH_CLOSES, Rewritable, Wiring
+from edge_edet.converters.inspect.verdict import CALIBRATE, Finding, sorted_findings
 from edge_edet.errors import BackendError
-from edge_edet.formats.tflite.file import TensorInfo
+from edge_edet.formats import TensorInfo
 
 TINY_RANGE = 1e-5  # of a whole grid: what a constant zero was calibrated to
 WASTED_STEPS = 0.2  # of a grid before a swish, spent where swish is closed

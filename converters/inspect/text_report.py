@@ -9,8 +9,9 @@ from typing import Any
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.network_parts import part_of
 from edge_edet.converters.inspect.result import Inspection
-from edge_edet.converters.inspect.verdict.verdict import FILE_ALONE, Verdict
-from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
+from edge_edet.converters.inspect.verdict import FILE_ALONE, Verdict
+from edge_edet.formats import TensorInfo
+from edge_edet.formats.tflite import TfliteModel
 
 COLUMNS = 80
 SHOWN_TENSORS, SHOWN_BLOCKS, SHOWN_FINDINGS = 12, 8, 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.network.graph import Array
+from edge_edet.network import Array
 
 INT8_MIN, INT8_MAX = -128, 127
 MAX_BIAS = 2**30  # half of int32: the other half is for what the convolution adds to it

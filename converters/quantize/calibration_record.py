@@ -24,20 +24,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.converters.quantize import hard_swish as fitted_swish
 from edge_edet.converters.quantize import corrections
+from edge_edet.converters.quantize import fitted_swish as fitted_swish
 from edge_edet.converters.quantize.corrections import Correction
-from edge_edet.converters.quantize.hard_swish import FittedSwish
+from edge_edet.converters.quantize.fitted_swish import FittedSwish
 from edge_edet.converters.quantize.histograms import BINS, FLOAT16_MAX, Statistics
 from edge_edet.converters.quantize.ranges import calibrated_tensors
 from edge_edet.converters.quantize.recipes import RECONSTRUCTED
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit, open_input
-from edge_edet.network.graph import Array, Graph
-from edge_edet.output_files.kinds import CALIBRATION
-from edge_edet.output_files.outputs import Outputs, outputs_of
-from edge_edet.pictures.normalization import shown
-from edge_edet.pictures.value_range import PictureRange, parse_range, range_text
+from edge_edet.files import Limit, open_input
+from edge_edet.network import Array, Graph
+from edge_edet.output_files import CALIBRATION, Outputs, outputs_of
+from edge_edet.pictures import PictureRange, parse_range, range_text, shown
 from edge_edet.variants import Variant
 
 FORMAT_VERSION = 3  # 2: corrections; 3: fitted swishes

@@ -24,11 +24,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.quantize.affine import QuantizedWeight, quantize_weight
-from edge_edet.converters.quantize.hard_swish import Swishes
+from edge_edet.converters.quantize.fitted_swish import Swishes
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.passed_statistics import with_passed
 from edge_edet.converters.quantize.stem import stem_shift
-from edge_edet.network.graph import SQUEEZE, Array, Graph, Node
+from edge_edet.network import SQUEEZE, Array, Graph, Node
 
 LEVELS = 256
 STEM_INPUT = "normalized"  # whose integers are the picture's own

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.quantize.affine import Quantized, QuantizedWeight, channel_axis
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 Halves = npt.NDArray[np.float16]
 TINY = 1e-30

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Array
+from edge_edet.network import Array
 
 DROPPED_BITS = 4
 BINS = 65536 >> DROPPED_BITS

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_edet.converters.quantize.histograms import Statistics
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 __all__ = ["with_passed"]
 

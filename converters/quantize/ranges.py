@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edge_edet.converters.quantize.affine import SIGMOID, Affine
 from edge_edet.converters.quantize.histograms import CENTERS, Statistics, merged
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph, Node
+from edge_edet.network import Graph, Node
 
 Values = npt.NDArray[np.float64]
 Function = Callable[[Values], Values]

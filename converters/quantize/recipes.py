@@ -14,7 +14,7 @@ from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.ranges import choose_grids
 from edge_edet.converters.quantize.stem import input_affine
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 
 @dataclass(frozen=True)

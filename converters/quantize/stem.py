@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.quantize.affine import INT8_MIN, Affine, QuantizedWeight
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 
 def input_zero_point(graph: Graph) -> int:

@@ -8,21 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from edge_edet.converters.calibrate.nncf import (
-    NNCF_RECIPES,
-    NncfRecipe,
-    check_nncf,
-    quantize_by_nncf,
-)
-from edge_edet.converters.quantize.channelwise import (
+from edge_edet.converters.calibrate import NNCF_RECIPES, NncfRecipe, check_nncf, quantize_by_nncf
+from edge_edet.converters.quantize import (
     CHANNELWISE_RECIPES,
     ChannelwiseRecipe,
     quantize_channelwise,
 )
 from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, part_of
-from edge_edet.converters.write.model_writer import ModelFile
+from edge_edet.converters.write import ModelFile
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 # From the most that is integer to the least; margins: how far a channel may go beyond calibration.
 CHANNELWISE = (

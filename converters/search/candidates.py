@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.calibrate.nncf import NncfRecipe
-from edge_edet.converters.quantize.affine import Quantized
-from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe
-from edge_edet.converters.quantize.corrections import Corrections
-from edge_edet.converters.quantize.histograms import Statistics
-from edge_edet.converters.quantize.recipes import RECIPES, Recipe, quantize
-from edge_edet.network.graph import Graph
+from edge_edet.converters.calibrate import NncfRecipe
+from edge_edet.converters.quantize import (
+    RECIPES,
+    ChannelwiseRecipe,
+    Corrections,
+    Quantized,
+    Recipe,
+    Statistics,
+    quantize,
+)
+from edge_edet.network import Graph
 
 # In the order tried. int16 activations are not among them: LiteRT has only reference kernels for
 # them, 60 times slower than int8.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.files.appended import append_line, open_appended
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, append_line, open_appended, read_input
 
 FORMAT_VERSION = 1
 LIMIT = Limit(64 << 20, "a search writes a line for each candidate")

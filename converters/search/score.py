@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 import edge_edet
-from edge_edet.converters.calibrate.calibrate import find_pictures
-from edge_edet.converters.calibrate.tensor_runs import picture_input
-from edge_edet.converters.inspect.eval_pictures import is_labelled
+from edge_edet.converters.calibrate import find_pictures, picture_input
+from edge_edet.converters.inspect import is_labelled
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.pictures.image import read_picture
-from edge_edet.pictures.log import PictureLog, usable
-from edge_edet.pictures.value_range import PictureRange, range_text
+from edge_edet.pictures import PictureLog, PictureRange, range_text, read_picture, usable
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset
+    from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 ROUNDS = 12
 TOP_ANCHORS = 600  # that the output error is taken over
@@ -88,7 +85,7 @@ def make_yardstick(
 ) -> Yardstick:
     """From labelled data, else from a folder of pictures and what the float model finds in them."""
     try:
-        from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
+        from edge_edet.benchmarks.accuracy.datasets import load_dataset
     except ImportError as error:
         raise MissingExtraError(
             f"--max-drop needs the package {error.name}: pip install 'edge-edet[bench]'"
@@ -109,7 +106,7 @@ def make_yardstick(
 
 
 def _evaluate(model: Path, dataset: Dataset, threads: int, picture_range: PictureRange) -> float:
-    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL, evaluate
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, evaluate
 
     protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
     return float(evaluate(model, dataset, protocol, resamples=0, threads=threads).ap)
@@ -122,7 +119,7 @@ def _float_detections(
     threads: int,
     picture_range: PictureRange,
 ) -> Dataset:
-    from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
+    from edge_edet.benchmarks.accuracy.datasets import Category, Dataset, Objects, Picture
 
     pictures, names = [], set()
     with edge_edet.load(float_model, threads=threads, score_threshold=AGREEMENT_SCORE) as detector:

@@ -1,1 +1,38 @@
-"""weights"""
+"""Where trained weights come from: a file, a download, or the bundled checkpoint."""
+
+from __future__ import annotations
+
+from edge_edet.converters.weights.downloader import download
+from edge_edet.converters.weights.find import (
+    CHECKPOINT_SUFFIXES,
+    NAMES,
+    find_weights,
+    is_checkpoint,
+    read_labels,
+)
+from edge_edet.converters.weights.release import (
+    RELEASE,
+    WEIGHTS_URL,
+    bundled,
+    find_pulled,
+    release_file,
+    weights_folder,
+)
+from edge_edet.converters.weights.source import Source, asset
+
+__all__ = [
+    "CHECKPOINT_SUFFIXES",
+    "NAMES",
+    "RELEASE",
+    "WEIGHTS_URL",
+    "Source",
+    "asset",
+    "bundled",
+    "download",
+    "find_pulled",
+    "find_weights",
+    "is_checkpoint",
+    "read_labels",
+    "release_file",
+    "weights_folder",
+]

@@ -21,14 +21,11 @@ from edge_edet.converters.facts import (
     standing,
     training_notes,
 )
-from edge_edet.converters.quantize.calibration_record import (
-    weights_digest,
-)
+from edge_edet.converters.quantize import weights_digest
 from edge_edet.converters.weights.release import find_pulled, release_file
 from edge_edet.converters.weights.source import Source, asset
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.labels.coco import COCO_LABELS
-from edge_edet.labels.file import LabelFile, read_label_file
+from edge_edet.labels import COCO_LABELS, LabelFile, read_label_file
 from edge_edet.variants import VARIANTS, Variant, canonical_name, get_variant
 
 BUNDLED = {"d0": "d0-bccd.safetensors"}  # variant -> file in edge_edet/assets

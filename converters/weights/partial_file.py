@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge_edet.errors import EdgeEdetError
-from edge_edet.files.locks import hold
+from edge_edet.files import hold
 
 CHUNK = 1 << 20
 

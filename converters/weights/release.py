@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from edge_edet.errors import CheckpointError
-from edge_edet.files.input import sha256_input
+from edge_edet.files import sha256_input
 from edge_edet.variants import get_variant
 
 __all__ = [

@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from edge_edet.network.graph import Array
+from edge_edet.network import Array
 from edge_edet.variants import Variant
 
 

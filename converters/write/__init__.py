@@ -1,1 +1,7 @@
-"""write"""
+"""Graphs to self-describing model files, in each format."""
+
+from __future__ import annotations
+
+from edge_edet.converters.write.model_writer import ModelFile, write_checked
+
+__all__ = ["ModelFile", "write_checked"]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from flatbuffers import flexbuffers
 
-from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Array
+from edge_edet.network import Array
 
 OPERATOR = "TFLite_Detection_PostProcess"
 OUTPUTS = {  # role -> tensor, in the order of the operator's outputs

@@ -13,22 +13,21 @@ from typing import Any
 
 from edge_edet import __version__
 from edge_edet.content_sum import PLACEHOLDER, check_content, ir_content, onnx_content
-from edge_edet.converters.quantize.affine import Quantized
-from edge_edet.converters.quantize.calibration_record import CalibrationRecord
-from edge_edet.converters.quantize.channelwise import ChannelQuantized
-from edge_edet.converters.quantize.corrections import changes
-from edge_edet.converters.weights.source import Source
-from edge_edet.converters.write.tflite.lower import write_tflite
-from edge_edet.converters.write.tflite.metadata import append_files, standard_metadata
-from edge_edet.converters.write.tflite.nms import OUTPUTS, Suppression, write_tflite_with_nms
-from edge_edet.formats.read import read_model
-from edge_edet.formats.tflite.file import parse_tflite
+from edge_edet.converters.quantize import CalibrationRecord, ChannelQuantized, Quantized, changes
+from edge_edet.converters.weights import Source
+from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
+from edge_edet.converters.write.tflite import (
+    append_files,
+    standard_metadata,
+    write_tflite,
+    write_tflite_with_nms,
+)
+from edge_edet.formats import read_model
+from edge_edet.formats.tflite import parse_tflite
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
-from edge_edet.network.build import BOX_CODES, CLASS_LOGITS
-from edge_edet.network.graph import Graph
-from edge_edet.output_files.kinds import GRAPH, MODEL, Kind
-from edge_edet.output_files.outputs import Outputs, outputs_of
-from edge_edet.pictures.value_range import range_text
+from edge_edet.network import BOX_CODES, CLASS_LOGITS, Graph
+from edge_edet.output_files import GRAPH, MODEL, Kind, Outputs, outputs_of
+from edge_edet.pictures import range_text
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
@@ -48,14 +47,13 @@ class ModelFile:
     def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
               recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
         """An OpenVINO IR: suffix -> file."""
-        from edge_edet.converters.write.openvino.lower import OpenVinoLowering
+        from edge_edet.converters.write.openvino import OpenVinoLowering
 
         return self.ir_of(OpenVinoLowering(graph, self.precision, quantized).lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """An openvino.Model with its manifest: suffix -> file."""
-        from edge_edet.converters.write.openvino.input import with_float_input
-        from edge_edet.converters.write.openvino.lower import serialize
+        from edge_edet.converters.write.openvino import serialize, with_float_input
 
         manifest = self._manifest(recipe)
         if self.input_dtype == "float32":
@@ -66,7 +64,7 @@ class ModelFile:
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:
         """An ONNX model: suffix -> file."""
-        from edge_edet.converters.write.onnx.write import write_onnx
+        from edge_edet.converters.write.onnx import write_onnx
 
         nms = Suppression() if self.nms == "in-graph" else None
         metadata = {MANIFEST_KEY: self._manifest(None).to_json()}

@@ -1,1 +1,1 @@
-"""agreement"""
+"""Whether runtimes and processors compute the same from one model."""

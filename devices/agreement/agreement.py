@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 import edge_edet
 from edge_edet.devices.agreement.probing import Probe, probe_emulated, probe_here
-from edge_edet.devices.emulation import qemu as emulated
+from edge_edet.devices.emulation import CPUS, DEFAULT_ROOT, SITES
 from edge_edet.errors import InputError
 
 __all__ = ["Agreement", "Difference", "compare", "table"]
@@ -130,8 +130,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--python", type=Path, action="append", default=[], help="another Python with a runtime"
     )
-    parser.add_argument("--cpu", choices=emulated.CPUS, action="append", help="to emulate")
-    parser.add_argument("--root", type=Path, default=emulated.DEFAULT_ROOT, metavar="DIR")
+    parser.add_argument("--cpu", choices=CPUS, action="append", help="to emulate")
+    parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, metavar="DIR")
     args = parser.parse_args(argv)
     probes = []
     try:
@@ -139,8 +139,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             probes.append(probe_here(args.model, args.picture, delegate=delegate))
         for python in args.python:
             probes.append(probe_here(args.model, args.picture, python=python))
-        for cpu in args.cpu or emulated.CPUS[:1]:
-            for runtime in emulated.SITES:
+        for cpu in args.cpu or CPUS[:1]:
+            for runtime in SITES:
                 where = {"runtime": runtime, "cpu": cpu, "root": args.root}
                 probes.append(probe_emulated(args.model, args.picture, **where))
         print(table(probes))

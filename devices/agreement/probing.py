@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.devices.agreement import probe
-from edge_edet.devices.emulation import qemu as emulated
+from edge_edet.devices.emulation import DEFAULT_ROOT, package_folder, run_emulated
 from edge_edet.devices.process import finish
-from edge_edet.files.scratch import scratch_folder
+from edge_edet.files import scratch_folder
 
 __all__ = ["Probe", "probe_emulated", "probe_here"]
 
@@ -35,7 +35,7 @@ def probe_here(
     """By the first runtime that a Python of this machine has (default: this one)."""
     with scratch_folder() as folder:
         output = folder / "probe.npz"
-        own = emulated.package_folder(folder / "own")
+        own = package_folder(folder / "own")
         command = [python or Path(sys.executable), *_arguments(model, picture, output, delegate)]
         environment = {**os.environ, "PYTHONPATH": str(own), "PYTHONSAFEPATH": "1"}
         finish(command, f"the probe by {command[0]}", timeout_s=300, env=environment)
@@ -49,13 +49,13 @@ def probe_emulated(
     runtime: str,
     cpu: str = "cortex-a72",
     delegate: str | None = None,
-    root: Path = emulated.DEFAULT_ROOT,
+    root: Path = DEFAULT_ROOT,
 ) -> Probe:
-    """By a runtime of emulated.SITES on an emulated ARM core."""
+    """By a runtime of emulation.SITES on an emulated ARM core."""
     with scratch_folder() as folder:
         output = folder / "probe.npz"
         arguments = _arguments(model, picture, output, delegate)
-        emulated.run(arguments, root=root, runtime=runtime, cpu=cpu)
+        run_emulated(arguments, root=root, runtime=runtime, cpu=cpu)
         return _read(output, f"{cpu}, emulated")
 
 

@@ -1,1 +1,7 @@
-"""benchmark_model"""
+"""TensorFlow Lite's benchmark_model: its arguments and its log."""
+
+from __future__ import annotations
+
+from edge_edet.devices.benchmark_model.tool import BenchmarkLog, arguments, parse_logs
+
+__all__ = ["BenchmarkLog", "arguments", "parse_logs"]

@@ -25,10 +25,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from edge_edet.devices.emulation.qemu import CPUS
+from edge_edet.devices.emulation import CPUS
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.files.input import Limit, read_input
-from edge_edet.formats.json_fields import Fields
+from edge_edet.files import Limit, read_input
+from edge_edet.formats import Fields
 
 __all__ = ["DeviceProfile", "Recognition", "read_profile", "read_toml"]
 

@@ -1,1 +1,1 @@
-"""commands"""
+"""The command line of the boards: arguments in, exit status out."""

@@ -10,11 +10,16 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from edge_edet.devices.boards.catalog import config_folder, find_profile, known_profiles
-from edge_edet.devices.boards.profile import DeviceProfile
-from edge_edet.devices.boards.recognize import Match, read_evidence, recognize
-from edge_edet.devices.remote.hosts import find_host, known_hosts
-from edge_edet.devices.remote.open import open_transport
+from edge_edet.devices.boards import (
+    DeviceProfile,
+    Match,
+    config_folder,
+    find_profile,
+    known_profiles,
+    read_evidence,
+    recognize,
+)
+from edge_edet.devices.remote import find_host, known_hosts, open_transport
 from edge_edet.errors import InputError
 
 __all__ = ["add_arguments", "run"]

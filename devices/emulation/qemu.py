@@ -4,7 +4,7 @@ It runs the wheels that a board would install, so their true ARM kernels, where 
 Numerics only, never time: QEMU imitates instructions one by one, so how long a run takes here says
 nothing about any board.
 
-`python -m edge_edet.devices.emulation.qemu SCRIPT ARGS...` runs a script so.
+`python -m edge_edet.devices.emulation SCRIPT ARGS...` runs a script so.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
     "command_line",
     "find_qemu",
     "package_folder",
-    "run",
+    "run_emulated",
 ]
 
 CPUS = (
@@ -38,7 +38,7 @@ CPUS = (
 )
 
 
-def run(
+def run_emulated(
     args: Sequence[str | Path],
     *,
     root: Path = DEFAULT_ROOT,
@@ -101,7 +101,7 @@ def package_folder(folder: Path) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m edge_edet.devices.emulation.qemu",
+        prog="python -m edge_edet.devices.emulation",
         description="run a Python script on an emulated ARM core: for numbers, never for time; the "
         "first run fetches Debian's Python for ARM and the wheels",
     )
@@ -113,13 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.args:
         parser.error("name a script to run")
     try:
-        print(run(args.args, root=args.root, runtime=args.runtime, cpu=args.cpu), end="")
+        print(run_emulated(args.args, root=args.root, runtime=args.runtime, cpu=args.cpu), end="")
     except edge_edet.EdgeEdetError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
     print("emulated: its numbers count, its time does not", file=sys.stderr)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

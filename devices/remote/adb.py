@@ -15,8 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.devices.boards.catalog import find_profile, known_profiles
-from edge_edet.devices.boards.recognize import Evidence, parse_properties, recognize
+from edge_edet.devices.boards import (
+    Evidence,
+    find_profile,
+    known_profiles,
+    parse_properties,
+    recognize,
+)
 from edge_edet.devices.remote.content_listing import list_files
 from edge_edet.devices.remote.transport import Board
 from edge_edet.errors import BackendError, InputError

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
-from edge_edet.devices.boards.catalog import find_profile, known_profiles
-from edge_edet.devices.boards.recognize import Evidence, recognize
-from edge_edet.devices.remote.channel.channel import AgentError, Channel
+from edge_edet.devices.boards import Evidence, find_profile, known_profiles, recognize
+from edge_edet.devices.remote.channel import AgentError, Channel
 from edge_edet.devices.remote.content_listing import Entry, digest, list_files
 from edge_edet.devices.remote.process_owner import is_gone, this_process
 from edge_edet.devices.remote.program_output import ending, parse_row, pass_on
 from edge_edet.devices.remote.transport import Board
-from edge_edet.devices.remote.wheels.downloaded import fetch_wheels, platforms
-from edge_edet.devices.remote.wheels.own import write_wheel
+from edge_edet.devices.remote.wheels import fetch_wheels, platforms, write_wheel
 from edge_edet.errors import BackendError, EdgeEdetError
-from edge_edet.files.scratch import scratch_folder
+from edge_edet.files import scratch_folder
 
 if TYPE_CHECKING:
     from edge_edet.devices.remote.hosts import Host

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import InputError
-from edge_edet.files.input import open_input
+from edge_edet.files import open_input
 
 __all__ = ["Entry", "digest", "list_files"]
 

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.devices.boards.catalog import config_folder
-from edge_edet.devices.boards.profile import read_toml
+from edge_edet.devices.boards import config_folder, read_toml
 from edge_edet.errors import InputError
 
 __all__ = ["Host", "find_host", "known_hosts"]

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from edge_edet.devices.boards.catalog import known_profiles
-from edge_edet.devices.boards.recognize import read_evidence, recognize
+from edge_edet.devices.boards import known_profiles, read_evidence, recognize
 from edge_edet.devices.remote.program_output import ending, parse_row, pass_on
 from edge_edet.devices.remote.transport import Board
 from edge_edet.errors import InputError

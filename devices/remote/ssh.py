@@ -6,10 +6,9 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from edge_edet.devices.boards.catalog import known_profiles
+from edge_edet.devices.boards import known_profiles
 from edge_edet.devices.remote.agent_transport import AgentTransport
-from edge_edet.devices.remote.channel.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap
-from edge_edet.devices.remote.channel.what_came import readable
+from edge_edet.devices.remote.channel import GIVE_UP_S, READ_BY_SHELL, Channel, bootstrap, readable
 from edge_edet.errors import BackendError
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from pathlib import Path
 from edge_edet.arguments import shown
 from edge_edet.backends.backend import Backend
 from edge_edet.errors import InputError
-from edge_edet.formats.model_file import FORMATS, ModelFile
-from edge_edet.formats.tflite.file import TfliteModel
-from edge_edet.formats.tflite.schema import EDGE_TPU
+from edge_edet.formats import FORMATS, ModelFile
+from edge_edet.formats.tflite import EDGE_TPU, TfliteModel
 
 __all__ = ["DELEGATES", "RUNTIMES", "RunOptions", "check_options", "open_backend"]
 
@@ -107,7 +106,7 @@ def open_backend(
         from edge_edet.backends.onnxruntime import OnnxRuntimeBackend
 
         return OnnxRuntimeBackend(model, threads=threads, device=device)
-    from edge_edet.backends.openvino.backend import OpenVinoBackend
+    from edge_edet.backends.openvino import OpenVinoBackend
 
     return OpenVinoBackend(
         model,
@@ -137,7 +136,7 @@ def _litert(
                 f"delegate 'gpu' is not for {str(model.path)!r}: its input has a free size, and the "
                 "GPU takes fixed ones; leave the delegate out"
             )
-        from edge_edet.backends.litert.gpu import LiteRtGpuBackend
+        from edge_edet.backends.litert import LiteRtGpuBackend
 
         return LiteRtGpuBackend(
             model,
@@ -145,7 +144,7 @@ def _litert(
             runtime=options.runtime,
             delegate_options=options.delegate_options,
         )
-    from edge_edet.backends.litert.interpreter import LiteRtBackend
+    from edge_edet.backends.litert import LiteRtBackend
 
     return LiteRtBackend(
         model,

@@ -23,8 +23,7 @@ import numpy as np
 
 from edge_edet.backends.choose import RUNTIMES, RunOptions, open_backend
 from edge_edet.errors import BackendError
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.read import read_model
+from edge_edet.formats import ModelFile, read_model
 
 __all__ = ["TIME_LIMIT_S", "applies", "run_apart"]
 
@@ -127,7 +126,7 @@ def _runtime(model: ModelFile, options: RunOptions) -> str:
     """Name and version of what runs it."""
     name = options.runtime or RUNTIMES[model.format][0]
     if model.format == ".tflite":
-        from edge_edet.backends.litert.interpreter import find_runtime, runtime_version
+        from edge_edet.backends.litert import find_runtime, runtime_version
 
         name = find_runtime(options.runtime)
         return f"{name} {runtime_version(name)}"

@@ -1,6 +1,6 @@
 """Prints what a runtime finds to run on, one JSON line: for a process that may crash over a driver.
 
-Run as `python -m edge_edet.backends.backend.list_devices openvino`.
+Run as `python -m edge_edet.backends.list_devices openvino`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["devices_of"]
 def devices_of(runtime: str) -> dict[str, str]:
     """Device or execution provider -> its full name, "" where it has none."""
     if runtime == "openvino":
-        from edge_edet.backends.openvino.backend import openvino_devices
+        from edge_edet.backends.openvino import openvino_devices
 
         return openvino_devices()
     from edge_edet.backends.onnxruntime import onnxruntime_providers

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.onnx import OnnxModel
+from edge_edet.formats import ModelFile, OnnxModel
 
 __all__ = ["PROVIDERS", "OnnxRuntimeBackend", "onnxruntime_providers", "onnxruntime_version"]
 

@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import ImageError, InputError
-from edge_edet.foreign.options import add_input_arguments, input_options
-from edge_edet.output_files.kinds import DRAWING
-from edge_edet.output_files.outputs import Outputs, add_overwrite_argument
-from edge_edet.pictures.folder import find_given
-from edge_edet.pictures.log import PictureLog, add_picture_arguments
-from edge_edet.pictures.value_range import range_text
-from edge_edet.terminal.printable import joined
-from edge_edet.terminal.progress import track
+from edge_edet.foreign import add_input_arguments, input_options
+from edge_edet.output_files import DRAWING, Outputs, add_overwrite_argument
+from edge_edet.pictures import PictureLog, add_picture_arguments, find_given, range_text
+from edge_edet.terminal import joined, track
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detections import Detections
-    from edge_edet.detection.detector import Detector
+    from edge_edet.detection import Detections, Detector
 
 __all__ = [
     "add_arguments",
@@ -135,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     raws = Outputs(read, overwrite=args.overwrite, option="--raw")
     targets = _targets(given.paths, args.draw, drawings) if args.draw else {}
     raw_targets = _raw_targets(given.paths, args.raw, raws) if args.raw else {}
-    from edge_edet.detection.detector import load
+    from edge_edet.detection import load
 
     detector = load(
         args.model or default_model(),
@@ -176,7 +171,7 @@ def _one(
     drawing: tuple[Outputs, Path | None],
     raw: tuple[Outputs, Path | None],
 ) -> None:
-    from edge_edet.pictures.image import read_picture
+    from edge_edet.pictures import read_picture
 
     read = read_picture(picture, detector.picture_range)
     image, findings = read
@@ -282,7 +277,7 @@ def _targets(pictures: list[Path], folder: Path, outputs: Outputs) -> dict[Path,
 
 def _raw_targets(pictures: list[Path], where: Path, outputs: Outputs) -> dict[Path, Path]:
     """Where each picture's raw outputs go: one file, or a folder of them."""
-    from edge_edet.detection.raw_outputs import RAW
+    from edge_edet.detection import RAW
 
     if where.suffix.lower() != ".npz":
         targets = _named(pictures, where, ".npz")

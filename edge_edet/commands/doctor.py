@@ -10,14 +10,16 @@ import textwrap
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.system.installed import (
+from edge_edet.system import (
+    CPU_FEATURES,
     Check,
+    Machine,
     check_delegates,
     check_devices,
     check_extras,
     check_runtimes,
+    this_machine,
 )
-from edge_edet.system.machine import CPU_FEATURES, Machine, this_machine
 
 __all__ = ["add_arguments", "run"]
 

@@ -1,1 +1,29 @@
-"""detection"""
+"""From a picture to boxes: input tensor, inference, decoding, suppression."""
+
+from __future__ import annotations
+
+from edge_edet.detection.anchor_boxes import anchors
+from edge_edet.detection.detections import Detection, Detections
+from edge_edet.detection.detector import Detector, load
+from edge_edet.detection.info import DetectorInfo
+from edge_edet.detection.model_layout import ModelLayout, layout_of
+from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection.preprocess import Placement, letterbox, stretch
+from edge_edet.detection.raw_outputs import RAW, RawOutputs
+
+__all__ = [
+    "RAW",
+    "Detection",
+    "Detections",
+    "Detector",
+    "DetectorInfo",
+    "ModelLayout",
+    "Placement",
+    "PostprocessConfig",
+    "RawOutputs",
+    "anchors",
+    "layout_of",
+    "letterbox",
+    "load",
+    "stretch",
+]

@@ -13,12 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.arguments import as_path, check_kind, shown
-from edge_edet.backends.backend import Backend, BackendInfo, Input
-from edge_edet.backends.choose import RunOptions, check_options, open_backend
-from edge_edet.backends.isolate import applies, run_apart
-from edge_edet.backends.threads import resolve_threads
+from edge_edet.backends import (
+    Backend,
+    BackendInfo,
+    Input,
+    RunOptions,
+    applies,
+    check_options,
+    open_backend,
+    resolve_threads,
+    run_apart,
+)
 from edge_edet.content_sum import check_content
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.detections import Detections
 from edge_edet.detection.info import DetectorInfo, about
 from edge_edet.detection.model_layout import ModelLayout, denormalized, layout_of
@@ -32,14 +39,11 @@ from edge_edet.detection.postprocess import (
 from edge_edet.detection.preprocess import Placement, letterbox, place, scale_to_fit, stretch
 from edge_edet.detection.raw_outputs import Grid, RawOutputs
 from edge_edet.errors import BackendError, InputError, ModelFileError
-from edge_edet.files.pair import read_whole
-from edge_edet.foreign.options import InputOptions
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.read import read_model
-from edge_edet.labels.coco import class_names
-from edge_edet.pictures.image import ImageLike, read_picture, warn_of
-from edge_edet.pictures.normalization import Given
-from edge_edet.pictures.value_range import PictureRange, check_range
+from edge_edet.files import read_whole
+from edge_edet.foreign import InputOptions
+from edge_edet.formats import ModelFile, read_model
+from edge_edet.labels import class_names
+from edge_edet.pictures import Given, ImageLike, PictureRange, check_range, read_picture, warn_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_edet.detection.model_layout import ModelLayout
 from edge_edet.detection.postprocess import PostprocessConfig
-from edge_edet.formats.model_file import sha256_of
+from edge_edet.formats import sha256_of
 
 __all__ = ["DetectorInfo", "about"]
 

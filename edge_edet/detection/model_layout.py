@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.foreign.detection_model import read_foreign, stored_precision
-from edge_edet.foreign.options import InputOptions
-from edge_edet.formats.model_file import ModelFile, described
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.foreign import InputOptions, read_foreign, stored_precision
+from edge_edet.formats import ModelFile, described
+from edge_edet.formats.tflite import TfliteModel
 from edge_edet.manifest import Manifest, manifest_of
 from edge_edet.variants import Variant
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.arguments import check_kind, shown
-from edge_edet.detection.anchors import decode
+from edge_edet.detection.anchor_boxes import decode
 from edge_edet.detection.nms import hard_nms, soft_nms
 from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError

@@ -18,8 +18,7 @@ import numpy.typing as npt
 from edge_edet import __version__
 from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
-from edge_edet.output_files.kinds import Kind
-from edge_edet.output_files.outputs import Outputs, outputs_of
+from edge_edet.output_files import Kind, Outputs, outputs_of
 
 __all__ = ["RAW", "RAW_VERSION", "Grid", "RawOutputs", "is_raw_file", "write_raw"]
 

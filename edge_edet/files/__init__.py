@@ -1,1 +1,36 @@
-"""files"""
+"""Files read and locked by one rule: limits, pipes, pairs, scratch folders."""
+
+from __future__ import annotations
+
+from edge_edet.files.appended import append_line, open_appended
+from edge_edet.files.input import Limit, kind_of, open_input, read_input, sha256_input, why_not
+from edge_edet.files.locks import SUFFIX, LockFile, hold, holder, lock_of, short
+from edge_edet.files.pair import belongs, read_whole, recover, stamp, switch
+from edge_edet.files.scratch import scratch_folder
+from edge_edet.files.stream import read_stream
+from edge_edet.files.yaml import read_yaml
+
+__all__ = [
+    "SUFFIX",
+    "Limit",
+    "LockFile",
+    "append_line",
+    "belongs",
+    "hold",
+    "holder",
+    "kind_of",
+    "lock_of",
+    "open_appended",
+    "open_input",
+    "read_input",
+    "read_stream",
+    "read_whole",
+    "read_yaml",
+    "recover",
+    "scratch_folder",
+    "sha256_input",
+    "short",
+    "stamp",
+    "switch",
+    "why_not",
+]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_edet.errors import InputError
 from edge_edet.files.input import CHUNK, FLAGS, Limit, read_input, why_not
-from edge_edet.terminal.waiting import SAY_AFTER_S, VARIABLE, say_waiting, wait_limit_s
+from edge_edet.terminal import SAY_AFTER_S, VARIABLE, say_waiting, wait_limit_s
 
 __all__ = ["read_stream"]
 

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.foreign.input import evident_fit, input_size_of
 from edge_edet.foreign.options import InputOptions
-from edge_edet.formats.flexbuffer import read_numbers
-from edge_edet.formats.model_file import TensorInfo, described
-from edge_edet.formats.tflite.file import OperatorInfo, TfliteModel
-from edge_edet.formats.tflite.metadata import StandardMetadata, read_metadata
-from edge_edet.formats.tflite.schema import EDGE_TPU, SUPPRESSION
-from edge_edet.labels.file import LabelFile
-from edge_edet.pictures.normalization import Channels, Normalization
+from edge_edet.formats import TensorInfo, described, read_numbers
+from edge_edet.formats.tflite import (
+    EDGE_TPU,
+    SUPPRESSION,
+    OperatorInfo,
+    StandardMetadata,
+    TfliteModel,
+    read_metadata,
+)
+from edge_edet.labels import LabelFile
+from edge_edet.pictures import Channels, Normalization
 
 __all__ = ["Foreign", "read_foreign", "stored_precision"]
 

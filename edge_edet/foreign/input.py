@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo, TfliteModel
+from edge_edet.formats import TensorInfo
+from edge_edet.formats.tflite import OperatorInfo, TfliteModel
 
 __all__ = ["InputSize", "evident_fit", "input_size_of"]
 

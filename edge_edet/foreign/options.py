@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge_edet.arguments import shown
 from edge_edet.errors import InputError
-from edge_edet.labels.file import LabelFile, read_label_file
-from edge_edet.pictures.normalization import Given, Normalization, read_normalization
+from edge_edet.labels import LabelFile, read_label_file
+from edge_edet.pictures import Given, Normalization, read_normalization
 
 if TYPE_CHECKING:
     import argparse

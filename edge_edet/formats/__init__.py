@@ -1,1 +1,45 @@
-"""formats"""
+"""Model files of every format, read from untrusted bytes."""
+
+from __future__ import annotations
+
+from edge_edet.formats.flexbuffer import read_numbers
+from edge_edet.formats.json_fields import Fields
+from edge_edet.formats.model_file import (
+    FORMATS,
+    ModelFile,
+    TensorInfo,
+    described,
+    files_of,
+    open_model,
+    read_failed,
+    sha256_of,
+    sha256_of_files,
+)
+from edge_edet.formats.onnx import OnnxModel
+from edge_edet.formats.onnx_external import find_external
+from edge_edet.formats.openvino_ir import BIN_SHA256_KEY, IrModel, read_ir
+from edge_edet.formats.protobuf import fields, signed, varint
+from edge_edet.formats.read import read_model
+
+__all__ = [
+    "BIN_SHA256_KEY",
+    "FORMATS",
+    "Fields",
+    "IrModel",
+    "ModelFile",
+    "OnnxModel",
+    "TensorInfo",
+    "described",
+    "fields",
+    "files_of",
+    "find_external",
+    "open_model",
+    "read_failed",
+    "read_ir",
+    "read_model",
+    "read_numbers",
+    "sha256_of",
+    "sha256_of_files",
+    "signed",
+    "varint",
+]

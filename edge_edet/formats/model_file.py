@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge_edet.errors import ModelFileError
-from edge_edet.files.input import Limit, open_input
+from edge_edet.files import Limit, open_input
 
 __all__ = [
     "FORMATS",

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import ModelFileError
-from edge_edet.files.input import Limit, read_input
-from edge_edet.files.pair import read_whole, stamp
+from edge_edet.files import Limit, read_input, read_whole, stamp
 from edge_edet.formats.model_file import TensorInfo, missing_model, open_model, read_failed
 from edge_edet.formats.openvino_xml import IR_VERSION, IrReader, LayerInfo
 

@@ -10,7 +10,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.formats.model_file import FORMATS, ModelFile, open_model, read_failed
 from edge_edet.formats.onnx import read_onnx
 from edge_edet.formats.openvino_ir import read_ir
-from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.formats.tflite import read_tflite
 
 __all__ = ["read_model"]
 

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, read_input
 from edge_edet.labels.map import BACKGROUND, read_label_map
-from edge_edet.terminal.printable import unfit
+from edge_edet.terminal import unfit
 
 __all__ = ["LabelFile", "check_names", "parse_label_text", "read_label_file"]
 

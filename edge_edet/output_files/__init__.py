@@ -1,1 +1,45 @@
-"""output_files"""
+"""Files that commands write: complete or not at all, and never over what is not ours."""
+
+from __future__ import annotations
+
+from edge_edet.output_files.kinds import (
+    CALIBRATION,
+    CERTIFICATE,
+    CERTIFICATE_PAGE,
+    DRAWING,
+    GRAPH,
+    MODEL,
+    PARETO,
+    SEARCH_LOG,
+    STUDY_MODEL,
+    Kind,
+    generator_meta,
+    json_with,
+    page_by,
+    png_by,
+    starts_with,
+    svg_by,
+)
+from edge_edet.output_files.outputs import Outputs, add_overwrite_argument, outputs_of
+
+__all__ = [
+    "CALIBRATION",
+    "CERTIFICATE",
+    "CERTIFICATE_PAGE",
+    "DRAWING",
+    "GRAPH",
+    "MODEL",
+    "PARETO",
+    "SEARCH_LOG",
+    "STUDY_MODEL",
+    "Kind",
+    "Outputs",
+    "add_overwrite_argument",
+    "generator_meta",
+    "json_with",
+    "outputs_of",
+    "page_by",
+    "png_by",
+    "starts_with",
+    "svg_by",
+]

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.errors import InputError
-from edge_edet.files.locks import SUFFIX, LockFile, holder, lock_of, short
-from edge_edet.files.pair import belongs, recover, switch
+from edge_edet.files import SUFFIX, LockFile, belongs, holder, lock_of, recover, short, switch
 from edge_edet.output_files.kinds import GRAPH, Kind
-from edge_edet.pictures.folder import SUFFIXES as PICTURES
+from edge_edet.pictures import SUFFIXES as PICTURES
 
 __all__ = ["Outputs", "add_overwrite_argument", "outputs_of"]
 

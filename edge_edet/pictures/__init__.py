@@ -1,1 +1,46 @@
-"""pictures"""
+"""Pictures as people have them: read, upright, with 8 bits a channel."""
+
+from __future__ import annotations
+
+from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_in
+from edge_edet.pictures.image import FILE_LIMIT, ImageLike, read_picture, refuse_addresses, warn_of
+from edge_edet.pictures.log import PictureLog, add_picture_arguments, usable
+from edge_edet.pictures.normalization import (
+    Channels,
+    Given,
+    Normalization,
+    read_normalization,
+    shown,
+)
+from edge_edet.pictures.value_range import (
+    Finding,
+    PictureRange,
+    check_range,
+    parse_range,
+    range_text,
+)
+
+__all__ = [
+    "FILE_LIMIT",
+    "SUFFIXES",
+    "Channels",
+    "Finding",
+    "Given",
+    "ImageLike",
+    "Normalization",
+    "PictureLog",
+    "PictureRange",
+    "add_picture_arguments",
+    "check_range",
+    "find_given",
+    "is_hidden",
+    "parse_range",
+    "pictures_in",
+    "range_text",
+    "read_normalization",
+    "read_picture",
+    "refuse_addresses",
+    "shown",
+    "usable",
+    "warn_of",
+]

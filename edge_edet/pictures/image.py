@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_edet.errors import ImageError, PictureWarning
-from edge_edet.files.input import Limit, open_input
+from edge_edet.files import Limit, open_input
 from edge_edet.pictures.stored_values import Stored, stored_values
 from edge_edet.pictures.value_range import (
     Finding,

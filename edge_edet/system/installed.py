@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.backends.litert.fast_precisions import summary
+from edge_edet.backends.litert import summary
 from edge_edet.optional_packages import EXTRAS, install
 
 __all__ = ["Check", "check_delegates", "check_devices", "check_extras", "check_runtimes"]
@@ -105,9 +105,7 @@ def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
 def check_devices(runtimes: list[Check]) -> list[Check]:
     """What OpenVINO and onnxruntime, where they work, find to run on: names for `device`."""
     working = [check.name for check in runtimes if check.works and check.name in WITH_DEVICES]
-    probes = {
-        name: _start("-m", "edge_edet.backends.backend.list_devices", name) for name in working
-    }
+    probes = {name: _start("-m", "edge_edet.backends.list_devices", name) for name in working}
     checks = []
     for runtime, probe in probes.items():
         output, error = _finish(probe)

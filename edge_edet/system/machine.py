@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.backends.threads import physical_cores
+from edge_edet.backends import physical_cores
 
 __all__ = ["Machine", "parse_cpuinfo", "this_machine"]
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.files.input import Limit, read_input
-from edge_edet.output_files.kinds import Kind, json_with
-from edge_edet.output_files.outputs import Outputs
+from edge_edet.files import Limit, read_input
+from edge_edet.output_files import Kind, Outputs, json_with
 from edge_edet.variants import VARIANTS
 
 __all__ = ["PRECISIONS", "ApModels", "find_variants"]

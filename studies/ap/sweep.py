@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from edge_edet.errors import EdgeEdetError, InputError
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.measuring.job import Job
-    from edge_edet.benchmarks.rows.schema import BenchmarkRow
+    from edge_edet.benchmarks.measuring import Job
+    from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,12 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when every row is there, else the first failure's status; the others go on."""
-    from edge_edet.benchmarks.accuracy.evaluate import load_dataset
-    from edge_edet.benchmarks.bench.output import BenchOutput
-    from edge_edet.benchmarks.bench.run import measure_jobs
-    from edge_edet.benchmarks.rows.file import done_keys, open_rows
+    from edge_edet.benchmarks.accuracy.datasets import load_dataset
+    from edge_edet.benchmarks.bench import BenchOutput, measure_jobs
+    from edge_edet.benchmarks.rows import done_keys, open_rows
     from edge_edet.studies.ap.table import to_document, to_text
-    from edge_edet.terminal.interrupts import ended_politely
+    from edge_edet.terminal import ended_politely
 
     if args.data is None:
         raise InputError(
@@ -81,9 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[Job]:
     """One for each file, thread count and runtime that takes it."""
-    from edge_edet.benchmarks.bench.plan import Plan, Ways, make_jobs, parse_threads
-    from edge_edet.benchmarks.bench.targets import find_places
-    from edge_edet.benchmarks.measuring.sampling import StopRule
+    from edge_edet.benchmarks.bench import Plan, Ways, find_places, make_jobs, parse_threads
+    from edge_edet.benchmarks.measuring import StopRule
 
     (place,) = find_places([], [])
     assert place.device is not None
@@ -105,8 +103,8 @@ def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[J
 def _models(
     args: argparse.Namespace, runtimes: Sequence[str], threads: Sequence[int | None]
 ) -> Iterator[Path | EdgeEdetError]:
-    from edge_edet.benchmarks.bench.plan import parse_list
-    from edge_edet.formats.model_file import FORMATS
+    from edge_edet.benchmarks.bench import parse_list
+    from edge_edet.formats import FORMATS
     from edge_edet.studies.ap.models import PRECISIONS, ApModels, find_variants
 
     if args.models:
@@ -126,7 +124,7 @@ def _models(
 
 def _chosen(text: str | None, option: str, known: Iterable[str]) -> list[str]:
     """All of the known where nothing is given."""
-    from edge_edet.benchmarks.bench.plan import parse_list
+    from edge_edet.benchmarks.bench import parse_list
 
     names = [name for name in parse_list(text, option) if name] or list(known)
     for name in names:
@@ -139,7 +137,7 @@ def _taken(model: Path, chosen: Sequence[str]) -> list[str]:
     """The installed runtimes of those chosen that take the file."""
     import importlib.util
 
-    from edge_edet.backends.choose import RUNTIMES as TAKEN
+    from edge_edet.backends import RUNTIMES as TAKEN
 
     names = {RUNTIMES[name]: MODULES[name] for name in chosen}
     return [

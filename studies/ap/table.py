@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edge_edet.benchmarks.analysis.eval_set import VAL2017, yardstick_of
-from edge_edet.benchmarks.analysis.published_numbers import published_from
-from edge_edet.benchmarks.analysis.values import ap_of, latency_of, threads_of
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.analysis import (
+    VAL2017,
+    ap_of,
+    latency_of,
+    published_from,
+    threads_of,
+    yardstick_of,
+)
+from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.studies.lines import wrapped
 from edge_edet.studies.measured_on import measured_on
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from edge_edet.network.build import IMAGE, NetworkBuilder
+from edge_edet.network import IMAGE, NetworkBuilder
 from edge_edet.variants import Variant
 
 __all__ = ["PlainBuilder", "kernel_gains", "parameter_shapes"]

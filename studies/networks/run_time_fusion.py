@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_edet.network.build import NetworkBuilder
-from edge_edet.network.feature_networks import Fusion
+from edge_edet.network import Fusion, NetworkBuilder
 
 __all__ = ["Builder"]
 

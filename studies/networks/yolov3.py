@@ -7,8 +7,7 @@ cost, so that it has the outputs that the runtime knows.
 
 from __future__ import annotations
 
-from edge_edet.network.build import BOX_CODES, CLASS_LOGITS, IMAGE
-from edge_edet.network.graph import Graph
+from edge_edet.network import BOX_CODES, CLASS_LOGITS, IMAGE, Graph
 from edge_edet.studies.networks import plain_builder
 from edge_edet.variants import Variant
 

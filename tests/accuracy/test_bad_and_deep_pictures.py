@@ -13,7 +13,12 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL, compare, evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import (
+    DEFAULT_PROTOCOL,
+    compare,
+    evaluate,
+    load_dataset,
+)
 from edge_edet.errors import ImageError, InputError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

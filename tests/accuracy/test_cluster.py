@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
 from edge_edet.errors import BackendError, InputError
 from edge_edet.labels.coco import COCO_LABELS
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.accuracy.cluster_wait import finished
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
 from edge_edet.errors import BackendError, InputError
 
 PICTURES = 400

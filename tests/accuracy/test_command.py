@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.accuracy.coco_metrics import NAMES
-from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL, compare, evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import (
+    DEFAULT_PROTOCOL,
+    compare,
+    evaluate,
+    load_dataset,
+)
 from edge_edet.benchmarks.accuracy.text_report import difference_table, report
 from edge_edet.cli import main
 from edge_edet.errors import InputError, MissingExtraError

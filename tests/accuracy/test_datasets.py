@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.benchmarks.accuracy.class_map import class_map, read_class_map
+from edge_edet.benchmarks.accuracy.class_mapping import class_map, read_class_map
 from edge_edet.benchmarks.accuracy.coco_metrics import counted_objects
 from edge_edet.benchmarks.accuracy.datasets import Category, load_dataset
 from edge_edet.errors import InputError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
 from edge_edet.benchmarks.accuracy.text_report import report
 from edge_edet.cli import main
 from edge_edet.errors import InputError

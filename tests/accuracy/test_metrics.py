@@ -19,7 +19,7 @@ from edge_edet.benchmarks.accuracy.coco_metrics import (
     evaluate_boxes,
 )
 from edge_edet.benchmarks.accuracy.datasets import Dataset
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
 
@@ -161,8 +161,8 @@ def test_rows_read_back_to_the_same_bits(random_data: Callable[..., Any]) -> Non
 def test_foreign_detector_on_photographs_equals_pycocotools(shared: Path, foreign: Path) -> None:
     """90 ids with gaps in the model, 80 categories in the data: matched by name."""
     import edge_edet
-    from edge_edet.benchmarks.accuracy.class_map import class_map
-    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL
+    from edge_edet.benchmarks.accuracy.class_mapping import class_map
+    from edge_edet.benchmarks.accuracy.evaluation import DEFAULT_PROTOCOL
     from edge_edet.benchmarks.accuracy.run_detector import look
 
     dataset = load_dataset(shared / "data" / "coco_val464").first(48)

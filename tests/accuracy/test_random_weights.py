@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
-from edge_edet.benchmarks.accuracy.evaluate import evaluate
+from edge_edet.benchmarks.accuracy.evaluation import evaluate
 from edge_edet.converters.convert import Request, convert
 from edge_edet.demo_picture import draw_smear
 from edge_edet.draw import save_png

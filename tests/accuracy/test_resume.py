@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.accuracy.evaluate import compare, evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import compare, evaluate, load_dataset
 from edge_edet.benchmarks.accuracy.resume_file import open_state
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
@@ -60,7 +60,7 @@ def test_killed_run_goes_on(shared: Path, foreign: Path, tmp_path: Path) -> None
 def test_other_protocol_shares_no_rows(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path
 ) -> None:
-    from edge_edet.benchmarks.accuracy.evaluate import DEFAULT_PROTOCOL
+    from edge_edet.benchmarks.accuracy.evaluation import DEFAULT_PROTOCOL
 
     state, dataset = tmp_path / "s.jsonl", load_dataset(write_coco(tmp_path))
     first = evaluate(foreign, dataset, state=state, resamples=0)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.measuring.sustained import parse_duration, run_sustained
-from edge_edet.benchmarks.rows.median_ratio import median_ratio
 from edge_edet.benchmarks.rows.parts import MachineState, Minute, Sustain
+from edge_edet.benchmarks.rows.ratio import median_ratio
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.benchmarks.rows.sustained_verdict import verdict
 from edge_edet.benchmarks.rows.warnings import check_row, with_checks

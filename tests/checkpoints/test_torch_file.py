@@ -15,7 +15,7 @@ from edge_edet.converters.checkpoints.torch.file import read_torch_legacy, read_
 from edge_edet.converters.checkpoints.torch.pickle_objects import Opaque
 from edge_edet.converters.checkpoints.torch.pickle_reader import run_pickle
 from edge_edet.converters.checkpoints.torch.tensors import KNOWN_GLOBALS, storage_of
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import get_variant
 

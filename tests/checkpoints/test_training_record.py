@@ -13,7 +13,7 @@ import pytest
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.checkpoints.training_record import facts_beside, labels_beside
 from edge_edet.converters.facts import Fact
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.errors import CheckpointError
 
 HERE = Path(__file__).resolve().parent

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from edge_edet.cli import main
-from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from edge_edet.converters.calibrate import tensor_runs as network_pass
-from edge_edet.converters.calibrate.calibrate import (
+from edge_edet.converters.calibrate.calibration import (
     calibrate,
     calibrate_on_noise,
     collect,

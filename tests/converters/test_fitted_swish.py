@@ -16,7 +16,7 @@ from edge_edet.converters.quantize.channelwise import (
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.quantize.hard_swish import applied, hard_swish, swish
+from edge_edet.converters.quantize.fitted_swish import applied, hard_swish, swish
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.write.openvino.lower import write_openvino
 from edge_edet.network.build import build_network

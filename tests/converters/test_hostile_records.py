@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.calibrate.calibrate import calibrate, find_pictures
+from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
 from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,
     load_record,

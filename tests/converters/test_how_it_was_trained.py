@@ -25,7 +25,7 @@ from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.variants import VARIANTS, octaves
 

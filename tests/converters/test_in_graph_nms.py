@@ -17,7 +17,7 @@ from edge_edet.converters.quantize.affine import Affine, Quantized
 from edge_edet.converters.write.tflite.nms import OUTPUTS, SuppressingLowering, Suppression
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection import postprocess
-from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.anchor_boxes import anchors, decode
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.errors import InputError

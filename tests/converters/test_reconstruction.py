@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.calibrate.calibrate import find_pictures
+from edge_edet.converters.calibrate.calibration import find_pictures
 from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.reconstruct import (
     MOST_INPUTS,

@@ -13,7 +13,7 @@ from edge_edet.converters.write.onnx.nms import SuppressingOnnxLowering
 from edge_edet.converters.write.onnx.write import write_onnx
 from edge_edet.converters.write.tflite.nms import write_tflite_with_nms
 from edge_edet.detection import postprocess
-from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.anchor_boxes import anchors, decode
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.network.graph import Graph

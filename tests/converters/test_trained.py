@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import edge_edet
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
 from edge_edet.demo_picture import PLATELET, draw_smear
 from edge_edet.detection.preprocess import letterbox
 

@@ -48,7 +48,7 @@ def ready(tmp_path: Path) -> Path:
 def test_without_qemu(path_of: Callable[..., Path], tmp_path: Path) -> None:
     path_of()
     with pytest.raises(BackendError, match=r"no qemu-aarch64-static: apt-get install qemu-user"):
-        emulated.run(["x.py"], root=tmp_path / "root")
+        emulated.run_emulated(["x.py"], root=tmp_path / "root")
     assert not (tmp_path / "root").exists()
 
 
@@ -74,14 +74,16 @@ def test_without_a_network_nothing_is_left(path_of: Callable[..., Path], tmp_pat
 )
 def test_unknown_names(arguments: dict[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
-        emulated.run(["x.py"], root=tmp_path, **arguments)  # type: ignore[arg-type]
+        emulated.run_emulated(["x.py"], root=tmp_path, **arguments)  # type: ignore[arg-type]
 
 
 def test_a_script_gets_its_runtime_our_package_and_the_core(
     path_of: Callable[..., Path], ready: Path
 ) -> None:
     path_of(qemu_aarch64="echo $*; echo $PYTHONPATH")
-    lines = emulated.run(["x.py", "1"], root=ready, runtime="tflite-runtime", cpu="cortex-a76")
+    lines = emulated.run_emulated(
+        ["x.py", "1"], root=ready, runtime="tflite-runtime", cpu="cortex-a76"
+    )
     command, paths = lines.splitlines()
     assert command == f"-cpu cortex-a76 -L {ready} {ready}/usr/bin/python3.11 x.py 1"
     site, own = map(Path, paths.split(os.pathsep))

@@ -13,7 +13,7 @@ from edge_edet import InputError
 from edge_edet.devices.boards import catalog
 from edge_edet.devices.boards.catalog import find_profile, known_profiles
 from edge_edet.devices.boards.profile import read_profile
-from edge_edet.devices.boards.recognize import Evidence, read_evidence, recognize
+from edge_edet.devices.boards.recognition import Evidence, read_evidence, recognize
 
 REQUIRED = {
     "rpi3", "rpi4", "rpi5", "pixel6", "pixel7", "pixel8", "jetson-nano", "jetson-orin-nano",

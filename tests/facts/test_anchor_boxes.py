@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.facts import fact_of_boxes
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import VARIANTS, octaves
 

@@ -19,13 +19,13 @@ import edge_edet
 import edge_edet.backends.litert.interpreter
 import edge_edet.backends.onnxruntime
 import edge_edet.backends.openvino.backend
-from edge_edet.benchmarks.accuracy.class_map import read_class_map
+from edge_edet.benchmarks.accuracy.class_mapping import read_class_map
 from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
 from edge_edet.benchmarks.rows import schema as r
 from edge_edet.benchmarks.rows.file import append_rows, read_rows
 from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
 from edge_edet.benchmarks.rows.parts import DeviceName
-from edge_edet.converters.calibrate.calibrate import calibrate, calibrate_on_noise
+from edge_edet.converters.calibrate.calibration import calibrate, calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.tfod_pipeline import read_pipeline
 from edge_edet.converters.facts import TrainingOptions, facts_of_options, settle
@@ -39,7 +39,7 @@ from edge_edet.converters.quantize.recipes import quantize
 from edge_edet.converters.recipes_by_format import choose_recipes
 from edge_edet.converters.weights.source import Source
 from edge_edet.converters.write.model_writer import ModelFile
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.devices.boards.profile import read_profile
 from edge_edet.files import pair as output_pair

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.calibrate.calibrate import collect
+from edge_edet.converters.calibrate.calibration import collect
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.quantize.affine import Affine, Quantized
 from edge_edet.converters.quantize.recipes import RECIPES, quantize

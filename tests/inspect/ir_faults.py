@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.calibrate.calibrate import collect
+from edge_edet.converters.calibrate.calibration import collect
 from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelQuantized,

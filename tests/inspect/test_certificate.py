@@ -15,7 +15,7 @@ from edge_edet.cli import main
 from edge_edet.converters.commands.certify import summary
 from edge_edet.converters.inspect import inspection
 from edge_edet.converters.inspect.parity.report import write_certificate
-from edge_edet.converters.inspect.verdict.agreement import Agreement
+from edge_edet.converters.inspect.verdict.detections import Agreement
 from edge_edet.converters.inspect.verdict.diagnosis import score_shift
 from edge_edet.detection.detections import Detections
 from edge_edet.errors import BackendError

@@ -25,8 +25,8 @@ from edge_edet.converters.inspect.figure.layout import (
     Words,
     error_figure,
 )
-from edge_edet.converters.inspect.figure.png import COLOURS, SCALE, png
-from edge_edet.converters.inspect.figure.svg import svg
+from edge_edet.converters.inspect.figure.to_png import COLOURS, SCALE, png
+from edge_edet.converters.inspect.figure.to_svg import svg
 
 PLACES = ("image", "backbone/conv_stem", "backbone/blocks.0.0/conv_pw", "backbone/blocks.6.0/conv_pwl",
           "fpn/cell.0/fnode.0/conv_dw", "fpn/cell.2/fnode.7/conv_pw", "box_net/p3/predict/conv_dw",

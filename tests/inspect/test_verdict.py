@@ -9,7 +9,7 @@ import pytest
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.verdict import verdict as v
 from edge_edet.converters.inspect.verdict.advice import CALIBRATE, better_recipe, for_seen_pictures
-from edge_edet.converters.inspect.verdict.agreement import Agreement
+from edge_edet.converters.inspect.verdict.detections import Agreement
 from edge_edet.converters.inspect.verdict.findings import KINDS, Finding
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_edet.converters.calibrate.calibrate import calibrate
+from edge_edet.converters.calibrate.calibration import calibrate
 from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.nncf import NNCF_RECIPES, quantize_by_nncf
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord

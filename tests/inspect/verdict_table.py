@@ -21,8 +21,8 @@ import numpy as np
 import verdict_models as models
 
 from edge_edet.benchmarks.accuracy.bootstrap import interval, mean_ap
-from edge_edet.benchmarks.accuracy.evaluate import evaluate, load_dataset
-from edge_edet.converters.inspect.verdict.agreement import SCORE_THRESHOLD, Agreement
+from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
+from edge_edet.converters.inspect.verdict.detections import SCORE_THRESHOLD, Agreement
 from edge_edet.converters.inspect.verdict.verdict import by_agreement, by_labels, judge
 from edge_edet.detection.detections import Detections
 from edge_edet.errors import ModelFileError

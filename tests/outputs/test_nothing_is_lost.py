@@ -12,8 +12,8 @@ import pytest
 
 from edge_edet.cli import main
 from edge_edet.converters.inspect.figure.layout import DRAWN_BY, Figure
-from edge_edet.converters.inspect.figure.png import png
-from edge_edet.converters.inspect.figure.svg import svg
+from edge_edet.converters.inspect.figure.to_png import png
+from edge_edet.converters.inspect.figure.to_svg import svg
 from edge_edet.errors import InputError
 from edge_edet.files.locks import LockFile, lock_of
 from edge_edet.output_files.kinds import DRAWING, page_by, png_by, starts_with, svg_by

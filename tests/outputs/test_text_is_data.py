@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from edge_edet.converters.inspect.figure.layout import Figure, Words
-from edge_edet.converters.inspect.figure.svg import svg
+from edge_edet.converters.inspect.figure.to_svg import svg
 from edge_edet.errors import ModelFileError
 from edge_edet.labels.file import parse_label_text
 from edge_edet.studies.lines import Line, to_csv

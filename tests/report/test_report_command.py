@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_edet.benchmarks.analysis.options import Options
-from edge_edet.benchmarks.report.cut_texts import cut_texts
 from edge_edet.benchmarks.report.figures.figure import Figure
+from edge_edet.benchmarks.report.text_limits import cut_texts
 from edge_edet.benchmarks.report.write import figure_csv, figures_of
 from edge_edet.benchmarks.rows.file import append_rows, dump_row
 from edge_edet.benchmarks.rows.schema import BenchmarkRow

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.manifest import Manifest
 from edge_edet.variants import VARIANTS, Variant
 

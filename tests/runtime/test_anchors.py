@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.anchor_boxes import anchors, decode
 from edge_edet.variants import VARIANTS
 
 

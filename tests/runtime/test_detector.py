@@ -12,7 +12,7 @@ from PIL import Image
 
 import edge_edet
 from edge_edet import ModelFileError, PostprocessConfig
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 
 SIXTY_FOUR = np.zeros((64, 64, 3), np.uint8)
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from edge_edet.detection.anchors import anchors, decode
+from edge_edet.detection.anchor_boxes import anchors, decode
 from edge_edet.detection.nms import BLOCK, hard_nms, soft_nms
 from edge_edet.detection.postprocess import PostprocessConfig, Quantized, postprocess, select
 from edge_edet.detection.preprocess import Placement

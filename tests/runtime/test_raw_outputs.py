@@ -14,7 +14,7 @@ from PIL import Image
 import edge_edet
 from edge_edet import InputError, RawOutputs
 from edge_edet.cli import main
-from edge_edet.detection.anchors import anchors
+from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.raw_outputs import Grid, is_raw_file
 from edge_edet.formats.model_file import sha256_of
 

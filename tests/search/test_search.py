@@ -17,6 +17,7 @@ from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.quantize.affine import Quantized
 from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters.search import budget as budget
 from edge_edet.converters.search import (
     builders as makers,
 )
@@ -25,9 +26,6 @@ from edge_edet.converters.search import (
 )
 from edge_edet.converters.search import (
     score as yardstick,
-)
-from edge_edet.converters.search import (
-    search as budget,
 )
 from edge_edet.converters.search.log import Measured, SearchLog, table
 from edge_edet.converters.weights.find import find_weights

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.rows.facts_of_model import _size_of
 from edge_edet.benchmarks.rows.file import open_rows, read_rows
-from edge_edet.benchmarks.rows.model_facts import _size_of
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.detection.model_layout import layout_of
 from edge_edet.errors import InputError

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.weights.download import download
+from edge_edet.converters.weights.downloader import download
 from edge_edet.errors import EdgeEdetError, InputError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
@@ -198,7 +198,7 @@ def test_an_address_that_is_none_is_bad_input(url: str, target: Path) -> None:
 def test_https_is_not_left(target: Path) -> None:
     from urllib.request import Request
 
-    from edge_edet.converters.weights.download import _Redirects
+    from edge_edet.converters.weights.downloader import _Redirects
 
     ask = Request("https://h/x")
     with pytest.raises(EdgeEdetError, match="'http://h/x', which leaves https"):

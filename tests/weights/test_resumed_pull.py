@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.weights import download as weights_download
+from edge_edet.converters.weights import downloader as weights_download
 from edge_edet.converters.weights import partial_file as weights_part
-from edge_edet.converters.weights.download import download
+from edge_edet.converters.weights.downloader import download
 from edge_edet.errors import EdgeEdetError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB

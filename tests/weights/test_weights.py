@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.weights import download as weights_download
+from edge_edet.converters.weights import downloader as weights_download
 from edge_edet.converters.weights import release as weights
-from edge_edet.converters.weights.download import download
+from edge_edet.converters.weights.downloader import download
 from edge_edet.converters.weights.release import find_pulled, release_file, sha256_of
 from edge_edet.errors import CheckpointError, EdgeEdetError, InputError
 

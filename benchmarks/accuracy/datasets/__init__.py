@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Picture
-from edge_edet.benchmarks.accuracy.datasets.load import load_dataset
+from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
+from edge_edet.benchmarks.accuracy.datasets.load import is_labelled, load_dataset
 
-__all__ = ["Category", "Dataset", "Picture", "load_dataset"]
+__all__ = ["Category", "Dataset", "Objects", "Picture", "is_labelled", "load_dataset"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from edge_edet.benchmarks.accuracy.datasets.data_yaml import find_data_yaml, read_data_yaml
 from edge_edet.benchmarks.accuracy.datasets.files import read_lines
 from edge_edet.errors import InputError
-from edge_edet.labels.file import parse_label_text
+from edge_edet.labels import parse_label_text
 
 __all__ = ["NAME_FILES", "ClassNames", "find_names", "read_name_file"]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from edge_edet.benchmarks.accuracy.datasets.files import visible_files
 from edge_edet.errors import InputError
-from edge_edet.files.input import open_input
-from edge_edet.files.yaml import read_yaml
+from edge_edet.files import open_input, read_yaml
 
 __all__ = ["SPLITS", "DataYaml", "choose_split", "find_data_yaml", "read_data_yaml"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit, read_input
-from edge_edet.pictures.folder import SUFFIXES, is_hidden
+from edge_edet.files import Limit, read_input
+from edge_edet.pictures import SUFFIXES, is_hidden
 
 __all__ = [
     "PICTURE_SUFFIXES",

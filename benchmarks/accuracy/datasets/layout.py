@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from edge_edet.benchmarks.accuracy.datasets.class_names import find_names
-from edge_edet.benchmarks.accuracy.datasets.coco.places import coco_files
+from edge_edet.benchmarks.accuracy.datasets.coco import coco_files
 from edge_edet.benchmarks.accuracy.datasets.data_yaml import DataYaml
 from edge_edet.benchmarks.accuracy.datasets.files import (
     PICTURE_SUFFIXES,
     sub_folders,
     visible_files,
 )
-from edge_edet.benchmarks.accuracy.datasets.yolo.index import index_of
-from edge_edet.benchmarks.accuracy.datasets.yolo.layout import label_texts
+from edge_edet.benchmarks.accuracy.datasets.yolo import index_of, label_texts
 
 __all__ = ["Layout", "layout_of", "split_folders"]
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_edet.benchmarks.accuracy.datasets.coco.places import choose_file
-from edge_edet.benchmarks.accuracy.datasets.coco.reader import load_coco
+from edge_edet.benchmarks.accuracy.datasets.coco import choose_file, load_coco
 from edge_edet.benchmarks.accuracy.datasets.data_yaml import choose_split
 from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset
 from edge_edet.benchmarks.accuracy.datasets.duplicates import with_note_on_duplicates
 from edge_edet.benchmarks.accuracy.datasets.layout import Layout, layout_of, split_folders
 from edge_edet.benchmarks.accuracy.datasets.other_formats import other_file, other_folder
-from edge_edet.benchmarks.accuracy.datasets.voc.reader import load_voc
-from edge_edet.benchmarks.accuracy.datasets.yolo.index import index_of
-from edge_edet.benchmarks.accuracy.datasets.yolo.layout import beside_files, declared, folder_files
-from edge_edet.benchmarks.accuracy.datasets.yolo.reader import load_yolo
+from edge_edet.benchmarks.accuracy.datasets.voc import load_voc
+from edge_edet.benchmarks.accuracy.datasets.yolo import (
+    beside_files,
+    declared,
+    folder_files,
+    index_of,
+    load_yolo,
+)
 from edge_edet.errors import InputError
-from edge_edet.pictures.image import refuse_addresses
+from edge_edet.pictures import refuse_addresses
 
 __all__ = ["is_labelled", "load_dataset"]
 

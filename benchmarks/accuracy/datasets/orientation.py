@@ -21,8 +21,8 @@ from PIL import Image
 
 from edge_edet.benchmarks.accuracy.datasets.dataset import OUTSIDE_PX, Dataset, Objects, Picture
 from edge_edet.errors import InputError
-from edge_edet.files.input import open_input
-from edge_edet.pictures.image import FILE_LIMIT
+from edge_edet.files import open_input
+from edge_edet.pictures import FILE_LIMIT
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.analysis.values import Value
+from edge_edet.benchmarks.analysis import Value
 from edge_edet.benchmarks.report.figures.figure import Axis, Panel
 from edge_edet.benchmarks.report.figures.theme import LIGHT
 

@@ -15,7 +15,7 @@ from edge_edet.benchmarks.report.figures.axes import draw_rules, finish_axes, se
 from edge_edet.benchmarks.report.figures.figure import Figure, Mark, Panel, Series
 from edge_edet.benchmarks.report.figures.place_labels import Box, Wanted, place_labels
 from edge_edet.benchmarks.report.figures.theme import LIGHT, RC, Layout, series_color
-from edge_edet.terminal.printable import xml_text
+from edge_edet.terminal import xml_text
 
 __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.analysis.values import Value
-from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.benchmarks.analysis import Value
+from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = [
     "PRECISION_COLORS",

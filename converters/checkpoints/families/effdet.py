@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from edge_edet.converters.checkpoints.mapping import Family, Source
-from edge_edet.network.architecture import parameter_shapes
+from edge_edet.network import parameter_shapes
 from edge_edet.variants import ASPECTS_EFFDET, Variant
 
 __all__ = ["EFFDET"]

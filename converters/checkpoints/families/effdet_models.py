@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_edet.converters.checkpoints.families.effdet import EFFDET
 from edge_edet.converters.checkpoints.mapping import Family
 from edge_edet.errors import CheckpointError
-from edge_edet.network.architecture import BATCH_NORM_EPSILON, parameter_shapes
+from edge_edet.network import BATCH_NORM_EPSILON, parameter_shapes
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, VARIANTS, Variant
 
 __all__ = ["effdet_family", "notes_on_name", "own_changes"]

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from edge_edet.converters.checkpoints.families.tfod_pipeline import Pipeline
 from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source
-from edge_edet.network.architecture import backbone_blocks, parameter_shapes
-from edge_edet.network.feature_networks import bifpn_nodes
+from edge_edet.network import backbone_blocks, bifpn_nodes, parameter_shapes
 from edge_edet.variants import Variant
 
 __all__ = ["TFOD", "arrange_tfod"]

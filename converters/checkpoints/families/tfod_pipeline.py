@@ -14,11 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_edet.converters.checkpoints.arrays import read_limited
-from edge_edet.converters.checkpoints.tensorflow.text_protobuf import (
-    MAX_TEXT_BYTES,
-    Message,
-    parse_text,
-)
+from edge_edet.converters.checkpoints.tensorflow import MAX_TEXT_BYTES, Message, parse_text
 from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, Variant, octaves

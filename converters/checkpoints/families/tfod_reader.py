@@ -16,7 +16,7 @@ from edge_edet.converters.checkpoints.families.tfod_pipeline import (
     find_pipeline,
     read_pipeline,
 )
-from edge_edet.converters.checkpoints.tensorflow.tfod_names import choose_averages
+from edge_edet.converters.checkpoints.tensorflow import choose_averages
 from edge_edet.converters.facts import Fact, settle
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, Variant

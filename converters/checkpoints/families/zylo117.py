@@ -11,8 +11,7 @@ from __future__ import annotations
 import re
 
 from edge_edet.converters.checkpoints.mapping import Family, Source
-from edge_edet.network.architecture import backbone_blocks, parameter_shapes
-from edge_edet.network.feature_networks import bifpn_nodes
+from edge_edet.network import backbone_blocks, bifpn_nodes, parameter_shapes
 from edge_edet.variants import ASPECTS_EFFDET, Variant
 
 __all__ = ["ZYLO117"]

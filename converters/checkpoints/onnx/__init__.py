@@ -1,1 +1,7 @@
-"""onnx"""
+"""ONNX exports of effdet, back to canonical weights."""
+
+from __future__ import annotations
+
+from edge_edet.converters.checkpoints.onnx.effdet import open_effdet_onnx, read_effdet_onnx
+
+__all__ = ["open_effdet_onnx", "read_effdet_onnx"]

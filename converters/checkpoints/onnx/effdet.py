@@ -27,9 +27,7 @@ from edge_edet.converters.checkpoints.onnx.padding import padded_family
 from edge_edet.converters.facts import Fact, settle
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
-from edge_edet.network.architecture import BATCH_NORM_EPSILON, parameter_shapes
-from edge_edet.network.build import build_network
-from edge_edet.network.feature_networks import bifpn_nodes
+from edge_edet.network import BATCH_NORM_EPSILON, bifpn_nodes, build_network, parameter_shapes
 from edge_edet.variants import Variant
 
 __all__ = ["open_effdet_onnx", "read_effdet_onnx"]

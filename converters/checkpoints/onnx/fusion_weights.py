@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from edge_edet.converters.checkpoints.onnx.graph import ROUNDING, OnnxFile
 from edge_edet.errors import CheckpointError
-from edge_edet.network.architecture import FUSION_EPSILON
+from edge_edet.network import FUSION_EPSILON
 
 __all__ = ["fusion_weights"]
 

@@ -17,7 +17,7 @@ from onnx import ModelProto, TensorProto, checker, helper, numpy_helper
 
 from edge_edet.converters.checkpoints.onnx.external_data import load_external
 from edge_edet.errors import CheckpointError, ModelFileError
-from edge_edet.formats.onnx_external import find_external
+from edge_edet.formats import find_external
 
 __all__ = ["ROUNDING", "OnnxFile", "attributes_of", "parse_onnx"]
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from edge_edet.converters.checkpoints.onnx.convolutions import Convolution
 from edge_edet.errors import CheckpointError
-from edge_edet.network.build import build_network
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph, build_network
 from edge_edet.variants import VARIANTS, Variant
 
 __all__ = ["Place", "infer_classes", "match", "places"]

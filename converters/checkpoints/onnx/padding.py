@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from edge_edet.converters.checkpoints.families.effdet import EFFDET
-from edge_edet.converters.checkpoints.families.effdet_models import own_changes
+from edge_edet.converters.checkpoints.families import EFFDET, own_changes
 from edge_edet.converters.checkpoints.mapping import Family
 from edge_edet.converters.checkpoints.onnx.graph import OnnxFile, attributes_of
 from edge_edet.errors import CheckpointError

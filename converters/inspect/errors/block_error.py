@@ -16,10 +16,8 @@ import numpy as np
 
 from edge_edet.converters.inspect.errors.tensor_error import Pixels, Sums
 from edge_edet.converters.inspect.network_parts import block_of
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.pairs import Twin, match
-from edge_edet.converters.inspect.tflite.runner import Runner, exposing
-from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.converters.inspect.tflite import Rewritable, Runner, Twin, exposing, match
+from edge_edet.formats.tflite import read_tflite
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.inspect.errors.error_sums import decibels
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.graph_index import Wiring
-from edge_edet.converters.inspect.tflite.pairs import Twin
-from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo
+from edge_edet.converters.inspect.tflite import Rewritable, Twin, Wiring
+from edge_edet.formats import TensorInfo
+from edge_edet.formats.tflite import OperatorInfo
 
 BAD_WEIGHTS_DB = 20.0  # int8 weights keep 35 to 45
 BAD_BIAS_STEPS = 8.0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.ranges import MEAN_ERROR_WEIGHT
+from edge_edet.converters.quantize import MEAN_ERROR_WEIGHT
 
 MAX_DB = 120.0
 Doubles = npt.NDArray[np.float64]

@@ -26,10 +26,8 @@ from edge_edet.converters.inspect.errors.error_sums import (
     Moments,
     decibels,
 )
-from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.pairs import Floats, Twin, match
-from edge_edet.converters.inspect.tflite.runner import exposing, passes
-from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.converters.inspect.tflite import Floats, Rewritable, Twin, exposing, match, passes
+from edge_edet.formats.tflite import read_tflite
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
 Pixels = npt.NDArray[Any]  # uint8, or float32 with the same values

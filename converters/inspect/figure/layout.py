@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from edge_edet.converters.inspect.errors.block_error import BlockError
-from edge_edet.converters.inspect.errors.tensor_error import TensorError
+from edge_edet.converters.inspect.errors import BlockError, TensorError
 from edge_edet.converters.inspect.network_parts import PARTS, part_of
 
 WIDTH, HEIGHT = 960, 440

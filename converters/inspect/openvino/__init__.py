@@ -1,1 +1,7 @@
-"""openvino"""
+"""The inspection of OpenVINO IR models."""
+
+from __future__ import annotations
+
+from edge_edet.converters.inspect.openvino.inspection import inspect_ir, inspect_ir_against
+
+__all__ = ["inspect_ir", "inspect_ir_against"]

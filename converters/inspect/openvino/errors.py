@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.inspect.errors.block_error import BlockError
-from edge_edet.converters.inspect.errors.constants import BAD_WEIGHTS_DB, ConstantError
-from edge_edet.converters.inspect.errors.error_sums import Doubles, decibels
-from edge_edet.converters.inspect.errors.tensor_error import Pixels, Sums, TensorError
+from edge_edet.converters.inspect.errors import (
+    BAD_WEIGHTS_DB,
+    BlockError,
+    ConstantError,
+    Doubles,
+    Pixels,
+    Sums,
+    TensorError,
+    decibels,
+)
 from edge_edet.converters.inspect.openvino.graph import (
     IrGraph,
     Op,
@@ -25,7 +31,7 @@ from edge_edet.converters.inspect.openvino.graph import (
     reading_block,
 )
 from edge_edet.converters.inspect.openvino.pairs import IrTwin
-from edge_edet.converters.inspect.tflite.runner import MAX_PASS_BYTES
+from edge_edet.converters.inspect.tflite import MAX_PASS_BYTES
 
 STEPS = 255
 LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone

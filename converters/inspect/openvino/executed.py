@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.backends.openvino.executed import executed_layers
+from edge_edet.backends.openvino import executed_layers
 from edge_edet.converters.inspect.openvino.graph import IrGraph, Op
 from edge_edet.errors import BackendError
 

@@ -11,8 +11,7 @@ from edge_edet.converters.inspect.network_parts import PARTS, part_of
 from edge_edet.converters.inspect.openvino.executed import executed, integer_weights
 from edge_edet.converters.inspect.openvino.graph import FakeQuantizer, IrGraph, name_of, readers
 from edge_edet.converters.inspect.static_checks import TINY_RANGE, provenance
-from edge_edet.converters.inspect.verdict.advice import CALIBRATE
-from edge_edet.converters.inspect.verdict.findings import Finding, sorted_findings
+from edge_edet.converters.inspect.verdict import CALIBRATE, Finding, sorted_findings
 from edge_edet.manifest import Manifest, manifest_of
 
 MORE = 3  # places named of a longer list

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends.openvino.backend import import_openvino, one_reason
+from edge_edet.backends.openvino import import_openvino, one_reason
 from edge_edet.converters.inspect.network_parts import block_of
 from edge_edet.errors import BackendError, ModelFileError
-from edge_edet.formats.openvino_ir import IrModel
+from edge_edet.formats import IrModel
 
 Doubles = npt.NDArray[np.float64]
 CONVOLUTIONS = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul")

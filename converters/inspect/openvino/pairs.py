@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.network_parts import block_of
 from edge_edet.converters.inspect.openvino.graph import FakeQuantizer, IrGraph, Op, readers
-from edge_edet.converters.inspect.tflite.pairs import LEAST_MATCHED, SWISH_CLOSES
+from edge_edet.converters.inspect.tflite import LEAST_MATCHED, SWISH_CLOSES
 from edge_edet.errors import InputError
 
 Floats = npt.NDArray[np.float32]

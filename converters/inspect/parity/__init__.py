@@ -1,1 +1,7 @@
-"""parity"""
+"""The parity report: an INT8 model beside its float model, in one file."""
+
+from __future__ import annotations
+
+from edge_edet.converters.inspect.parity.report import claim_certificate, write_certificate
+
+__all__ = ["claim_certificate", "write_certificate"]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from edge_edet.output_files.kinds import generator_meta
-from edge_edet.terminal.printable import xml_text
+from edge_edet.output_files import generator_meta
+from edge_edet.terminal import xml_text
 
 STYLE = """
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;

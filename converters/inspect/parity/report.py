@@ -14,22 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.converters.inspect.figure.layout import error_figure
-from edge_edet.converters.inspect.figure.svg import svg
+from edge_edet.converters.inspect.figure import error_figure, svg
 from edge_edet.converters.inspect.judged import Judged, compare_and_judge
 from edge_edet.converters.inspect.network_parts import part_of
 from edge_edet.converters.inspect.parity.page import page
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
 from edge_edet.converters.inspect.result import Inspection, readable
-from edge_edet.converters.inspect.verdict.agreement import MOVED_IOU, SAME_IOU, Agreement
-from edge_edet.converters.inspect.verdict.verdict import thresholds
+from edge_edet.converters.inspect.verdict import MOVED_IOU, SAME_IOU, Agreement, thresholds
 from edge_edet.errors import InputError
-from edge_edet.files.input import sha256_input
-from edge_edet.formats.model_file import ModelFile, sha256_of
+from edge_edet.files import sha256_input
+from edge_edet.formats import ModelFile, sha256_of
 from edge_edet.manifest import manifest_of
-from edge_edet.output_files.kinds import CERTIFICATE, CERTIFICATE_PAGE
-from edge_edet.output_files.outputs import Outputs, outputs_of
-from edge_edet.pictures.value_range import PictureRange, range_text
+from edge_edet.output_files import CERTIFICATE, CERTIFICATE_PAGE, Outputs, outputs_of
+from edge_edet.pictures import PictureRange, range_text
 
 FORMAT_VERSION = 1
 TOOLS = ("numpy", "pillow")

@@ -15,9 +15,9 @@ import flatbuffers
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.write.tflite.flatbuffer import _AlignedBuffer, schema
-from edge_edet.formats.model_file import open_model
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.converters.write.tflite import _AlignedBuffer, schema
+from edge_edet.formats import open_model
+from edge_edet.formats.tflite import TfliteModel
 
 
 class Rewritable:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.formats.tflite.file import OperatorInfo, TensorInfo
+from edge_edet.formats import TensorInfo
+from edge_edet.formats.tflite import OperatorInfo
 
 Floats = npt.NDArray[np.float32]
 # They move integers and have no error of their own where the grid stays.

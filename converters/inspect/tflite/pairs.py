@@ -15,7 +15,7 @@ from edge_edet.converters.inspect.network_parts import block_of
 from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.converters.inspect.tflite.graph_index import Wiring
 from edge_edet.errors import InputError
-from edge_edet.formats.tflite.file import TensorInfo
+from edge_edet.formats import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

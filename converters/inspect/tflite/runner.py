@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.errors import BackendError
-from edge_edet.formats.tflite.file import TensorInfo
+from edge_edet.formats import TensorInfo
 
 MAX_PASS_BYTES = 2**29  # of both twins' tensors that one pass keeps
 Values = npt.NDArray[Any]

@@ -10,9 +10,9 @@ from typing import Any
 
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.verdict.findings import Finding
-from edge_edet.formats.model_file import ModelFile
+from edge_edet.formats import ModelFile
 from edge_edet.manifest import manifest_of
-from edge_edet.pictures.value_range import PictureRange
+from edge_edet.pictures import PictureRange
 
 CALIBRATE = "calibrate with pictures like those that the model will see"
 BEST = {"tflite": "reconstructed", "openvino": "channelwise-exact"}  # nearest to float, by format
@@ -51,8 +51,7 @@ def calibrated_on(model: ModelFile, pictures: Sequence[Path],
                   picture_range: PictureRange = None) -> bool:  # fmt: skip
     """Whether a model's calibration pictures are among these: all of them, or as many as `convert
     --calibration` draws of a folder. By names and pixels, as its manifest has their digest."""
-    from edge_edet.converters.calibrate.calibrate import drawn
-    from edge_edet.converters.calibrate.tensor_runs import picture_input
+    from edge_edet.converters.calibrate import drawn, picture_input
 
     manifest = manifest_of(model)
     stored: Any = manifest.provenance.get("calibration") if manifest else None

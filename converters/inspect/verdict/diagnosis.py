@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_edet.converters.inspect.errors.block_error import BlockError
-from edge_edet.converters.inspect.errors.constants import ConstantError
-from edge_edet.converters.inspect.errors.tensor_error import TensorError
+from edge_edet.converters.inspect.errors import BlockError, ConstantError, TensorError
 from edge_edet.converters.inspect.network_parts import block_of, part_of
 from edge_edet.converters.inspect.verdict.advice import CALIBRATE
 from edge_edet.converters.inspect.verdict.findings import Finding, sorted_findings
 
 if TYPE_CHECKING:
-    from edge_edet.converters.inspect.verdict.agreement import Agreement
+    from edge_edet.converters.inspect.verdict.detections import Agreement
 
 BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
 AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid

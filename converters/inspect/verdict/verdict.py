@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_edet.converters.inspect.verdict.agreement import Agreement
+    from edge_edet.converters.inspect.verdict.detections import Agreement
 
 __all__ = [
     "FAULT", "HEALTHY", "UNKNOWN", "WORSE", "Verdict", "by_agreement", "by_labels", "judge", "thresholds"

@@ -1,1 +1,7 @@
-"""onnx"""
+"""ONNX models."""
+
+from __future__ import annotations
+
+from edge_edet.converters.write.onnx.write import write_onnx
+
+__all__ = ["write_onnx"]

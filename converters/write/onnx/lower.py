@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from edge_edet.network.graph import Graph, Node, borders
+from edge_edet.network import Graph, Node, borders
 
 __all__ = ["OnnxLowering"]
 

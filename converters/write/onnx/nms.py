@@ -14,9 +14,8 @@ from onnx import TensorProto, ValueInfoProto, helper
 
 from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
 from edge_edet.converters.write.onnx.lower import OnnxLowering
-from edge_edet.detection.anchors import anchors
-from edge_edet.detection.postprocess import PostprocessConfig
-from edge_edet.network.graph import Graph
+from edge_edet.detection import PostprocessConfig, anchors
+from edge_edet.network import Graph
 
 __all__ = ["SuppressingOnnxLowering"]
 

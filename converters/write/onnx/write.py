@@ -15,7 +15,7 @@ from edge_edet import __version__
 from edge_edet.converters.write.detection_postprocess import Suppression
 from edge_edet.converters.write.onnx.lower import OnnxLowering
 from edge_edet.converters.write.onnx.nms import SuppressingOnnxLowering
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 __all__ = ["IR_VERSION", "OPSET", "write_onnx"]
 

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from openvino import opset13 as op
 
-from edge_edet.converters.write.tflite.fusion import NEXT_TO_NOTHING
-from edge_edet.network.architecture import FUSION_EPSILON
-from edge_edet.network.graph import Node
+from edge_edet.converters.write.tflite import NEXT_TO_NOTHING
+from edge_edet.network import FUSION_EPSILON, Node
 
 __all__ = ["StudyOperators"]
 

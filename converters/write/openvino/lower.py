@@ -17,20 +17,20 @@ import openvino as ov
 from openvino import opset1
 from openvino import opset13 as op
 
-from edge_edet.converters.quantize.affine import QuantizedWeight
-from edge_edet.converters.quantize.channelwise import (
+from edge_edet.converters.quantize import (
+    FLOAT16_MAX,
     LEVELS,
     STEM_INPUT,
     ChannelQuantized,
     ChannelQuantizer,
+    QuantizedWeight,
+    input_zero_point,
 )
-from edge_edet.converters.quantize.histograms import FLOAT16_MAX
-from edge_edet.converters.quantize.stem import input_zero_point
 from edge_edet.converters.write.openvino.fusion import StudyOperators
 from edge_edet.errors import InputError
-from edge_edet.files.scratch import scratch_folder
-from edge_edet.formats.openvino_ir import BIN_SHA256_KEY
-from edge_edet.network.graph import Graph, Node, borders
+from edge_edet.files import scratch_folder
+from edge_edet.formats import BIN_SHA256_KEY
+from edge_edet.network import Graph, Node, borders
 
 PRECISIONS = ("fp32", "fp16", "int8")
 STEM_SCALE = 1 / 64  # any but 1: the plugin takes an 8-bit input only with a scale beside it

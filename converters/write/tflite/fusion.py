@@ -8,8 +8,7 @@ import numpy as np
 
 from edge_edet.converters.write.tflite.flatbuffer import schema
 from edge_edet.errors import InputError
-from edge_edet.network.architecture import FUSION_EPSILON
-from edge_edet.network.graph import Node
+from edge_edet.network import FUSION_EPSILON, Node
 
 __all__ = ["StudyOperators"]
 

@@ -20,23 +20,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import (
+from edge_edet.converters.quantize import (
+    FACTOR_STEPS,
+    FLOAT16_MAX,
+    GATE_LIMIT,
     INT8_MAX,
     SIGMOID,
     Affine,
     Quantized,
     QuantizedWeight,
+    input_affine,
+    input_zero_point,
     quantize_weight,
+    stem_shift,
 )
-from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT
-from edge_edet.converters.quantize.histograms import FLOAT16_MAX
-from edge_edet.converters.quantize.stem import input_affine, input_zero_point, stem_shift
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
 from edge_edet.converters.write.tflite.fusion import StudyOperators
 from edge_edet.converters.write.tflite.mixed_precision import SidedLowering
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
-from edge_edet.network.graph import Graph, Node, borders
+from edge_edet.network import Graph, Node, borders
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 Op = schema.BuiltinOperator

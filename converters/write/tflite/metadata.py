@@ -14,11 +14,11 @@ from typing import Any
 
 import flatbuffers
 
-from edge_edet.converters.quantize.stem import input_zero_point
+from edge_edet.converters.quantize import input_zero_point
 from edge_edet.errors import InputError
-from edge_edet.formats.tflite.metadata import IDENTIFIER, METADATA_KEY
+from edge_edet.formats.tflite import IDENTIFIER, METADATA_KEY
 from edge_edet.manifest import Manifest
-from edge_edet.network.graph import Graph
+from edge_edet.network import Graph
 
 __all__ = ["METADATA_KEY", "append_files", "standard_metadata"]
 

@@ -6,9 +6,9 @@ QUANTIZE or DEQUANTIZE; the operators themselves don't know of it.
 
 from __future__ import annotations
 
-from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.quantize import Affine, Quantized
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
-from edge_edet.network.graph import Graph, Node
+from edge_edet.network import Graph, Node
 
 __all__ = ["SidedLowering"]
 

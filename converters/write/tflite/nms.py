@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.quantize import Affine, Quantized
 from edge_edet.converters.write.detection_postprocess import (
     IOU_THRESHOLD,
     MAX_DETECTIONS,
@@ -26,9 +26,8 @@ from edge_edet.converters.write.detection_postprocess import (
 )
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
 from edge_edet.converters.write.tflite.lower import Op, TfliteLowering
-from edge_edet.detection.anchors import anchors
-from edge_edet.detection.postprocess import PostprocessConfig
-from edge_edet.network.graph import Graph
+from edge_edet.detection import PostprocessConfig, anchors
+from edge_edet.network import Graph
 
 __all__ = ["OUTPUTS", "Suppression", "write_tflite_with_nms"]
 

@@ -22,7 +22,7 @@ from edge_edet.devices.remote.channel.greeting import await_hello
 from edge_edet.devices.remote.channel.line_reader import LineReader
 from edge_edet.devices.remote.channel.what_came import frame_of
 from edge_edet.errors import EdgeEdetError
-from edge_edet.terminal.progress import Progress
+from edge_edet.terminal import Progress
 
 __all__ = ["GIVE_UP_S", "READ_BY_SHELL", "AgentError", "Channel", "bootstrap"]
 

@@ -1,1 +1,8 @@
-"""wheels"""
+"""The wheels that a board needs."""
+
+from __future__ import annotations
+
+from edge_edet.devices.remote.wheels.downloaded import fetch_wheels, platforms
+from edge_edet.devices.remote.wheels.own import write_wheel
+
+__all__ = ["fetch_wheels", "platforms", "write_wheel"]

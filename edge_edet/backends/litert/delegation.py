@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.formats.tflite import TfliteModel
 
 __all__ = ["Delegation", "delegation"]
 

@@ -14,7 +14,8 @@ from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.litert.interpreter import RUNTIMES, find_runtime, runtime_version
 from edge_edet.backends.native_output import captured_output
 from edge_edet.errors import BackendError, InputError, MissingExtraError
-from edge_edet.formats.tflite.file import TensorInfo, TfliteModel
+from edge_edet.formats import TensorInfo
+from edge_edet.formats.tflite import TfliteModel
 
 __all__ = ["LiteRtGpuBackend"]
 

@@ -20,7 +20,7 @@ from edge_edet.backends.litert.delegation import delegation
 from edge_edet.backends.litert.fast_precisions import slow
 from edge_edet.backends.litert.xnnpack import computes_in_8_bits, eight_bit_xnnpack
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.formats.tflite import TfliteModel
 from edge_edet.optional_packages import install
 
 __all__ = ["RUNTIMES", "LiteRtBackend", "find_runtime", "runtime_version"]

@@ -11,7 +11,7 @@ import ctypes
 import importlib
 from typing import Any
 
-from edge_edet.formats.tflite.file import TfliteModel
+from edge_edet.formats.tflite import TfliteModel
 
 __all__ = ["EightBitXnnpack", "computes_in_8_bits", "eight_bit_xnnpack"]
 

@@ -14,9 +14,8 @@ import numpy.typing as npt
 from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.openvino.executed import executed_layers
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
-from edge_edet.files.pair import stamp
-from edge_edet.formats.model_file import ModelFile
-from edge_edet.formats.openvino_ir import IrModel
+from edge_edet.files import stamp
+from edge_edet.formats import IrModel, ModelFile
 
 __all__ = [
     "DEVICES",

@@ -16,7 +16,7 @@ from typing import Any
 
 from edge_edet.formats.flatbuffer import Table
 from edge_edet.formats.model_file import TensorInfo
-from edge_edet.formats.tflite.check.check import GraphParts, OperatorParts
+from edge_edet.formats.tflite.check import GraphParts, OperatorParts
 
 __all__ = ["Content", "content_of"]
 

@@ -18,8 +18,7 @@ from pathlib import Path
 from edge_edet.errors import ModelFileError
 from edge_edet.formats.flatbuffer import Buffer, Table
 from edge_edet.formats.model_file import FORMATS, TensorInfo, open_model, read_failed
-from edge_edet.formats.tflite.check.call import Operand
-from edge_edet.formats.tflite.check.check import GraphParts, OperatorParts, check_graphs
+from edge_edet.formats.tflite.check import GraphParts, Operand, OperatorParts, check_graphs
 from edge_edet.formats.tflite.content import Content, content_of
 from edge_edet.formats.tflite.schema import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
 

@@ -12,7 +12,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.formats.flatbuffer import Buffer, Table
 from edge_edet.formats.model_file import open_model
 from edge_edet.formats.tflite.file import TfliteModel
-from edge_edet.labels.file import LabelFile, parse_label_text
+from edge_edet.labels import LabelFile, parse_label_text
 
 __all__ = ["StandardMetadata", "read_metadata"]
 

@@ -14,7 +14,7 @@ from edge_edet.benchmarks.accuracy.datasets.dataset import Dataset, Objects, Pic
 from edge_edet.benchmarks.accuracy.datasets.orientation import with_upright_labels
 from edge_edet.benchmarks.accuracy.datasets.other_formats import ADVICE, other_json
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, read_input
 
 __all__ = ["load_coco"]
 

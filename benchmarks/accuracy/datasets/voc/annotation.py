@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from edge_edet.benchmarks.accuracy.datasets.voc.xml_text import UNREADABLE, decode_xml
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, read_input
 
 __all__ = ["Annotation", "LabelledObject", "read_annotation"]
 

@@ -15,12 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.detection.detections import Detections
-from edge_edet.detection.detector import load
+from edge_edet.detection import Detections, load
 from edge_edet.errors import InputError
-from edge_edet.pictures.image import read_picture
-from edge_edet.pictures.value_range import PictureRange
-from edge_edet.terminal.progress import track
+from edge_edet.pictures import PictureRange, read_picture
+from edge_edet.terminal import track
 
 SAME_IOU, MOVED_IOU = 0.9, 0.5
 THRESHOLDS = tuple(n / 100 for n in range(50, 100, 5))  # as AP is averaged over

@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 from edge_edet import __version__
 from edge_edet.converters.weights.partial_file import CHUNK, PartFile
 from edge_edet.errors import EdgeEdetError, InputError
-from edge_edet.terminal.progress import Progress
-from edge_edet.terminal.waiting import VARIABLE, wait_limit_s, within
+from edge_edet.terminal import VARIABLE, Progress, wait_limit_s, within
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse

@@ -18,7 +18,7 @@ from edge_edet.converters.inspect.figure.layout import (
     Mark,
     Words,
 )
-from edge_edet.converters.inspect.figure.svg import BLOCK, LINE, OWN, RUNNING, TEXT
+from edge_edet.converters.inspect.figure.to_svg import BLOCK, LINE, OWN, RUNNING, TEXT
 from edge_edet.errors import InputError
 
 SCALE = 2  # pixels for each unit of the figure

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet import __version__
 from edge_edet.arguments import check_seed, shown
 from edge_edet.benchmarks.accuracy.bootstrap import draws, resampled_ap
-from edge_edet.benchmarks.accuracy.class_map import class_map
+from edge_edet.benchmarks.accuracy.class_mapping import class_map
 from edge_edet.benchmarks.accuracy.coco_metrics import counted_objects, evaluate_boxes
 from edge_edet.benchmarks.accuracy.datasets import Dataset, Picture, load_dataset
 from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL, Protocol
@@ -24,13 +24,12 @@ from edge_edet.benchmarks.accuracy.result import Difference, Result, compare, in
 from edge_edet.benchmarks.accuracy.resume_file import FOLDER, StateFile, open_state, run_key
 from edge_edet.benchmarks.accuracy.run_detector import STEPS, EvalRow, Unread, look
 from edge_edet.errors import ImageError, InputError
-from edge_edet.formats.model_file import sha256_of
-from edge_edet.pictures.log import PictureLog
-from edge_edet.pictures.value_range import parse_range, range_text
-from edge_edet.terminal.progress import Progress
+from edge_edet.formats import sha256_of
+from edge_edet.pictures import PictureLog, parse_range, range_text
+from edge_edet.terminal import Progress
 
 if TYPE_CHECKING:
-    from edge_edet.detection.detector import Detector
+    from edge_edet.detection import Detector
 
 __all__ = [
     "DEFAULT_PROTOCOL",
@@ -160,7 +159,7 @@ def _opened(
         if options:
             raise InputError(f"a loaded detector takes no {', '.join(options)}")
         return contextlib.nullcontext(model)
-    from edge_edet.detection.detector import load
+    from edge_edet.detection import load
 
     if protocol.picture_range is not None:
         options = {"picture_range": parse_range(protocol.picture_range), **options}

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.accuracy.datasets.dataset import Category
+from edge_edet.benchmarks.accuracy.datasets import Category
 from edge_edet.errors import InputError
-from edge_edet.files.input import Limit, read_input
+from edge_edet.files import Limit, read_input
 
 __all__ = ["NAME_THEM", "class_map", "read_class_map"]
 

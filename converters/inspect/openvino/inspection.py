@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.errors.tensor_error import Pixels, Sums, by_harm
+from edge_edet.converters.inspect.errors import Pixels, Sums, by_harm
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.openvino.errors import (
     compare_ir_constants,
@@ -20,10 +20,9 @@ from edge_edet.converters.inspect.openvino.graph import IrGraph, IrRunner, chann
 from edge_edet.converters.inspect.openvino.pairs import IrTwin, match_irs
 from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.static_checks import has_random_weights, refused, without_ranges
-from edge_edet.converters.inspect.verdict.advice import better_recipe
-from edge_edet.converters.inspect.verdict.diagnosis import diagnose
+from edge_edet.converters.inspect.verdict import better_recipe, diagnose
 from edge_edet.errors import BackendError
-from edge_edet.formats.openvino_ir import read_ir
+from edge_edet.formats import read_ir
 
 
 def inspect_ir(path: Path) -> Inspection:

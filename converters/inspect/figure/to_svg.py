@@ -15,7 +15,7 @@ from edge_edet.converters.inspect.figure.layout import (
     Mark,
     Words,
 )
-from edge_edet.terminal.printable import xml_text
+from edge_edet.terminal import xml_text
 
 # Colours stand in the elements, for viewers without CSS; the style changes them where it is dark.
 OWN, RUNNING, BLOCK, TEXT, LINE = "#8aa5c9", "#c0392b", "#1f5fa8", "#333333", "#d0d0d0"

@@ -8,13 +8,14 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.network.architecture import (
+from edge_edet.network import (
     FEATURE_STAGES,
     backbone_blocks,
+    feature_nodes,
+    lateral,
     parameter_shapes,
     study_of,
 )
-from edge_edet.network.feature_networks import feature_nodes, lateral
 from edge_edet.variants import Variant
 
 __all__ = ["random_weights"]

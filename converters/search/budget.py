@@ -32,12 +32,11 @@ from edge_edet.converters.search.score import (
     output_error,
 )
 from edge_edet.errors import EdgeEdetError
-from edge_edet.files.scratch import scratch_folder
-from edge_edet.formats.model_file import sha256_of
-from edge_edet.formats.read import read_model
-from edge_edet.formats.tflite.file import TfliteModel
-from edge_edet.pictures.value_range import PictureRange, range_text
-from edge_edet.terminal.progress import track
+from edge_edet.files import scratch_folder
+from edge_edet.formats import read_model, sha256_of
+from edge_edet.formats.tflite import TfliteModel
+from edge_edet.pictures import PictureRange, range_text
+from edge_edet.terminal import track
 
 SENSITIVITY_PICTURES = 6
 MAX_FLOAT_STEPS = 12

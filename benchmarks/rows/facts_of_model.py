@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from edge_edet.benchmarks.rows.parts import ModelFacts
-from edge_edet.detection.model_layout import ModelLayout, layout_of
+from edge_edet.detection import ModelLayout, layout_of
 from edge_edet.errors import InputError
-from edge_edet.formats.model_file import sha256_of
-from edge_edet.formats.read import read_model
+from edge_edet.formats import read_model, sha256_of
 
 __all__ = ["has_random_weights", "model_facts"]
 
@@ -48,8 +47,7 @@ def _size_of(layout: ModelLayout) -> tuple[int | None, int | None]:
     """Trainable parameters and multiply-adds of the network that the manifest describes."""
     if layout.variant is None:
         return None, None
-    from edge_edet.network.architecture import count_parameters
-    from edge_edet.network.build import build_network
+    from edge_edet.network import build_network, count_parameters
 
     variant = layout.variant
     try:

@@ -16,20 +16,19 @@ import numpy as np
 from edge_edet.converters.calibrate.fit_hard_swish import fit_swishes
 from edge_edet.converters.calibrate.reconstruct import reconstruct
 from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes, picture_input
-from edge_edet.converters.quantize.calibration_record import (
+from edge_edet.converters.quantize import (
+    RECONSTRUCTED,
     CalibrationRecord,
+    Statistics,
     as_stored,
+    calibrated_tensors,
     preparation_of,
+    quantize,
 )
-from edge_edet.converters.quantize.histograms import Statistics
-from edge_edet.converters.quantize.ranges import calibrated_tensors
-from edge_edet.converters.quantize.recipes import RECONSTRUCTED, quantize
 from edge_edet.errors import InputError
-from edge_edet.network.graph import Graph
-from edge_edet.pictures.folder import pictures_in
-from edge_edet.pictures.image import refuse_addresses
-from edge_edet.pictures.value_range import PictureRange, check_range
-from edge_edet.terminal.progress import Progress
+from edge_edet.network import Graph
+from edge_edet.pictures import PictureRange, check_range, pictures_in, refuse_addresses
+from edge_edet.terminal import Progress
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.network.graph import Array
+from edge_edet.network import Array
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""`python -m edge_edet.benchmarks.measuring` measures the job that it reads from stdin."""
+
+import sys
+
+from edge_edet.benchmarks.measuring.worker import main
+
+sys.exit(main())
