@@ -32,7 +32,7 @@ LOADED = "loaded"
 CHILD = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from edge_edet.isolate import child
+from edge_edet.backends.isolate import child
 child(sys.argv[2])
 """
 MEANINGS = {

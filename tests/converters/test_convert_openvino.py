@@ -156,7 +156,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory, helpers: Any) -> list[dict[s
 KILLED = """
 import os, sys
 from pathlib import Path
-from edge_edet.converters.model_file import write_checked
+from edge_edet.converters.write.model_writer import write_checked
 step, path, new = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 steps = 0
 def counted(real):

@@ -25,8 +25,8 @@ import sys, time
 from pathlib import Path
 from edge_edet import cli
 from edge_edet.output_files import Outputs
-from edge_edet.scratch import scratch_folder
-from edge_edet.output_kinds import DRAWING
+from edge_edet.files import scratch_folder
+from edge_edet.output_files import DRAWING
 
 def wait(path):
     (path.parent / "begun").touch()
@@ -168,7 +168,7 @@ def test_a_signal_that_is_handled_already_is_left_alone() -> None:
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
     try:
         with ended_politely():
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)  # to this thread: at once
         assert seen == [1]
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -22,7 +22,7 @@ Pair = dict[str, bytes]
 SWITCHING = """
 import sys, time
 from pathlib import Path
-from edge_edet.converters.model_file import write_checked
+from edge_edet.converters.write.model_writer import write_checked
 path, *pairs = map(Path, sys.argv[3:])
 read = [{s: one.with_suffix(s).read_bytes() for s in (".bin", ".xml")} for one in pairs]
 for number in range(int(sys.argv[1])):
@@ -33,7 +33,7 @@ for number in range(int(sys.argv[1])):
 KILLED = """
 import os, sys
 from pathlib import Path
-from edge_edet.converters.model_file import write_checked
+from edge_edet.converters.write.model_writer import write_checked
 step, path, new = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 steps = 0
 def counted(real):

@@ -276,7 +276,7 @@ allowed = set(sys.stdlib_module_names) | {"numpy", "PIL", "edge_edet"}
 before = set(sys.modules)
 import edge_edet
 edge_edet.load, edge_edet.Detections, edge_edet.Manifest
-import edge_edet.detect_command
+import edge_edet.commands.detect
 new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(sorted(name for name in new - allowed if not name.startswith("_")))
 """

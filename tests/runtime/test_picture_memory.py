@@ -79,8 +79,8 @@ PEAK = """
 import sys
 import numpy as np
 from PIL import Image
-from edge_edet.image import read_picture
-from edge_edet.preprocess import letterbox
+from edge_edet.pictures import read_picture
+from edge_edet.detection import letterbox
 
 def status(name):
     return int(open("/proc/self/status").read().split(name)[1].split()[0]) // 1024
