@@ -29,7 +29,7 @@ types: .venv/installed-dev
 	MYPYPATH=build/types $(BIN)/mypy -p edge_edet
 
 unit: .venv/installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
 
 N := 300
 SEED := 0

@@ -65,8 +65,13 @@ def normalized(pixels: Any) -> Any:
 
 def ours() -> dict[str, Path]:
     """The bundled D0 as `convert` writes it."""
-    request = Request(("d0",), ("int8", "fp16", "fp32", "int8-dynamic"), FOLDER, weights="bundled",
-                      formats=("tflite", "openvino", "onnx"))  # fmt: skip
+    request = Request(
+        ("d0",),
+        ("int8", "fp16", "fp32", "int8-dynamic"),
+        FOLDER,
+        weights="bundled",
+        formats=("tflite", "openvino", "onnx"),
+    )
     for _ in convert(request):
         pass
     return {path.name: path for path in FOLDER.glob("d0-*") if path.suffix != ".bin"}
@@ -98,14 +103,27 @@ def keras_tflite(models: dict[str, Path], pixels: Any) -> tuple[Path, str]:
     nodes = []
     for node in graph.nodes:
         attrs = {key: np.asarray(value).tolist() for key, value in node.attrs.items()}
-        nodes.append({"op": node.op, "name": node.name, "inputs": node.inputs,
-                      "shape": node.shape, "attrs": attrs})  # fmt: skip
+        nodes.append(
+            {
+                "op": node.op,
+                "name": node.name,
+                "inputs": node.inputs,
+                "shape": node.shape,
+                "attrs": attrs,
+            }
+        )
         if node.weight is not None:
             arrays |= {f"{node.name}:weight": node.weight, f"{node.name}:bias": node.bias}
     network, output = FOLDER / "network.npz", FOLDER / "keras-int8.tflite"
     roles = [graph.outputs[role] for role in ("boxes", "classes")]
-    np.savez(network, nodes=json.dumps(nodes), outputs=json.dumps(roles), size=512,
-             pictures=pixels, **arrays)  # fmt: skip
+    np.savez(
+        network,
+        nodes=json.dumps(nodes),
+        outputs=json.dumps(roles),
+        size=512,
+        pictures=pixels,
+        **arrays,
+    )
     return output, run_script(TENSORFLOW, HERE / "peer_keras.py", network, output)
 
 
@@ -159,14 +177,17 @@ def all_peers() -> list[Peer]:
     for precision in ("default", "f32"):
         name = f"edge-edet .xml fp32, OpenVINO {precision}"
         rows.append(Peer(name, peers.openvino(models["d0-fp32.xml"], precision)))
-    rows.append(Peer("edge-edet .xml fp16, OpenVINO default",
-                     peers.openvino(models["d0-fp16.xml"], "default")))  # fmt: skip
+    rows.append(
+        Peer(
+            "edge-edet .xml fp16, OpenVINO default",
+            peers.openvino(models["d0-fp16.xml"], "default"),
+        )
+    )
     for precision in ("int8", "int8-dynamic", "fp16", "fp32"):
         name = f"edge-edet .tflite {precision}, LiteRT"
         rows.append(Peer(name, peers.litert(models[f"d0-{precision}.tflite"])))
     rows.append(Peer("edge-edet .onnx fp32, onnxruntime", peers.onnxruntime(onnx)))
-    add("Keras, TF's converter INT8, LiteRT",
-        lambda: peers.litert(keras_tflite(models, pixels)[0]))  # fmt: skip
+    add("Keras, TF's converter INT8, LiteRT", lambda: peers.litert(keras_tflite(models, pixels)[0]))
     source, feeds, export = "effdet's ONNX", normalized(pixels), FOLDER / "effdet.onnx"
     script, weights = HERE / "peer_effdet.py", asset("d0-bccd.safetensors")
     try:
@@ -175,13 +196,16 @@ def all_peers() -> list[Peer]:
         print(f"no export of effdet ({error}): our own ONNX stands in", file=sys.stderr)
         source, feeds, export = "our ONNX", pixels, onnx
     for precision in ("f32", "default"):
-        add(f"{source}, OpenVINO {precision}",
-            lambda precision=precision: peers.openvino(export, precision))  # fmt: skip
-    add(f"{source}, NNCF defaults, OpenVINO default",
-        lambda: peers.openvino(nncf_ir(export, feeds, "nncf"), "default"))  # fmt: skip
+        add(
+            f"{source}, OpenVINO {precision}",
+            lambda precision=precision: peers.openvino(export, precision),
+        )
+    add(
+        f"{source}, NNCF defaults, OpenVINO default",
+        lambda: peers.openvino(nncf_ir(export, feeds, "nncf"), "default"),
+    )
     add(f"{source}, onnxruntime f32", lambda: peers.onnxruntime(export))
-    add(f"{source}, onnxruntime static INT8",
-        lambda: peers.onnxruntime(ort_int8(export, feeds)))  # fmt: skip
+    add(f"{source}, onnxruntime static INT8", lambda: peers.onnxruntime(ort_int8(export, feeds)))
     command = [TORCH, str(script), "serve", str(weights), "512"]
     if source == "effdet's ONNX":
         add("effdet in PyTorch", lambda: peers.another_process(command))

@@ -115,9 +115,16 @@ def convert(request: Request) -> Generator[Written | str, None, None]:
 
 def _inputs(request: Request) -> list[str | Path]:
     training = request.training or TrainingOptions()
-    given = (request.weights, request.calibration, request.labels, request.data, request.check_data,
-             training.project, training.hparams,
-             *(name for name in request.variants if is_checkpoint(name)))  # fmt: skip
+    given = (
+        request.weights,
+        request.calibration,
+        request.labels,
+        request.data,
+        request.check_data,
+        training.project,
+        training.hparams,
+        *(name for name in request.variants if is_checkpoint(name)),
+    )
     return [one for one in given if isinstance(one, (str, Path)) and one not in NAMES]
 
 
@@ -141,9 +148,11 @@ def _claim(
                 if request.max_drop is not None:
                     outputs.claim(beside(path, ".search.jsonl"), SEARCH_LOG)
                     outputs.claim(beside(path, ".pareto.json"), PARETO)
-                if request.certificate and request.weights != "random" and (
-                    request.data is not None or request.calibration is not None
-                ):  # fmt: skip
+                if (
+                    request.certificate
+                    and request.weights != "random"
+                    and (request.data is not None or request.calibration is not None)
+                ):
                     claim_certificate(outputs, beside(path, "-certificate"))
 
 
@@ -176,9 +185,13 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
         request = asked
         started = time.monotonic()
         source = find_weights(
-            given, request.weights, request.seed, request.num_classes, request.image_size,
+            given,
+            request.weights,
+            request.seed,
+            request.num_classes,
+            request.image_size,
             request.training,
-        )  # fmt: skip
+        )
         name = source.variant.name
         if name in done:
             raise InputError(
@@ -196,22 +209,36 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
         elif source.labels_note:
             yield source.labels_note
         check_names(labels, f"the labels of {given}")
-        if request.data is not None and "int8" in planned and not source.random and (
-            request.certificate or request.max_drop is not None
-        ):  # fmt: skip
+        if (
+            request.data is not None
+            and "int8" in planned
+            and not source.random
+            and (request.certificate or request.max_drop is not None)
+        ):
             check_classes(labels, request.data, request.split)
         graph = build_network(source.variant, source.weights)
         for precision, fitting in planned.items():
             described = ModelFile(
-                source, labels, precision, request.nms, tuple(request.command),
+                source,
+                labels,
+                precision,
+                request.nms,
+                tuple(request.command),
                 input_dtype=request.input_dtype,
-            )  # fmt: skip
+            )
             if precision == "int8":
                 record = find_calibration(
-                    source, graph, request.calibration, request.calibration_images, request.seed,
-                    request.threads, _wants_corrections(request, recipes), "openvino" in fitting,
-                    pictures=calibration, picture_range=request.picture_range,
-                )  # fmt: skip
+                    source,
+                    graph,
+                    request.calibration,
+                    request.calibration_images,
+                    request.seed,
+                    request.threads,
+                    _wants_corrections(request, recipes),
+                    "openvino" in fitting,
+                    pictures=calibration,
+                    picture_range=request.picture_range,
+                )
                 described = dataclasses.replace(described, calibration=record)
                 if not source.random:
                     what = f"the calibration of {name}"
@@ -228,10 +255,16 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
                 write_checked(path, made.files, outputs)
                 model = read_model(path)
                 yield Written(
-                    path, name, target, precision, model.size_bytes, len(model.operator_names),
+                    path,
+                    name,
+                    target,
+                    precision,
+                    model.size_bytes,
+                    len(model.operator_names),
                     len(model.non_integer_operators) if isinstance(model, TfliteModel) else None,
-                    made.float_convolutions, round(time.monotonic() - started, 3),
-                )  # fmt: skip
+                    made.float_convolutions,
+                    round(time.monotonic() - started, 3),
+                )
                 if checked is not None and not source.random:
                     yield from look_for_objects(
                         path, checked, request.split, request.threads, request.picture_range
@@ -276,9 +309,16 @@ def _wants_corrections(request: Request, recipes: Recipes) -> bool:
     return recipe is not None and (recipe.reconstruct or request.max_drop is not None)
 
 
-def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph,
-          calibration: Sequence[Path], target: str,
-          path: Path, outputs: Outputs) -> Generator[Written | str, None, Made]:  # fmt: skip
+def _make(
+    request: Request,
+    recipes: Recipes,
+    described: ModelFile,
+    graph: Graph,
+    calibration: Sequence[Path],
+    target: str,
+    path: Path,
+    outputs: Outputs,
+) -> Generator[Written | str, None, Made]:
     """One model in one format, in memory."""
     record = described.calibration
     if target == "onnx":
@@ -302,8 +342,12 @@ def _make(request: Request, recipes: Recipes, described: ModelFile, graph: Graph
     return Made({".tflite": data})
 
 
-def _int8_ir(pictures: Sequence[Path], recipe: ChannelwiseRecipe | NncfRecipe | None, described: ModelFile,
-             graph: Graph) -> Made:  # fmt: skip
+def _int8_ir(
+    pictures: Sequence[Path],
+    recipe: ChannelwiseRecipe | NncfRecipe | None,
+    described: ModelFile,
+    graph: Graph,
+) -> Made:
     assert recipe is not None
     assert described.calibration is not None
     if isinstance(recipe, NncfRecipe):
@@ -319,9 +363,15 @@ def _int8_ir(pictures: Sequence[Path], recipe: ChannelwiseRecipe | NncfRecipe | 
     return Made(files, float_convolutions=len(floats))
 
 
-def _certify(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
-             calibration_notes: Mapping[str, int],
-             path: Path, outputs: Outputs) -> Generator[Written | str, None, None]:  # fmt: skip
+def _certify(
+    request: Request,
+    described: ModelFile,
+    graph: Graph,
+    calibration: Sequence[Path],
+    calibration_notes: Mapping[str, int],
+    path: Path,
+    outputs: Outputs,
+) -> Generator[Written | str, None, None]:
     """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
     if not request.certificate or described.source.random:
         return
@@ -339,33 +389,54 @@ def _certify(request: Request, described: ModelFile, graph: Graph, calibration: 
     is_ir = path.suffix == SUFFIXES["openvino"]
     with scratch_folder() as temporary:
         twin = temporary / f"float{path.suffix}"
-        files = plain.to_ir(graph, None, None) if is_ir else {
-            path.suffix: plain.to_bytes(graph, None, None)
-        }  # fmt: skip
+        files = (
+            plain.to_ir(graph, None, None)
+            if is_ir
+            else {path.suffix: plain.to_bytes(graph, None, None)}
+        )
         for suffix, content in files.items():
             twin.with_suffix(suffix).write_bytes(content)
         pictures, accuracy, notes = list(calibration), None, calibration_notes
         if request.data is not None:
             log = PictureLog()
             pictures, accuracy = pictures_and_accuracy(
-                path, twin, request.data, request.split, request.threads,
-                picture_range=request.picture_range, strict=request.strict, log=log,
-            )  # fmt: skip
+                path,
+                twin,
+                request.data,
+                request.split,
+                request.threads,
+                picture_range=request.picture_range,
+                strict=request.strict,
+                log=log,
+            )
             yield from log.lines()
             notes = log.notes()
         output = beside(path, "-certificate")
         record = write_certificate(
-            path, twin, pictures, accuracy, output=output, threads=request.threads,
-            command=shlex.join(request.command), picture_range=request.picture_range,
-            notes=notes, outputs=outputs,
-        )  # fmt: skip
+            path,
+            twin,
+            pictures,
+            accuracy,
+            output=output,
+            threads=request.threads,
+            command=shlex.join(request.command),
+            picture_range=request.picture_range,
+            notes=notes,
+            outputs=outputs,
+        )
     causes = [f for f in record["findings"] if f["severity"] == "cause"]
     first = "".join(f"; cause: {f['place']}: {f['text']}; do: {f['advice']}" for f in causes[:1])
     yield f"certificate: {output / 'index.html'}: {record['verdict']}: {record['because']}{first}"
 
 
-def _within_budget(request: Request, described: ModelFile, graph: Graph, calibration: Sequence[Path],
-                   path: Path, outputs: Outputs) -> Generator[Written | str, None, Made]:  # fmt: skip
+def _within_budget(
+    request: Request,
+    described: ModelFile,
+    graph: Graph,
+    calibration: Sequence[Path],
+    path: Path,
+    outputs: Outputs,
+) -> Generator[Written | str, None, Made]:
     """Searches, tells what it tries, writes the table of all candidates beside the model."""
     if described.source.random:
         raise InputError("--max-drop needs trained weights: random ones have no accuracy to lose")
@@ -375,18 +446,23 @@ def _within_budget(request: Request, described: ModelFile, graph: Graph, calibra
     assert described.calibration is not None
     maker = _maker(described, graph, calibration, path)
     outputs.claim(beside(path, ".search.jsonl"), SEARCH_LOG)
-    steps = search(Task(
-        maker=maker,
-        data=request.data,
-        split=request.split,
-        max_drop=request.max_drop,
-        threads=request.threads,
-        log=beside(path, ".search.jsonl"),
-        picture_range=request.picture_range,
-        strict=request.strict,
-        identity={"weights": described.source.digest, "calibration": described.calibration.digest,
-                  "variant": json.loads(json.dumps(dataclasses.asdict(described.source.variant)))},
-    ))  # fmt: skip
+    steps = search(
+        Task(
+            maker=maker,
+            data=request.data,
+            split=request.split,
+            max_drop=request.max_drop,
+            threads=request.threads,
+            log=beside(path, ".search.jsonl"),
+            picture_range=request.picture_range,
+            strict=request.strict,
+            identity={
+                "weights": described.source.digest,
+                "calibration": described.calibration.digest,
+                "variant": json.loads(json.dumps(dataclasses.asdict(described.source.variant))),
+            },
+        )
+    )
     found: Found | None = None
     for step in steps:
         if isinstance(step, Found):

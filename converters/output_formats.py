@@ -40,8 +40,9 @@ def beside(model: Path, what: str) -> Path:
     return model.with_name(f"{model.stem}{kind}{what}")
 
 
-def plan(precisions: Sequence[str], formats: Sequence[str] | None, nms: str,
-         budget: bool) -> dict[str, tuple[str, ...]]:  # fmt: skip
+def plan(
+    precisions: Sequence[str], formats: Sequence[str] | None, nms: str, budget: bool
+) -> dict[str, tuple[str, ...]]:
     """Precision -> the formats to write it in. formats: None is the default, as far as it goes.
 
     Raises InputError where a format that was asked for by name cannot hold what was asked for.
@@ -86,8 +87,9 @@ def leave_out_openvino(
     return left, f"no OpenVINO IR is written, the package openvino is not installed: {advice}"
 
 
-def _limit(wanted: Sequence[str], able: Sequence[str], formats: Sequence[str] | None,
-           what: str) -> tuple[str, ...]:  # fmt: skip
+def _limit(
+    wanted: Sequence[str], able: Sequence[str], formats: Sequence[str] | None, what: str
+) -> tuple[str, ...]:
     for name in formats or ():
         if name not in able:
             raise InputError(

@@ -22,9 +22,16 @@ def finish(
     """Its stdout. Raises BackendError, beginning with what, with the last line that it said."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False,
-            stdin=subprocess.DEVNULL, timeout=timeout_s, env=env, cwd=cwd,
-        )  # fmt: skip
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout_s,
+            env=env,
+            cwd=cwd,
+        )
     except subprocess.TimeoutExpired:
         raise BackendError(f"{what} was not done after {timeout_s:g} s") from None
     except OSError as error:

@@ -39,9 +39,11 @@ def content_sha256(model: ModelFile) -> str:
     if isinstance(model, IrModel):
         stated = model.metadata.get(BIN_SHA256_KEY)  # which was held against the file
         weights = model.path.with_suffix(".bin")
-        found = stated.decode().lower() if stated else (
-            sha256_of_files([weights]) if model.bin_bytes else hashlib.sha256().hexdigest()
-        )  # fmt: skip
+        found = (
+            stated.decode().lower()
+            if stated
+            else (sha256_of_files([weights]) if model.bin_bytes else hashlib.sha256().hexdigest())
+        )
         return ir_content(_whole(model.path), found)
     data = _whole(model.path)
     if isinstance(model, TfliteModel):

@@ -265,8 +265,11 @@ def _variant(fields: Fields) -> Variant:
     if not 1 <= variant.min_level <= variant.max_level:
         fields.fail("min_level", f"be at most max_level {variant.max_level}", variant.min_level)
     if len(variant.anchor_scales) != len(variant.levels):
-        fields.fail("anchor_scale", f"be one number, or {len(variant.levels)}, one for each level",
-                    list(variant.anchor_scales))  # fmt: skip
+        fields.fail(
+            "anchor_scale",
+            f"be one number, or {len(variant.levels)}, one for each level",
+            list(variant.anchor_scales),
+        )
     ratios = variant.aspect_ratios
     if not 1 <= len(ratios) <= 100 or not all(x > 0 and y > 0 for x, y in ratios):
         fields.fail("aspect_ratios", "be 1 to 100 pairs of positive numbers", list(ratios))

@@ -59,8 +59,13 @@ class StudyModel:
     @functools.cached_property
     def source(self) -> Source:
         weights = random_weights(self.variant, self.seed)
-        provenance = {"name": "random", "sha256": None, "family": None, "random": True,
-                      "seed": self.seed}  # fmt: skip
+        provenance = {
+            "name": "random",
+            "sha256": None,
+            "family": None,
+            "random": True,
+            "seed": self.seed,
+        }
         labels = tuple(f"class {index}" for index in range(self.variant.num_classes))
         return Source(self.variant, weights, labels, provenance, weights_digest(weights), ())
 

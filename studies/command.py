@@ -43,18 +43,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     told += "; ap: AP of variants, precisions and runtimes on labelled pictures"
     parser.add_argument("study", choices=[*STUDIES, "ap"], metavar="STUDY", help=told)
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR",
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
         help="STUDY.txt and .csv, and STUDY.rows.jsonl with all that was ever measured, go here; run "
         "again to go on",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--variants", metavar="V,...",
+        "--variants",
+        metavar="V,...",
         help="some of the study's networks (fig4, comparators), of the EfficientDets that it varies "
         "(table5, table6) or of the ways to scale (fig6)",
-    )  # fmt: skip
+    )
     parser.add_argument("--threads", default="1", metavar="N,...", help="default: 1")
-    parser.add_argument("--runtime", metavar="R,...",
-                        help="default: litert,openvino; of ap onnxruntime too")  # fmt: skip
+    parser.add_argument(
+        "--runtime", metavar="R,...", help="default: litert,openvino; of ap onnxruntime too"
+    )
     parser.add_argument(
         "--precision", metavar="P,...", help="fp32, int8; default: both where it can"
     )
@@ -64,9 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--count-only", action="store_true", help="measure nothing, build no files")
     parser.add_argument(
-        "--table-only", action="store_true",
+        "--table-only",
+        action="store_true",
         help="measure nothing more: the table of what DIR has, also of other rounds and samples",
-    )  # fmt: skip
+    )
     add_overwrite_argument(parser)
     parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
     parser.add_argument("--json", action="store_true", help="the table as one JSON document")
@@ -131,8 +138,9 @@ def _measure(
     if not 1 <= rounds <= 20:
         raise InputError(f"--rounds must be from 1 to 20, but got {rounds}")
     rule = StopRule(1, 0.5, args.samples, 0.05, max(30, args.samples), 8.0)
-    folder = ModelFolder(args.output / "models", os.cpu_count() or 1, keep=args.keep_models,
-                         outputs=outputs)  # fmt: skip
+    folder = ModelFolder(
+        args.output / "models", os.cpu_count() or 1, keep=args.keep_models, outputs=outputs
+    )
     plan = Rounds(args.study, items, ways, rounds, rule, folder)
     with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:
         failures = list(plan.measure(file, _say))
@@ -166,8 +174,11 @@ def _write(
     for suffix, content in ((".txt", text), (".csv", to_csv(lines))):
         outputs.write(args.output / f"{args.study}{suffix}", content.encode(), KINDS[suffix])
     if args.json:
-        document = {"study": args.study, "lines": [line.to_dict() for line in lines],
-                    "remarks": told}  # fmt: skip
+        document = {
+            "study": args.study,
+            "lines": [line.to_dict() for line in lines],
+            "remarks": told,
+        }
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
         print(text, end="")

@@ -49,14 +49,31 @@ class Measured:
         by_protocol = self.rounds(item, way)
         return list(by_protocol[list(by_protocol)[-1]].values()) if by_protocol else []
 
-    def latency(self, item: Item, way: Way, published: float | None = None,
-                source: str | None = None, note: str = "") -> Line:  # fmt: skip
+    def latency(
+        self,
+        item: Item,
+        way: Way,
+        published: float | None = None,
+        source: str | None = None,
+        note: str = "",
+    ) -> Line:
         """The median of all rounds' samples."""
         samples = [ms for row in self.rows(item, way) for ms in row.samples_ms.get(STAGE, ())]
         low, high = median_interval(samples) or (None, None)
         middle = percentile(samples, 50) if samples else None
-        return Line(self.study, item.variant.name, way.name, "ms", published, source, middle,
-                    low, high, len(samples) or None, note)  # fmt: skip
+        return Line(
+            self.study,
+            item.variant.name,
+            way.name,
+            "ms",
+            published,
+            source,
+            middle,
+            low,
+            high,
+            len(samples) or None,
+            note,
+        )
 
     def ratio(self, first: Item, second: Item, way: Way, **told: Any) -> Line:
         """second / first; told: model, quantity, published, source, note.
@@ -70,9 +87,10 @@ class Measured:
         if found:
             fields |= {
                 "ours": percentile([one.value for one in found], 50),
-                "low": min(one.low for one in found), "high": max(one.high for one in found),
+                "low": min(one.low for one in found),
+                "high": max(one.high for one in found),
                 "n": sum(min(len(a), len(b)) for a, b in pairs),
-            }  # fmt: skip
+            }
         return Line(study=self.study, unit="x", **fields)
 
     def _pairs(

@@ -30,9 +30,12 @@ class Study:
 
 SCALINGS = ("compound", "image-size", "channels", "bifpn-layers", "head-layers")
 COMPARATORS = (
-    "yolov3-608", "retinanet-r50-640", "retinanet-r101-640", "retinanet-r50-1024",
+    "yolov3-608",
+    "retinanet-r50-640",
+    "retinanet-r101-640",
+    "retinanet-r50-1024",
     "retinanet-r101-1024",
-)  # fmt: skip
+)
 FUSED = ("d0", "d1", "d2", "d3", "d4", "d5")
 
 STUDIES = {

@@ -14,8 +14,20 @@ from edge_edet.terminal import csv_cell
 __all__ = ["Line", "to_csv", "to_text", "wrapped"]
 
 COLUMNS = 80
-FIELDS = ("study", "model", "quantity", "unit", "published", "source", "ours", "ratio", "low", "high", "n",
-          "note")  # fmt: skip
+FIELDS = (
+    "study",
+    "model",
+    "quantity",
+    "unit",
+    "published",
+    "source",
+    "ours",
+    "ratio",
+    "low",
+    "high",
+    "n",
+    "note",
+)
 HEADER = f"{'model':27} {'quantity':23} {'published':>9} {'ours':>9} {'ratio':>6}"
 
 

@@ -30,14 +30,19 @@ def lines(variants: Sequence[str]) -> Iterator[str]:
     from edge_edet.converters.convert import Request, Written, convert
 
     with scratch_folder() as folder:
-        request = Request(variants, PRECISIONS, folder, weights="random", num_classes=CLASSES,
-                          formats=("tflite",))  # fmt: skip
+        request = Request(
+            variants, PRECISIONS, folder, weights="random", num_classes=CLASSES, formats=("tflite",)
+        )
         for written in convert(request):
             if isinstance(written, Written):
                 work = read_features(written.path)
                 scores = VARIANTS[written.variant].num_anchors * CLASSES
-                counts = (work.multiply_adds[written.precision],
-                          work.bytes_moved[written.precision], scores, work.operators)  # fmt: skip
+                counts = (
+                    work.multiply_adds[written.precision],
+                    work.bytes_moved[written.precision],
+                    scores,
+                    work.operators,
+                )
                 yield ",".join([written.variant, written.precision, *map(str, counts)])
 
 

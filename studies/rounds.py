@@ -62,9 +62,14 @@ class Rounds:
     """What is to be measured, and how."""
 
     def __init__(
-        self, study: str, items: Sequence[Item], ways: Sequence[Way], rounds: int, rule: StopRule,
+        self,
+        study: str,
+        items: Sequence[Item],
+        ways: Sequence[Way],
+        rounds: int,
+        rule: StopRule,
         folder: ModelFolder,
-    ):  # fmt: skip
+    ):
         self.study, self.rounds, self.rule, self.folder = study, rounds, rule, folder
         self.turns = turns(items, ways, rounds)
         device = find_places([], [])[0].device
@@ -73,8 +78,17 @@ class Rounds:
 
     def job(self, turn: Turn, facts: ModelFacts) -> Job:
         path = self.folder.path(turn.item.variant, turn.way)
-        return Job(str(path), facts, Asked(threads=turn.way.threads), self.device, self.rule,
-                   (str(BUNDLED_PICTURE),), self.digest, SCORE_THRESHOLD, None)  # fmt: skip
+        return Job(
+            str(path),
+            facts,
+            Asked(threads=turn.way.threads),
+            self.device,
+            self.rule,
+            (str(BUNDLED_PICTURE),),
+            self.digest,
+            SCORE_THRESHOLD,
+            None,
+        )
 
     def protocol(self, job: Job, turn: Turn) -> dict[str, Any]:
         return job.protocol() | {"rounds": self.rounds, "round": turn.round}
@@ -166,10 +180,12 @@ def pooled(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
         warnings = {one.code: one for row in group for one in row.warnings}
         found.append(
             dataclasses.replace(
-                last, samples_ms=samples, protocol=protocol | {"rounds": len(group)},
+                last,
+                samples_ms=samples,
+                protocol=protocol | {"rounds": len(group)},
                 warnings=tuple(warnings.values()),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -19,10 +19,12 @@ ROUNDED = "the published figure is rounded; ours is counted from the graph"
 COUNTED = 0.03
 NOT_BUILT = "not built here, the paper's row alone"
 PRINTED = (  # of a detector that is not built: quantity, unit, column, scale
-    ("parameters", "M", "params_m", 1.0), ("multiply-adds", "B", "flops_g", 1.0),
-    ("TensorFlow fp32 x1", "ms", "cpu_s", 1e3), ("Titan V fp32", "ms", "titan_v_ms", 1.0),
+    ("parameters", "M", "params_m", 1.0),
+    ("multiply-adds", "B", "flops_g", 1.0),
+    ("TensorFlow fp32 x1", "ms", "cpu_s", 1e3),
+    ("Titan V fp32", "ms", "titan_v_ms", 1.0),
     ("V100 fp16", "ms", "v100_ms", 1.0),
-)  # fmt: skip
+)
 SPEEDUP = (
     "plain convolutions come nearer to a processor's peak than depthwise ones, and how near is "
     "the runtime's doing: the ratio is of this machine and runtime"
@@ -93,8 +95,9 @@ def _published(item: Item) -> dict[str, str]:
     for source in ("cvpr", "v7"):
         for row in (*read_rows("efficientdet"), *read_rows("comparators")):
             named = row["model"] == item.variant.name or (row["model"], row["input_size"]) == (
-                model, size,
-            )  # fmt: skip
+                model,
+                size,
+            )
             if row["source"] == source and named:
                 return row
     return {}
@@ -111,8 +114,18 @@ def _counts(study: str, item: Item) -> list[Line]:
         published = float(row[key]) if row.get(key) else None
         ours = count / scale
         note = _rounding(published, row.get(key, ""), ours)
-        found.append(Line(study, item.variant.name, quantity, unit, published,
-                          source if published else None, ours, note=note))  # fmt: skip
+        found.append(
+            Line(
+                study,
+                item.variant.name,
+                quantity,
+                unit,
+                published,
+                source if published else None,
+                ours,
+                note=note,
+            )
+        )
     return found
 
 
@@ -138,8 +151,9 @@ def _networks(items: Sequence[Item], measured: Measured) -> list[Line]:
         for way in measured.ways:
             timed = row.get("cpu_s") and (way.precision, way.threads) == ("fp32", 1)
             seconds = float(row["cpu_s"]) * 1e3 if timed else None
-            found.append(measured.latency(item, way, seconds, CVPR if timed else None,
-                                          XEON if timed else ""))  # fmt: skip
+            found.append(
+                measured.latency(item, way, seconds, CVPR if timed else None, XEON if timed else "")
+            )
     return found
 
 
@@ -154,26 +168,44 @@ def _comparators(items: Sequence[Item], measured: Measured) -> list[Line]:
         seconds = float(_published(other)["cpu_s"]) / float(_published(one)["cpu_s"])
         for way in measured.ways:
             float_one = (way.precision, way.threads) == ("fp32", 1)
-            found.append(measured.ratio(
-                one, other, way, model=f"{slow} / {fast}", quantity=way.name,
-                published=seconds if float_one else None, source=CVPR if float_one else None,
-                note=SPEEDUP if float_one else "",
-            ))  # fmt: skip
+            found.append(
+                measured.ratio(
+                    one,
+                    other,
+                    way,
+                    model=f"{slow} / {fast}",
+                    quantity=way.name,
+                    published=seconds if float_one else None,
+                    source=CVPR if float_one else None,
+                    note=SPEEDUP if float_one else "",
+                )
+            )
     return found
 
 
 def _not_built(items: Sequence[Item]) -> list[Line]:
     """The detectors that the paper compares with and that are not built here, of one source each."""
     built, rows = {item.variant.name for item in items}, {}
-    for row in (row for one in ("v7", "cvpr") for row in read_rows("comparators")
-                if row["source"] == one):  # fmt: skip
+    for row in (
+        row for one in ("v7", "cvpr") for row in read_rows("comparators") if row["source"] == one
+    ):
         rows[f"{row['model']}-{row['input_size']}".rstrip("-")] = row  # CVPR has CPU times
     return [
-        Line("comparators", name, quantity, unit, float(row[key]) * scale,
-             {"cvpr": CVPR, "v7": V7}[row["source"]], None, note=NOT_BUILT)
-        for name, row in rows.items() if name not in built
-        for quantity, unit, key, scale in PRINTED if row[key]
-    ]  # fmt: skip
+        Line(
+            "comparators",
+            name,
+            quantity,
+            unit,
+            float(row[key]) * scale,
+            {"cvpr": CVPR, "v7": V7}[row["source"]],
+            None,
+            note=NOT_BUILT,
+        )
+        for name, row in rows.items()
+        if name not in built
+        for quantity, unit, key, scale in PRINTED
+        if row[key]
+    ]
 
 
 def _table5(items: Sequence[Item], measured: Measured) -> list[Line]:
@@ -184,23 +216,41 @@ def _table5(items: Sequence[Item], measured: Measured) -> list[Line]:
     for item in items:
         base = next(i for i in items if (i.group, i.row) == (item.group, "repeated-fpn"))
         sizes = zip(
-            ("parameters", "multiply-adds"), ("params", "flops"),
-            feature_network_size(item.variant), feature_network_size(base.variant), strict=True,
-        )  # fmt: skip
+            ("parameters", "multiply-adds"),
+            ("params", "flops"),
+            feature_network_size(item.variant),
+            feature_network_size(base.variant),
+            strict=True,
+        )
         for quantity, key, ours, whole in sizes:
             text = printed.get(item.row, {}).get(key) if item.group == "d3" else None
             published, ratio = float(text.rstrip("x")) if text else None, ours / whole
-            note = "" if published is None or abs(ratio / published - 1) <= 0.005 else (
-                "the paper does not say how it counted; all of its ratios are met within 3 %"
-            )  # fmt: skip
-            found.append(Line(measured.study, item.variant.name, f"{quantity}, ratio", "x",
-                              published, "Table 5" if text else None, ratio, note=note))  # fmt: skip
+            note = (
+                ""
+                if published is None or abs(ratio / published - 1) <= 0.005
+                else ("the paper does not say how it counted; all of its ratios are met within 3 %")
+            )
+            found.append(
+                Line(
+                    measured.study,
+                    item.variant.name,
+                    f"{quantity}, ratio",
+                    "x",
+                    published,
+                    "Table 5" if text else None,
+                    ratio,
+                    note=note,
+                )
+            )
         found += _counts(measured.study, item)
         for way in measured.ways:
             found.append(measured.latency(item, way))
             if item is not base:
-                found.append(measured.ratio(base, item, way, model=item.variant.name,
-                                            quantity=f"{way.name}, ratio"))  # fmt: skip
+                found.append(
+                    measured.ratio(
+                        base, item, way, model=item.variant.name, quantity=f"{way.name}, ratio"
+                    )
+                )
     return found
 
 
@@ -210,17 +260,29 @@ def _table6(items: Sequence[Item], measured: Measured) -> list[Line]:
     for group in dict.fromkeys(item.group for item in items):
         text = notes.get(FUSION_OF.get(group, ""), "")
         found += _sizes_of_fusion(measured.study, group, by_row[group, "fast-constant"])
-        published = next((float(w[:-1]) for w in text.split() if w[:-1].replace(".", "").isdigit()
-                          and w.endswith("x")), None)  # fmt: skip
+        published = next(
+            (
+                float(w[:-1])
+                for w in text.split()
+                if w[:-1].replace(".", "").isdigit() and w.endswith("x")
+            ),
+            None,
+        )
         for form in ("stacked", "runtime", "constant"):
             fast, softmax = by_row[group, f"fast-{form}"], by_row[group, f"softmax-{form}"]
             for way in measured.ways:
                 found += [measured.latency(item, way) for item in (fast, softmax)]
                 of = published if form != "constant" else None
                 line = measured.ratio(
-                    fast, softmax, way, model=f"{group} softmax/fast {form}", quantity=way.name,
-                    published=of, source="Table 6, GPU" if of else None, note=FUSION_NOTES[form],
-                )  # fmt: skip
+                    fast,
+                    softmax,
+                    way,
+                    model=f"{group} softmax/fast {form}",
+                    quantity=way.name,
+                    published=of,
+                    source="Table 6, GPU" if of else None,
+                    note=FUSION_NOTES[form],
+                )
                 drifted = form == "constant" and not (line.low or 1.0) <= 1 <= (line.high or 1.0)
                 found.append(dataclasses.replace(line, note=DRIFT) if drifted else line)
     return found

@@ -34,12 +34,18 @@ def _write_smear(folder: Path) -> Path:
     document = {
         "images": [{"id": 1, "file_name": "1.png", "width": 640, "height": 480}],
         "annotations": [
-            {"id": n, "image_id": 1, "category_id": kind + 1, "iscrowd": 0,
-             "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0)}
+            {
+                "id": n,
+                "image_id": 1,
+                "category_id": kind + 1,
+                "iscrowd": 0,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "area": (x1 - x0) * (y1 - y0),
+            }
             for n, (x0, y0, x1, y1, kind) in enumerate(boxes, 1)
         ],
         "categories": [{"id": n, "name": name} for n, name in enumerate(names, 1)],
-    }  # fmt: skip
+    }
     (folder / "labels.json").write_text(json.dumps(document))
     return folder
 

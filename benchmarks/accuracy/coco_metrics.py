@@ -20,9 +20,19 @@ __all__ = ["NAMES", "ClassAP", "ClassMatches", "Evaluation", "counted_objects", 
 
 # COCOeval's order. AR1, AR10, AR100: recall with so many detections of a picture and class.
 NAMES = (
-    "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
-    "ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large",
-)  # fmt: skip
+    "ap",
+    "ap50",
+    "ap75",
+    "ap_small",
+    "ap_medium",
+    "ap_large",
+    "ar1",
+    "ar10",
+    "ar100",
+    "ar_small",
+    "ar_medium",
+    "ar_large",
+)
 LOOKED_AT = 2  # in the evaluator's arrays, where it looks at the best 100
 Table = npt.NDArray[np.float64]  # [n, 7] picture, x, y, width, height, score, category
 
@@ -142,9 +152,15 @@ def _truth(
         columns = (inside.boxes, inside.categories, inside.areas, inside.crowd)
         for box, category, area, crowd in zip(*(c.tolist() for c in columns), strict=True):
             rows.append(
-                {"id": len(rows) + 1, "image_id": picture.id, "category_id": category,
-                 "bbox": box, "area": area, "iscrowd": int(crowd)}
-            )  # fmt: skip
+                {
+                    "id": len(rows) + 1,
+                    "image_id": picture.id,
+                    "category_id": category,
+                    "bbox": box,
+                    "area": area,
+                    "iscrowd": int(crowd),
+                }
+            )
     size = {"width": 1, "height": 1}  # not used for boxes
     return COCO(
         {

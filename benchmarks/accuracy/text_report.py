@@ -18,12 +18,22 @@ LABELS = dict(
     zip(
         NAMES,
         (
-            "AP", "AP50", "AP75", "AP small", "AP medium", "AP large",
-            "AR1", "AR10", "AR100", "AR small", "AR medium", "AR large",
+            "AP",
+            "AP50",
+            "AP75",
+            "AP small",
+            "AP medium",
+            "AP large",
+            "AR1",
+            "AR10",
+            "AR100",
+            "AR small",
+            "AR medium",
+            "AR large",
         ),
         strict=True,
     )
-)  # fmt: skip
+)
 
 
 def document(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:

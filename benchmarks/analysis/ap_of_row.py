@@ -88,9 +88,11 @@ def is_coco_model(row: BenchmarkRow) -> bool:
     """Whether the row is of a network with COCO's classes, or was evaluated on COCO val2017."""
     if row.accuracy is not None and yardstick_of(row.accuracy) == VAL2017:
         return True
-    return row.model.variant in VARIANTS and row.model.parameters is not None and (
-        _has_parameters(row, [_counted(row)], COUNTED)
-    )  # fmt: skip
+    return (
+        row.model.variant in VARIANTS
+        and row.model.parameters is not None
+        and (_has_parameters(row, [_counted(row)], COUNTED))
+    )
 
 
 def _measured(row: BenchmarkRow, other: BenchmarkRow) -> Judged | None:

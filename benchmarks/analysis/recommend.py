@@ -17,9 +17,14 @@ from edge_edet.benchmarks.rows import BenchmarkRow, verdict
 from edge_edet.errors import InputError
 
 __all__ = [
-    "Candidate", "Choice", "candidates_of", "choose_model", "parse_budget", "parse_min_ap",
+    "Candidate",
+    "Choice",
+    "candidates_of",
+    "choose_model",
+    "parse_budget",
+    "parse_min_ap",
     "published_candidates",
-]  # fmt: skip
+]
 
 UNITS = {"ms": 1.0, "s": 1000.0}
 STAGES = ("end_to_end", "inference")  # the first that a row has

@@ -43,9 +43,14 @@ def measure_accuracy(
         for name, value in result.intervals.items()
     }
     accuracy = Accuracy(
-        dict(result.numbers), intervals, result.pictures, result.data, result.data_digest,
-        result.protocol, dict(result.notes),
-    )  # fmt: skip
+        dict(result.numbers),
+        intervals,
+        result.pictures,
+        result.data,
+        result.data_digest,
+        result.protocol,
+        dict(result.notes),
+    )
     return accuracy, f"{result.ran_on['runtime']} {result.ran_on['runtime_version']}"
 
 

@@ -66,10 +66,13 @@ def measure_phone(
             emit({"kind": "progress", "text": text, "done": 0, "total": None})
             started = datetime.now(timezone.utc)
             wanted = arguments(
-                there[model], threads=asked.threads, delegate=asked.delegate,
-                warmup_runs=plan.rule.warmup, runs=plan.rule.min_samples,
+                there[model],
+                threads=asked.threads,
+                delegate=asked.delegate,
+                warmup_runs=plan.rule.warmup,
+                runs=plan.rule.min_samples,
                 half=facts.precision == "fp16",
-            )  # fmt: skip
+            )
             with contextlib.closing(transport.run(wanted)) as lines:  # type: ignore[type-var]
                 (log,) = parse_logs("".join(line["log"] for line in lines), transport.name)
             protocol = _protocol(plan)

@@ -29,8 +29,16 @@ EXTRAS = {
 EXTRA_OF_FORMAT = {".xml": "openvino", ".onnx": "onnx"}
 # An emulated process cannot start another one; its times are not kept, so that few runs will do.
 FEW = (
-    "--in-process", "--samples", "6", "--max-samples", "6", "--warmup", "0", "--warmup-seconds", "0",
-)  # fmt: skip
+    "--in-process",
+    "--samples",
+    "6",
+    "--max-samples",
+    "6",
+    "--warmup",
+    "0",
+    "--warmup-seconds",
+    "0",
+)
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -66,9 +74,12 @@ def measure_remote(
     of_it = (board.device, host)
     keys = {board_key(row) for row in ours if (row.device.id, row.device.host) == of_it}
     arguments = there_arguments(
-        plan, [there[model] for model in models], [there[one] for one in plan.pictures],
-        board.device, keys,
-    )  # fmt: skip
+        plan,
+        [there[model] for model in models],
+        [there[one] for one in plan.pictures],
+        board.device,
+        keys,
+    )
     if data is not None:
         arguments += data.options(there[data.path])
     if transport.how == "emulated":

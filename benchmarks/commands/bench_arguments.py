@@ -22,18 +22,25 @@ ROWS = Path("build") / "bench.jsonl"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "models", nargs="*", type=Path, metavar="MODEL",
+        "models",
+        nargs="*",
+        type=Path,
+        metavar="MODEL",
         help=".tflite, .xml or .onnx; default: every one under build/, and D0 is made where none is",
-    )  # fmt: skip
+    )
     where = parser.add_argument_group("where")
     where.add_argument(
-        "--device", metavar="ID,...",
+        "--device",
+        metavar="ID,...",
         help="a board of 'edge-edet devices'; one that is not at hand is estimated, and said to be",
-    )  # fmt: skip
+    )
     where.add_argument(
-        "--host", action="append", default=[], metavar="HOST",
+        "--host",
+        action="append",
+        default=[],
+        metavar="HOST",
         help="user@machine or a name of hosts.toml; may be repeated, they run side by side",
-    )  # fmt: skip
+    )
     _add_ways(parser.add_argument_group("how it runs (lists: in all combinations)"))
     _add_rule(parser.add_argument_group("how it is measured"))
     data = parser.add_argument_group("accuracy")
@@ -42,20 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--limit", type=int, metavar="N", help="only its first N pictures")
     output = parser.add_argument_group("output")
     output.add_argument(
-        "-o", "--output", type=Path, metavar="FILE",
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
         help=f"rows are appended here as they come; default: {ROWS}",
-    )  # fmt: skip
+    )
     output.add_argument("--resume", action="store_true", help="leave out what the file has already")
     form = output.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document at the end")
     form.add_argument(
-        "--stream", action="store_true",
+        "--stream",
+        action="store_true",
         help="JSON lines as it goes, no file without -o: what runs on a board (docs/measuring.md)",
-    )  # fmt: skip
+    )
     output.add_argument(
-        "--board", metavar="ID",
+        "--board",
+        metavar="ID",
         help="with --stream: which board this machine is, as whoever reached it found out",
-    )  # fmt: skip
+    )
     output.add_argument("--skip", metavar="KEY,...", help="rows to leave out, by their keys")
 
 
@@ -66,9 +78,12 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         "--delegate", metavar="D,...", help="of a .tflite: none, xnnpack, gpu, edgetpu or a library"
     )
     group.add_argument(
-        "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
+        "--delegate-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="passed to the delegate; may be repeated",
-    )  # fmt: skip
+    )
     group.add_argument("--device-type", metavar="T,...", help="CPU, GPU, NPU or AUTO")
     add_verify_argument(group)
     group.add_argument("--precision", metavar="P", help="of an .xml: f32, bf16, f16 or default")
@@ -76,9 +91,10 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         "--streams", type=int, default=1, metavar="N", help="detectors at a time, for throughput"
     )
     group.add_argument(
-        "--in-process", action="store_true",
+        "--in-process",
+        action="store_true",
         help="no process for each row, where none can be started; peak memory is not told then",
-    )  # fmt: skip
+    )
 
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
@@ -93,16 +109,24 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
     ):
         value = getattr(rule, name)
         group.add_argument(
-            OPTIONS[name], dest=name, type=kind, default=value, metavar=letter,
+            OPTIONS[name],
+            dest=name,
+            type=kind,
+            default=value,
+            metavar=letter,
             help=f"{text}; default: {value:g}",
-        )  # fmt: skip
+        )
     group.add_argument(
         "--sustain", metavar="TIME", help="run for 30m, 90s or 1h: is the last minute as the first?"
     )
     group.add_argument(
-        "--pictures", type=Path, nargs="+", default=[], metavar="PATH",
+        "--pictures",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
         help="files or folders of them; default: a drawn blood smear, 640 x 480",
-    )  # fmt: skip
+    )
     group.add_argument(
         "--score-threshold", type=float, default=0.3, metavar="X", help="default: 0.3"
     )
@@ -130,9 +154,13 @@ def plan_of(args: argparse.Namespace) -> Plan:
         streams=args.streams,
     )
     rule = StopRule(
-        args.warmup, args.warmup_s, args.min_samples, args.relative_width, args.max_samples,
+        args.warmup,
+        args.warmup_s,
+        args.min_samples,
+        args.relative_width,
+        args.max_samples,
         args.max_s,
-    )  # fmt: skip
+    )
     sustain_s = parse_duration(args.sustain) if args.sustain else None
     pictures = _pictures(args.pictures)
     return Plan(ways, rule, pictures, args.score_threshold, sustain_s, args.verify)

@@ -18,42 +18,57 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "models", nargs="+", type=Path, metavar="MODEL",
+        "models",
+        nargs="+",
+        type=Path,
+        metavar="MODEL",
         help=".tflite, .xml or .onnx; of several, the differences from the first are shown",
-    )  # fmt: skip
+    )
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--data", type=Path, required=True, metavar="PATH",
+        "--data",
+        type=Path,
+        required=True,
+        metavar="PATH",
         help="COCO .json, data.yaml, or a folder: Pascal VOC, YOLO, or COCO",
-    )  # fmt: skip
+    )
     data.add_argument("--images", type=Path, metavar="DIR", help="default: as the format has it")
     data.add_argument("--split", metavar="NAME", help="of folders and data.yaml, such as test")
     data.add_argument(
-        "--follow", action="store_true",
+        "--follow",
+        action="store_true",
         help="pictures that a COCO .json names outside of the data's folder too",
-    )  # fmt: skip
+    )
     data.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     data.add_argument(
-        "--class-map", type=Path, metavar="FILE",
+        "--class-map",
+        type=Path,
+        metavar="FILE",
         help=".json, model's label -> category of the data; default: equal names",
-    )  # fmt: skip
+    )
     add_picture_arguments(data)
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
     add_run_arguments(ran)
     add_input_arguments(parser.add_argument_group("labels, and what a foreign model's file omits"))
     ran.add_argument(
-        "--scheduler", metavar="URL",
+        "--scheduler",
+        metavar="URL",
         help="spread the pictures over this Dask cluster (tcp://...), which sees the same files",
-    )  # fmt: skip
+    )
     ran.add_argument(
-        "--state", type=Path, metavar="FILE",
+        "--state",
+        type=Path,
+        metavar="FILE",
         help="what a killed run goes on from; default: build/eval/, by model, data and protocol",
-    )  # fmt: skip
+    )
     ran.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N",
+        "--bootstrap",
+        type=int,
+        default=1000,
+        metavar="N",
         help="resamples for the 95%% intervals, 0 for none; default: 1000",
-    )  # fmt: skip
+    )
     ran.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the resamples; default: 0"
     )
@@ -63,9 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
     default = DEFAULT_PROTOCOL
     group.add_argument(
-        "--suppression", default=default.suppression, metavar="KIND",
+        "--suppression",
+        default=default.suppression,
+        metavar="KIND",
         help=f"hard or soft-gaussian; default: {default.suppression}",
-    )  # fmt: skip
+    )
     for option, name, kind, text in (
         ("--score-threshold", "score_threshold", float, "scores above it count"),
         ("--iou-threshold", "iou_threshold", float, "of hard suppression"),
@@ -78,9 +95,13 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
         value = getattr(default, name)
         shown = "no limit" if value is None else f"{value:g}"
         group.add_argument(
-            option, dest=name, type=kind, default=value, metavar="X",
+            option,
+            dest=name,
+            type=kind,
+            default=value,
+            metavar="X",
             help=f"{text}; default: {shown}",
-        )  # fmt: skip
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,12 +123,21 @@ def run(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.data, images=args.images, split=args.split, follow=args.follow)
     results = [
         evaluate(
-            model, dataset, protocol, limit=args.limit, state=args.state, given_map=given,
-            resamples=args.bootstrap, seed=args.seed, scheduler=args.scheduler,
-            strict=args.strict, **run_options(args), **input_options(args),
+            model,
+            dataset,
+            protocol,
+            limit=args.limit,
+            state=args.state,
+            given_map=given,
+            resamples=args.bootstrap,
+            seed=args.seed,
+            scheduler=args.scheduler,
+            strict=args.strict,
+            **run_options(args),
+            **input_options(args),
         )
         for model in args.models
-    ]  # fmt: skip
+    ]
     differences = [compare(results[0], other) for other in results[1:]]
     if args.json:
         json.dump(document(results, differences), sys.stdout, indent=1, ensure_ascii=False)
@@ -124,9 +154,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _protocol(args: argparse.Namespace) -> Protocol:
     names = (
-        "suppression", "score_threshold", "iou_threshold", "sigma", "candidates",
-        "detections_per_class", "detections", "min_side_px",
-    )  # fmt: skip
+        "suppression",
+        "score_threshold",
+        "iou_threshold",
+        "sigma",
+        "candidates",
+        "detections_per_class",
+        "detections",
+        "min_side_px",
+    )
     return DEFAULT_PROTOCOL.replace(
         **{name: getattr(args, name) for name in names},
         picture_range=range_text(args.picture_range),

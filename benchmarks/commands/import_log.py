@@ -23,9 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--model", type=Path, required=True, help="the .tflite it ran")
     parser.add_argument("--device", required=True, metavar="ID", help="see 'edge-edet devices'")
     parser.add_argument(
-        "--profile", type=Path, action="append", default=[], metavar="FILE",
+        "--profile",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
         help="a device's profile of your own; may be repeated",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="append to this; default: standard output"
     )

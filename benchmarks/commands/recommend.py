@@ -24,9 +24,12 @@ COLUMNS = 80
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "rows", nargs="*", type=Path, metavar="ROWS",
+        "rows",
+        nargs="*",
+        type=Path,
+        metavar="ROWS",
         help=f"files of 'edge-edet bench'; default: {ROWS}, and published numbers alone where it is not",
-    )  # fmt: skip
+    )
     parser.add_argument("--device", required=True, metavar="ID", help="of the rows, such as rpi4")
     parser.add_argument("--budget", required=True, metavar="TIME", help="such as 100ms or 0.5s")
     parser.add_argument(
@@ -147,15 +150,24 @@ def _document(
         if one is None:
             return None
         return {
-            "name": one.name, "model": one.row.model.file if one.row else None,
-            "row": one.row.key if one.row else None, "stage": one.stage, "time_ms": vars(one.time),
-            "ap": vars(one.ap), "within_budget": one.within(budget_ms),
-            "upper_end_within_budget": one.surely_within(budget_ms), "notes": list(one.notes),
-        }  # fmt: skip
+            "name": one.name,
+            "model": one.row.model.file if one.row else None,
+            "row": one.row.key if one.row else None,
+            "stage": one.stage,
+            "time_ms": vars(one.time),
+            "ap": vars(one.ap),
+            "within_budget": one.within(budget_ms),
+            "upper_end_within_budget": one.surely_within(budget_ms),
+            "notes": list(one.notes),
+        }
 
     return {
-        "device": device, "budget_ms": budget_ms, "min_ap": min_ap,
-        "pick": told(choice.pick), "front": [told(one) for one in choice.front],
-        "better_but_unsure": told(choice.better), "nearest": [told(one) for one in choice.nearest],
+        "device": device,
+        "budget_ms": budget_ms,
+        "min_ap": min_ap,
+        "pick": told(choice.pick),
+        "front": [told(one) for one in choice.front],
+        "better_but_unsure": told(choice.better),
+        "nearest": [told(one) for one in choice.nearest],
         "notes": list(notes),
-    }  # fmt: skip
+    }

@@ -20,34 +20,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "rows", nargs="+", type=Path, metavar="ROWS", help="files of 'edge-edet bench -o'"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("report"), metavar="DIR",
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("report"),
+        metavar="DIR",
         help="folder for index.html and each figure as SVG, PNG and CSV; default: report",
-    )  # fmt: skip
+    )
     add_overwrite_argument(parser)
     add_published_arguments(parser)
     parser.add_argument(
-        "--stage", default="inference", metavar="STAGE",
+        "--stage",
+        default="inference",
+        metavar="STAGE",
         help="the time that is drawn, inference or end_to_end; default: inference, as published",
-    )  # fmt: skip
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def add_published_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--published", metavar="SOURCE",
+        "--published",
+        metavar="SOURCE",
         help="published numbers: v7 (arXiv), cvpr, readme, or none; default: v7 where a model of "
         "COCO's classes is in the rows",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--published-split", default="val2017", metavar="SPLIT",
+        "--published-split",
+        default="val2017",
+        metavar="SPLIT",
         help="published AP on val2017, as can be measured, or test-dev, as the paper's Fig. 1; "
         "default: val2017",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--published-ap", action="store_true",
+        "--published-ap",
+        action="store_true",
         help="a row of the published network, whose AP nobody measured, stands at the published one; "
         "not for weights of your own",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -46,10 +46,16 @@ def published_timings() -> tuple[Timing, ...]:
     """All rows of board_latency.csv, with the work of their models of lite_work.csv."""
     work = {(row["model"], row["precision"]): _features(row) for row in read_rows("lite_work")}
     return tuple(
-        Timing(row["device"], row["model"], row["precision"], int(row["threads"]),
-               float(row["mean_ms"]), work[row["model"], row["precision"]])
+        Timing(
+            row["device"],
+            row["model"],
+            row["precision"],
+            int(row["threads"]),
+            float(row["mean_ms"]),
+            work[row["model"], row["precision"]],
+        )
         for row in read_rows("board_latency")
-    )  # fmt: skip
+    )
 
 
 def _features(row: dict[str, str]) -> Features:

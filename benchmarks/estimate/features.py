@@ -30,16 +30,55 @@ FLOAT, INT8 = "fp32", "int8"
 PRECISIONS = (FLOAT, INT8)
 SUPPRESSION = "TFLite_Detection_PostProcess"
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
-MEASURED = (*CONVOLUTIONS, "ADD", "CAST", "CONCATENATION", "DEQUANTIZE", "MAX_POOL_2D",
-            "QUANTIZE", "RESIZE_NEAREST_NEIGHBOR")  # fmt: skip
+MEASURED = (
+    *CONVOLUTIONS,
+    "ADD",
+    "CAST",
+    "CONCATENATION",
+    "DEQUANTIZE",
+    "MAX_POOL_2D",
+    "QUANTIZE",
+    "RESIZE_NEAREST_NEIGHBOR",
+)
 FREE = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")  # the same bytes under another shape
 # Every element costs about the same, and never more than a few multiply-adds each.
 ELEMENTWISE = (
-    "ABS", "ARG_MAX", "AVERAGE_POOL_2D", "CLIP", "DIV", "EXP", "GATHER", "HARD_SWISH", "LESS", "LOGISTIC",
-    "MAXIMUM", "MEAN", "MINIMUM", "MUL", "ONE_HOT", "PACK", "PAD", "PADV2", "PRELU", "LEAKY_RELU",
-    "REDUCE_MAX", "RELU", "RELU6", "RESIZE_BILINEAR", "SELECT", "SELECT_V2", "SLICE", "SPLIT",
-    "STRIDED_SLICE", "SUB", "SUM", "TANH", "TILE", "TOPK_V2", "TRANSPOSE",
-)  # fmt: skip
+    "ABS",
+    "ARG_MAX",
+    "AVERAGE_POOL_2D",
+    "CLIP",
+    "DIV",
+    "EXP",
+    "GATHER",
+    "HARD_SWISH",
+    "LESS",
+    "LOGISTIC",
+    "MAXIMUM",
+    "MEAN",
+    "MINIMUM",
+    "MUL",
+    "ONE_HOT",
+    "PACK",
+    "PAD",
+    "PADV2",
+    "PRELU",
+    "LEAKY_RELU",
+    "REDUCE_MAX",
+    "RELU",
+    "RELU6",
+    "RESIZE_BILINEAR",
+    "SELECT",
+    "SELECT_V2",
+    "SLICE",
+    "SPLIT",
+    "STRIDED_SLICE",
+    "SUB",
+    "SUM",
+    "TANH",
+    "TILE",
+    "TOPK_V2",
+    "TRANSPOSE",
+)
 PICKING = ("GATHER", "SLICE", "STRIDED_SLICE")  # read no more than they write
 
 
@@ -163,8 +202,12 @@ def _multiply_adds(model: TfliteModel, op: OperatorInfo) -> int:
 def _feeds_suppression(model: TfliteModel, op: OperatorInfo) -> bool:
     """The sigmoid before TFLite_Detection_PostProcess was measured together with it."""
     after = {i for other in model.operators if other.name == SUPPRESSION for i in other.inputs}
-    after |= {i for other in model.operators if other.name == "DEQUANTIZE"
-              and after & set(other.outputs) for i in other.inputs}  # fmt: skip
+    after |= {
+        i
+        for other in model.operators
+        if other.name == "DEQUANTIZE" and after & set(other.outputs)
+        for i in other.inputs
+    }
     return op.name == "LOGISTIC" and bool(after & set(op.outputs))
 
 

@@ -18,8 +18,13 @@ __all__ = ["network_features"]
 MOVING = ("conv", "depthwise", "add", "maxpool", "resize", "concat", "normalize")
 FREE = ("reshape",)
 # node -> the operators of a .tflite that it becomes
-OTHERS = {"swish": ("LOGISTIC", "MUL"), "sigmoid": ("LOGISTIC",), "mul": ("MUL",), "scale": ("MUL",),
-          "mean": ("MEAN",)}  # fmt: skip
+OTHERS = {
+    "swish": ("LOGISTIC", "MUL"),
+    "sigmoid": ("LOGISTIC",),
+    "mul": ("MUL",),
+    "scale": ("MUL",),
+    "mean": ("MEAN",),
+}
 ITEM_BYTES = {FLOAT: 4, INT8: 1}
 
 
@@ -56,9 +61,13 @@ def network_features(variant: Variant, precision: str) -> Features:
             )
     counts = dict.fromkeys(PRECISIONS, 0)
     return Features(
-        counts | {kind: multiply_adds}, counts | {kind: moved * ITEM_BYTES[kind]}, 0,
-        max(sizes[name] for name in graph.outputs.values()), len(graph.nodes), dict(unmeasured),
-    )  # fmt: skip
+        counts | {kind: multiply_adds},
+        counts | {kind: moved * ITEM_BYTES[kind]},
+        0,
+        max(sizes[name] for name in graph.outputs.values()),
+        len(graph.nodes),
+        dict(unmeasured),
+    )
 
 
 def _read(node: Node, sizes: dict[str, int]) -> int:

@@ -82,9 +82,13 @@ def estimate_other(path: Path, device_id: str, asked: Asked) -> Estimate:
     if layout.in_graph:
         notes.append("suppression inside of the file is not in it")
     return dataclasses.replace(
-        lite, p50_ms=lite.p50_ms * factor, low_ms=lite.low_ms * factor / DOUBT,
-        high_ms=lite.high_ms * factor * DOUBT, source=SOURCES[runtime], notes=tuple(notes),
-    )  # fmt: skip
+        lite,
+        p50_ms=lite.p50_ms * factor,
+        low_ms=lite.low_ms * factor / DOUBT,
+        high_ms=lite.high_ms * factor * DOUBT,
+        source=SOURCES[runtime],
+        notes=tuple(notes),
+    )
 
 
 @cache

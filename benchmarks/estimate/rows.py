@@ -61,8 +61,14 @@ def check_estimable(asked: Asked, device_id: str) -> None:
             )
 
 
-def estimate_rows(models: Sequence[Path], device: DeviceName, ways: Iterable[Asked], *,
-                  named: bool = True, note: Callable[[str], None] = print) -> list[BenchmarkRow]:  # fmt: skip
+def estimate_rows(
+    models: Sequence[Path],
+    device: DeviceName,
+    ways: Iterable[Asked],
+    *,
+    named: bool = True,
+    note: Callable[[str], None] = print,
+) -> list[BenchmarkRow]:
     """One row for each model and way, models first; where threads are None, 1, 2 and 4.
 
     named: the models by the user, so that one that can't be estimated is an error; else it is left
@@ -117,13 +123,27 @@ def _row(model: ModelFacts, device: DeviceName, asked: Asked, found: Estimate) -
     source = {} if model.format == "tflite" else {"source": found.source}
     found = dataclasses.replace(found, end_to_end=end_to_end(found, device.id, model.image_size))
     return BenchmarkRow(
-        schema_version=SCHEMA_VERSION, how="estimated",
+        schema_version=SCHEMA_VERSION,
+        how="estimated",
         started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        tool=f"edge-edet {__version__}", model=model, asked=asked, ran=None,
-        device=device, machine=None, protocol=PROTOCOL | source,
-        samples_ms={}, load_ms=None, peak_memory_bytes=None, throughput=None, energy=None,
-        sustain=None, estimate=found, summary=None, accuracy=None, warnings=(),
-    )  # fmt: skip
+        tool=f"edge-edet {__version__}",
+        model=model,
+        asked=asked,
+        ran=None,
+        device=device,
+        machine=None,
+        protocol=PROTOCOL | source,
+        samples_ms={},
+        load_ms=None,
+        peak_memory_bytes=None,
+        throughput=None,
+        energy=None,
+        sustain=None,
+        estimate=found,
+        summary=None,
+        accuracy=None,
+        warnings=(),
+    )
 
 
 def in_words(found: Estimate | EstimatedWhole) -> str:

@@ -150,8 +150,9 @@ def interleaved(runs: Mapping[str, Run], rounds: int) -> dict[str, list[float]]:
     return samples
 
 
-def table(peers: Sequence[Peer], found: Mapping[int, Mapping[str, Sequence[float]]],
-          base: str) -> list[tuple[str, ...]]:  # fmt: skip
+def table(
+    peers: Sequence[Peer], found: Mapping[int, Mapping[str, Sequence[float]]], base: str
+) -> list[tuple[str, ...]]:
     """Rows of text: name, then p50 and the ratio to `base` for each number of threads."""
     rows = []
     for peer in peers:

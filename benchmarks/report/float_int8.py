@@ -42,9 +42,11 @@ def float_int8_figures(rows: Sequence[BenchmarkRow], stage: str) -> Iterator[Fig
         )
         yield Figure("float-int8", title, (), (nothing, *notes.lines()))
         return
-    notes.add("faster: median of float32 over median of the other, with the 95 % interval of the "
-              "ratio; AP: each model's own interval, which is wider than that of their "
-              "difference ('edge-edet eval FLOAT INT8' gives it)")  # fmt: skip
+    notes.add(
+        "faster: median of float32 over median of the other, with the 95 % interval of the "
+        "ratio; AP: each model's own interval, which is wider than that of their "
+        "difference ('edge-edet eval FLOAT INT8' gives it)"
+    )
     parts = [pairs[start : start + LINES] for start in range(0, len(pairs), LINES)]
     for number, part in enumerate(parts, 1):
         several = len(parts) > 1
@@ -74,10 +76,11 @@ def _panels(pairs: Sequence[Pair], stage: str, notes: Notes) -> Iterator[Panel]:
     names = tuple(f"{b.model.variant} {b.model.precision}, {way_of(b)}" for _, b in pairs)
     places = Axis("", "", categories=names)
     yield Panel(
-        Axis(f"times faster than float32, {stage.replace('_', ' ')}", "times"), places,
+        Axis(f"times faster than float32, {stage.replace('_', ' ')}", "times"),
+        places,
         tuple(_grouped([_speed_up(pair, n, stage) for n, pair in enumerate(pairs)])),
         reference_x=1.0,
-    )  # fmt: skip
+    )
     marks = [mark for n, pair in enumerate(pairs) for mark in _accuracies(pair, n, notes)]
     if marks:
         yield Panel(Axis("AP", "points"), places, tuple(_grouped(marks)))
@@ -91,8 +94,9 @@ def _speed_up(pair: Pair, place: int, stage: str) -> Mark:
     ratio = _time(first, stage) / _time(second, stage)
     if all(samples):
         found = median_ratio(samples[1], samples[0])
-        value = Value(found.value, "measured", "ratio of medians, 95 % interval",
-                      found.low, found.high)  # fmt: skip
+        value = Value(
+            found.value, "measured", "ratio of medians, 95 % interval", found.low, found.high
+        )
     elif first.how == "estimated":
         value = Value(ratio, "estimated", "ratio of two estimates, no interval")
     else:
@@ -106,8 +110,9 @@ def _accuracies(pair: Pair, place: int, notes: Notes) -> Iterator[Mark]:
     if first is None or second is None or None in values:
         return
     if (yardstick_of(first), first.protocol) != (yardstick_of(second), second.protocol):
-        notes.add("no AP: evaluated on different data or by different protocols",
-                  pair[1].model.file)  # fmt: skip
+        notes.add(
+            "no AP: evaluated on different data or by different protocols", pair[1].model.file
+        )
         return
     for row, value in zip(pair, values, strict=True):
         assert value is not None

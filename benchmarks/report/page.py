@@ -153,10 +153,14 @@ def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     for row in rows:
         time, ap = latency_of(row), ap_of(row.accuracy)
         cells = (
-            row.model.file, row.model.precision, way_of(row), row.how,
-            "-" if time is None else f"{time.middle:.4g}", "-" if ap is None else f"{ap.middle:.1f}",
+            row.model.file,
+            row.model.precision,
+            way_of(row),
+            row.how,
+            "-" if time is None else f"{time.middle:.4g}",
+            "-" if ap is None else f"{ap.middle:.1f}",
             ", ".join(one.code for one in row.warnings),
-        )  # fmt: skip
+        )
         yield (
             "<tr>"
             + "".join(_cell("td", text, n in numbers) for n, text in enumerate(cells))

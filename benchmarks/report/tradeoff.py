@@ -65,9 +65,11 @@ def tradeoff_figures(rows: Sequence[BenchmarkRow], options: Options) -> Iterator
     )
     home = options.published.yardstick if options.published is not None else None
     if home is not None:  # it comes first where rows were evaluated on it, else last
-        measured = sorted({*measured, home}, key=[home, *measured].index) if home in measured else (
-            [*measured, home]
-        )  # fmt: skip
+        measured = (
+            sorted({*measured, home}, key=[home, *measured].index)
+            if home in measured
+            else ([*measured, home])
+        )
     for number, yardstick in enumerate(measured):
         overlay = options.published if yardstick == home else None
         about = _About(judge, yardstick, overlay, options, f"-data{number}" if number else "")
@@ -119,8 +121,10 @@ def _figures(rows: Sequence[BenchmarkRow], cost: Cost, about: _About) -> Iterato
         several = len(parts) > 1
         aside = not published and _one_network(part)
         if aside:
-            notes.add("all points are of one network: they stand side by side, so that they do not cover "
-                      "each other; the CSV has the numbers")  # fmt: skip
+            notes.add(
+                "all points are of one network: they stand side by side, so that they do not cover "
+                "each other; the CSV has the numbers"
+            )
         yield Figure(
             f"{name}-{number}" if several else name,
             f"{title} ({number} of {len(parts)})" if several else title,

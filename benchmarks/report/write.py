@@ -25,9 +25,27 @@ __all__ = ["figure_csv", "figures_of", "write_report"]
 
 PAGE = "index.html"
 COLUMNS = (
-    "panel", "series", "title", "x", "x_low", "x_high", "x_axis", "x_how", "x_basis", "y", "y_low",
-    "y_high", "y_axis", "y_how", "y_basis", "row_key", "model", "precision", "device", "how",
-)  # fmt: skip
+    "panel",
+    "series",
+    "title",
+    "x",
+    "x_low",
+    "x_high",
+    "x_axis",
+    "x_how",
+    "x_basis",
+    "y",
+    "y_low",
+    "y_high",
+    "y_axis",
+    "y_how",
+    "y_basis",
+    "row_key",
+    "model",
+    "precision",
+    "device",
+    "how",
+)
 
 _FIGURE = "a figure of 'edge-edet report'"
 KINDS = {

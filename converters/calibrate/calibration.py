@@ -55,9 +55,15 @@ def drawn(found: Sequence[T], count: int, seed: int) -> list[T]:
     return [found[i] for i in sorted(chosen)]
 
 
-def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threads: int,
-              corrections: bool = True, swishes: bool = True,
-              picture_range: PictureRange = None) -> CalibrationRecord:  # fmt: skip
+def calibrate(
+    graph: Graph,
+    weights_sha256: str,
+    pictures: Sequence[Path],
+    threads: int,
+    corrections: bool = True,
+    swishes: bool = True,
+    picture_range: PictureRange = None,
+) -> CalibrationRecord:
     """Statistics of every calibrated tensor over the pictures; if asked, corrections of every layer and
     fitted swishes. picture_range: how they are read, as `edge_edet.load` has it.
 
@@ -80,13 +86,23 @@ def calibrate(graph: Graph, weights_sha256: str, pictures: Sequence[Path], threa
     names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
     digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
-        statistics, v.name, v.image_size, weights_sha256, digest, len(pictures),
-        pictures[0].resolve().parent.name, found, fitted, picture_range, preparation_of(v),
-    )  # fmt: skip
+        statistics,
+        v.name,
+        v.image_size,
+        weights_sha256,
+        digest,
+        len(pictures),
+        pictures[0].resolve().parent.name,
+        found,
+        fitted,
+        picture_range,
+        preparation_of(v),
+    )
 
 
-def calibrate_on_noise(graph: Graph, weights_sha256: str, count: int, seed: int,
-                       threads: int) -> CalibrationRecord:  # fmt: skip
+def calibrate_on_noise(
+    graph: Graph, weights_sha256: str, count: int, seed: int, threads: int
+) -> CalibrationRecord:
     """For random weights only, where nothing but the latency will be looked at."""
     v = graph.variant
 
@@ -95,13 +111,21 @@ def calibrate_on_noise(graph: Graph, weights_sha256: str, count: int, seed: int,
 
     statistics = collect(graph, range(count), noise, threads)
     return CalibrationRecord(
-        statistics, v.name, v.image_size, weights_sha256, f"noise, seed {seed}", count, "noise", {},
+        statistics,
+        v.name,
+        v.image_size,
+        weights_sha256,
+        f"noise, seed {seed}",
+        count,
+        "noise",
+        {},
         fit_swishes(graph, range(count), noise, threads),
-    )  # fmt: skip
+    )
 
 
-def collect(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
-            threads: int) -> dict[str, Statistics]:  # fmt: skip
+def collect(
+    graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels], threads: int
+) -> dict[str, Statistics]:
     """Runs the float network on each input and takes in every calibrated tensor.
 
     A network whose tensors do not fit into memory together is run several times, so `load` is called

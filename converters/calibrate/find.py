@@ -32,11 +32,19 @@ def _check_record(path: Path) -> None:
     )
 
 
-def find_calibration(source: Source, graph: Graph, calibration: Path | None, count: int | None,
-                     seed: int, threads: int,
-                     corrections: bool = True, swishes: bool = True, *,
-                     pictures: Sequence[Path] | None = None,
-                     picture_range: PictureRange = None) -> CalibrationRecord:  # fmt: skip
+def find_calibration(
+    source: Source,
+    graph: Graph,
+    calibration: Path | None,
+    count: int | None,
+    seed: int,
+    threads: int,
+    corrections: bool = True,
+    swishes: bool = True,
+    *,
+    pictures: Sequence[Path] | None = None,
+    picture_range: PictureRange = None,
+) -> CalibrationRecord:
     """What INT8 needs: of the given folder or record, else the bundled record of these weights.
 
     corrections, swishes: whether to take the time for them, where there are pictures. pictures: those of

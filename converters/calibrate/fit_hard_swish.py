@@ -48,8 +48,9 @@ def _size(node: Node) -> int:
     return int(np.prod(node.shape))
 
 
-def fit_swishes(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
-                threads: int) -> dict[str, FittedSwish]:  # fmt: skip
+def fit_swishes(
+    graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels], threads: int
+) -> dict[str, FittedSwish]:
     """Name of the swish -> what was fitted to it on some of the inputs. `load` gives [1, S, S, 3] uint8."""
     found = {}
     nodes = {node.inputs[0]: node for node in fittable(graph)}
@@ -65,8 +66,9 @@ def fit_swishes(graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels],
     return {node.name: found[node.name] for node in nodes.values()}
 
 
-def _samples(graph: Graph, names: list[str], pictures: Sequence[Pixels],
-             threads: int) -> dict[str, Array]:  # fmt: skip
+def _samples(
+    graph: Graph, names: list[str], pictures: Sequence[Pixels], threads: int
+) -> dict[str, Array]:
     """Tensor -> [C, N] of its values at places drawn by seed."""
     run, random = Pass(graph, names, threads), np.random.default_rng(0)
     parts: dict[str, list[Array]] = {name: [] for name in names}
@@ -99,8 +101,13 @@ def fit(x: Array) -> FittedSwish:
     return FittedSwish(stored, round(float(10 * np.log10((power + 1e-20) / (error + 1e-20))), 1))
 
 
-def _take(best: npt.NDArray[np.float64], x: Array, target: Array, a: npt.NDArray[np.float64],
-          b: npt.NDArray[np.float64]) -> None:  # fmt: skip
+def _take(
+    best: npt.NDArray[np.float64],
+    x: Array,
+    target: Array,
+    a: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+) -> None:
     """Takes a and b as they will be stored where, with the best c and d, they come nearer."""
     a, b = a.astype(np.float16).astype(np.float64), b.astype(np.float16).astype(np.float64)
     h = hard_swish(a[:, None].astype(np.float32) * x + b[:, None].astype(np.float32))

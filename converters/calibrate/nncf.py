@@ -82,8 +82,9 @@ def _import() -> Any:
     return nncf
 
 
-def quantize_by_nncf(graph: Graph, pictures: Sequence[Path], recipe: NncfRecipe,
-                     picture_range: PictureRange = None) -> tuple[Any, dict[str, str]]:  # fmt: skip
+def quantize_by_nncf(
+    graph: Graph, pictures: Sequence[Path], recipe: NncfRecipe, picture_range: PictureRange = None
+) -> tuple[Any, dict[str, str]]:
     """The quantized openvino.Model, and the convolutions left in float with the reason.
 
     Raises EdgeEdetError where NNCF gives up.

@@ -51,8 +51,13 @@ Doubles = npt.NDArray[np.float64]
 Places = dict[str, list[npt.NDArray[np.int64]]]
 
 
-def reconstruct(graph: Graph, quantized: Quantized, pictures: Sequence[Path],
-                threads: int, picture_range: PictureRange = None) -> dict[str, Correction]:  # fmt: skip
+def reconstruct(
+    graph: Graph,
+    quantized: Quantized,
+    pictures: Sequence[Path],
+    threads: int,
+    picture_range: PictureRange = None,
+) -> dict[str, Correction]:
     """The correction of every convolution that has no activation fused into it.
 
     Raises ImageError for a file that is no picture. A fused activation hides what the layer should give.
@@ -186,8 +191,9 @@ def _places(layers: Sequence[Node], count: int) -> Places:
     return places
 
 
-def _float_outputs(graph: Graph, layers: Sequence[Node], inputs: Sequence[Pixels], places: Places,
-                   threads: int) -> dict[str, Array]:  # fmt: skip
+def _float_outputs(
+    graph: Graph, layers: Sequence[Node], inputs: Sequence[Pixels], places: Places, threads: int
+) -> dict[str, Array]:
     """Layer -> [N, channels] of the float network."""
     parts: dict[str, list[Array]] = {node.name: [] for node in layers}
     for names in passes(list(parts), {node.name: node.shape for node in layers}):
@@ -198,8 +204,9 @@ def _float_outputs(graph: Graph, layers: Sequence[Node], inputs: Sequence[Pixels
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _integer_inputs(walk: IntegerWalk, quantized: Quantized, group: Sequence[Node],
-                    places: Places) -> dict[str, npt.NDArray[np.generic]]:  # fmt: skip
+def _integer_inputs(
+    walk: IntegerWalk, quantized: Quantized, group: Sequence[Node], places: Places
+) -> dict[str, npt.NDArray[np.generic]]:
     """Layer -> [N, k * k, channels] of what the integer network feeds it: int8, or the picture itself."""
     graph = walk.graph
     grids = {node.name: quantized.activations.get(node.inputs[0]) for node in group}
@@ -214,8 +221,9 @@ def _integer_inputs(walk: IntegerWalk, quantized: Quantized, group: Sequence[Nod
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _patches(image: npt.NDArray[np.generic], node: Node, places: npt.NDArray[np.int64],
-             zero: int) -> npt.NDArray[np.generic]:  # fmt: skip
+def _patches(
+    image: npt.NDArray[np.generic], node: Node, places: npt.NDArray[np.int64], zero: int
+) -> npt.NDArray[np.generic]:
     """[positions, k * k, channels] of an image [h, w, channels]."""
     assert node.weight is not None
     size, stride = node.weight.shape[1], node.attrs["stride"]

@@ -64,8 +64,14 @@ class Pass:
 class Stage:
     """Some nodes of an integer network, from tensors that are known to those that are asked for."""
 
-    def __init__(self, graph: Graph, quantized: Quantized, nodes: Sequence[Node],
-                 outputs: Sequence[str], threads: int):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        quantized: Quantized,
+        nodes: Sequence[Node],
+        outputs: Sequence[str],
+        threads: int,
+    ):
         made = {node.name for node in nodes}
         self.inputs = sorted({name for node in nodes for name in node.inputs} - made)
         lowering = TfliteLowering(graph, "int8", quantized)

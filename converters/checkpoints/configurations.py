@@ -13,13 +13,30 @@ from typing import Any
 __all__ = ["configurations"]
 
 _TOP = (
-    "hyper_parameters", "hparams", "datamodule_hyper_parameters", "args", "config", "cfg",
-    "model_config", "model_args", "opt", "meta",
-)  # fmt: skip
+    "hyper_parameters",
+    "hparams",
+    "datamodule_hyper_parameters",
+    "args",
+    "config",
+    "cfg",
+    "model_config",
+    "model_args",
+    "opt",
+    "meta",
+)
 _NESTED = (
-    "config", "cfg", "model_config", "model_cfg", "hparams", "args", "model", "net", "data", "dataset",
+    "config",
+    "cfg",
+    "model_config",
+    "model_cfg",
+    "hparams",
+    "args",
+    "model",
+    "net",
+    "data",
+    "dataset",
     "datamodule",
-)  # fmt: skip
+)
 # Keys that only a configuration of anchors has: a dictionary with one of them is it, wherever it is.
 _ANCHORS = frozenset({"anchor_scale", "anchor_octaves", "anchors_scales", "anchors_ratios"})
 _WRAPPING = ("model", "module", "net", "_orig_mod")  # modules around the network

@@ -62,9 +62,12 @@ def load(path: Path) -> Loaded:
     prefix = checkpoint_prefix(path)
     if prefix is not None:
         return Loaded(
-            path, tuple(bundle_files(prefix)), read_tf_bundle(prefix),
-            notes=choice_notes(path, prefix), prefix=prefix,
-        )  # fmt: skip
+            path,
+            tuple(bundle_files(prefix)),
+            read_tf_bundle(prefix),
+            notes=choice_notes(path, prefix),
+            prefix=prefix,
+        )
     if path.is_dir():
         raise CheckpointError("is a folder without a TensorFlow checkpoint")
     if path.suffix == ".onnx":

@@ -89,10 +89,16 @@ def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpo
     weights, trained, family, facts = read_effdet_onnx(loaded.onnx, variant, given)
     published = family.published(variant)
     return Checkpoint(
-        weights, trained, family.name, loaded.sha256, loaded.path.name,
-        _labels(facts, trained), tuple(facts), published.replace(num_classes=trained.num_classes),
+        weights,
+        trained,
+        family.name,
+        loaded.sha256,
+        loaded.path.name,
+        _labels(facts, trained),
+        tuple(facts),
+        published.replace(num_classes=trained.num_classes),
         _model_name(family, variant),
-    )  # fmt: skip
+    )
 
 
 def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:

@@ -17,9 +17,20 @@ from edge_edet.variants import Variant
 __all__ = ["fact_of_metadata", "read_labels"]
 
 CONFIG_KEYS = (
-    "anchor_scale", "anchor_octaves", "num_scales", "scales_per_octave", "aspect_ratios",
-    "image_size", "mean", "std", "mean_rgb", "stddev_rgb", "scale_range", "pad_rgb", "fill_color",
-)  # fmt: skip
+    "anchor_scale",
+    "anchor_octaves",
+    "num_scales",
+    "scales_per_octave",
+    "aspect_ratios",
+    "image_size",
+    "mean",
+    "std",
+    "mean_rgb",
+    "stddev_rgb",
+    "scale_range",
+    "pad_rgb",
+    "fill_color",
+)
 
 
 def _value(metadata: Mapping[str, str], key: str) -> Any:

@@ -20,8 +20,15 @@ __all__ = ["facts_beside", "labels_beside"]
 _GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "--anchor-scale, --scales-per-octave and --aspect-ratios": (
         ("anchor_scale", "anchor_octaves", "aspect_ratios"),
-        ("anchor_scale", "num_scales", "scales_per_octave", "anchors_scales", "anchor_octaves",
-         "aspect_ratios", "anchors_ratios"),
+        (
+            "anchor_scale",
+            "num_scales",
+            "scales_per_octave",
+            "anchors_scales",
+            "anchor_octaves",
+            "aspect_ratios",
+            "anchors_ratios",
+        ),
     ),
     "--mean and --std": (
         ("mean", "std"),
@@ -29,7 +36,7 @@ _GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "--image-size": (("image_size",), ("image_size", "img_size", "input_size")),
     "": ((), NETWORK_KEYS),
-}  # fmt: skip
+}
 # IceVision's meta, OpenMMLab's meta, and what scripts call it; in this order
 _LABEL_KEYS = ("classes", "CLASSES", "class_names", "names", "labels", "obj_list")
 

@@ -17,13 +17,21 @@ from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, us
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("variant", metavar="VARIANT|FILE",
-                        help="d0, lite0, ..., or a checkpoint, whose variant its tensors tell")  # fmt: skip
+    parser.add_argument(
+        "variant",
+        metavar="VARIANT|FILE",
+        help="d0, lite0, ..., or a checkpoint, whose variant its tensors tell",
+    )
     parser.add_argument("--weights", metavar="NAME|FILE", help="as for convert")
     add_calibration_arguments(parser, record=False)
     add_picture_arguments(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="the record (default: build/VARIANT.calibration)")  # fmt: skip
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the record (default: build/VARIANT.calibration)",
+    )
     add_overwrite_argument(parser)
 
 
@@ -58,8 +66,14 @@ def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     drawn = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
     pictures = usable(drawn, args.picture_range, log, strict=args.strict)
     log.say()
-    source = find_weights(args.variant, args.weights, args.seed, args.num_classes, args.image_size,
-                          training_options(args))  # fmt: skip
+    source = find_weights(
+        args.variant,
+        args.weights,
+        args.seed,
+        args.num_classes,
+        args.image_size,
+        training_options(args),
+    )
     for note in source.notes:
         print(f"note: {note}", file=sys.stderr)
     if source.random:
@@ -72,6 +86,8 @@ def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     )
     save_record(record, output, outputs)
     stated = range_text(record.picture_range)
-    print(f"{output}  {output.stat().st_size / 1e6:.2f} MB  {record.pictures} pictures  "
-          f"{f'range {stated}  ' if stated else ''}digest {record.digest[:16]}")  # fmt: skip
+    print(
+        f"{output}  {output.stat().st_size / 1e6:.2f} MB  {record.pictures} pictures  "
+        f"{f'range {stated}  ' if stated else ''}digest {record.digest[:16]}"
+    )
     return 0

@@ -27,19 +27,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "by how far the boxes agree with the float model's. Exit status 1 where it is a fault, else 0."
     )
     parser.add_argument("model", type=Path, metavar="INT8", help="a .tflite, or an OpenVINO .xml")
-    parser.add_argument("--against", type=Path, required=True, metavar="FLOAT",
-                        help="its float twin, of the same weights and format")  # fmt: skip
-    parser.add_argument("--data", required=True, metavar="DIR|FILE",
-                        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP too")  # fmt: skip
+    parser.add_argument(
+        "--against",
+        type=Path,
+        required=True,
+        metavar="FLOAT",
+        help="its float twin, of the same weights and format",
+    )
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="DIR|FILE",
+        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP too",
+    )
     parser.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
-    parser.add_argument("--pictures", type=positive, default=8, metavar="N",
-                        help="on how many of them tensors are compared (default: 8)")  # fmt: skip
+    parser.add_argument(
+        "--pictures",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="on how many of them tensors are compared (default: 8)",
+    )
     add_picture_arguments(parser)
-    parser.add_argument("-o", "--output", type=Path, default=Path("build/certificate"), metavar="DIR",
-                        help="folder of the two files (default: build/certificate)")  # fmt: skip
-    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 4), metavar="N",
-                        help="default: all cores, at most 4")  # fmt: skip
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("build/certificate"),
+        metavar="DIR",
+        help="folder of the two files (default: build/certificate)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=min(os.cpu_count() or 1, 4),
+        metavar="N",
+        help="default: all cores, at most 4",
+    )
     add_overwrite_argument(parser)
 
 
@@ -59,16 +84,30 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
     from edge_edet.converters.inspect.parity import write_certificate
 
     pictures, accuracy = pictures_and_accuracy(
-        args.model, args.against, Path(args.data), args.split, args.threads, args.limit,
-        picture_range=args.picture_range, strict=args.strict, log=log,
-    )  # fmt: skip
+        args.model,
+        args.against,
+        Path(args.data),
+        args.split,
+        args.threads,
+        args.limit,
+        picture_range=args.picture_range,
+        strict=args.strict,
+        log=log,
+    )
     log.say()
     record = write_certificate(
-        args.model, args.against, pictures, accuracy, output=args.output,
-        compared=spread(pictures, args.pictures), threads=args.threads,
-        command=shlex.join(["edge-edet", *sys.argv[1:]]), picture_range=args.picture_range,
-        notes=log.notes(), outputs=outputs,
-    )  # fmt: skip
+        args.model,
+        args.against,
+        pictures,
+        accuracy,
+        output=args.output,
+        compared=spread(pictures, args.pictures),
+        threads=args.threads,
+        command=shlex.join(["edge-edet", *sys.argv[1:]]),
+        picture_range=args.picture_range,
+        notes=log.notes(),
+        outputs=outputs,
+    )
     print(joined(summary(record, args.output)))
     return STATUS_FAULT if record["verdict"] == FAULT else 0
 
@@ -82,8 +121,10 @@ def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
             yield f"  do: {f['advice']}"
     a = record["agreement"]
     if a:
-        yield (f"boxes: {a['same']} the same, {a['moved']} moved, {a['lost']} lost, {a['invented']} "
-               f"invented, on {a['pictures']} pictures")  # fmt: skip
+        yield (
+            f"boxes: {a['same']} the same, {a['moved']} moved, {a['lost']} lost, {a['invented']} "
+            f"invented, on {a['pictures']} pictures"
+        )
     if record["accuracy"]:
         exact, integer = (r["numbers"]["ap"] or 0.0 for r in record["accuracy"]["results"])
         yield f"AP {integer:.4f}, float {exact:.4f}: {integer - exact:+.4f}"

@@ -29,98 +29,179 @@ PRECISION_FLAGS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("variants", nargs="+", metavar="VARIANT|FILE",
-                        help=f"{', '.join(VARIANTS)}; or a checkpoint, whose variant its tensors "
-                        "tell")  # fmt: skip
+    parser.add_argument(
+        "variants",
+        nargs="+",
+        metavar="VARIANT|FILE",
+        help=f"{', '.join(VARIANTS)}; or a checkpoint, whose variant its tensors tell",
+    )
     for precision, text in PRECISION_FLAGS.items():
-        parser.add_argument(f"--{precision}", dest="precisions", action="append_const",
-                            const=precision, help=text)  # fmt: skip
-    parser.add_argument("--to", metavar="FORMATS",
-                        help=f"of {', '.join(SUFFIXES)}, separated by commas (default: "
-                        f"{','.join(DEFAULT_FORMATS)})")  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, default=Path("build"), metavar="DIR",
-                        help="folder for the files (default: build)")  # fmt: skip
+        parser.add_argument(
+            f"--{precision}", dest="precisions", action="append_const", const=precision, help=text
+        )
+    parser.add_argument(
+        "--to",
+        metavar="FORMATS",
+        help=f"of {', '.join(SUFFIXES)}, separated by commas (default: "
+        f"{','.join(DEFAULT_FORMATS)})",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("build"),
+        metavar="DIR",
+        help="folder for the files (default: build)",
+    )
     add_overwrite_argument(parser)
-    parser.add_argument("--weights", metavar="NAME|FILE",
-                        help="official, bundled, random, or a checkpoint of effdet, google/automl, "
-                        "zylo117 or the Object Detection API (default: official ones if pulled, "
-                        "else bundled)")  # fmt: skip
+    parser.add_argument(
+        "--weights",
+        metavar="NAME|FILE",
+        help="official, bundled, random, or a checkpoint of effdet, google/automl, "
+        "zylo117 or the Object Detection API (default: official ones if pulled, "
+        "else bundled)",
+    )
     add_calibration_arguments(parser)
     add_picture_arguments(parser)
-    parser.add_argument("--labels", type=Path, metavar="FILE",
-                        help="class names, one a line, with or without an index before each, or a "
-                        ".pbtxt label map")  # fmt: skip
-    parser.add_argument("--nms", choices=("none", "in-graph"), default="none",
-                        help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
-                        "Library (default: none)")  # fmt: skip
-    parser.add_argument("--input", choices=INPUT_DTYPES, default="uint8",
-                        help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
-                        "feed values between grey levels (default: uint8)")  # fmt: skip
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="class names, one a line, with or without an index before each, or a .pbtxt label map",
+    )
+    parser.add_argument(
+        "--nms",
+        choices=("none", "in-graph"),
+        default="none",
+        help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
+        "Library (default: none)",
+    )
+    parser.add_argument(
+        "--input",
+        choices=INPUT_DTYPES,
+        default="uint8",
+        help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
+        "feed values between grey levels (default: uint8)",
+    )
     parser.add_argument(
         "--recipe",
         metavar="NAME",
         help="how INT8 is chosen, if not by default: "
         + "; ".join(f"{to}: {', '.join(names)}" for to, names in RECIPES_OF.items()),
     )
-    parser.add_argument("--max-drop", type=points, metavar="POINTS",
-                        help="with --int8: the fastest model that loses at most so many AP points "
-                        "(0.5 is 0.005 AP) on --data")  # fmt: skip
-    parser.add_argument("--data", type=Path, metavar="DIR|JSON",
-                        help="what --max-drop and the certificate are measured on: labelled "
-                        "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
-                        "the float model counts")  # fmt: skip
-    parser.add_argument("--check-data", type=Path, metavar="DIR|JSON",
-                        help="labelled pictures: tell the model's AP on a dozen of them, and warn where "
-                        "it finds next to nothing (those of --data are looked at anyway)")  # fmt: skip
+    parser.add_argument(
+        "--max-drop",
+        type=points,
+        metavar="POINTS",
+        help="with --int8: the fastest model that loses at most so many AP points "
+        "(0.5 is 0.005 AP) on --data",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR|JSON",
+        help="what --max-drop and the certificate are measured on: labelled "
+        "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
+        "the float model counts",
+    )
+    parser.add_argument(
+        "--check-data",
+        type=Path,
+        metavar="DIR|JSON",
+        help="labelled pictures: tell the model's AP on a dozen of them, and warn where "
+        "it finds next to nothing (those of --data are looked at anyway)",
+    )
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
-    parser.add_argument("--no-certificate", dest="certificate", action="store_false",
-                        help="with --int8: don't compare with the float model on the pictures of "
-                        "--data or --calibration")  # fmt: skip
+    parser.add_argument(
+        "--no-certificate",
+        dest="certificate",
+        action="store_false",
+        help="with --int8: don't compare with the float model on the pictures of "
+        "--data or --calibration",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
 def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
     """What `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
     parser.add_argument(
-        "--calibration", type=Path, metavar="DIR|RECORD" if record else "DIR",
+        "--calibration",
+        type=Path,
+        metavar="DIR|RECORD" if record else "DIR",
         help="pictures like those the model will see" + (", or a record of them" if record else ""),
-    )  # fmt: skip
-    parser.add_argument("--calibration-images", type=positive, metavar="N",
-                        help="pictures drawn from DIR (default: 200)")  # fmt: skip
-    parser.add_argument("--seed", type=natural, default=0,
-                        help="which pictures are drawn, and random weights (default: 0)")  # fmt: skip
-    parser.add_argument("--num-classes", type=positive, metavar="N",
-                        help="of random weights; others say it themselves")  # fmt: skip
-    parser.add_argument("--image-size", type=side, metavar="PIXELS",
-                        help="side of the input, a multiple of 32 (default: as trained)")  # fmt: skip
+    )
+    parser.add_argument(
+        "--calibration-images",
+        type=positive,
+        metavar="N",
+        help="pictures drawn from DIR (default: 200)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=natural,
+        default=0,
+        help="which pictures are drawn, and random weights (default: 0)",
+    )
+    parser.add_argument(
+        "--num-classes",
+        type=positive,
+        metavar="N",
+        help="of random weights; others say it themselves",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=side,
+        metavar="PIXELS",
+        help="side of the input, a multiple of 32 (default: as trained)",
+    )
     add_training_arguments(parser)
-    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8),
-                        help="for calibration (default: all cores, at most 8)")  # fmt: skip
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=min(os.cpu_count() or 1, 8),
+        help="for calibration (default: all cores, at most 8)",
+    )
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """How the detector was trained, where its file does not say."""
     group = parser.add_argument_group(
-        "training", "how the detector was trained, where its checkpoint does not say; what "
+        "training",
+        "how the detector was trained, where its checkpoint does not say; what "
         "contradicts the checkpoint is refused",
-    )  # fmt: skip
-    group.add_argument("--anchor-scale", metavar="X",
-                       help="size of an anchor in strides: one number, or one for each level "
-                       "separated by commas")  # fmt: skip
-    group.add_argument("--aspect-ratios", metavar="LIST",
-                       help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4")  # fmt: skip
-    group.add_argument("--scales-per-octave", metavar="N|LIST",
-                       help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9")  # fmt: skip
-    group.add_argument("--mean", metavar="RGB",
-                       help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1")  # fmt: skip
+    )
+    group.add_argument(
+        "--anchor-scale",
+        metavar="X",
+        help="size of an anchor in strides: one number, or one for each level separated by commas",
+    )
+    group.add_argument(
+        "--aspect-ratios",
+        metavar="LIST",
+        help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4",
+    )
+    group.add_argument(
+        "--scales-per-octave",
+        metavar="N|LIST",
+        help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9",
+    )
+    group.add_argument(
+        "--mean",
+        metavar="RGB",
+        help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1",
+    )
     group.add_argument(
         "--std", metavar="RGB", help="127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
     )
-    group.add_argument("--pad", metavar="RGB",
-                       help="colour beside the picture: 0, 124,116,104, or mean")  # fmt: skip
+    group.add_argument(
+        "--pad", metavar="RGB", help="colour beside the picture: 0, 124,116,104, or mean"
+    )
     group.add_argument("--project", type=Path, metavar="FILE", help="zylo117's project .yml")
-    group.add_argument("--hparams", metavar="FILE|K=V,...",
-                       help="google/automl's hyperparameters, as its --hparams takes them")  # fmt: skip
+    group.add_argument(
+        "--hparams",
+        metavar="FILE|K=V,...",
+        help="google/automl's hyperparameters, as its --hparams takes them",
+    )
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:

@@ -43,23 +43,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="a .tflite or an OpenVINO .xml; or a checkpoint, to see what it holds",
     )
-    parser.add_argument("--against", type=Path, metavar="FLOAT",
-                        help="its float twin, of the same weights and format; needs --data")  # fmt: skip
-    parser.add_argument("--data", nargs="+", metavar="DIR|PICTURE",
-                        help="pictures to measure the errors on")  # fmt: skip
-    parser.add_argument("--pictures", type=positive, default=8, metavar="N",
-                        help="how many of them (default: 8)")  # fmt: skip
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FLOAT",
+        help="its float twin, of the same weights and format; needs --data",
+    )
+    parser.add_argument(
+        "--data", nargs="+", metavar="DIR|PICTURE", help="pictures to measure the errors on"
+    )
+    parser.add_argument(
+        "--pictures", type=positive, default=8, metavar="N", help="how many of them (default: 8)"
+    )
     add_picture_arguments(parser)
     parser.add_argument(
         "--tensors",
         action="store_true",
         help="list every tensor with its grid, of an .xml every quantizer",
     )
-    parser.add_argument("--figure", type=Path, metavar="FILE",
-                        help="draw the error along the network, as .svg or .png")  # fmt: skip
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="draw the error along the network, as .svg or .png",
+    )
     add_overwrite_argument(parser)
-    parser.add_argument("--threads", type=positive, default=min(os.cpu_count() or 1, 8), metavar="N",
-                        help="default: all cores, at most 8")  # fmt: skip
+    parser.add_argument(
+        "--threads",
+        type=positive,
+        default=min(os.cpu_count() or 1, 8),
+        metavar="N",
+        help="default: all cores, at most 8",
+    )
     add_verify_argument(parser)
     add_isolate_argument(parser)
     parser.add_argument("--json", action="store_true", help="everything as one JSON document")
@@ -103,9 +118,14 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
         pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
         log.say()
         judged = compare_and_judge(
-            args.model, args.against, pictures, args.threads, args.picture_range,
-            given=find_given(args.data).paths, verify=False,  # done above, where it was not turned off
-        )  # fmt: skip
+            args.model,
+            args.against,
+            pictures,
+            args.threads,
+            args.picture_range,
+            given=find_given(args.data).paths,
+            verify=False,  # done above, where it was not turned off
+        )
         inspection, verdict = judged.inspection, judged.verdict
     if args.figure is not None:
         _write_figure(args.figure, args.model.name, inspection, outputs)
@@ -154,11 +174,15 @@ def _checkpoint(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect import checkpoint_facts
 
     unused = [
-        option for option, value in (
-            ("--against", args.against), ("--data", args.data), ("--figure", args.figure),
+        option
+        for option, value in (
+            ("--against", args.against),
+            ("--data", args.data),
+            ("--figure", args.figure),
             ("--tensors", args.tensors),
-        ) if value
-    ]  # fmt: skip
+        )
+        if value
+    ]
     if unused:
         raise InputError(
             f"{unused[0]} is about model files, and {str(args.model)!r} is a checkpoint: convert it first"

@@ -66,20 +66,24 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_place: int, nam
                 f"has {name} that follow no rule of anchors: scale x octave x aspect ratio, centred "
                 f"on {variant.name}'s strides; edge-edet cannot rebuild them"
             )
-    return Fact(source, {
-        "image_size": height,
-        "anchor_scale": usual.anchor_scale,
-        "anchor_octaves": usual.anchor_octaves,
-        "aspect_ratios": usual.aspect_ratios,
-    })  # fmt: skip
+    return Fact(
+        source,
+        {
+            "image_size": height,
+            "anchor_scale": usual.anchor_scale,
+            "anchor_octaves": usual.anchor_octaves,
+            "aspect_ratios": usual.aspect_ratios,
+        },
+    )
 
 
 def _size(level: _Level, stride: int) -> tuple[int, int]:
     """Height and width of the input: places times their distance, a little less than the stride
     where it does not divide the side."""
     places = np.asarray((level.rows, level.columns))
-    sides = np.where(np.abs(level.first - stride / 2) < 0.05, places * stride,
-                     np.rint(2 * level.first * places))  # fmt: skip
+    sides = np.where(
+        np.abs(level.first - stride / 2) < 0.05, places * stride, np.rint(2 * level.first * places)
+    )
     return int(sides[0]), int(sides[1])
 
 

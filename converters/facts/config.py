@@ -74,12 +74,16 @@ def fact_of_config(mapping: Mapping[Any, Any], source: str, variant: Variant) ->
     put("anchor_scale", config.read(("anchor_scale",), _scale, "a positive number, or one a level"))
     count = config.read(("num_scales", "scales_per_octave"), _count, "a whole number from 1 to 100")
     put("anchor_octaves", octaves(count) if count else None)
-    put("anchor_octaves", config.read(
-        ("anchors_scales", "anchor_octaves"), _factors, "a list of positive numbers"
-    ))  # fmt: skip
-    put("aspect_ratios", config.read(
-        ("aspect_ratios", "anchors_ratios"), pairs, "a list of numbers or of pairs of numbers"
-    ))  # fmt: skip
+    put(
+        "anchor_octaves",
+        config.read(("anchors_scales", "anchor_octaves"), _factors, "a list of positive numbers"),
+    )
+    put(
+        "aspect_ratios",
+        config.read(
+            ("aspect_ratios", "anchors_ratios"), pairs, "a list of numbers or of pairs of numbers"
+        ),
+    )
     if {"anchors_scales", "anchors_ratios"} <= set(mapping):
         values["anchor_scale"] = variant.anchor_scale  # zylo117 backbone.py: fixed for each network
     put("image_size", _image_size(config))
@@ -246,8 +250,9 @@ def _labels(config: _Config) -> tuple[str | None, ...] | None:
         raise config.fail("obj_list", names, "a list of class names")
     mapped = config.mapping.get("label_map")
     if isinstance(mapped, Mapping) and mapped:
-        if not all(type(k) is int and 1 <= k <= 100_000 and isinstance(v, str)
-                   for k, v in mapped.items()):  # fmt: skip
+        if not all(
+            type(k) is int and 1 <= k <= 100_000 and isinstance(v, str) for k, v in mapped.items()
+        ):
             raise config.fail("label_map", dict(mapped), "class names by id, from 1 on")
         return tuple(mapped.get(index) for index in range(1, max(mapped) + 1))
     return None

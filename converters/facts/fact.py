@@ -81,9 +81,10 @@ def standing(facts: Iterable[Fact]) -> list[Fact]:
     said = [fact for fact in every if not fact.hint]
     means = [fact.values["mean"] for fact in said if "mean" in fact.values]
     return said + [
-        fact for fact in every
+        fact
+        for fact in every
         if fact.hint and all(_same(mean, fact.values.get("mean", mean)) for mean in means)
-    ]  # fmt: skip
+    ]
 
 
 def not_stated(facts: Iterable[Fact]) -> tuple[str, ...]:

@@ -18,13 +18,21 @@ __all__ = ["NETWORK_KEYS", "network_values"]
 Fail = Callable[[str, object, str], CheckpointError]
 
 _ACTIVATIONS = {
-    "swish": "swish", "silu": "swish", "swish_native": "swish", "swish_jit": "swish",
-    "swish_me": "swish", "relu6": "relu6",
-}  # fmt: skip
+    "swish": "swish",
+    "silu": "swish",
+    "swish_native": "swish",
+    "swish_jit": "swish",
+    "swish_me": "swish",
+    "relu6": "relu6",
+}
 _FUSIONS = {"fastattn": "fast", "attn": "softmax", "sum": "sum"}
 _FEATURE_NETWORKS = {
-    "bifpn": None, "bifpn_dyn": None, "bifpn_fa": "fast", "bifpn_attn": "softmax", "bifpn_sum": "sum",
-}  # fmt: skip
+    "bifpn": None,
+    "bifpn_dyn": None,
+    "bifpn_fa": "fast",
+    "bifpn_attn": "softmax",
+    "bifpn_sum": "sum",
+}
 _POOL_PADDINGS = {"same": "ignore", "": "symmetric"}  # of max pools; elsewhere strides are 1
 _ONLY: dict[str, object] = {  # key -> the only value that is built
     "downsample_type": "max",
@@ -37,9 +45,17 @@ _NAMES = ("name", "model_name", "arch", "architecture", "model_architecture", "m
 _NAME = re.compile(r"(?:tf_)?efficientdet[-_]?((?:d|lite)\d+x?)(?:_ap)?", re.I)
 _EPSILON = 1e-3  # of the batch norms of feature network and heads
 NETWORK_KEYS = (
-    "act_type", "head_act_type", "min_level", "max_level", "fpn_weight_method", "fpn_name", "pad_type",
-    "norm_kwargs", *_ONLY, *_NAMES,
-)  # fmt: skip
+    "act_type",
+    "head_act_type",
+    "min_level",
+    "max_level",
+    "fpn_weight_method",
+    "fpn_name",
+    "pad_type",
+    "norm_kwargs",
+    *_ONLY,
+    *_NAMES,
+)
 
 
 def network_values(mapping: Mapping[Any, Any], variant: Variant, fail: Fail) -> dict[str, object]:

@@ -32,8 +32,11 @@ def training_notes(
             f"trained at {trained.image_size} pixels, built for {image_size} as --image-size says: "
             "measure its accuracy"
         )
-    assumed = [part for part in not_stated(standing(facts))
-               if not (part == "size" and image_size is not None)]  # fmt: skip
+    assumed = [
+        part
+        for part in not_stated(standing(facts))
+        if not (part == "size" and image_size is not None)
+    ]
     if assumed:
         notes.append(
             f"{_joined(assumed)} taken as {model}'s: the file does not state "

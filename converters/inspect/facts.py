@@ -70,12 +70,14 @@ def tensor_dict(t: TensorInfo) -> dict[str, Any]:
     """One tensor; scale and zero_point are null where it has none or one for each channel."""
     single = len(t.scales) == 1
     return {
-        "name": t.name, "shape": list(t.free_shape), "dtype": t.dtype,
+        "name": t.name,
+        "shape": list(t.free_shape),
+        "dtype": t.dtype,
         "scale": t.scales[0] if single else None,
         "zero_point": t.zero_points[0] if single else None,
         "channel_scales": len(t.scales) if len(t.scales) > 1 else 0,
         "constant_bytes": t.constant_bytes,
-    }  # fmt: skip
+    }
 
 
 def is_integer_model(model: TfliteModel) -> bool:

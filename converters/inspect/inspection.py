@@ -41,8 +41,9 @@ def inspect_file(path: Path) -> Inspection:
     return Inspection(facts, suspect(opened, facts), [], [], [])
 
 
-def inspect_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels],
-                    threads: int = 2) -> Inspection:  # fmt: skip
+def inspect_against(
+    int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
+) -> Inspection:
     """The file and its errors against the float twin on the pictures, [1, S, S, 3] uint8 each.
 
     A model that the runtime refuses is a finding, not an error. Raises InputError where the files

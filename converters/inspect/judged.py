@@ -38,10 +38,18 @@ class Judged:
     verdict: Verdict
 
 
-def compare_and_judge(int8_path: Path, float_path: Path, compared: Sequence[Path], threads: int = 2,
-                      picture_range: PictureRange = None, *, detected: Sequence[Path] = (),
-                      given: Sequence[Path] = (), accuracy: Mapping[str, Any] | None = None,
-                      verify: bool = True) -> Judged:  # fmt: skip
+def compare_and_judge(
+    int8_path: Path,
+    float_path: Path,
+    compared: Sequence[Path],
+    threads: int = 2,
+    picture_range: PictureRange = None,
+    *,
+    detected: Sequence[Path] = (),
+    given: Sequence[Path] = (),
+    accuracy: Mapping[str, Any] | None = None,
+    verify: bool = True,
+) -> Judged:
     """Tensors are compared on the pictures `compared`, detections on `detected`, by default the same.
 
     given: all pictures that these were taken from, for advice about the calibration; accuracy: see

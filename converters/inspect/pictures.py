@@ -75,9 +75,7 @@ def inputs_of(
 
 def check_same_input(model: ModelFile, other: ModelFile) -> None:
     """Raises InputError where the twins do not take the same input."""
-    left, right = (
-        [(t.dtype, t.shape) for t in m.input_tensors] for m in (model, other)
-    )  # fmt: skip
+    left, right = ([(t.dtype, t.shape) for t in m.input_tensors] for m in (model, other))
     if left != right:
         raise InputError(
             f"{str(other.path)!r} takes {right} and {str(model.path)!r} takes {left}: it is the float "

@@ -44,9 +44,11 @@ RANGE_KINDS = ("calibration", "clipped", "coarse", "noise", "score range")
 def without_ranges(findings: list[Finding]) -> list[Finding]:
     """For random weights, calibrated on noise: how its ranges fit pictures says nothing."""
     note = Finding(
-        "random weights", "the model", "random weights: its ranges were not judged",
+        "random weights",
+        "the model",
+        "random weights: its ranges were not judged",
         "take it for latency only; for accuracy convert with trained weights",
-    )  # fmt: skip
+    )
     return [*(f for f in findings if f.kind not in RANGE_KINDS), note]
 
 
@@ -56,10 +58,11 @@ def _zero_scales(grids: list[TensorInfo]) -> Iterator[Finding]:
     if flat:
         others = f" ({len(flat) - 1} more tensors are like it)" if len(flat) > 1 else ""
         yield Finding(
-            "zero scale", flat[0].name,
+            "zero scale",
+            flat[0].name,
             f"its scale is {flat[0].scales[0]:.3g}: its values all come out as one number{others}",
             f"its range was measured where nothing happened, or got lost: {CALIBRATE}",
-        )  # fmt: skip
+        )
 
 
 def _steps(t: TensorInfo) -> int:
@@ -75,20 +78,22 @@ def _islands(facts: Facts) -> Iterator[Finding]:
     if parts and facts.islands:
         count = f"{len(parts)} part{'s' if len(parts) > 1 else ''}"
         yield Finding(
-            "kept in float", ", ".join(parts[:3]) + (", ..." if len(parts) > 3 else ""),
+            "kept in float",
+            ", ".join(parts[:3]) + (", ..." if len(parts) > 3 else ""),
             f"{count} of the network in float, as its recipe states: integers alone were over the "
             "budget",
             "for integer-only delegates, convert with a larger --max-drop",
-        )  # fmt: skip
+        )
     if islands:
         place, operators = next(iter(islands.items()))
         names, more = ", ".join(dict.fromkeys(operators)), len(islands) - 1
         others = f"; {more} more blocks have some" if more else ""
         yield Finding(
-            "float island", place,
+            "float island",
+            place,
             f"{len(operators)} float operators ({names}) in an INT8 model{others}",
             "convert again with 'edge-edet convert --int8'; integer-only delegates stop here",
-        )  # fmt: skip
+        )
 
 
 def _is_stated(place: str, operators: list[str], parts: list[str]) -> bool:
@@ -96,8 +101,10 @@ def _is_stated(place: str, operators: list[str], parts: list[str]) -> bool:
     is named after what it reads, so of the part beside."""
     if parts and set(operators) <= set(CROSSINGS):
         return True
-    around = {"backbone/conv_stem": place.startswith("normalized"),
-              "fpn/inputs": place.startswith("fpn/") and not place.startswith("fpn/cell.")}  # fmt: skip
+    around = {
+        "backbone/conv_stem": place.startswith("normalized"),
+        "fpn/inputs": place.startswith("fpn/") and not place.startswith("fpn/cell."),
+    }
     return place in parts or any(around.get(part, False) for part in parts)
 
 
@@ -111,11 +118,12 @@ def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Findi
     )
     if before and len(worst) >= WASTEFUL_TENSORS * len(before):
         yield Finding(
-            "min-max ranges", worst[0],
+            "min-max ranges",
+            worst[0],
             f"min-max ranges before swish: {wasted[worst[0]]:.0%} of this grid lies below "
             f"{SWISH_CLOSES:g}, where swish gives 0, and {len(worst)} of {len(before)} are like it",
             "convert with a recipe that chooses ranges behind the swish: --recipe reconstructed",
-        )  # fmt: skip
+        )
 
 
 def _wasted(t: TensorInfo) -> float:
@@ -133,11 +141,12 @@ def _outputs(outputs: tuple[TensorInfo, ...], random: bool) -> Iterator[Finding]
         and (boxes.scales, boxes.zero_points) == (classes.scales, classes.zero_points)
     ):
         yield Finding(
-            "shared grid", "class_logits and box_codes",
+            "shared grid",
+            "class_logits and box_codes",
             f"one scale, {classes.scales[0]:.3g}, for boxes and classes: scores come in steps of "
             f"{_score_step(classes):.2g}",
             "give each output a grid of its own: convert again with 'edge-edet convert --int8'",
-        )  # fmt: skip
+        )
     elif classes and not random:  # random weights have no scores to speak of
         yield from _score_range(classes)
 
@@ -152,8 +161,12 @@ def _score_range(t: TensorInfo) -> Iterator[Finding]:
         what = f"its scale is {t.scales[0]:.3g}: scores come in steps of {_score_step(t):.2g}"
     else:
         return
-    yield Finding("score range", t.name, what,
-                  "the calibration pictures held no objects, or none of these: " + CALIBRATE)  # fmt: skip
+    yield Finding(
+        "score range",
+        t.name,
+        what,
+        "the calibration pictures held no objects, or none of these: " + CALIBRATE,
+    )
 
 
 def _score(logit: float) -> float:
@@ -174,5 +187,6 @@ def provenance(facts: Facts) -> Iterator[Finding]:
     calibration = (facts.manifest or {}).get("calibration")
     source = calibration.get("source") if isinstance(calibration, dict) else None
     if source == "noise" and not has_random_weights(facts):
-        yield Finding("provenance", "calibration", "trained weights were calibrated on noise",
-                      CALIBRATE)  # fmt: skip
+        yield Finding(
+            "provenance", "calibration", "trained weights were calibrated on noise", CALIBRATE
+        )

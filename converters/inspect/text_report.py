@@ -54,8 +54,9 @@ def head(inspection: Inspection, verdict: Verdict) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str = "", after: str = "  ") -> list[str]:
-    return textwrap.wrap(text, COLUMNS, initial_indent=first, subsequent_indent=after,
-                         break_on_hyphens=False)  # fmt: skip
+    return textwrap.wrap(
+        text, COLUMNS, initial_indent=first, subsequent_indent=after, break_on_hyphens=False
+    )
 
 
 def _facts(inspection: Inspection) -> Iterator[str]:
@@ -87,8 +88,11 @@ def _facts(inspection: Inspection) -> Iterator[str]:
 def _openvino(o: Mapping[str, Any]) -> Iterator[str]:
     """What is integer in the file, and what the CPU made of it."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in o["convolutions"]["float"].items())
-    yield from textwrap.wrap(f"convolutions: {o['convolutions']['int8']} int8, in float {reasons or 0}",
-                             COLUMNS, subsequent_indent="  ")  # fmt: skip
+    yield from textwrap.wrap(
+        f"convolutions: {o['convolutions']['int8']} int8, in float {reasons or 0}",
+        COLUMNS,
+        subsequent_indent="  ",
+    )
     grids = o["quantizers"]
     if grids:
         by_channel = sum(q["channels"] > 1 for q in grids)
@@ -106,14 +110,18 @@ def _openvino(o: Mapping[str, Any]) -> Iterator[str]:
 
 def _manifest(m: Mapping[str, Any]) -> Iterator[str]:
     weights, calibration, recipe = (m[key] or {} for key in ("weights", "calibration", "recipe"))
-    yield _clip(f"variant {m['variant']} at {m['image_size']} pixels, {m['classes']} classes, "
-                f"suppression {m['nms']}, by {m['generator']}")  # fmt: skip
+    yield _clip(
+        f"variant {m['variant']} at {m['image_size']} pixels, {m['classes']} classes, "
+        f"suppression {m['nms']}, by {m['generator']}"
+    )
     if weights:
         sha = str(weights.get("sha256") or "")[:12]
         yield _clip(f"weights {weights.get('name')} {sha}".rstrip())
     if calibration:
-        yield _clip(f"calibrated on {_count(calibration.get('images', 0), 'picture')} of "
-                    f"{calibration.get('source')}, recipe {recipe.get('name')}")  # fmt: skip
+        yield _clip(
+            f"calibrated on {_count(calibration.get('images', 0), 'picture')} of "
+            f"{calibration.get('source')}, recipe {recipe.get('name')}"
+        )
 
 
 def _outputs(inspection: Inspection) -> Iterator[str]:
@@ -140,8 +148,10 @@ def _tensors(inspection: Inspection) -> Iterator[str]:
     yield "most harmful tensors                    own   all  below  above  grid  shift"
     yield "                                         dB    dB      %      %     %      %"
     for e in inspection.tensors[:SHOWN_TENSORS]:
-        yield (f"{_name(e.name, NAME):<{NAME}} {e.own_db:5.1f} {e.behind_db:5.1f} {100 * e.below:6.1f} "
-               f"{100 * e.above:6.1f} {100 * e.grid_used:5.0f} {100 * e.shift:6.0f}")  # fmt: skip
+        yield (
+            f"{_name(e.name, NAME):<{NAME}} {e.own_db:5.1f} {e.behind_db:5.1f} {100 * e.below:6.1f} "
+            f"{100 * e.above:6.1f} {100 * e.grid_used:5.0f} {100 * e.shift:6.0f}"
+        )
     yield "own: of its grid alone; all: with what came in; behind the activation"
 
 

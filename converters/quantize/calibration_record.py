@@ -158,11 +158,15 @@ def as_stored(statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
     """What a record keeps of them: a folder and its record must give the same model."""
     return {
         name: Statistics(
-            _rounded(s.counts), s.low, s.high, half(s.channel_low).astype(np.float64),
-            half(s.channel_high).astype(np.float64), s.pictures,
+            _rounded(s.counts),
+            s.low,
+            s.high,
+            half(s.channel_low).astype(np.float64),
+            half(s.channel_high).astype(np.float64),
+            s.pictures,
         )
         for name, s in statistics.items()
-    }  # fmt: skip
+    }
 
 
 def half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
@@ -188,12 +192,18 @@ def load_record(path: Path) -> CalibrationRecord:
         if not all(type(meta[key]) is int and meta[key] > 0 for key in ("image_size", "pictures")):
             raise ValueError("image_size and pictures must be positive integers")
         return CalibrationRecord(
-            _statistics(meta, arrays), str(meta["variant"]), meta["image_size"],
-            str(meta["weights_sha256"]), str(meta["digest"]), meta["pictures"],
-            str(meta["source"]), corrections.unpack(meta["layers"], arrays),
-            fitted_swish.unpack(meta["swishes"], arrays), _range(meta.get("range")),
+            _statistics(meta, arrays),
+            str(meta["variant"]),
+            meta["image_size"],
+            str(meta["weights_sha256"]),
+            str(meta["digest"]),
+            meta["pictures"],
+            str(meta["source"]),
+            corrections.unpack(meta["layers"], arrays),
+            fitted_swish.unpack(meta["swishes"], arrays),
+            _range(meta.get("range")),
             _preparation(meta.get("preparation")),
-        )  # fmt: skip
+        )
     except InputError:
         raise
     except Exception as error:  # zipfile, lzma, numpy and json raise a dozen kinds for bad bytes
@@ -216,9 +226,11 @@ def _preparation(value: object) -> dict[str, list[float]] | None:
     if not isinstance(value, dict) or set(value) != set(PREPARATION):
         raise ValueError(f"preparation must have {', '.join(PREPARATION)}")
     for part in value.values():
-        if not isinstance(part, list) or len(part) != 3 or not all(
-            type(n) in (int, float) and math.isfinite(n) for n in part
-        ):  # fmt: skip
+        if (
+            not isinstance(part, list)
+            or len(part) != 3
+            or not all(type(n) in (int, float) and math.isfinite(n) for n in part)
+        ):
             raise ValueError("preparation must hold three numbers each")
     return value
 
@@ -260,8 +272,9 @@ def _statistics(meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
     if not isinstance(names, list) or not names or len(set(map(str, names))) != len(names):
         raise ValueError("the tensors must be a list of different names")
     if counts.shape != (len(names), BINS) or {extremes.shape, channels.shape} != {
-        (len(names), 2), (len(names),)
-    }:  # fmt: skip
+        (len(names), 2),
+        (len(names),),
+    }:
         raise ValueError(f"counts {counts.shape} do not fit {len(names)} tensors")
     if (channels < 1).any() or {low.shape, high.shape} != {(int(channels.sum()),)}:
         raise ValueError(f"{low.size} channel extremes do not fit the tensors")
@@ -276,9 +289,13 @@ def _statistics(meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> di
     for i, name in enumerate(names):
         part = slice(ends[i] - channels[i], ends[i])
         result[str(name)] = Statistics(
-            counts[i].astype(np.int64), float(extremes[i, 0]), float(extremes[i, 1]),
-            low[part].astype(np.float64), high[part].astype(np.float64), meta["pictures"],
-        )  # fmt: skip
+            counts[i].astype(np.int64),
+            float(extremes[i, 0]),
+            float(extremes[i, 1]),
+            low[part].astype(np.float64),
+            high[part].astype(np.float64),
+            meta["pictures"],
+        )
     return result
 
 

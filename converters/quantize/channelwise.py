@@ -107,9 +107,12 @@ CHANNELWISE_RECIPES = {  # the first is the default
 }
 
 
-def quantize_channelwise(graph: Graph, statistics: Mapping[str, Statistics],
-                         recipe: ChannelwiseRecipe,
-                         swishes: Swishes | None = None) -> ChannelQuantized:  # fmt: skip
+def quantize_channelwise(
+    graph: Graph,
+    statistics: Mapping[str, Statistics],
+    recipe: ChannelwiseRecipe,
+    swishes: Swishes | None = None,
+) -> ChannelQuantized:
     """The integers of a graph. swishes: what the calibration fitted."""
     result, statistics = ChannelQuantized(), with_passed(graph, statistics)
     if recipe.least_swish_db is not None:
@@ -165,8 +168,9 @@ def _input_power(node: Node) -> Doubles:
     return np.asarray(np.square(node.weight.astype(np.float64)).sum(axis=(0, 1, 2)))
 
 
-def _quantizer(stats: Statistics, padded: bool, power: Doubles,
-               recipe: ChannelwiseRecipe) -> ChannelQuantizer:  # fmt: skip
+def _quantizer(
+    stats: Statistics, padded: bool, power: Doubles, recipe: ChannelwiseRecipe
+) -> ChannelQuantizer:
     """Each channel's range, widened by the margin but never beyond the tensor's own extremes."""
     low = np.minimum(np.asarray(stats.channel_low, np.float64), 0) * recipe.margin
     high = np.maximum(np.asarray(stats.channel_high, np.float64), LEAST_HIGH) * recipe.margin

@@ -45,8 +45,9 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
         if node is None or node.weight is None or node.bias is None or old is None:
             raise InputError(f"the calibration corrects {name}, which this network has not")
         if correction.gain.size != old.scale.size or correction.steps.size not in (
-            0, node.weight.size
-        ):  # fmt: skip
+            0,
+            node.weight.size,
+        ):
             raise InputError(
                 f"the calibration corrects {correction.gain.size} channels and "
                 f"{correction.steps.size} weights of {name}, the network has {old.scale.size} and "
@@ -63,8 +64,9 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
     return dataclasses.replace(quantized, weights=weights, biases=biases)
 
 
-def round_at(weight: npt.NDArray[np.float32], scale: npt.NDArray[np.float32],
-             op: str) -> npt.NDArray[np.int8]:  # fmt: skip
+def round_at(
+    weight: npt.NDArray[np.float32], scale: npt.NDArray[np.float32], op: str
+) -> npt.NDArray[np.int8]:
     """The nearest integers at given scales of the output channels."""
     shape = [1] * weight.ndim
     shape[channel_axis(op)] = -1

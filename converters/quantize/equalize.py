@@ -34,8 +34,14 @@ class Equalized:
     swishes: tuple[str, ...]
 
 
-def equalize(graph: Graph, statistics: Mapping[str, Statistics], grids: Mapping[str, Affine],
-             max_step: float, lower: float, scope: str = "") -> Equalized:  # fmt: skip
+def equalize(
+    graph: Graph,
+    statistics: Mapping[str, Statistics],
+    grids: Mapping[str, Affine],
+    max_step: float,
+    lower: float,
+    scope: str = "",
+) -> Equalized:
     """Rescales the channels before each swish whose grid in `grids` has a step above `max_step`.
 
     A swish bends between -6 and 2: with steps of 0.3, as one grid for all channels of a stem has,

@@ -54,8 +54,9 @@ def calibrated_tensors(graph: Graph) -> list[str]:
     return [node.name for node in graph.nodes if node.op in CALIBRATED]
 
 
-def choose_grids(graph: Graph, statistics: Mapping[str, Statistics],
-                 method: str = "mse") -> dict[str, Affine]:  # fmt: skip
+def choose_grids(
+    graph: Graph, statistics: Mapping[str, Statistics], method: str = "mse"
+) -> dict[str, Affine]:
     """Tensor -> int8 grid for every tensor. Raises InputError where the statistics lack one."""
     missing = [name for name in calibrated_tensors(graph) if name not in statistics]
     if missing:
@@ -141,8 +142,9 @@ def _octav(magnitudes: Values, weights: Values) -> float:
     return clip
 
 
-def _search(values: Values, weights: Values, exact: Function, integer: Function,
-            low: float, high: float) -> Affine:  # fmt: skip
+def _search(
+    values: Values, weights: Values, exact: Function, integer: Function, low: float, high: float
+) -> Affine:
     """Coordinate search over where to clip each end, coarse then fine."""
     target = exact(values)
     # Large values are few and carry the detections: unweighted, clipping them looks cheap, and the
@@ -161,8 +163,10 @@ def _search(values: Values, weights: Values, exact: Function, integer: Function,
     low, high = min(low, 0.0), max(high, 0.0)
     starts = [(low, high), *((a, high) for a in (-8.0, -7.0, -6.5, -6.0, -5.0, -4.0) if low < a)]
     best = min((error(a, b), a, b) for a, b in starts)
-    for factors, around_best in ((np.geomspace(0.02, 1.0, 24), False),
-                                 (np.linspace(0.85, 1.15, 13), True)):  # fmt: skip
+    for factors, around_best in (
+        (np.geomspace(0.02, 1.0, 24), False),
+        (np.linspace(0.85, 1.15, 13), True),
+    ):
         for _ in range(2):
             _, a, b = best
             ends = a if around_best else low

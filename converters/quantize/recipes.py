@@ -58,16 +58,26 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def quantize(graph: Graph, statistics: Mapping[str, Statistics], recipe: Recipe,
-             corrections: Corrections | None = None) -> tuple[Graph, Quantized]:  # fmt: skip
+def quantize(
+    graph: Graph,
+    statistics: Mapping[str, Statistics],
+    recipe: Recipe,
+    corrections: Corrections | None = None,
+) -> tuple[Graph, Quantized]:
     """The graph to write, the same function as `graph`, and its integers.
 
     corrections: of the calibration, wanted by a recipe that reconstructs.
     """
     grids = choose_grids(graph, statistics, recipe.ranges)
     if recipe.equalize_step is not None:
-        result = equalize(graph, statistics, grids, recipe.equalize_step, recipe.equalize_lower,
-                          recipe.equalize_scope)  # fmt: skip
+        result = equalize(
+            graph,
+            statistics,
+            grids,
+            recipe.equalize_step,
+            recipe.equalize_lower,
+            recipe.equalize_scope,
+        )
         graph = result.graph
         grids |= {name: Affine.from_range(*ends) for name, ends in result.ranges.items()}
     weights = {}

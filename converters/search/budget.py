@@ -97,8 +97,15 @@ def search(task: Task) -> Iterator[str | Found]:
                 f"and is faster than float ({run.float_ms:.1f} ms): the best, {best.name}, loses "
                 f"{best.drop:.2f}; allow more with --max-drop, or give more calibration pictures"
             )
-        yield Found(run.candidates[chosen.name], chosen, tuple(rows), run.yardstick.labelled,
-                    run.float_ap, run.float_ms, run.float_precision)  # fmt: skip
+        yield Found(
+            run.candidates[chosen.name],
+            chosen,
+            tuple(rows),
+            run.yardstick.labelled,
+            run.float_ap,
+            run.float_ms,
+            run.float_precision,
+        )
 
 
 class _Run:
@@ -130,9 +137,11 @@ class _Run:
         self.float_ap, self.float_ms = float(stored[0]), float(stored[1])
 
     def introduction(self) -> Iterator[str]:
-        against = "labels" if self.yardstick.labelled else (
-            "no labels: agreement with the float model's detections (score from 0.3) instead"
-        )  # fmt: skip
+        against = (
+            "labels"
+            if self.yardstick.labelled
+            else ("no labels: agreement with the float model's detections (score from 0.3) instead")
+        )
         yield from self.yardstick.notes
         yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
         for text, number in self.yardstick.dataset.notes.items():
@@ -167,9 +176,15 @@ class _Run:
         if isinstance(model, TfliteModel):
             floats = len(model.non_integer_operators)
         row = Measured(
-            candidate.name, described, ap, 100 * (self.float_ap - ap),
-            ms / beside * self.float_ms, model.size_bytes, len(model.operator_names), floats,
-        )  # fmt: skip
+            candidate.name,
+            described,
+            ap,
+            100 * (self.float_ap - ap),
+            ms / beside * self.float_ms,
+            model.size_bytes,
+            len(model.operator_names),
+            floats,
+        )
         self.log.put(what, dataclasses.asdict(row))
         return row
 

@@ -129,8 +129,9 @@ class IrMaker:
         return Made(described.to_ir(self.graph, channels, stated), len(channels.floats))
 
 
-def _described(asked: ModelFile, candidate: Candidate | None,
-               recipe: Mapping[str, Any] | None) -> ModelFile:  # fmt: skip
+def _described(
+    asked: ModelFile, candidate: Candidate | None, recipe: Mapping[str, Any] | None
+) -> ModelFile:
     if recipe is not None:
         return asked
     precision = "int8" if candidate else "fp32"

@@ -57,8 +57,12 @@ class Candidate:
         return {**self.recipe.to_dict(), "float_parts": list(self.float_parts)}
 
 
-def build(candidate: Candidate, graph: Graph, statistics: Mapping[str, Statistics],
-          corrections: Corrections) -> tuple[Graph, Quantized]:  # fmt: skip
+def build(
+    candidate: Candidate,
+    graph: Graph,
+    statistics: Mapping[str, Statistics],
+    corrections: Corrections,
+) -> tuple[Graph, Quantized]:
     """The graph and its integers, of a `.tflite`."""
     assert isinstance(candidate.recipe, Recipe)
     built, quantized = quantize(graph, statistics, candidate.recipe, corrections)

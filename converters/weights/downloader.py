@@ -96,9 +96,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 def _open(request: urllib.request.Request, limit_s: float) -> Any:
     opener = urllib.request.OpenerDirector()  # no ftp, file and data, which a server may send on to
     for handler in (
-        urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor, _Redirects,
-    ):  # fmt: skip
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        _Redirects,
+    ):
         opener.add_handler(handler())
     return opener.open(request, timeout=limit_s)
 

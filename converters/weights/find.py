@@ -44,8 +44,14 @@ CHECKPOINT_SUFFIXES = (
 )
 
 
-def find_weights(name: str, weights: str | None, seed: int, num_classes: int | None,
-                 image_size: int | None, training: TrainingOptions | None = None) -> Source:  # fmt: skip
+def find_weights(
+    name: str,
+    weights: str | None,
+    seed: int,
+    num_classes: int | None,
+    image_size: int | None,
+    training: TrainingOptions | None = None,
+) -> Source:
     """The weights of a variant: `weights` if given, else official ones pulled, else bundled ones.
 
     name: of a variant, or the path of a checkpoint, which is then of the variant that its tensors fit.
@@ -95,8 +101,13 @@ def is_checkpoint(name: str) -> bool:
     return path.exists() or path.suffix in CHECKPOINT_SUFFIXES or Path(f"{name}.index").exists()
 
 
-def _of_unnamed(path: Path, weights: str | None, num_classes: int | None, image_size: int | None,
-                options: TrainingOptions) -> Source:  # fmt: skip
+def _of_unnamed(
+    path: Path,
+    weights: str | None,
+    num_classes: int | None,
+    image_size: int | None,
+    options: TrainingOptions,
+) -> Source:
     """A checkpoint in the place of a variant: its tensors say which one it is."""
     if weights is not None:
         raise InputError(f"{str(path)!r} is a checkpoint itself: leave --weights {weights} out")
@@ -143,8 +154,7 @@ def _path(name: str, chosen: str) -> Path:
     return Path(chosen)
 
 
-def _random(variant: Variant, seed: int, num_classes: int | None,
-            image_size: int | None) -> Source:  # fmt: skip
+def _random(variant: Variant, seed: int, num_classes: int | None, image_size: int | None) -> Source:
     variant = variant.replace(
         num_classes=num_classes or variant.num_classes, image_size=image_size or variant.image_size
     )
@@ -152,12 +162,14 @@ def _random(variant: Variant, seed: int, num_classes: int | None,
     weights = random_weights(variant, seed)
     provenance = {"name": "random", "sha256": None, "family": None, "random": True, "seed": seed}
     note = f"{variant.name}: random weights, good for latency only; it detects nothing"
-    return Source(variant, weights, _default_labels(variant), provenance, weights_digest(weights),
-                  (note,))  # fmt: skip
+    return Source(
+        variant, weights, _default_labels(variant), provenance, weights_digest(weights), (note,)
+    )
 
 
-def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
-             image_size: int | None) -> Source:  # fmt: skip
+def _trained(
+    checkpoint: Checkpoint, chosen: str, num_classes: int | None, image_size: int | None
+) -> Source:
     trained, labels = checkpoint.variant, checkpoint.labels
     if num_classes is not None and num_classes != trained.num_classes:
         raise CheckpointError(
@@ -180,8 +192,9 @@ def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
     notes: list[str] = []
     assumed: tuple[str, ...] = ()
     if chosen not in NAMES:
-        notes = training_notes(checkpoint.published, trained, checkpoint.facts, image_size,
-                               checkpoint.model)  # fmt: skip
+        notes = training_notes(
+            checkpoint.published, trained, checkpoint.facts, image_size, checkpoint.model
+        )
         assumed = not_stated(standing(checkpoint.facts))
         if "anchors" in assumed and checkpoint.family == "zylo117":
             notes += _projects_beside(Path(chosen))
@@ -196,16 +209,24 @@ def _trained(checkpoint: Checkpoint, chosen: str, num_classes: int | None,
     }
     said = (f"{checkpoint.file_name}: {part}" for part in checkpoint.notes)
     unnamed = "" if labels or chosen in NAMES else _unnamed(adapted)
-    return Source(adapted, checkpoint.weights, labels or _default_labels(adapted), provenance,
-                  digest, (*said, *notes), unnamed)  # fmt: skip
+    return Source(
+        adapted,
+        checkpoint.weights,
+        labels or _default_labels(adapted),
+        provenance,
+        digest,
+        (*said, *notes),
+        unnamed,
+    )
 
 
 def _projects_beside(path: Path) -> list[str]:
     """zylo117's project files in the checkpoint's folder: not taken unasked, but named."""
     found = [
-        file.name for file in sorted(path.parent.glob("*.y*ml"))[:50]
+        file.name
+        for file in sorted(path.parent.glob("*.y*ml"))[:50]
         if file.is_file() and file.stat().st_size < 2**16 and b"anchors_ratios" in file.read_bytes()
-    ]  # fmt: skip
+    ]
     return (
         [f"{' and '.join(found)} beside it: if it was trained with that, give --project"]
         if found

@@ -44,8 +44,9 @@ class ModelFile:
     calibration: CalibrationRecord | None = None
     input_dtype: str = "uint8"  # or "float32", of the same values
 
-    def to_ir(self, graph: Graph, quantized: ChannelQuantized | None,
-              recipe: Mapping[str, Any] | None) -> dict[str, bytes]:  # fmt: skip
+    def to_ir(
+        self, graph: Graph, quantized: ChannelQuantized | None, recipe: Mapping[str, Any] | None
+    ) -> dict[str, bytes]:
         """An OpenVINO IR: suffix -> file."""
         from edge_edet.converters.write.openvino import OpenVinoLowering
 
@@ -71,8 +72,9 @@ class ModelFile:
         data = write_onnx(graph, metadata, nms, self.input_dtype)
         return {".onnx": _sealed(data, onnx_content(data))}
 
-    def to_bytes(self, graph: Graph, quantized: Quantized | None,
-                 recipe: Mapping[str, Any] | None) -> bytes:  # fmt: skip
+    def to_bytes(
+        self, graph: Graph, quantized: Quantized | None, recipe: Mapping[str, Any] | None
+    ) -> bytes:
         """The `.tflite`. recipe: how the integers were chosen, for the manifest."""
         corrected = changes(graph, quantized) if recipe and quantized else {}
         if recipe and corrected:
@@ -83,10 +85,15 @@ class ModelFile:
         if self.nms == "in-graph":
             limits = Suppression()
             data = write_tflite_with_nms(
-                graph, self.precision, quantized, score_threshold=limits.score_threshold,
-                iou_threshold=limits.iou_threshold, max_detections=limits.max_detections,
-                input_dtype=self.input_dtype, metadata=metadata,
-            )  # fmt: skip
+                graph,
+                self.precision,
+                quantized,
+                score_threshold=limits.score_threshold,
+                iou_threshold=limits.iou_threshold,
+                max_detections=limits.max_detections,
+                input_dtype=self.input_dtype,
+                metadata=metadata,
+            )
         else:
             data = write_tflite(
                 graph, self.precision, quantized, metadata, input_dtype=self.input_dtype
@@ -111,15 +118,18 @@ class ModelFile:
             content_sha256=PLACEHOLDER,
             provenance={
                 "weights": self.source.provenance | {"tensors_sha256": self.source.digest},
-                "calibration": record and {
-                    "digest": record.digest, "images": record.pictures, "source": record.source,
+                "calibration": record
+                and {
+                    "digest": record.digest,
+                    "images": record.pictures,
+                    "source": record.source,
                     **({"range": stated} if stated else {}),
                 },
                 "recipe": recipe and dict(recipe),
                 "tools": _tool_versions(),
                 "command": shlex.join(self.command),
             },
-        )  # fmt: skip
+        )
 
 
 def _sealed(data: bytes, content_sha256: str) -> bytes:

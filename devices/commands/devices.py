@@ -30,9 +30,13 @@ COLUMNS = 80
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", nargs="?", metavar="DEVICE", help="tell all about this one")
     parser.add_argument(
-        "--profile", type=Path, action="append", default=[], metavar="FILE",
+        "--profile",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
         help="a profile of your own besides those in the config folder; may be repeated",
-    )  # fmt: skip
+    )
     visit = parser.add_mutually_exclusive_group()
     visit.add_argument(
         "--check", metavar="HOST", help="reach this host, say what it is, make it ready to measure"

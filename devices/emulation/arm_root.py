@@ -17,10 +17,21 @@ __all__ = ["DEFAULT_ROOT", "PYTHON", "SITES", "prepare"]
 DEFAULT_ROOT = Path("build/aarch64-root")
 PYTHON = "3.11"  # Debian 12's, and the last one that tflite-runtime has wheels for
 PACKAGES = (
-    "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib",
-    "libc6", "libstdc++6", "libgcc-s1", "libcrypt1", "libuuid1", "libexpat1", "libffi8",
-    "zlib1g", "libbz2-1.0", "liblzma5", "libssl3",
-)  # fmt: skip
+    "python3.11-minimal",
+    "libpython3.11-minimal",
+    "libpython3.11-stdlib",
+    "libc6",
+    "libstdc++6",
+    "libgcc-s1",
+    "libcrypt1",
+    "libuuid1",
+    "libexpat1",
+    "libffi8",
+    "zlib1g",
+    "libbz2-1.0",
+    "liblzma5",
+    "libssl3",
+)
 
 # What a board would install, each in a folder of its own. Later ai-edge-litert (2.3.0) crashes
 # under QEMU 7.2, which Debian 12 has.

@@ -154,9 +154,14 @@ class Adb:
         serial = ["-s", self._host.adb] if self._host.adb else []
         try:
             done = subprocess.run(
-                ["adb", *serial, *arguments], capture_output=True, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False,
-            )  # fmt: skip
+                ["adb", *serial, *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                stdin=subprocess.DEVNULL,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
         except FileNotFoundError:
             raise BackendError("there is no adb here: 'apt install adb'") from None
         except subprocess.TimeoutExpired:

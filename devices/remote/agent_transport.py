@@ -154,9 +154,12 @@ class AgentTransport:
         return str(self._call({"do": "lay_out", "folder": folder, "files": files}))
 
     def _call(
-        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        self,
+        request: dict[str, Any],
+        body: Path | None = None,
+        what: str = "",
         patience_s: float | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         try:
             return self._channel.call(request, body, what, patience_s)
         except AgentError as error:

@@ -19,9 +19,16 @@ __all__ = ["connect", "explain"]
 
 # No questions: nobody may be there to answer. A silent network shows within 15 s.
 OPTIONS = (
-    "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
-    "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
-)  # fmt: skip
+    "-T",
+    "-o",
+    "BatchMode=yes",
+    "-o",
+    "ConnectTimeout=10",
+    "-o",
+    "ServerAliveInterval=5",
+    "-o",
+    "ServerAliveCountMax=3",
+)
 SSH_FAILED = 255  # ssh's own exit status
 NOT_FOUND = 127  # a shell's
 MOST_SAID = 200  # characters of one line
@@ -67,14 +74,25 @@ def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -
             "version"
         )
     for sign, of_ssh, text in (
-        ("Could not resolve hostname", True, f"unknown host {host.ssh!r}: no address is known for "
-         f"it{_about_name(host)}"),
-        ("Permission denied", True, f"{name} refuses the login: it knows none of ssh's keys; try "
-         f"'{call}', or bring yours there with 'ssh-copy-id {host.ssh}'"),
-        ("Host key verification failed", True, f"{name} is unknown to ssh, or not what it was: its "
-         f"host key is not the one in known_hosts; {_about_key(host, said)}look with '{call}'"),
+        (
+            "Could not resolve hostname",
+            True,
+            f"unknown host {host.ssh!r}: no address is known for it{_about_name(host)}",
+        ),
+        (
+            "Permission denied",
+            True,
+            f"{name} refuses the login: it knows none of ssh's keys; try "
+            f"'{call}', or bring yours there with 'ssh-copy-id {host.ssh}'",
+        ),
+        (
+            "Host key verification failed",
+            True,
+            f"{name} is unknown to ssh, or not what it was: its "
+            f"host key is not the one in known_hosts; {_about_key(host, said)}look with '{call}'",
+        ),
         ("No space left on device", False, f"{name} has no space left on device"),
-    ):  # fmt: skip
+    ):
         if sign in said and (status == SSH_FAILED or not of_ssh):
             return BackendError(text)
     if status == SSH_FAILED and not why:

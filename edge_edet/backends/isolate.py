@@ -36,10 +36,13 @@ from edge_edet.backends.isolate import child
 child(sys.argv[2])
 """
 MEANINGS = {
-    "SIGSEGV": "segmentation fault", "SIGABRT": "aborted", "SIGFPE": "division by zero",
-    "SIGBUS": "bus error", "SIGILL": "an instruction that this processor lacks",
+    "SIGSEGV": "segmentation fault",
+    "SIGABRT": "aborted",
+    "SIGFPE": "division by zero",
+    "SIGBUS": "bus error",
+    "SIGILL": "an instruction that this processor lacks",
     "SIGKILL": "killed, most often for want of memory",
-}  # fmt: skip
+}
 PLAIN = (None, "none", "xnnpack")  # delegates that start at once
 
 
@@ -84,9 +87,13 @@ def run_apart(
     command = [sys.executable, "-c", CHILD, json.dumps(sys.path), json.dumps(job)]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=time_limit_s, check=False,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=time_limit_s,
+            check=False,
+        )
     except subprocess.TimeoutExpired as expired:
         raise BackendError(
             f"{_runtime(model, options)} had not ended after {time_limit_s:g} s while it "

@@ -38,9 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images", nargs="+", metavar="IMAGE", help="picture, folder of pictures, or glob pattern"
     )
     parser.add_argument(
-        "-m", "--model", type=Path,
+        "-m",
+        "--model",
+        type=Path,
         help="a .tflite, .xml (OpenVINO) or .onnx; default: the newest .tflite in build/",
-    )  # fmt: skip
+    )
     add_run_arguments(parser)
     add_input_arguments(parser)
     parser.add_argument(
@@ -52,10 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
     )
     parser.add_argument(
-        "--raw", type=Path, metavar="FILE|DIR",
+        "--raw",
+        type=Path,
+        metavar="FILE|DIR",
         help="keep the input, the raw outputs, their quantization and the anchors: of one picture "
         "OUT.npz, else a folder (docs/raw.md)",
-    )  # fmt: skip
+    )
     add_overwrite_argument(parser)
 
 
@@ -65,45 +69,55 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
         "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
     )
     parser.add_argument(
-        "--runtime", metavar="R",
+        "--runtime",
+        metavar="R",
         help="for a .tflite ai-edge-litert, tflite-runtime or tensorflow, default: the first "
         "installed; for an .onnx onnxruntime (default) or openvino",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--device", metavar="D",
+        "--device",
+        metavar="D",
         help="of an .xml or .onnx: CPU (default), GPU, NPU, AUTO, as 'edge-edet doctor' lists them",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--precision", metavar="P",
+        "--precision",
+        metavar="P",
         help="of an .xml, what computes that is not integer: f32, bf16, f16, or default, the "
         "device's choice; if not given, default for an INT8 model, else f32",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--delegate", metavar="D",
+        "--delegate",
+        metavar="D",
         help="of a .tflite: none, xnnpack, gpu, edgetpu or a delegate library; "
         "default: the runtime's own",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--delegate-option", action="append", default=[], metavar="KEY=VALUE",
+        "--delegate-option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="passed to the delegate; may be repeated",
-    )  # fmt: skip
+    )
     add_verify_argument(parser)
     add_isolate_argument(parser)
 
 
 def add_verify_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--no-verify", dest="verify", action="store_false",
+        "--no-verify",
+        dest="verify",
+        action="store_false",
         help="run a model of ours that was changed after it was converted",
-    )  # fmt: skip
+    )
 
 
 def add_isolate_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--isolate", action=argparse.BooleanOptionalAction,
+        "--isolate",
+        action=argparse.BooleanOptionalAction,
         help="run the model once in a process of its own first, so that a file on which the runtime "
         "dies is one line; default: for files that are not ours as they were converted, on the CPU",
-    )  # fmt: skip
+    )
 
 
 def run_options(args: argparse.Namespace) -> dict[str, Any]:
@@ -146,10 +160,13 @@ def run(args: argparse.Namespace) -> int:
         for picture in _progress(given.paths):
             try:
                 _one(
-                    detector, picture, log, as_json=args.json,
+                    detector,
+                    picture,
+                    log,
+                    as_json=args.json,
                     drawing=(drawings, targets.get(picture)),
                     raw=(raws, raw_targets.get(picture)),
-                )  # fmt: skip
+                )
             except ImageError as error:
                 if given[picture] or args.strict:
                     print(f"edge-edet: error: {error}", file=sys.stderr)

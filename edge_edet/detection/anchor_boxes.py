@@ -23,9 +23,12 @@ def anchors(variant: Variant) -> Floats:
     """
     # [octaves * aspects, 2] height and width in units of anchor_scale * stride
     shapes = np.array(
-        [[octave * y, octave * x]
-         for octave in variant.anchor_octaves for x, y in variant.aspect_ratios]
-    )  # fmt: skip
+        [
+            [octave * y, octave * x]
+            for octave in variant.anchor_octaves
+            for x, y in variant.aspect_ratios
+        ]
+    )
     levels = []
     for size, scale in zip(variant.feature_sizes, variant.anchor_scales, strict=True):
         stride = variant.image_size / size

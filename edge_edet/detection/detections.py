@@ -77,9 +77,12 @@ class Detections:
 
     def __iter__(self) -> Iterator[Detection]:
         rows = zip(
-            self.boxes.tolist(), self.scores.tolist(), self.classes.tolist(), self.labels,
+            self.boxes.tolist(),
+            self.scores.tolist(),
+            self.classes.tolist(),
+            self.labels,
             strict=True,
-        )  # fmt: skip
+        )
         for (xmin, ymin, xmax, ymax), score, class_id, label in rows:
             yield Detection((xmin, ymin, xmax, ymax), score, class_id, label)
 

@@ -420,9 +420,16 @@ def load(
 
     def opened() -> Detector:
         return _opened(
-            read_model(path), options, given, count, config, score_threshold, picture_range, verify,
+            read_model(path),
+            options,
+            given,
+            count,
+            config,
+            score_threshold,
+            picture_range,
+            verify,
             isolate,
-        )  # fmt: skip
+        )
 
     return read_whole(
         as_path(path, "the model's path"), opened

@@ -257,9 +257,12 @@ def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessCo
             new = scores[members[stay]]
         else:
             stay, new = soft_nms(
-                boxes[members], scores[members], config.sigma, config.score_threshold,
+                boxes[members],
+                scores[members],
+                config.sigma,
+                config.score_threshold,
                 config.per_class,
-            )  # fmt: skip
+            )
         kept.append(members[stay])
         values.append(new)
     if not kept:
@@ -275,9 +278,14 @@ def _has_area(boxes: Floats) -> npt.NDArray[np.bool_]:
 
 
 def from_graph(
-    boxes: Floats, classes: Floats, scores: Floats, count: float,
-    input_size: tuple[int, int], placement: Placement, config: PostprocessConfig,
-) -> Found:  # fmt: skip
+    boxes: Floats,
+    classes: Floats,
+    scores: Floats,
+    count: float,
+    input_size: tuple[int, int],
+    placement: Placement,
+    config: PostprocessConfig,
+) -> Found:
     """Detections of a graph that suppressed by itself (TFLite_Detection_PostProcess).
 
     boxes [K, 4] ymin xmin ymax xmax as fractions of the input, whose (height, width) is given.

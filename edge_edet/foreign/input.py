@@ -80,10 +80,11 @@ def input_size_of(
     for (height, width), why in _sizes(model, image):
         if sides[0] in (-1, height) and sides[1] in (-1, width):
             return InputSize(
-                height, width,
+                height,
+                width,
                 f"input of free size {list(free)} taken as {_shown(height, width)}: {why}; "
                 "input_size (--input-size) sets another",
-            )  # fmt: skip
+            )
     raise ModelFileError(
         f"{path!r}: its input {list(free)} has a free height or width, and nothing in the file says "
         "what size it was trained at: give input_size (--input-size 320, or 640x480)"
@@ -133,8 +134,11 @@ def evident_fit(
     background = num_classes is not None and scores[-1:] == (num_classes + 1,)
     counts = _box_counts(model) & set(_pyramids(*size))
     if counts and background:
-        return "stretch", "EfficientDet's anchors, but scores with a background, as the TF " \
-            "Object Detection API has them: it exports stretched models only"  # fmt: skip
+        return (
+            "stretch",
+            "EfficientDet's anchors, but scores with a background, as the TF "
+            "Object Detection API has them: it exports stretched models only",
+        )
     if counts:
         return "letterbox", f"it has EfficientDet's {max(counts):,} anchors"
     named = next((t.name for t in model.tensors if _NAME.search(t.name)), None)

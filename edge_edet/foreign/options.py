@@ -140,22 +140,26 @@ def _names(given: object) -> tuple[str | None, ...]:
 def add_input_arguments(parser: argparse._ActionsContainer) -> None:
     """The options for foreign detectors, which `input_options` takes to `edge_edet.load`."""
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE",
+        "--labels",
+        type=Path,
+        metavar="FILE",
         help="class names, one a line, with or without an index before each, or a .pbtxt label map",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--mean", metavar="X[,X,X]",
+        "--mean",
+        metavar="X[,X,X]",
         help="of a foreign float or int8 input without metadata, with --std: such as 127.5, or "
         "123.7,116.3,103.5, on the 0-255 scale (0-1 where --std is below 1)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--std", metavar="X[,X,X]", help="the value that (picture - mean) is divided by"
     )
     parser.add_argument(
-        "--fit", metavar="FIT",
+        "--fit",
+        metavar="FIT",
         help="of a foreign model, letterbox or stretch; default: letterbox where the file says "
         "EfficientDet, else stretch",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--pad", metavar="X[,X,X]", help="colour beside a letterboxed picture; default: the mean"
     )

@@ -14,10 +14,18 @@ __all__ = ["read_numbers"]
 
 INT, UINT, FLOAT, INDIRECT_INT, INDIRECT_UINT, INDIRECT_FLOAT, MAP, BOOL = 1, 2, 3, 6, 7, 8, 9, 26
 _FORMATS = {
-    (INT, 1): "b", (INT, 2): "h", (INT, 4): "i", (INT, 8): "q",
-    (UINT, 1): "B", (UINT, 2): "H", (UINT, 4): "I", (UINT, 8): "Q",
-    (FLOAT, 2): "e", (FLOAT, 4): "f", (FLOAT, 8): "d",
-}  # fmt: skip
+    (INT, 1): "b",
+    (INT, 2): "h",
+    (INT, 4): "i",
+    (INT, 8): "q",
+    (UINT, 1): "B",
+    (UINT, 2): "H",
+    (UINT, 4): "I",
+    (UINT, 8): "Q",
+    (FLOAT, 2): "e",
+    (FLOAT, 4): "f",
+    (FLOAT, 8): "d",
+}
 _DIRECT = {INDIRECT_INT: INT, INDIRECT_UINT: UINT, INDIRECT_FLOAT: FLOAT}
 MAX_ENTRIES = 1000
 

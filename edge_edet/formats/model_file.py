@@ -125,9 +125,12 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
 def open_model(path: Path) -> BufferedReader:
     """The file, open for reading. Raises ModelFileError where it is no regular file, or too large."""
     return open_input(
-        path, f"model file {str(path)!r}", limit=MODEL_LIMIT, missing=missing_model(path),
+        path,
+        f"model file {str(path)!r}",
+        limit=MODEL_LIMIT,
+        missing=missing_model(path),
         error=ModelFileError,
-    )  # fmt: skip
+    )
 
 
 def missing_model(path: Path) -> str:

@@ -64,9 +64,12 @@ def _read(path: Path) -> IrModel:
         if path.is_dir():
             raise ModelFileError(f"{str(path)!r} is a folder: give the .xml file")
         data = read_input(
-            path, f"model file {str(path)!r}", XML_LIMIT, missing=missing_model(path),
+            path,
+            f"model file {str(path)!r}",
+            XML_LIMIT,
+            missing=missing_model(path),
             error=ModelFileError,
-        )  # fmt: skip
+        )
         if not data:
             raise ModelFileError(
                 f"model file {str(path)!r} is empty: copy it again from where it was converted"

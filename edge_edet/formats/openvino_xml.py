@@ -25,10 +25,22 @@ MAX_ELEMENTS = 2_000_000  # D0's has 19 000
 MAX_RANK = 64
 
 TYPES = {
-    "FP64": "float64", "FP32": "float32", "FP16": "float16", "BF16": "bfloat16", "BOOL": "bool",
-    "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "U4": "uint4",
-    "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "I4": "int4",
-}  # fmt: skip
+    "FP64": "float64",
+    "FP32": "float32",
+    "FP16": "float16",
+    "BF16": "bfloat16",
+    "BOOL": "bool",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "U4": "uint4",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "I4": "int4",
+}
 ITEM_BITS = re.compile(r"[a-z]+(\d+)")  # f32, bf16, i8, u4, nf4, f8e4m3; boolean and string aside
 
 

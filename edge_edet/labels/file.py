@@ -145,8 +145,9 @@ def _name_first(lines: Sequence[str]) -> dict[int, str] | None:
     found = [_NAME_FIRST.fullmatch(line) for line in lines if line]
     pairs = {int(match[2]): match[1].strip() for match in found if match}
     if len(pairs) != len(found) or sorted(pairs) not in (
-        [*range(len(pairs))], [*range(1, len(pairs) + 1)]
-    ):  # fmt: skip
+        [*range(len(pairs))],
+        [*range(1, len(pairs) + 1)],
+    ):
         return None
     return {number: _unquoted(name) for number, name in pairs.items()}
 

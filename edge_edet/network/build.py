@@ -67,9 +67,17 @@ class NetworkBuilder:
 
     # --- primitives -------------------------------------------------------------------------
 
-    def emit(self, op: str, name: str, inputs: tuple[str, ...], shape: tuple[int, ...],
-             weight_shape: tuple[int, ...] | None = None, weight: Array | None = None,
-             bias: Array | None = None, **attrs: object) -> str:  # fmt: skip
+    def emit(
+        self,
+        op: str,
+        name: str,
+        inputs: tuple[str, ...],
+        shape: tuple[int, ...],
+        weight_shape: tuple[int, ...] | None = None,
+        weight: Array | None = None,
+        bias: Array | None = None,
+        **attrs: object,
+    ) -> str:
         self.nodes.append(Node(op, name, inputs, shape, weight_shape, weight, bias, attrs))
         self.shapes[name] = shape
         return name
@@ -84,8 +92,18 @@ class NetworkBuilder:
         scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
         return scale, beta - mean * scale
 
-    def conv(self, x: str, name: str, param: str, out: int, kernel: int = 1, stride: int = 1,
-             norm: str | None = None, activation: str = "none", depthwise: bool = False) -> str:  # fmt: skip
+    def conv(
+        self,
+        x: str,
+        name: str,
+        param: str,
+        out: int,
+        kernel: int = 1,
+        stride: int = 1,
+        norm: str | None = None,
+        activation: str = "none",
+        depthwise: bool = False,
+    ) -> str:
         """A convolution with its bias and folded batch norm; swish and leaky become a node."""
         _, height, width, channels = self.shapes[x]
         shape = (1, math.ceil(height / stride), math.ceil(width / stride), out)
@@ -107,14 +125,22 @@ class NetworkBuilder:
         op = "depthwise" if depthwise else "conv"
         fused = activation if activation in FUSED_ACTIVATIONS else "none"
         padding = {"padding": self.variant.conv_padding} if stride > 1 else {}
-        y = self.emit(op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused,
-                      **padding)  # fmt: skip
+        y = self.emit(
+            op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused, **padding
+        )
         if activation == "leaky_relu":
             return self.emit("leaky_relu", f"{name}/leaky", (y,), shape, alpha=LEAKY_ALPHA)
         return self.emit("swish", f"{name}/swish", (y,), shape) if activation == "swish" else y
 
-    def separable(self, x: str, name: str, param: str, out: int,
-                  norm: str | None = None, activation: str = "none") -> str:  # fmt: skip
+    def separable(
+        self,
+        x: str,
+        name: str,
+        param: str,
+        out: int,
+        norm: str | None = None,
+        activation: str = "none",
+    ) -> str:
         channels = self.shapes[x][3]
         y = self.conv(x, f"{name}/conv_dw", f"{param}.conv_dw", channels, 3, depthwise=True)
         return self.conv(y, f"{name}/conv_pw", f"{param}.conv_pw", out, 1, 1, norm, activation)
@@ -125,8 +151,16 @@ class NetworkBuilder:
         """Level -> tensor of C3, C4, C5."""
         v = self.variant
         x = self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=v.mean)
-        x = self.conv(x, "backbone/conv_stem", "backbone.conv_stem", stem_channels(v), 3, 2,
-                      "backbone.bn1", v.activation)  # fmt: skip
+        x = self.conv(
+            x,
+            "backbone/conv_stem",
+            "backbone.conv_stem",
+            stem_channels(v),
+            3,
+            2,
+            "backbone.bn1",
+            v.activation,
+        )
         outputs = {}
         for block in backbone_blocks(v):
             x = outputs[block.name] = self.block(x, block)
@@ -137,24 +171,49 @@ class NetworkBuilder:
         name = param.replace(".", "/", 1)
         y, norm = x, 1
         if block.expansion != 1:
-            y = self.conv(y, f"{name}/conv_pw", f"{param}.conv_pw", block.mid_channels,
-                          norm=f"{param}.bn1", activation=act)  # fmt: skip
+            y = self.conv(
+                y,
+                f"{name}/conv_pw",
+                f"{param}.conv_pw",
+                block.mid_channels,
+                norm=f"{param}.bn1",
+                activation=act,
+            )
             norm = 2
-        y = self.conv(y, f"{name}/conv_dw", f"{param}.conv_dw", block.mid_channels, block.kernel,
-                      block.stride, f"{param}.bn{norm}", act, depthwise=True)  # fmt: skip
+        y = self.conv(
+            y,
+            f"{name}/conv_dw",
+            f"{param}.conv_dw",
+            block.mid_channels,
+            block.kernel,
+            block.stride,
+            f"{param}.bn{norm}",
+            act,
+            depthwise=True,
+        )
         if block.se_channels:
             y = self.squeeze_excite(y, f"{name}/se", f"{param}.se", block)
         project = "conv_pw" if block.expansion == 1 else "conv_pwl"
-        y = self.conv(y, f"{name}/{project}", f"{param}.{project}", block.out_channels,
-                      norm=f"{param}.bn{norm + 1}")  # fmt: skip
+        y = self.conv(
+            y,
+            f"{name}/{project}",
+            f"{param}.{project}",
+            block.out_channels,
+            norm=f"{param}.bn{norm + 1}",
+        )
         if block.residual:
             y = self.emit("add", f"{name}/add", (x, y), self.shapes[y])
         return y
 
     def squeeze_excite(self, x: str, name: str, param: str, block: Block) -> str:
         gate = self.emit("mean", f"{name}/mean", (x,), (1, 1, 1, block.mid_channels))
-        gate = self.conv(gate, f"{name}/conv_reduce", f"{param}.conv_reduce", block.se_channels,
-                         activation="swish")  # fmt: skip
+        gate = self.conv(
+            gate,
+            f"{name}/conv_reduce",
+            f"{param}.conv_reduce",
+            block.se_channels,
+            activation="swish",
+        )
         gate = self.conv(gate, f"{name}/conv_expand", f"{param}.conv_expand", block.mid_channels)
         gate = self.emit("sigmoid", f"{name}/gate", (gate,), self.shapes[gate])
         return self.emit("mul", f"{name}/mul", (x, gate), self.shapes[x])
@@ -222,8 +281,13 @@ class NetworkBuilder:
             last = position == len(kept) - 1
             relu6 = last and self.variant.activation == "relu6"
             suffix = "sum" if last else f"sum.{position}"
-            total = self.emit("add", f"{name}/{suffix}", (total, x), self.shapes[x],
-                              activation="relu6" if relu6 else "none")  # fmt: skip
+            total = self.emit(
+                "add",
+                f"{name}/{suffix}",
+                (total, x),
+                self.shapes[x],
+                activation="relu6" if relu6 else "none",
+            )
         if total is None:
             raise CheckpointError(
                 f"{param}.combine.edge_weights are all zero or negative: the node would have no "
@@ -231,8 +295,9 @@ class NetworkBuilder:
             )
         return total
 
-    def resample(self, name: str, param: str, level: int, offset: int, x: str,
-                 factor: float = 1.0) -> str:  # fmt: skip
+    def resample(
+        self, name: str, param: str, level: int, offset: int, x: str, factor: float = 1.0
+    ) -> str:
         """One input of a node, in its width and size, times the factor."""
         place, size, width = f"{name}/in.{offset}", self.size(level), self.variant.fpn_channels
         if self.shapes[x][3] != width:
@@ -283,9 +348,13 @@ class NetworkBuilder:
             place = f"{net}/p{level}"
             for repeat in range(v.head_repeats):
                 x = self.separable(
-                    x, f"{place}/conv_rep.{repeat}", f"{net}.conv_rep.{repeat}", v.fpn_channels,
-                    f"{net}.bn_rep.{repeat}.{position}.bn", v.activation,
-                )  # fmt: skip
+                    x,
+                    f"{place}/conv_rep.{repeat}",
+                    f"{net}.conv_rep.{repeat}",
+                    v.fpn_channels,
+                    f"{net}.bn_rep.{repeat}.{position}.bn",
+                    v.activation,
+                )
             x = self.separable(
                 x, f"{place}/predict", f"{net}.predict", v.anchors_per_position * values
             )

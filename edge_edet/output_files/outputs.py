@@ -32,9 +32,10 @@ DATA = (*PICTURES, ".json", ".txt", ".xml", ".yaml", ".yml")  # what is read of 
 
 def add_overwrite_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
-        "--overwrite", action="store_true",
+        "--overwrite",
+        action="store_true",
         help="also replace files that this command did not write before; never an input",
-    )  # fmt: skip
+    )
 
 
 class Outputs:
@@ -89,8 +90,10 @@ class Outputs:
             )
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
             what = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise InputError(f"{str(path)!r} is {what}, a file is to be written there: give another "
-                             f"{self._option}")  # fmt: skip
+            raise InputError(
+                f"{str(path)!r} is {what}, a file is to be written there: give another "
+                f"{self._option}"
+            )
         if kind is None or found.st_size == 0 or kind.wrote(path):
             return
         if not self._overwrite:

@@ -19,14 +19,46 @@ from edge_edet.errors import InputError
 __all__ = ["SUFFIXES", "Given", "find_given", "is_hidden", "pictures_in"]
 
 SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
-    ".pnm", ".avif", ".jp2", ".mpo", ".tga",
-)  # fmt: skip
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".bmp",
+    ".webp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pnm",
+    ".avif",
+    ".jp2",
+    ".mpo",
+    ".tga",
+)
 SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found")
 OTHERS = (
-    ".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".npy", ".exr",
-    ".mp4", ".mov", ".avi", ".mkv", ".webm", ".mts", ".m4v",
-)  # fmt: skip
+    ".heic",
+    ".heif",
+    ".dng",
+    ".cr2",
+    ".cr3",
+    ".nef",
+    ".arw",
+    ".raf",
+    ".orf",
+    ".rw2",
+    ".npy",
+    ".exr",
+    ".mp4",
+    ".mov",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mts",
+    ".m4v",
+)
 
 
 def is_hidden(path: Path, below: Path | None = None) -> bool:

@@ -38,9 +38,27 @@ SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://?")  # a Path makes one slash of two
 STREAMS = ("rtsp", "rtsps", "rtmp", "rtp", "udp", "srt", "mms", "tcp")
 VIDEO_SUFFIXES = (
-    ".3gp", ".avi", ".flv", ".h264", ".h265", ".hevc", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv",
-    ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
-)  # fmt: skip
+    ".3gp",
+    ".avi",
+    ".flv",
+    ".h264",
+    ".h265",
+    ".hevc",
+    ".m2ts",
+    ".m4v",
+    ".mjpeg",
+    ".mjpg",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".mts",
+    ".ogv",
+    ".ts",
+    ".webm",
+    ".wmv",
+)
 FRAMES = "videos and streams are not read yet: take pictures out of it first, for example with"
 NOT_FOR_EIGHT = Finding("8 bits a channel, which the range leaves as they are")
 DARK_COLOUR = Finding(
@@ -132,11 +150,14 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
             warnings.simplefilter("ignore")  # Pillow's on size and on odd metadata; both below
             with (
                 open_input(
-                    path, f"picture {what}", limit=FILE_LIMIT, error=ImageError,
+                    path,
+                    f"picture {what}",
+                    limit=FILE_LIMIT,
+                    error=ImageError,
                     missing=f"no picture {what}: check the path",
                 ) as file,
                 Image.open(file) as image,
-            ):  # fmt: skip
+            ):
                 _check_size(image, what)
                 return _upright(image, what, picture_range, is_file=True)
     except ImageError:

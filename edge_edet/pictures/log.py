@@ -107,14 +107,18 @@ def usable(
 def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
     """--range and --strict, of every command that reads pictures."""
     parser.add_argument(
-        "--range", dest="picture_range", type=_range, metavar="auto|LOW,HIGH",
+        "--range",
+        dest="picture_range",
+        type=_range,
+        metavar="auto|LOW,HIGH",
         help="which values are black and white in grey pictures of more than 8 bits (12-bit or thermal "
         "data): auto takes each picture's 0.1 and 99.9 percentiles; default: the upper 8 of 16 bits",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--strict", action="store_true",
+        "--strict",
+        action="store_true",
         help="end at a picture of a folder that cannot be read; default: leave it out, and count it",
-    )  # fmt: skip
+    )
 
 
 def _range(text: str) -> PictureRange:

@@ -91,8 +91,10 @@ def scan(values: Rows, percentiles: tuple[float, float]) -> Scan:
         return Scan(math.nan, math.nan, math.nan, math.nan, nans)
     if whole:
         ends = np.cumsum(bins)
-        low, high = (_between(p, count, lambda k: float(np.searchsorted(ends, k, "right")))
-                     for p in percentiles)  # fmt: skip
+        low, high = (
+            _between(p, count, lambda k: float(np.searchsorted(ends, k, "right")))
+            for p in percentiles
+        )
     else:
         ordered = _finite(values, count)
         ranks = sorted({rank for p in percentiles for rank in _ranks(p, count)[:2]})

@@ -81,8 +81,17 @@ class ApModels:
     ) -> EdgeEdetError | None:
         from edge_edet.cli import main
 
-        command = ["convert", variant, f"--{precision}", "--to", ",".join(targets),
-                   "-o", str(self.folder / "models"), "--threads", str(self.threads)]  # fmt: skip
+        command = [
+            "convert",
+            variant,
+            f"--{precision}",
+            "--to",
+            ",".join(targets),
+            "-o",
+            str(self.folder / "models"),
+            "--threads",
+            str(self.threads),
+        ]
         command += ["--weights", self.weights]
         if precision == "int8":
             command += ["--no-certificate"]

@@ -34,8 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
     group.add_argument("--weights", metavar="NAME|FILE", help="as of 'convert'; default: official")
     group.add_argument("--calibration", metavar="DIR|RECORD", help="for INT8, as of 'convert'")
-    group.add_argument("--models", nargs="+", type=Path, default=[], metavar="MODEL",
-                       help="these files and no others, also those of other people")  # fmt: skip
+    group.add_argument(
+        "--models",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="MODEL",
+        help="these files and no others, also those of other people",
+    )
     group.add_argument("--scheduler", metavar="URL", help="a Dask cluster for the pictures")
 
 
@@ -63,8 +69,9 @@ def run(args: argparse.Namespace) -> int:
         output = BenchOutput("quiet", file, path)
         if len(left) < len(jobs):
             output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
-        for failure in measure_jobs(left, file.rows, output, dataset=dataset, limit=args.limit,
-                                    scheduler=args.scheduler):  # fmt: skip
+        for failure in measure_jobs(
+            left, file.rows, output, dataset=dataset, limit=args.limit, scheduler=args.scheduler
+        ):
             failures.append(failure.error)
         keys = {job.key for job in jobs}
         rows = {row.key: row for row in file.rows if row.key in keys and _is_of(row, here)}

@@ -53,14 +53,19 @@ def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:
         told = published.ap(model.variant or "", model.precision) if comparable else None
         lines.append(
             {
-                "model": model.file, "variant": model.variant, "precision": model.precision,
+                "model": model.file,
+                "variant": model.variant,
+                "precision": model.precision,
                 "runtime": row.ran.runtime if row.ran is not None else None,
-                "threads": threads_of(row), "ap": ap.middle if ap else None,
-                "ap_low": ap.low if ap else None, "ap_high": ap.high if ap else None,
+                "threads": threads_of(row),
+                "ap": ap.middle if ap else None,
+                "ap_low": ap.low if ap else None,
+                "ap_high": ap.high if ap else None,
                 "published_ap": told.middle if told else None,
-                "inference_ms": time.middle if time else None, "row": row.key,
+                "inference_ms": time.middle if time else None,
+                "row": row.key,
             }
-        )  # fmt: skip
+        )
     return lines
 
 
@@ -70,6 +75,11 @@ def _cells(line: dict[str, Any]) -> tuple[str, ...]:
 
     ends = "-" if line["ap_low"] is None else f"{number('ap_low')} to {number('ap_high')}"
     return (
-        line["model"], line["runtime"] or "-", str(line["threads"] or "-"), number("ap"), ends,
-        number("published_ap", 1), number("inference_ms", 1),
-    )  # fmt: skip
+        line["model"],
+        line["runtime"] or "-",
+        str(line["threads"] or "-"),
+        number("ap"),
+        ends,
+        number("published_ap", 1),
+        number("inference_ms", 1),
+    )

@@ -13,20 +13,33 @@ _YOLOV3 = "arXiv 1804.02767 Table 1; pjreddie/darknet cfg/yolov3.cfg"
 
 def _retinanet(network: str, size: int) -> Variant:
     return VARIANTS["d0"].replace(
-        name=f"{network}-{size}", image_size=size, feature_network=network, fpn_channels=256,
-        fpn_repeats=1, head_repeats=4, fusion="sum", source=_RETINANET,
-    )  # fmt: skip
+        name=f"{network}-{size}",
+        image_size=size,
+        feature_network=network,
+        fpn_channels=256,
+        fpn_repeats=1,
+        head_repeats=4,
+        fusion="sum",
+        source=_RETINANET,
+    )
 
 
 def comparators() -> dict[str, Variant]:
     """Name of a row of published/comparators.csv with its size -> network."""
     found = [
         VARIANTS["d0"].replace(
-            name="yolov3-608", image_size=608, feature_network="yolov3", max_level=5,
-            fusion="sum", aspect_ratios=((1.0, 1.0),), num_classes=81, mean=(0.0,) * 3,
-            std=(255.0,) * 3, source=_YOLOV3,
+            name="yolov3-608",
+            image_size=608,
+            feature_network="yolov3",
+            max_level=5,
+            fusion="sum",
+            aspect_ratios=((1.0, 1.0),),
+            num_classes=81,
+            mean=(0.0,) * 3,
+            std=(255.0,) * 3,
+            source=_YOLOV3,
         )
-    ]  # fmt: skip
+    ]
     for size in (640, 1024):
         found += [_retinanet(network, size) for network in ("retinanet-r50", "retinanet-r101")]
     return {variant.name: variant for variant in found}
@@ -48,11 +61,13 @@ def feature_networks(base: str = "d3") -> dict[str, Variant]:
     v = VARIANTS[base]
     found = {
         row: v.replace(
-            name=f"{base}-{row}", feature_network=network, fpn_repeats=v.fpn_repeats * passes,
+            name=f"{base}-{row}",
+            feature_network=network,
+            fpn_repeats=v.fpn_repeats * passes,
             fusion=fusion,
         )
         for row, (network, passes, fusion) in TABLE5.items()
-    }  # fmt: skip
+    }
     single = v.replace(name=f"{base}-fpn", feature_network="fpn", fpn_repeats=1, fusion="sum")
     return {"fpn": single, **found}
 

@@ -28,12 +28,22 @@ class PlainBuilder(NetworkBuilder):
     def start(self) -> str:
         size = self.variant.image_size
         self.shapes[IMAGE] = (1, size, size, 3)
-        return self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE],
-                         mean=self.variant.mean)  # fmt: skip
+        return self.emit(
+            "normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=self.variant.mean
+        )
 
-    def unit(self, x: str, name: str, out: int, kernel: int = 1, stride: int = 1,
-             activation: str = "none", norm: bool = True, param: str | None = None,
-             gain: float = 1.0) -> str:  # fmt: skip
+    def unit(
+        self,
+        x: str,
+        name: str,
+        out: int,
+        kernel: int = 1,
+        stride: int = 1,
+        activation: str = "none",
+        norm: bool = True,
+        param: str | None = None,
+        gain: float = 1.0,
+    ) -> str:
         """Convolution, batch norm or bias, activation. param: where the weights are shared."""
         param = param or name.replace("/", ".")
         self.parameters[f"{param}.weight"] = (out, self.shapes[x][3], kernel, kernel)
@@ -42,8 +52,9 @@ class PlainBuilder(NetworkBuilder):
         else:
             self.parameters[f"{param}.bias"] = (out,)
         self.gains[param] = gain
-        return self.conv(x, name, param, out, kernel, stride, f"{param}.bn" if norm else None,
-                         activation)  # fmt: skip
+        return self.conv(
+            x, name, param, out, kernel, stride, f"{param}.bn" if norm else None, activation
+        )
 
     def rows(self, x: str, name: str, values: int) -> str:
         """A predicted map as rows of anchors."""

@@ -73,10 +73,24 @@ class Builder(plain_builder.PlainBuilder):
         v, parts = self.variant, []
         for level, x in zip(v.levels, features, strict=True):
             for repeat in range(v.head_repeats):
-                x = self.unit(x, f"{net}/p{level}/conv.{repeat}", v.fpn_channels, 3, 1, "relu",
-                              norm=False, param=f"{net}.conv.{repeat}")  # fmt: skip
-            x = self.unit(x, f"{net}/p{level}/predict", v.anchors_per_position * values, 3,
-                          norm=False, param=f"{net}.predict")  # fmt: skip
+                x = self.unit(
+                    x,
+                    f"{net}/p{level}/conv.{repeat}",
+                    v.fpn_channels,
+                    3,
+                    1,
+                    "relu",
+                    norm=False,
+                    param=f"{net}.conv.{repeat}",
+                )
+            x = self.unit(
+                x,
+                f"{net}/p{level}/predict",
+                v.anchors_per_position * values,
+                3,
+                norm=False,
+                param=f"{net}.predict",
+            )
             parts.append(self.rows(x, f"{net}/p{level}/rows", values))
         return self.emit("concat", output, tuple(parts), (1, v.num_anchors, values))
 

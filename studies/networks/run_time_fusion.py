@@ -33,7 +33,11 @@ class Builder(NetworkBuilder):
         if self.weights is not None:
             values = np.asarray(self.weights[f"{param}.combine.edge_weights"], np.float32)
         return self.emit(
-            "fusion", f"{name}/sum", (PROBE, *inputs), self.shapes[inputs[0]],
-            values=values, method=self.variant.fusion,
+            "fusion",
+            f"{name}/sum",
+            (PROBE, *inputs),
+            self.shapes[inputs[0]],
+            values=values,
+            method=self.variant.fusion,
             stacked=self.variant.feature_network == "bifpn-stacked",
-        )  # fmt: skip
+        )

@@ -27,8 +27,9 @@ class Builder(plain_builder.PlainBuilder):
         }
         return Graph(v, IMAGE, self.nodes, outputs)
 
-    def leaky(self, x: str, name: str, out: int, kernel: int = 1, stride: int = 1,
-              gain: float = 1.0) -> str:  # fmt: skip
+    def leaky(
+        self, x: str, name: str, out: int, kernel: int = 1, stride: int = 1, gain: float = 1.0
+    ) -> str:
         return self.unit(x, name, out, kernel, stride, "leaky_relu", gain=gain)
 
     def features(self) -> list[str]:
@@ -56,8 +57,13 @@ class Builder(plain_builder.PlainBuilder):
                 _, size, _, channels = self.shapes[route]
                 up = self.leaky(x, f"{name}/reduce", width)
                 up = self.emit("resize", f"{name}/resize", (up,), (1, size, size, width))
-                x = self.emit("concat", f"{name}/concat", (up, route),
-                              (1, size, size, width + channels), axis=3)  # fmt: skip
+                x = self.emit(
+                    "concat",
+                    f"{name}/concat",
+                    (up, route),
+                    (1, size, size, width + channels),
+                    axis=3,
+                )
             for repeat in range(2):
                 x = self.leaky(x, f"{name}/conv.{repeat}.0", width)
                 x = self.leaky(x, f"{name}/conv.{repeat}.1", width * 2, 3)

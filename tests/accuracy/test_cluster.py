@@ -117,8 +117,11 @@ def test_cluster_without_workers_is_refused(
 
 def test_address_is_an_option(
     run_eval: Callable[..., subprocess.CompletedProcess[str]],
-    cluster: Any, write_coco: Callable[..., Path], foreign: Path, tmp_path: Path,
-) -> None:  # fmt: skip
+    cluster: Any,
+    write_coco: Callable[..., Path],
+    foreign: Path,
+    tmp_path: Path,
+) -> None:
     address = cluster.scheduler_address
     done = run_eval(foreign, "--data", write_coco(tmp_path), "--scheduler", address)
     assert done.returncode == 0, done.stderr

@@ -97,9 +97,22 @@ def test_a_cluster_that_goes_away_ends_in_one_line(
     act, said = ENDS[case]
     state = tmp_path / "state.jsonl"
     command = [
-        sys.executable, "-m", "edge_edet", "eval", str(foreign), "--data", str(many), "--threads", "1",
-        "--scheduler", processes.address, "--state", str(state), "--bootstrap", "0",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "edge_edet",
+        "eval",
+        str(foreign),
+        "--data",
+        str(many),
+        "--threads",
+        "1",
+        "--scheduler",
+        processes.address,
+        "--state",
+        str(state),
+        "--bootstrap",
+        "0",
+    ]
     waits = {**os.environ, "EDGE_EDET_WAIT_S": "3"}
     for _ in range(50):  # the worker may not have come yet
         run = subprocess.Popen(
@@ -124,9 +137,20 @@ def test_a_cluster_that_goes_away_ends_in_one_line(
 
 @pytest.mark.parametrize(
     "address",
-    ["nonsense", "tcp://", "tcp://127.0.0.1:99999", "tcp://a b:1", "a" * 300 + ":80", "http://h:1",
-     "tcp://[::1", "tcp://h:0", "tcp://" + "b" * 70 + ".org:1", "tcp://h:1\0", "tcp://h:1/path"],
-)  # fmt: skip
+    [
+        "nonsense",
+        "tcp://",
+        "tcp://127.0.0.1:99999",
+        "tcp://a b:1",
+        "a" * 300 + ":80",
+        "http://h:1",
+        "tcp://[::1",
+        "tcp://h:0",
+        "tcp://" + "b" * 70 + ".org:1",
+        "tcp://h:1\0",
+        "tcp://h:1/path",
+    ],
+)
 def test_what_is_no_address_is_refused_at_once(
     address: str, write_coco: Callable[..., Path], foreign: Path, tmp_path: Path
 ) -> None:

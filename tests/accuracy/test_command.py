@@ -87,9 +87,15 @@ def test_json(write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, ca
     ],
 )
 def test_bad_input_is_one_line(
-    changes: dict[str, Any], options: list[str], message: str,
-    write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, capfd: Any, monkeypatch: Any,
-) -> None:  # fmt: skip
+    changes: dict[str, Any],
+    options: list[str],
+    message: str,
+    write_coco: Callable[..., Path],
+    foreign: Path,
+    tmp_path: Path,
+    capfd: Any,
+    monkeypatch: Any,
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("edge_edet.benchmarks.accuracy.cluster_wait.CONNECT_S", 1)
     assert (

@@ -45,9 +45,12 @@ def test_labels_from_a_file(
     """As Coral's coco_labels.txt: indices, with gaps. Its names count, not those in the model."""
     data = write_coco(tmp_path)
     (tmp_path / "coco_labels.txt").write_text(
-        "\n".join(f"{i}  {'hound' if name == 'dog' else name}" for i, name in enumerate(COCO_LABELS)
-                  if name)
-    )  # fmt: skip
+        "\n".join(
+            f"{i}  {'hound' if name == 'dog' else name}"
+            for i, name in enumerate(COCO_LABELS)
+            if name
+        )
+    )
     command = ["eval", str(foreign), "--data", str(data), "--bootstrap", "0", "--json"]
     command += ["--state", str(tmp_path / "s"), "--threads", "1"]
     assert main(command) == 0

@@ -42,14 +42,23 @@ def reference(dataset: Dataset, rows: list[EvalRow], mapping: dict[int, int]) ->
     for picture in dataset.pictures:
         inside = picture.objects
         for box, category, area, crowd in zip(
-            inside.boxes.tolist(), inside.categories.tolist(), inside.areas.tolist(),
-            inside.crowd.tolist(), strict=True,
-        ):  # fmt: skip
+            inside.boxes.tolist(),
+            inside.categories.tolist(),
+            inside.areas.tolist(),
+            inside.crowd.tolist(),
+            strict=True,
+        ):
             number += 1
             annotations.append(
-                {"id": number, "image_id": picture.id, "category_id": category, "bbox": box,
-                 "area": area, "iscrowd": int(crowd)}
-            )  # fmt: skip
+                {
+                    "id": number,
+                    "image_id": picture.id,
+                    "category_id": category,
+                    "bbox": box,
+                    "area": area,
+                    "iscrowd": int(crowd),
+                }
+            )
     truth.dataset = {
         "images": [{"id": picture.id} for picture in dataset.pictures],
         "annotations": annotations,

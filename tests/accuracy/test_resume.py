@@ -29,9 +29,23 @@ def rows_of(state: Path) -> list[dict[str, Any]]:
 def test_killed_run_goes_on(shared: Path, foreign: Path, tmp_path: Path) -> None:
     state, data = tmp_path / "state.jsonl", shared / "data" / "coco_val464"
     command = [
-        sys.executable, "-m", "edge_edet", "eval", str(foreign), "--data", str(data), "--state",
-        str(state), "--limit", str(PICTURES), "--threads", "1", "--bootstrap", "50", "--json",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "edge_edet",
+        "eval",
+        str(foreign),
+        "--data",
+        str(data),
+        "--state",
+        str(state),
+        "--limit",
+        str(PICTURES),
+        "--threads",
+        "1",
+        "--bootstrap",
+        "50",
+        "--json",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     while not state.exists() or state.read_bytes().count(b"\n") < 12:
         assert process.poll() is None, "over before it could be killed"
@@ -129,18 +143,24 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         ({"step_ms": [1, 1, 1, -1]}, "step_ms must be 4 times"),
         ({"picture": 10**30}, "picture must be an id"),
         ({"more": 1}, "it has other keys than a row"),
-        ({"scores": [0.1, 0.9], "classes": [1, 1], "boxes": [1, 1, 2, 2] * 2},
-         "scores must be from 0 to 1, the highest first"),
+        (
+            {"scores": [0.1, 0.9], "classes": [1, 1], "boxes": [1, 1, 2, 2] * 2},
+            "scores must be from 0 to 1, the highest first",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_no_detector_gives_is_refused(
     changes: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "s.jsonl"
     row: dict[str, Any] = {
-        "run": "k", "picture": 3, "boxes": [1, 1, 9, 9], "scores": [0.5], "classes": [89],
+        "run": "k",
+        "picture": 3,
+        "boxes": [1, 1, 9, 9],
+        "scores": [0.5],
+        "classes": [89],
         "step_ms": [1, 1, 1, 1],
-    }  # fmt: skip
+    }
     header = '{"edge_edet_eval":1}\n'
     path.write_text(header + json.dumps(row) + "\n")
     with open_state(path, "k", 90) as state:

@@ -65,7 +65,7 @@ def _check(dataset: Dataset, only: str = "ab", notes: dict[str, int] | None = No
         ("valid/images", "valid/labels", "val: ds/valid/images\n" + LIST),  # Roboflow's client
         ("valid", "valid", "val: valid\n" + LIST),  # labels beside the pictures
     ],
-)  # fmt: skip
+)
 def test_data_yaml(images: str, labels: str, text: str, tmp_path: Path, draw: Draw) -> None:
     folder = tmp_path / "ds"
     _put(folder / images, folder / labels, draw)

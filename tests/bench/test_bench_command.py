@@ -19,9 +19,19 @@ from edge_edet.benchmarks.rows.schema import row_from_dict
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
-    "--warmup", 1, "--warmup-seconds", 0, "--samples", 6, "--max-samples", 6, "--threads", 1,
-    "--device", "host",
-)  # fmt: skip
+    "--warmup",
+    1,
+    "--warmup-seconds",
+    0,
+    "--samples",
+    6,
+    "--max-samples",
+    6,
+    "--threads",
+    1,
+    "--device",
+    "host",
+)
 
 
 def error_of(result: subprocess.CompletedProcess[str], status: int) -> str:
@@ -55,8 +65,10 @@ def test_rows_have_all_of_it_and_the_table_fits(
         assert sum(stages) == pytest.approx(whole, abs=1e-3)
     assert first.ran is not None
     assert (first.ran.runtime, first.ran.delegate, first.ran.threads) == (
-        "ai-edge-litert", "xnnpack", 1,
-    )  # fmt: skip
+        "ai-edge-litert",
+        "xnnpack",
+        1,
+    )
     assert first.load_ms is not None
     assert first.machine is not None
     assert first.machine.cpu
@@ -208,10 +220,13 @@ def test_accuracy_stands_in_the_same_row(
         (["--board", "rpi4"], "--board is for --stream on the board itself, without --device"),
         (["--board", "rpi4", "--stream", "--device", "rpi4"], "--board is for --stream on the"),
         (["--stream", "--resume"], "--stream keeps no rows to --resume from"),
-        (["--device", "rpi3,rpi4", "--host", "pi@x"], "of several --device the --host that is meant"),
+        (
+            ["--device", "rpi3,rpi4", "--host", "pi@x"],
+            "of several --device the --host that is meant",
+        ),
         (["-o", "a-model.tflite"], "a-model.tflite, line 1: expected a row as JSON"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_line(
     models: dict[str, Path],
     tmp_path: Path,
@@ -246,11 +261,14 @@ def test_one_failure_does_not_end_the_others(
     ("code", "message"),
     [
         ("import os; os.kill(os.getpid(), 11)", "ended by signal 11 (SIGSEGV)"),
-        ("import os; os.kill(os.getpid(), 9)", "signal 9 (SIGKILL), as the system does when memory"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "signal 9 (SIGKILL), as the system does when memory",
+        ),
         ("import os; os.close(0); os._exit(3)", "ended by exit status 3"),
         ("raise RuntimeError('a broken library')", "exit status 1: RuntimeError: a broken library"),
     ],
-)  # fmt: skip
+)
 def test_a_runtime_that_breaks_down_takes_its_row_only(
     models: dict[str, Path], tmp_path: Path, monkeypatch: Any, code: str, message: str
 ) -> None:

@@ -15,9 +15,19 @@ from edge_edet.errors import BackendError, InputError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 QUICK = (
-    "--warmup", 1, "--warmup-seconds", 0, "--samples", 6, "--max-samples", 6, "--threads", 1,
-    "--device", "host",
-)  # fmt: skip
+    "--warmup",
+    1,
+    "--warmup-seconds",
+    0,
+    "--samples",
+    6,
+    "--max-samples",
+    6,
+    "--threads",
+    1,
+    "--device",
+    "host",
+)
 
 
 def test_minutes_of_a_killed_run_are_kept_and_it_is_run_anew(

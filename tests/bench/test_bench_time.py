@@ -21,8 +21,16 @@ def job(
 ) -> Job:
     facts = dataclasses.replace(make_row().model, multiply_adds=None if work is None else int(work))
     return Job(
-        "d0.tflite", facts, Asked(), DeviceName("host", "this"), StopRule(**rule), (), "", 0.3, sustain_s  # type: ignore[arg-type]
-    )  # fmt: skip
+        "d0.tflite",
+        facts,
+        Asked(),
+        DeviceName("host", "this"),
+        StopRule(**rule),
+        (),
+        "",
+        0.3,
+        sustain_s,  # type: ignore[arg-type]
+    )
 
 
 def test_bounds_follow_the_rule(make_row: Make) -> None:

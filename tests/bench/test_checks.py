@@ -44,26 +44,67 @@ def test_a_quiet_machine_gives_none(quiet: BenchmarkRow) -> None:
 @pytest.mark.parametrize(
     ("parts", "code", "text", "advice"),
     [
-        ({"machine": {"busy_cores": 1.25}}, "busy",
-         "other processes kept 1.2 of 4 cores busy", "end them and measure again"),
-        ({"machine": {"governor": "ondemand"}}, "governor",
-         "governor is ondemand", "cpupower frequency-set -g performance"),
-        ({"machine": {"throttled": ("undervoltage",)}}, "throttled",
-         "held down: undervoltage", "better power supply"),
+        (
+            {"machine": {"busy_cores": 1.25}},
+            "busy",
+            "other processes kept 1.2 of 4 cores busy",
+            "end them and measure again",
+        ),
+        (
+            {"machine": {"governor": "ondemand"}},
+            "governor",
+            "governor is ondemand",
+            "cpupower frequency-set -g performance",
+        ),
+        (
+            {"machine": {"throttled": ("undervoltage",)}},
+            "throttled",
+            "held down: undervoltage",
+            "better power supply",
+        ),
         ({"ran": {"threads": 8}}, "threads", "8 threads share 4 hardware threads", "--threads 4"),
-        ({"model": {"precision": "fp32"}, "ran": {"precision": "bf16"}}, "reduced-precision",
-         "the float model ran as bf16", "--precision f32"),
-        ({"ran": {"device": "SwiftShader Device (CPU / Software)"}}, "software-device",
-         "SwiftShader Device (CPU / Software) is no hardware", "take the detections only"),
-        ({"ran": {"delegated": 359}}, "delegate-coverage",
-         "xnnpack covers 60% of the nodes (359 of 599)", "--delegate none"),
-        ({"model": {"precision": "int8-dynamic"},
-          "ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegated": 440}},
-         "slow-runtime", "in tflite-runtime 2.14.0 XNNPACK takes only 73%", "use ai-edge-litert"),
-        ({"ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegate": "none", "delegated": 0}},
-         "slow-runtime", "9.3 times the time of float", "or an fp32 file"),
+        (
+            {"model": {"precision": "fp32"}, "ran": {"precision": "bf16"}},
+            "reduced-precision",
+            "the float model ran as bf16",
+            "--precision f32",
+        ),
+        (
+            {"ran": {"device": "SwiftShader Device (CPU / Software)"}},
+            "software-device",
+            "SwiftShader Device (CPU / Software) is no hardware",
+            "take the detections only",
+        ),
+        (
+            {"ran": {"delegated": 359}},
+            "delegate-coverage",
+            "xnnpack covers 60% of the nodes (359 of 599)",
+            "--delegate none",
+        ),
+        (
+            {
+                "model": {"precision": "int8-dynamic"},
+                "ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegated": 440},
+            },
+            "slow-runtime",
+            "in tflite-runtime 2.14.0 XNNPACK takes only 73%",
+            "use ai-edge-litert",
+        ),
+        (
+            {
+                "ran": {
+                    "runtime": "tflite-runtime",
+                    "version": "2.14.0",
+                    "delegate": "none",
+                    "delegated": 0,
+                }
+            },
+            "slow-runtime",
+            "9.3 times the time of float",
+            "or an fp32 file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_said_with_advice(
     quiet: BenchmarkRow, parts: dict[str, Any], code: str, text: str, advice: str
 ) -> None:
@@ -77,14 +118,25 @@ def test_what_is_wrong_is_said_with_advice(
     "parts",
     [
         {"machine": {"busy_cores": 0.2}},
-        {"model": {"precision": "fp32"}, "ran": {"precision": "bf16"}, "asked": {"precision": "bf16"}},
+        {
+            "model": {"precision": "fp32"},
+            "ran": {"precision": "bf16"},
+            "asked": {"precision": "bf16"},
+        },
         {"model": {"precision": "fp32"}, "ran": {"precision": "f32"}},
         {"ran": {"delegate": "none", "delegated": 0}},
-        {"ran": {"runtime": "tflite-runtime", "version": "2.14.0", "delegate": "none", "delegated": 0},
-         "asked": {"delegate": "none"}},
+        {
+            "ran": {
+                "runtime": "tflite-runtime",
+                "version": "2.14.0",
+                "delegate": "none",
+                "delegated": 0,
+            },
+            "asked": {"delegate": "none"},
+        },
         {"ran": {"delegated": None, "partitions": None}},
     ],
-)  # fmt: skip
+)
 def test_what_is_right_is_not(quiet: BenchmarkRow, parts: dict[str, Any]) -> None:
     assert check_row(changed(quiet, **parts)) == []
 
@@ -162,13 +214,16 @@ def minutes(*medians: float, throttled: tuple[str, ...] = ()) -> tuple[Minute, .
     ("sustain", "code", "text"),
     [
         (Sustain(180.0, minutes(40, 45, 40.5)), "steady", "minute 3 is minute 1"),
-        (Sustain(180.0, minutes(40, 45, 50, throttled=("throttled",))), "slower",
-         "minute 3 is slower than minute 1: 1.250 times its median, 1.250 to 1.250; throttled"),
+        (
+            Sustain(180.0, minutes(40, 45, 50, throttled=("throttled",))),
+            "slower",
+            "minute 3 is slower than minute 1: 1.250 times its median, 1.250 to 1.250; throttled",
+        ),
         (Sustain(180.0, minutes(40, 45, 30)), "faster", "minute 3 is faster than minute 1: 0.750"),
         (Sustain(180.0, minutes(40, 45)), "cut-short", "ended after minute 2 of 3"),
         (Sustain(50.0, minutes(40)), "too-short", "one minute is nothing to compare"),
     ],
-)  # fmt: skip
+)
 def test_the_verdict_is_of_the_first_and_last_minute(
     make_row: Make, sustain: Sustain, code: str, text: str
 ) -> None:

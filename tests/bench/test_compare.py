@@ -166,11 +166,17 @@ def test_nothing_to_compare_is_one_line(run_cli: Run, make_row: Make, tmp_path: 
     append_rows(tmp_path / "b.jsonl", [make_row(samples_ms={}, how="estimated", estimate=estimate)])
     (tmp_path / "empty.jsonl").touch()
     for b, message in (
-        ("b.jsonl", "nothing to compare in 'a.jsonl' and 'b.jsonl': d0-int8.tflite, host, 1 thread:"
-         " one of them is estimated"),
+        (
+            "b.jsonl",
+            "nothing to compare in 'a.jsonl' and 'b.jsonl': d0-int8.tflite, host, 1 thread:"
+            " one of them is estimated",
+        ),
         ("empty.jsonl", "1 thread: only in a.jsonl"),
-        ("none.jsonl", "no file of rows 'none.jsonl': make one with 'edge-edet bench -o none.jsonl'"),
-    ):  # fmt: skip
+        (
+            "none.jsonl",
+            "no file of rows 'none.jsonl': make one with 'edge-edet bench -o none.jsonl'",
+        ),
+    ):
         result = run_cli("compare", "a.jsonl", b)
         assert result.returncode == 2
         assert message in result.stderr

@@ -69,12 +69,15 @@ def test_a_pi_tells_all_of_it(tmp_path: Path) -> None:
         (cores(["performance"]), "throttled=0x0", ()),
         (cores(["performance"]), None, ()),
         (cores(["performance"], allowed=1_200_000), None, ("frequency capped",)),
-        ({"sys/devices/platform/soc/soc:firmware/get_throttled": "8\n"}, None,
-         ("soft temperature limit",)),
+        (
+            {"sys/devices/platform/soc/soc:firmware/get_throttled": "8\n"},
+            None,
+            ("soft temperature limit",),
+        ),
         ({}, None, None),
         ({}, "throttled=nonsense", None),
     ],
-)  # fmt: skip
+)
 def test_throttling_from_the_firmware_or_the_limits(
     tmp_path: Path, files: dict[str, str], answer: str | None, throttled: tuple[str, ...] | None
 ) -> None:

@@ -38,9 +38,13 @@ def test_a_row_reads_back_as_it_was(make_row: Make, tmp_path: Path) -> None:
     minute = Minute(1, (40.5,), 61.25, 1500.0, ("frequency capped",))
     row = make_row(sustain=Sustain(60.0, (minute,)), warnings=(Warned("busy", "text é", "advice"),))
     estimate = make_row(
-        (), how="estimated", samples_ms={}, ran=None, machine=None,
+        (),
+        how="estimated",
+        samples_ms={},
+        ran=None,
+        machine=None,
         estimate=Estimate(50.0, 40.0, 60.0, 0.9, "a model", ("a note",)),
-    )  # fmt: skip
+    )
     log = make_row((), samples_ms={}, summary=Summary("tool", "inference", 9, 1, 0, 1, 1, 1, None))
     append_rows(tmp_path / "rows.jsonl", [row, estimate])
     append_rows(tmp_path / "rows.jsonl", [log])
@@ -193,16 +197,32 @@ def test_notes_on_the_data_go_with_the_ap(make_row: Make) -> None:
 
 
 SUMMARY = {
-    "source": "tool", "stage": "inference", "n": 50, "mean_ms": 40.0, "std_ms": 1.0, "min_ms": 38.0,
-    "max_ms": 44.0, "p50_ms": 40.1, "p90_ms": 42.0,
-}  # fmt: skip
+    "source": "tool",
+    "stage": "inference",
+    "n": 50,
+    "mean_ms": 40.0,
+    "std_ms": 1.0,
+    "min_ms": 38.0,
+    "max_ms": 44.0,
+    "p50_ms": 40.1,
+    "p90_ms": 42.0,
+}
 ESTIMATE = {
-    "p50_ms": 50.0, "low_ms": 40.0, "high_ms": 60.0, "coverage": 0.9, "source": "s", "notes": [],
-}  # fmt: skip
+    "p50_ms": 50.0,
+    "low_ms": 40.0,
+    "high_ms": 60.0,
+    "coverage": 0.9,
+    "source": "s",
+    "notes": [],
+}
 ACCURACY = {
-    "numbers": {"ap": 0.3}, "intervals": {"ap": [0.28, 0.32]}, "pictures": 10, "data": "x",
-    "data_digest": "d", "protocol": {},
-}  # fmt: skip
+    "numbers": {"ap": 0.3},
+    "intervals": {"ap": [0.28, 0.32]},
+    "pictures": 10,
+    "data": "x",
+    "data_digest": "d",
+    "protocol": {},
+}
 BIG = 10**400
 
 
@@ -238,8 +258,10 @@ def test_a_part_that_cannot_be_is_refused(
 ) -> None:
     document = row_to_dict(make_row())
     whole: dict[str, dict[str, Any]] = {
-        "summary": SUMMARY, "estimate": ESTIMATE, "accuracy": ACCURACY,
-    }  # fmt: skip
+        "summary": SUMMARY,
+        "estimate": ESTIMATE,
+        "accuracy": ACCURACY,
+    }
     if part != "accuracy":
         document["samples_ms"] = {}
     document["how"] = "estimated" if part == "estimate" else "measured"
@@ -262,13 +284,20 @@ def test_a_part_that_cannot_be_is_refused(
         ("ran.delegated", -1, "a row: ran.delegated must be at least 0"),
         ("machine.cores", -1, "a row: machine.cores must be at least 0"),
         ("samples_ms.end_to_end", [0.0, 0.0, 0], "a row: samples_ms.end_to_end must not be all 0"),
-        ("samples_ms.inference", [1e300, 1, 1], "a row: samples_ms.inference must not hold negative"),
+        (
+            "samples_ms.inference",
+            [1e300, 1, 1],
+            "a row: samples_ms.inference must not hold negative",
+        ),
         ("throughput", {"streams": 1, "pictures": 0, "seconds": 1.0}, "a row: throughput.pictures"),
-        ("energy", {"source": "s", "joules_per_picture": -1.0, "pictures": 1, "seconds": 1.0},
-         "a row: energy.joules_per_picture must be at least 0"),
+        (
+            "energy",
+            {"source": "s", "joules_per_picture": -1.0, "pictures": 1, "seconds": 1.0},
+            "a row: energy.joules_per_picture must be at least 0",
+        ),
         ("sustain", {"seconds": 0.0, "minutes": []}, "a row: sustain.seconds must be above 0"),
     ],
-)  # fmt: skip
+)
 def test_a_number_out_of_its_range_is_refused(
     path: str, value: Any, said: str, make_row: Make
 ) -> None:
@@ -281,8 +310,11 @@ def test_a_number_out_of_its_range_is_refused(
 
 def test_minutes_out_of_order_are_refused(make_row: Make) -> None:
     minute = {
-        "samples_ms": [40.0], "temperature_c": None, "frequency_mhz": None, "throttled": None,
-    }  # fmt: skip
+        "samples_ms": [40.0],
+        "temperature_c": None,
+        "frequency_mhz": None,
+        "throttled": None,
+    }
     document = row_to_dict(make_row())
     for numbers in ([2, 1], [1, 1], [0, 1]):
         document["sustain"] = {

@@ -20,9 +20,12 @@ def test_it_covers_all_of_a_detection_and_nothing_that_takes_minutes(given: str 
     if given:
         environment["EDGE_EDET_MODEL"] = given
     done = subprocess.run(
-        [*command, "-q", "-p", "no:cacheprovider"], cwd=ROOT, env=environment,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [*command, "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout
     found = [line.removeprefix("benchmarks/") for line in done.stdout.splitlines() if "::" in line]
     for stage in ("preprocess", "inference", "postprocess"):
@@ -30,5 +33,7 @@ def test_it_covers_all_of_a_detection_and_nothing_that_takes_minutes(given: str 
         assert any("int8" in one for one in of_stage)  # built, or else converted for it
     assert "test_stages.py::test_decode" in found
     assert {one.partition("::")[0] for one in found} == {
-        "test_detect.py", "test_eval.py", "test_stages.py",
-    }  # fmt: skip
+        "test_detect.py",
+        "test_eval.py",
+        "test_stages.py",
+    }

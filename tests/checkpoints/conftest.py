@@ -44,16 +44,26 @@ class PickleText:
     @classmethod
     def storage(cls, key: str, kind: str, count: int, tail: bytes = b"") -> bytes:
         return (
-            b"(" + cls.text("storage") + f"ctorch\n{kind}\n".encode() + cls.text(key)
-            + cls.text("cpu") + cls.number(count) + tail + b"tQ"
-        )  # fmt: skip
+            b"("
+            + cls.text("storage")
+            + f"ctorch\n{kind}\n".encode()
+            + cls.text(key)
+            + cls.text("cpu")
+            + cls.number(count)
+            + tail
+            + b"tQ"
+        )
 
     @classmethod
     def tensor(cls, storage: bytes, offset: int, shape: Any, strides: Any) -> bytes:
         return (
-            b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + cls.number(offset)
-            + cls.numbers(shape) + cls.numbers(strides) + b"\x89ccollections\nOrderedDict\n)RtR"
-        )  # fmt: skip
+            b"ctorch._utils\n_rebuild_tensor_v2\n("
+            + storage
+            + cls.number(offset)
+            + cls.numbers(shape)
+            + cls.numbers(strides)
+            + b"\x89ccollections\nOrderedDict\n)RtR"
+        )
 
     @classmethod
     def mapping(cls, items: dict[str, bytes]) -> bytes:

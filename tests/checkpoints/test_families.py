@@ -57,10 +57,8 @@ def test_the_names_are_the_true_ones(shared, family):
     listing = json.loads((shared / f"reference/checkpoints/{family}_d0_names.json").read_text())
     kind = {"automl": AUTOML, "zylo117": ZYLO117}[family]
     expected = {
-        name: list(source.shape)
-        for source in kind.sources(D0).values()
-        for name in source.names
-    }  # fmt: skip
+        name: list(source.shape) for source in kind.sources(D0).values() for name in source.names
+    }
     assert expected == {n: s for n, s in listing.items() if not n.endswith("num_batches_tracked")}
 
 
@@ -68,39 +66,86 @@ def test_the_names_are_the_true_ones(shared, family):
 @pytest.mark.parametrize(
     ("family", "variant", "canonical", "theirs"),
     [
-        (AUTOML, "d1", "backbone.blocks.0.1.conv_pw.weight",
-         "efficientnet-b1/blocks_1/conv2d/kernel"),
-        (AUTOML, "d1", "backbone.blocks.0.1.bn2.weight",
-         "efficientnet-b1/blocks_1/tpu_batch_normalization_1/gamma"),
-        (AUTOML, "d7", "backbone.blocks.1.0.bn1.bias",
-         "efficientnet-b6/blocks_3/tpu_batch_normalization/beta"),
-        (AUTOML, "d7x", "backbone.blocks.6.3.bn3.weight",
-         "efficientnet-b7/blocks_54/tpu_batch_normalization_2/gamma"),
-        (AUTOML, "d7x", "fpn.cell.7.fnode.0.after_combine.conv.conv_dw.weight",
-         "fpn_cells/cell_7/fnode0/op_after_combine6/conv/depthwise_kernel"),
-        (AUTOML, "d7x", "fpn.cell.0.fnode.4.combine.resample.0.conv.conv.weight",
-         "fpn_cells/cell_0/fnode4/resample_0_0_10/conv2d/kernel"),
+        (
+            AUTOML,
+            "d1",
+            "backbone.blocks.0.1.conv_pw.weight",
+            "efficientnet-b1/blocks_1/conv2d/kernel",
+        ),
+        (
+            AUTOML,
+            "d1",
+            "backbone.blocks.0.1.bn2.weight",
+            "efficientnet-b1/blocks_1/tpu_batch_normalization_1/gamma",
+        ),
+        (
+            AUTOML,
+            "d7",
+            "backbone.blocks.1.0.bn1.bias",
+            "efficientnet-b6/blocks_3/tpu_batch_normalization/beta",
+        ),
+        (
+            AUTOML,
+            "d7x",
+            "backbone.blocks.6.3.bn3.weight",
+            "efficientnet-b7/blocks_54/tpu_batch_normalization_2/gamma",
+        ),
+        (
+            AUTOML,
+            "d7x",
+            "fpn.cell.7.fnode.0.after_combine.conv.conv_dw.weight",
+            "fpn_cells/cell_7/fnode0/op_after_combine6/conv/depthwise_kernel",
+        ),
+        (
+            AUTOML,
+            "d7x",
+            "fpn.cell.0.fnode.4.combine.resample.0.conv.conv.weight",
+            "fpn_cells/cell_0/fnode4/resample_0_0_10/conv2d/kernel",
+        ),
         (AUTOML, "d7x", "class_net.bn_rep.4.5.bn.weight", "class_net/class-4-bn-8/gamma"),
-        (AUTOML, "lite0", "backbone.blocks.1.0.conv_pwl.weight",
-         "efficientnet-lite0/blocks_1/conv2d_1/kernel"),
+        (
+            AUTOML,
+            "lite0",
+            "backbone.blocks.1.0.conv_pwl.weight",
+            "efficientnet-lite0/blocks_1/conv2d_1/kernel",
+        ),
         (AUTOML, "lite3x", "backbone.conv_stem.weight", "efficientnet-lite3/stem/conv2d/kernel"),
-        (AUTOML, "lite4", "box_net.predict.conv_dw.weight",
-         "box_net/box-predict/depthwise_kernel"),
-        (ZYLO117, "d1", "backbone.blocks.0.1.bn1.weight",
-         "backbone_net.model._blocks.1._bn1.weight"),
+        (AUTOML, "lite4", "box_net.predict.conv_dw.weight", "box_net/box-predict/depthwise_kernel"),
+        (
+            ZYLO117,
+            "d1",
+            "backbone.blocks.0.1.bn1.weight",
+            "backbone_net.model._blocks.1._bn1.weight",
+        ),
         (ZYLO117, "d4", "fpn.cell.6.fnode.3.combine.edge_weights", "bifpn.6.p3_w1"),
         (ZYLO117, "d4", "fpn.cell.6.fnode.7.combine.edge_weights", "bifpn.6.p7_w2"),
-        (ZYLO117, "d7", "fpn.cell.0.fnode.0.after_combine.conv.bn.weight",
-         "bifpn.0.conv6_up.bn.weight"),
-        (ZYLO117, "d7x", "fpn.cell.0.fnode.0.after_combine.conv.bn.weight",
-         "bifpn.0.conv7_up.bn.weight"),
-        (ZYLO117, "d7x", "fpn.cell.0.fnode.9.after_combine.conv.bn.weight",
-         "bifpn.0.conv8_down.bn.weight"),
-        (ZYLO117, "d7x", "fpn.cell.0.fnode.6.combine.resample.2.conv.conv.bias",
-         "bifpn.0.p5_down_channel_2.0.conv.bias"),
+        (
+            ZYLO117,
+            "d7",
+            "fpn.cell.0.fnode.0.after_combine.conv.bn.weight",
+            "bifpn.0.conv6_up.bn.weight",
+        ),
+        (
+            ZYLO117,
+            "d7x",
+            "fpn.cell.0.fnode.0.after_combine.conv.bn.weight",
+            "bifpn.0.conv7_up.bn.weight",
+        ),
+        (
+            ZYLO117,
+            "d7x",
+            "fpn.cell.0.fnode.9.after_combine.conv.bn.weight",
+            "bifpn.0.conv8_down.bn.weight",
+        ),
+        (
+            ZYLO117,
+            "d7x",
+            "fpn.cell.0.fnode.6.combine.resample.2.conv.conv.bias",
+            "bifpn.0.p5_down_channel_2.0.conv.bias",
+        ),
         (ZYLO117, "d7x", "box_net.bn_rep.4.5.bn.bias", "regressor.bn_list.5.4.bias"),
     ],
-)  # fmt: skip
+)
 def test_names_of_other_variants(family, variant, canonical, theirs):
     assert family.sources(get_variant(variant))[canonical].names == (theirs,)
 
@@ -138,7 +183,7 @@ def test_zylo117_files_are_read(shared, write, tmp_path):
         "fpn.cell.0.fnode.2.combine.resample.1.conv.conv.weight": "bifpn.0.p4_down_channel.0.conv.weight",
         "fpn.cell.2.fnode.4.combine.edge_weights": "bifpn.2.p4_w2",
         "class_net.bn_rep.1.3.bn.bias": "classifier.bn_list.3.1.bias",
-    }.items():  # fmt: skip
+    }.items():
         np.testing.assert_array_equal(checkpoint.weights[canonical], values[theirs], canonical)
 
 
@@ -170,10 +215,14 @@ STEM, VARIANCE = "backbone.conv_stem.weight", "backbone.bn1.running_var"
     [
         (lambda: _changed(**{STEM: None}), rf"missing {STEM} \(32, 3, 3, 3\)$"),
         (lambda: _changed(extra=np.ones((2, 3))), r"unknown extra \(2, 3\)$"),
-        (lambda: _changed(**{f"x{i}": np.ones(1) for i in range(9)}),
-         r"unknown x0 \(1,\), x1 .*, x4 \(1,\) and 4 more$"),
-        (lambda: _changed(**{STEM: np.ones((32, 1, 3, 3))}),
-         rf"wrong shape {STEM} \(32, 1, 3, 3\) instead of \(32, 3, 3, 3\)$"),
+        (
+            lambda: _changed(**{f"x{i}": np.ones(1) for i in range(9)}),
+            r"unknown x0 \(1,\), x1 .*, x4 \(1,\) and 4 more$",
+        ),
+        (
+            lambda: _changed(**{STEM: np.ones((32, 1, 3, 3))}),
+            rf"wrong shape {STEM} \(32, 1, 3, 3\) instead of \(32, 3, 3, 3\)$",
+        ),
         (lambda: _changed(**{BIAS: None}), f"has no {BIAS}"),
         (lambda: _changed(**{BIAS: np.ones(10)}), r"of shape \(10,\): expected one number for"),
         (lambda: _changed(**{BIAS: np.ones((3, 3))}), "expected one number for"),
@@ -183,7 +232,7 @@ STEM, VARIANCE = "backbone.conv_stem.weight", "backbone.bn1.running_var"
         (lambda: _changed(**{STEM: np.ones((32, 3, 3, 3), np.int64)}), "as int64: expected float"),
         (lambda: _spoiled(STEM, 1.0) | {STEM: np.full((32, 3, 3, 3), 1e300)}, "infinite number"),
     ],
-)  # fmt: skip
+)
 def test_misfits_are_explained(tensors, what):
     with pytest.raises(CheckpointError, match=what) as caught:
         assemble(EFFDET, D0, tensors())

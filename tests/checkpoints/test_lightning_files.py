@@ -29,9 +29,18 @@ HERE = Path(__file__).resolve().parent
 torch_like = runpy.run_path(str(HERE / "torch_pickles.py"))
 save, tensors, named, named_function, omega, module, module_of, Tensor, AttributeDict = (
     torch_like[name]
-    for name in ("save", "tensors", "named", "named_function", "omega", "module", "module_of",
-                 "Tensor", "AttributeDict")
-)  # fmt: skip
+    for name in (
+        "save",
+        "tensors",
+        "named",
+        "named_function",
+        "omega",
+        "module",
+        "module_of",
+        "Tensor",
+        "AttributeDict",
+    )
+)
 NARROW = runpy.run_path(str(HERE / "golden/onnx_exports.py"))["NARROW"].replace(num_classes=2)
 WEIGHTS = random_weights(NARROW, 0)
 SMALL = {"conv.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -87,10 +96,14 @@ circle["self"] = circle
 
 # What hyper-parameters and callbacks hold -> what is left of it as plain data; ...: nothing
 OBJECTS: dict[str, tuple[Any, Any]] = {
-    "AttributeDict": (AttributeDict(anchor_scale=2.0, deep=AttributeDict(a=[1, "b"])),
-                      {"anchor_scale": 2.0, "deep": {"a": [1, "b"]}}),
-    "DictConfig": (omega({"mean": [0.5, 0.5, 0.5], "size": {"h": 512}, "refers": "${size.h}"}),
-                   {"mean": [0.5, 0.5, 0.5], "size": {"h": 512}}),
+    "AttributeDict": (
+        AttributeDict(anchor_scale=2.0, deep=AttributeDict(a=[1, "b"])),
+        {"anchor_scale": 2.0, "deep": {"a": [1, "b"]}},
+    ),
+    "DictConfig": (
+        omega({"mean": [0.5, 0.5, 0.5], "size": {"h": 512}, "refers": "${size.h}"}),
+        {"mean": [0.5, 0.5, 0.5], "size": {"h": 512}},
+    ),
     "Namespace": (argparse.Namespace(image_size=512, mean=None), {"image_size": 512, "mean": None}),
     "object": (_with(named("own.Config"), lr=0.1), {"lr": 0.1}),
     "slots": (slotted, {"image_size": 640}),
@@ -123,14 +136,18 @@ OBJECTS: dict[str, tuple[Any, Any]] = {
     "class": (named("torch.nn.modules.activation.SiLU"), ...),
     "function": (named_function("own.train.<lambda>"), ...),
     "list with an object in it": ([1, pathlib.PurePosixPath("a")], ...),
-    "transforms": (_with(_Compose, p=1.0, transforms=[_with(_Compose, p=0.5)]),
-                   {"p": 1.0, "transforms": [{"p": 0.5}]}),
+    "transforms": (
+        _with(_Compose, p=1.0, transforms=[_with(_Compose, p=0.5)]),
+        {"p": 1.0, "transforms": [{"p": 0.5}]},
+    ),
     "keywords": (_WithKeywords(), ...),
     "complex tensor": (Tensor(np.ones(200, np.complex64)), ...),
     "quantized tensor": (Tensor(np.ones(3, np.float32), kind=named("torch.QUInt8Storage")), ...),
-    "tensor of unknown numbers": (Tensor(np.ones(3, np.float32), kind=named("torch.Float8Storage")),
-                                  ...),
-}  # fmt: skip
+    "tensor of unknown numbers": (
+        Tensor(np.ones(3, np.float32), kind=named("torch.Float8Storage")),
+        ...,
+    ),
+}
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -163,8 +180,19 @@ def test_files_of_torch_before_1_6_are_no_different(tmp_path, name):
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-@pytest.mark.parametrize("prefix", ["model.model.", "model.", "net.", "module._orig_mod.", "student.",
-                                    "ema.module.", "detector.model.", ""])  # fmt: skip
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "model.model.",
+        "model.",
+        "net.",
+        "module._orig_mod.",
+        "student.",
+        "ema.module.",
+        "detector.model.",
+        "",
+    ],
+)
 def test_a_lightning_file_gives_its_weights(tmp_path, prefix, legacy):
     """airctic/icevision #1017: save_hyperparameters() and the prefix model.model."""
     value = {
@@ -234,9 +262,12 @@ def test_the_markers_above_would_be_left_by_the_standard_unpickler(tmp_path):
 def test_tensors_in_objects_are_no_weights(tmp_path):
     other = {"conv.weight": np.zeros((2, 3), np.float32)}
     value = {
-        "hyper_parameters": {"state_dict": tensors(other), "it": _with(named("own.Net"), **tensors(other))},
+        "hyper_parameters": {
+            "state_dict": tensors(other),
+            "it": _with(named("own.Net"), **tensors(other)),
+        },
         "state_dict": tensors(SMALL),
-    }  # fmt: skip
+    }
     assert same(read(save(value, tmp_path / "a.ckpt")).tensors, SMALL)
 
 
@@ -249,18 +280,28 @@ AVERAGED_NOTE = "its weights are those under {}, not those under {}"
     [
         ({"state_dict": SMALL}, SMALL, ()),
         ({"model": {"state_dict": SMALL}}, SMALL, ()),
-        ({"state_dict": SMALL, "state_dict_ema": AVERAGE}, AVERAGE,
-         (AVERAGED_NOTE.format("state_dict_ema", "state_dict"),)),
-        ({"model": SMALL, "ema": AVERAGE, "updates": 3}, AVERAGE, (AVERAGED_NOTE.format("ema", "model"),)),
+        (
+            {"state_dict": SMALL, "state_dict_ema": AVERAGE},
+            AVERAGE,
+            (AVERAGED_NOTE.format("state_dict_ema", "state_dict"),),
+        ),
+        (
+            {"model": SMALL, "ema": AVERAGE, "updates": 3},
+            AVERAGE,
+            (AVERAGED_NOTE.format("ema", "model"),),
+        ),
         ({"model": SMALL, "ema": None}, SMALL, ()),
         # torch_ema keeps its averages as a list, without names
-        ({"state_dict": SMALL, "ema": {"decay": 0.9, "shadow_params": []}}, SMALL,
-         (AVERAGED_NOTE.format("state_dict", "ema"),)),
+        (
+            {"state_dict": SMALL, "ema": {"decay": 0.9, "shadow_params": []}},
+            SMALL,
+            (AVERAGED_NOTE.format("state_dict", "ema"),),
+        ),
         # PyTorch's tutorial on checkpoints keeps the loss, a tensor, beside the weights
         ({"epoch": 1, "model_state_dict": SMALL, "loss": np.float32(0.5)}, SMALL, ()),
         (SMALL, SMALL, ()),
     ],
-)  # fmt: skip
+)
 def test_the_state_dict_is_found(tmp_path, value, expected, notes):
     def deep(part: Any) -> Any:
         if isinstance(part, dict):
@@ -354,13 +395,23 @@ def test_large_parts_that_are_named_often_cost_no_time(tmp_path):
 @pytest.mark.parametrize(
     ("prefix", "extra", "note"),
     [
-        ("model.", {"val_map.scores": np.ones(5), "loss_fn.alpha": np.ones(1)},
-         "not read, as outside of 'model.': val_map.scores (5,), loss_fn.alpha (1,)"),
-        ("module.", {"n_averaged": np.ones(())}, "not read, as outside of 'module.': n_averaged ()"),
-        ("model.", {f"head.{i}": np.ones(1) for i in range(9)},
-         "not read, as outside of 'model.': head.* (9 tensors)"),
+        (
+            "model.",
+            {"val_map.scores": np.ones(5), "loss_fn.alpha": np.ones(1)},
+            "not read, as outside of 'model.': val_map.scores (5,), loss_fn.alpha (1,)",
+        ),
+        (
+            "module.",
+            {"n_averaged": np.ones(())},
+            "not read, as outside of 'module.': n_averaged ()",
+        ),
+        (
+            "model.",
+            {f"head.{i}": np.ones(1) for i in range(9)},
+            "not read, as outside of 'model.': head.* (9 tensors)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_tensors_outside_of_the_network_are_named(tmp_path, prefix, extra, note):
     value = {"state_dict": tensors(WEIGHTS, prefix) | tensors(extra)}
     checkpoint = read_checkpoint(save(value, tmp_path / "last.ckpt"), NARROW)
@@ -466,26 +517,50 @@ def test_two_networks_are_refused(tmp_path):
         (None, []),
         ([1], []),
         ({"state_dict": {}}, []),
-        ({"hyper_parameters": {"anchor_scale": 2.0}}, [("its hyper_parameters", {"anchor_scale": 2.0})]),
-        ({"hyper_parameters": {"lr": 1, "config": {"image_size": 768}}},
-         [("its hyper_parameters", {"lr": 1, "config": {"image_size": 768}}),
-          ("its hyper_parameters.config", {"image_size": 768})]),
-        ({"hyper_parameters": {"model": {"cfg": {"a": 1}}}},
-         [("its hyper_parameters", {"model": {"cfg": {"a": 1}}}),
-          ("its hyper_parameters.model", {"cfg": {"a": 1}}),
-          ("its hyper_parameters.model.cfg", {"a": 1})]),
+        (
+            {"hyper_parameters": {"anchor_scale": 2.0}},
+            [("its hyper_parameters", {"anchor_scale": 2.0})],
+        ),
+        (
+            {"hyper_parameters": {"lr": 1, "config": {"image_size": 768}}},
+            [
+                ("its hyper_parameters", {"lr": 1, "config": {"image_size": 768}}),
+                ("its hyper_parameters.config", {"image_size": 768}),
+            ],
+        ),
+        (
+            {"hyper_parameters": {"model": {"cfg": {"a": 1}}}},
+            [
+                ("its hyper_parameters", {"model": {"cfg": {"a": 1}}}),
+                ("its hyper_parameters.model", {"cfg": {"a": 1}}),
+                ("its hyper_parameters.model.cfg", {"a": 1}),
+            ],
+        ),
         # timm/utils/checkpoint_saver.py of effdet's train.py
-        ({"epoch": 1, "arch": "tf_efficientdet_d0", "version": 2, "args": {"mean": None}},
-         [("its entries beside the weights", {"epoch": 1, "arch": "tf_efficientdet_d0", "version": 2}),
-          ("its args", {"mean": None})]),
+        (
+            {"epoch": 1, "arch": "tf_efficientdet_d0", "version": 2, "args": {"mean": None}},
+            [
+                (
+                    "its entries beside the weights",
+                    {"epoch": 1, "arch": "tf_efficientdet_d0", "version": 2},
+                ),
+                ("its args", {"mean": None}),
+            ],
+        ),
         ({"meta": {"img_size": 512}}, [("its meta", {"img_size": 512})]),
         ({"hyper_parameters": {"a": 1}, "hparams": {"a": 1}}, [("its hyper_parameters", {"a": 1})]),
-        ({"datamodule_hyper_parameters": {"mean": [0.5]}},
-         [("its datamodule_hyper_parameters", {"mean": [0.5]})]),
-        ({"hyper_parameters": {"model": {"_modules": {"model": {"config": {"a": 1}}}}}},
-         [("its hyper_parameters", {"model": {"_modules": {"model": {"config": {"a": 1}}}}}),
-          ("its hyper_parameters.model.model.config", {"a": 1})]),
+        (
+            {"datamodule_hyper_parameters": {"mean": [0.5]}},
+            [("its datamodule_hyper_parameters", {"mean": [0.5]})],
+        ),
+        (
+            {"hyper_parameters": {"model": {"_modules": {"model": {"config": {"a": 1}}}}}},
+            [
+                ("its hyper_parameters", {"model": {"_modules": {"model": {"config": {"a": 1}}}}}),
+                ("its hyper_parameters.model.model.config", {"a": 1}),
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_configurations_are_found(plain, expected):
     assert configurations(plain) == expected

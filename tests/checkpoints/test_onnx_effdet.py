@@ -208,8 +208,10 @@ def in_float_between_casts(model: Any, kinds: set[str], half: int) -> None:
     model.graph.node.extend(nodes)
 
 
-@pytest.mark.parametrize("in_float", ["", "Conv", "BatchNormalization", "Conv BatchNormalization",
-                                      "Mul Div ReduceSum Relu Sigmoid"])  # fmt: skip
+@pytest.mark.parametrize(
+    "in_float",
+    ["", "Conv", "BatchNormalization", "Conv BatchNormalization", "Mul Div ReduceSum Relu Sigmoid"],
+)
 @pytest.mark.parametrize("kind", HALVES)
 @pytest.mark.parametrize("case", ["torchscript", "torchscript_unfolded", "dynamo"])
 def test_half_precision_is_read(case: str, kind: str, in_float: str, tmp_path: Path) -> None:

@@ -197,7 +197,10 @@ def own_head_of_a_level(model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (pad_symmetrically, "some of its strided convolutions as PyTorch does, others as TensorFlow"),
+        (
+            pad_symmetrically,
+            "some of its strided convolutions as PyTorch does, others as TensorFlow",
+        ),
         (pad_pools_evenly, "its pools as PyTorch does and its convolutions as TensorFlow does"),
         (normalize_inside, r"changes the picture before the first convolution \(Div\)"),
         (resize_linearly, "resizes feature maps by 'linear': only networks that take the nearest"),
@@ -207,8 +210,14 @@ def own_head_of_a_level(model: Any) -> None:
         (change_activation, "has 0 sigmoids, d0 with swish has 68: it was built with another act"),
         (swap_two_operators, "no valid ONNX file: Nodes in a graph must be topologically sorted"),
         (shorten_stem, r"no valid ONNX file: TensorProto .*860 bytes\) is too small"),
-        (lose_a_level, r"is not an EfficientDet: its 137 convolutions end in \[12, 36\] channels; exp"),
-        (spread_fusion, r"fuses fpn.cell.0.fnode.0 with factors \[nan, nan\]: expected fast fusion"),
+        (
+            lose_a_level,
+            r"is not an EfficientDet: its 137 convolutions end in \[12, 36\] channels; exp",
+        ),
+        (
+            spread_fusion,
+            r"fuses fpn.cell.0.fnode.0 with factors \[nan, nan\]: expected fast fusion",
+        ),
         (own_head_of_a_level, "has box_net.conv_rep.1.conv_pw that differs from level to level"),
         (set_attribute("strides", [2, 1]), "Conv_.*': expected square strides"),
         (set_attribute("dilations", [2, 2]), "Conv_.*': expected no dilation"),
@@ -220,7 +229,7 @@ def own_head_of_a_level(model: Any) -> None:
         (repeat_convolutions, "has more than 4000 convolutions"),
         (lambda m: m.graph.ClearField("node"), "is an ONNX file without a graph"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_effdets_float_network_is_refused(
     exported: Callable[..., Path], change: Callable[[Any], None], message: str
 ) -> None:
@@ -330,9 +339,12 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     weight = onnx.numpy_helper.from_array(np.zeros((8, 3, 3, 3), np.float32), "conv1.weight")
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Conv", ["x", "conv1.weight"], ["y"])], "net",
-        [value("x", 1, (1, 3, 8, 8))], [value("y", 1, (1, 8, 6, 6))], [weight],
-    )  # fmt: skip
+        [onnx.helper.make_node("Conv", ["x", "conv1.weight"], ["y"])],
+        "net",
+        [value("x", 1, (1, 3, 8, 8))],
+        [value("y", 1, (1, 8, 6, 6))],
+        [weight],
+    )
     onnx.save(onnx.helper.make_model(graph), tmp_path / "net.onnx")
     expected = (
         "is not an EfficientDet: its 1 convolutions end in [8] channels; expected 36 for boxes"

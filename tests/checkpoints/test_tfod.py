@@ -336,8 +336,10 @@ def test_exports_are_refused_with_what_to_give(write_checkpoint, tmp_path, value
     with pytest.raises(CheckpointError, match=f"give '{tmp_path}/checkpoint'"):
         read_checkpoint(saved, D0)
     assert read_checkpoint(tmp_path, D0).family == "tfod"
-    for name, said in (("frozen_inference_graph.pb", "frozen or without weights"),
-                       ("model.ckpt.meta", "give model.ckpt.index")):  # fmt: skip
+    for name, said in (
+        ("frozen_inference_graph.pb", "frozen or without weights"),
+        ("model.ckpt.meta", "give model.ckpt.index"),
+    ):
         (tmp_path / name).write_bytes(b"\n\x00")
         with pytest.raises(CheckpointError, match=said):
             read_checkpoint(tmp_path / name, D0)
@@ -470,14 +472,22 @@ def test_a_folder_converts_to_every_format(write_checkpoint, tmp_path, values):
         pixels = random.integers(0, 256, (90, 120, 3), np.uint8)
         Image.fromarray(pixels).save(pictures / f"{index}.png")
     request = Request(
-        ["d0"], ["fp32", "int8"], tmp_path / "out", weights=str(folder), calibration=pictures,
-        certificate=False, formats=["tflite", "onnx", "openvino"],
-    )  # fmt: skip
+        ["d0"],
+        ["fp32", "int8"],
+        tmp_path / "out",
+        weights=str(folder),
+        calibration=pictures,
+        certificate=False,
+        formats=["tflite", "onnx", "openvino"],
+    )
     written = [step for step in convert(request) if isinstance(step, Written)]
     assert {(w.format, w.precision) for w in written} == {
-        ("tflite", "fp32"), ("onnx", "fp32"), ("openvino", "fp32"), ("tflite", "int8"),
+        ("tflite", "fp32"),
+        ("onnx", "fp32"),
+        ("openvino", "fp32"),
+        ("tflite", "int8"),
         ("openvino", "int8"),
-    }  # fmt: skip
+    }
     picture = Image.open(pictures / "0.png")
     scores = {}
     for each in written:

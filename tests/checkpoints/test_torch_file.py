@@ -84,8 +84,12 @@ def _calls(module, name):
 def test_a_call_of_what_is_not_known_ends_as_an_object_that_nothing_was_done_with(pickled):
     value, _ = run_pickle(b"\x80\x02" + pickled + b".", KNOWN_GLOBALS, storage_of)
     assert isinstance(value, Opaque)
-    assert value.name in ("os.system", "builtins.eval", "torch.load",
-                          "torch._utils._rebuild_tensor_v2.__globals__")  # fmt: skip
+    assert value.name in (
+        "os.system",
+        "builtins.eval",
+        "torch.load",
+        "torch._utils._rebuild_tensor_v2.__globals__",
+    )
 
 
 def test_nothing_is_executed(tmp_path):

@@ -35,9 +35,13 @@ HYPER = {
     "learning_rate": 1e-4,
 }
 AS_TRAINED = NARROW.replace(
-    anchor_scale=2.0, aspect_ratios=RATIOS, image_size=256,
-    mean=(127.5,) * 3, std=(127.5,) * 3, pad_rgb=(128,) * 3,
-)  # fmt: skip
+    anchor_scale=2.0,
+    aspect_ratios=RATIOS,
+    image_size=256,
+    mean=(127.5,) * 3,
+    std=(127.5,) * 3,
+    pad_rgb=(128,) * 3,
+)
 
 
 def boxes(variant: Any) -> Any:
@@ -58,14 +62,27 @@ def lightning(path: Path, hyper: Any, **more: Any) -> Path:
         AttributeDict(config=omega(HYPER)),
         argparse.Namespace(**HYPER),
         AttributeDict(model=AttributeDict(cfg=HYPER)),
-        AttributeDict(HYPER, mean=np.full(3, 0.5), std=Tensor(np.full(3, 0.5, np.float32)),
-                      anchor_scale=np.float64(2)),
+        AttributeDict(
+            HYPER,
+            mean=np.full(3, 0.5),
+            std=Tensor(np.full(3, 0.5, np.float32)),
+            anchor_scale=np.float64(2),
+        ),
         AttributeDict(HYPER, image_size=256, mean=0.5, std=0.5, anchor_scale=[2.0] * 5),
         AttributeDict(HYPER, mean=[127.5] * 3, std=[127.5] * 3),
         AttributeDict(model=module_of(WEIGHTS, config=omega(HYPER))),
     ],
-    ids=["AttributeDict", "DictConfig", "Namespace", "nested", "arrays", "scalars", "0-255", "module"],
-)  # fmt: skip
+    ids=[
+        "AttributeDict",
+        "DictConfig",
+        "Namespace",
+        "nested",
+        "arrays",
+        "scalars",
+        "0-255",
+        "module",
+    ],
+)
 @pytest.mark.parametrize("with_boxes", [False, True])
 def test_hyper_parameters_become_the_variant(tmp_path, hyper, with_boxes):
     more = {"model.anchors.boxes": boxes(AS_TRAINED)} if with_boxes else {}
@@ -78,10 +95,13 @@ def test_hyper_parameters_become_the_variant(tmp_path, hyper, with_boxes):
     ("changes", "said"),
     [
         ({"anchor_scale": 4.0}, "its hyper_parameters say anchor_scale 2, its anchors.boxes say 4"),
-        ({"aspect_ratios": ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))}, "say aspect_ratios ((1, 1), (2, 0.5)"),
+        (
+            {"aspect_ratios": ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))},
+            "say aspect_ratios ((1, 1), (2, 0.5)",
+        ),
         ({"image_size": 128}, "its hyper_parameters say image_size 256, its anchors.boxes say 128"),
     ],
-)  # fmt: skip
+)
 def test_hyper_parameters_against_the_anchors_are_refused_and_both_are_named(
     tmp_path, changes, said
 ):
@@ -113,29 +133,53 @@ def test_a_bench_that_was_pickled_whole_states_its_configuration(tmp_path):
         ({"epoch": 3}, {}),
         ({"image_size": 256}, {"image_size": 256}),
         # effdet train.py: what was not given is None, by timm's CheckpointSaver with arch and version
-        ({"arch": "tf_efficientdet_d0", "version": 2,
-          "args": {"mean": None, "std": None, "fill_color": "mean", "model": "tf_efficientdet_d0"}},
-         {"pad_rgb": "mean"}),
-        ({"arch": "tf_efficientdet_d0_ap"},
-         {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)}),
-        ({"args": {"mean": [0.5], "std": [0.5], "fill_color": "0"}},
-         {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)}),
-        ({"meta": {"img_size": 256, "model_name": "ross.efficientdet", "classes": ["a"]}},
-         {"image_size": 256}),
-        ({"datamodule_hyper_parameters": {"mean": [0.5] * 3, "std": [0.25] * 3}},
-         {"mean": (127.5,) * 3, "std": (63.75,) * 3}),
+        (
+            {
+                "arch": "tf_efficientdet_d0",
+                "version": 2,
+                "args": {
+                    "mean": None,
+                    "std": None,
+                    "fill_color": "mean",
+                    "model": "tf_efficientdet_d0",
+                },
+            },
+            {"pad_rgb": "mean"},
+        ),
+        (
+            {"arch": "tf_efficientdet_d0_ap"},
+            {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)},
+        ),
+        (
+            {"args": {"mean": [0.5], "std": [0.5], "fill_color": "0"}},
+            {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)},
+        ),
+        (
+            {"meta": {"img_size": 256, "model_name": "ross.efficientdet", "classes": ["a"]}},
+            {"image_size": 256},
+        ),
+        (
+            {"datamodule_hyper_parameters": {"mean": [0.5] * 3, "std": [0.25] * 3}},
+            {"mean": (127.5,) * 3, "std": (63.75,) * 3},
+        ),
         # yacs and programs after it: capitals, and a section for each part
-        ({"cfg": {"MODEL": {"ANCHOR_SCALE": 2.0, "DEPTH": 3}, "SOLVER": {"LR": 0.1}}},
-         {"anchor_scale": 2.0}),
-        ({"hyper_parameters": {"overrides": {"anchors_scales": [0.5, 1.0]}, "lr": 0.1}},
-         {"anchor_octaves": (0.5, 1.0)}),
-        ({"hyper_parameters": {"model_architecture": "tf_efficientdet_d0_ap"}},
-         {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)}),
+        (
+            {"cfg": {"MODEL": {"ANCHOR_SCALE": 2.0, "DEPTH": 3}, "SOLVER": {"LR": 0.1}}},
+            {"anchor_scale": 2.0},
+        ),
+        (
+            {"hyper_parameters": {"overrides": {"anchors_scales": [0.5, 1.0]}, "lr": 0.1}},
+            {"anchor_octaves": (0.5, 1.0)},
+        ),
+        (
+            {"hyper_parameters": {"model_architecture": "tf_efficientdet_d0_ap"}},
+            {"mean": (127.5,) * 3, "std": (127.5,) * 3, "pad_rgb": (0, 0, 0)},
+        ),
         ({"config": {"fpn_name": "bifpn_attn"}}, {"fusion": "softmax"}),
         ({"hyper_parameters": {"augmentation": {"image_size": 64, "mean": 1}}}, {}),
         ({"hyper_parameters": {"label_map": "classes.txt", "obj_list": 3, "names": None}}, {}),
     ],
-)  # fmt: skip
+)
 def test_what_is_beside_the_weights_becomes_facts(plain, expected):
     facts, notes = facts_beside(plain, NARROW, ())
     values = {name: value for fact in facts for name, value in fact.values.items()}
@@ -147,12 +191,21 @@ def test_what_is_beside_the_weights_becomes_facts(plain, expected):
     ("hyper", "message"),
     [
         ({"std": 0.02}, "has a std but no mean in its hyper_parameters: give --mean and --std"),
-        ({"mean": "imagenet", "std": "imagenet"}, "has mean 'imagenet' in its hyper_parameters: .*or give"),
-        ({"anchor_scale": "small"}, r"has anchor_scale 'small' in its hyper_parameters: .*--anchor-scale"),
-        ({"image_size": "auto"}, "has image_size 'auto' in its hyper_parameters: expected a whole num"),
+        (
+            {"mean": "imagenet", "std": "imagenet"},
+            "has mean 'imagenet' in its hyper_parameters: .*or give",
+        ),
+        (
+            {"anchor_scale": "small"},
+            r"has anchor_scale 'small' in its hyper_parameters: .*--anchor-scale",
+        ),
+        (
+            {"image_size": "auto"},
+            "has image_size 'auto' in its hyper_parameters: expected a whole num",
+        ),
         ({"act_type": "relu"}, "has act_type 'relu' in its hyper_parameters: expected d0's swish"),
     ],
-)  # fmt: skip
+)
 def test_values_that_cannot_be_understood_are_refused(hyper, message):
     with pytest.raises(CheckpointError, match=message):
         facts_beside({"hyper_parameters": hyper}, NARROW, ())

@@ -37,10 +37,13 @@ def named_function(path: str) -> Any:
 STORAGES = {
     dtype: named(f"torch.{name}")
     for dtype, name in (
-        ("<f4", "FloatStorage"), ("<f2", "HalfStorage"), ("<f8", "DoubleStorage"),
-        ("<i8", "LongStorage"), ("<c8", "ComplexFloatStorage"),
+        ("<f4", "FloatStorage"),
+        ("<f2", "HalfStorage"),
+        ("<f8", "DoubleStorage"),
+        ("<i8", "LongStorage"),
+        ("<c8", "ComplexFloatStorage"),
     )
-}  # fmt: skip
+}
 _rebuild = named_function("torch._utils._rebuild_tensor_v2")
 _parameter = named_function("torch._utils._rebuild_parameter")
 
@@ -163,20 +166,27 @@ def omega(value: Any, parent: Any = None) -> Any:
     return node
 
 
-def module(path: str, parameters: Any = (), buffers: Any = (), hidden: Any = (), modules: Any = (),
-           **attributes: Any) -> Any:  # fmt: skip
+def module(
+    path: str,
+    parameters: Any = (),
+    buffers: Any = (),
+    hidden: Any = (),
+    modules: Any = (),
+    **attributes: Any,
+) -> Any:
     """A torch.nn.Module: hidden are buffers that its state dict leaves out."""
     made = named(path)()
     made.__dict__.update(
         training=False,
-        _parameters=OrderedDict((k, None if v is None else Tensor(v, True))
-                                for k, v in dict(parameters).items()),
+        _parameters=OrderedDict(
+            (k, None if v is None else Tensor(v, True)) for k, v in dict(parameters).items()
+        ),
         _buffers=OrderedDict((k, Tensor(v)) for k, v in {**dict(buffers), **dict(hidden)}.items()),
         _non_persistent_buffers_set=set(dict(hidden)),
         _backward_hooks=OrderedDict(),
         _modules=OrderedDict(modules),
         **attributes,
-    )  # fmt: skip
+    )
     return made
 
 

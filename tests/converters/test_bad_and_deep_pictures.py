@@ -120,8 +120,20 @@ def test_calibrate_counts_bad_pictures_and_strict_ends(
 ) -> None:
     folder = spoil(grey_copies(smears, tmp_path / "16", 16))
     output = tmp_path / "x.calibration"
-    command = ["calibrate", "d0", "--weights", "bundled", "--image-size", "64", "--threads", "1",
-               "--calibration", str(folder), "-o", str(output)]  # fmt: skip
+    command = [
+        "calibrate",
+        "d0",
+        "--weights",
+        "bundled",
+        "--image-size",
+        "64",
+        "--threads",
+        "1",
+        "--calibration",
+        str(folder),
+        "-o",
+        str(output),
+    ]
     assert main(command) == 0
     error = capsys.readouterr().err
     assert "note: 3 pictures left out as unreadable: " in error
@@ -140,8 +152,15 @@ def test_calibrate_counts_bad_pictures_and_strict_ends(
 
 
 def tiny_request(output: Path, **more: Any) -> Request:
-    given = {"variants": ("d0",), "precisions": ("int8",), "weights": "bundled", "image_size": 64,
-             "formats": ("tflite",), "recipe": "minmax", "threads": 1}  # fmt: skip
+    given = {
+        "variants": ("d0",),
+        "precisions": ("int8",),
+        "weights": "bundled",
+        "image_size": 64,
+        "formats": ("tflite",),
+        "recipe": "minmax",
+        "threads": 1,
+    }
     return Request(output=output, **(given | more))  # type: ignore[arg-type]
 
 
@@ -174,8 +193,22 @@ def test_a_record_s_range_is_that_of_the_certificate_s_pictures(
 ) -> None:
     folder = grey_copies(smears, tmp_path / "16", 16)
     source = tmp_path / "x.calibration"
-    command = ["calibrate", "d0", "--weights", "bundled", "--image-size", "64", "--threads", "1",
-               "--calibration", str(folder), "-o", str(source), "--range", "auto"]  # fmt: skip
+    command = [
+        "calibrate",
+        "d0",
+        "--weights",
+        "bundled",
+        "--image-size",
+        "64",
+        "--threads",
+        "1",
+        "--calibration",
+        str(folder),
+        "-o",
+        str(source),
+        "--range",
+        "auto",
+    ]
     assert main(command) == 0
     asked = tiny_request(tmp_path / "out", calibration=source, data=folder)
     steps = [step for step in convert(asked) if isinstance(step, str)]

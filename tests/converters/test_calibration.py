@@ -144,10 +144,14 @@ def test_digest_changes_with_the_pictures(graph: Graph, smears: Path, tmp_path: 
     digests = {
         what: calibrate(graph, "", pictures, 1, corrections=False).digest
         for what, pictures in {
-            "one": [first], "same": [first], "another": [second], "two": [first, second],
-            "renamed": [renamed], "changed": [changed],
+            "one": [first],
+            "same": [first],
+            "another": [second],
+            "two": [first, second],
+            "renamed": [renamed],
+            "changed": [changed],
         }.items()
-    }  # fmt: skip
+    }
     assert digests.pop("same") == digests["one"]
     assert len(set(digests.values())) == 5
 
@@ -258,9 +262,16 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
     written = []
     for number, given in enumerate((smears, path)):
         request = Request(
-            variants=("d0",), precisions=("int8",), output=tmp_path / str(number), image_size=128,
-            weights="bundled", calibration=given, calibration_images=3, seed=7, formats=("tflite",),
-        )  # fmt: skip
+            variants=("d0",),
+            precisions=("int8",),
+            output=tmp_path / str(number),
+            image_size=128,
+            weights="bundled",
+            calibration=given,
+            calibration_images=3,
+            seed=7,
+            formats=("tflite",),
+        )
         written += [step for step in convert(request) if not isinstance(step, str)]
     one, two = (item.path.read_bytes() for item in written)
     assert len(one) > 4_000_000

@@ -131,8 +131,17 @@ def test_classes_without_names_are_said_to_be(tmp_path, command):
     ran = command("convert", "--fp32", "mine.safetensors", "--to", "tflite", "--image-size", 64)
     assert "note: classes are called 'class 0' to 'class 1': no file names them" in ran.stderr
     (tmp_path / "names.txt").write_text("cat\ndog\n")
-    ran = command("convert", "--fp32", "mine.safetensors", "--to", "tflite", "--image-size", 64,
-                  "--labels", "names.txt")  # fmt: skip
+    ran = command(
+        "convert",
+        "--fp32",
+        "mine.safetensors",
+        "--to",
+        "tflite",
+        "--image-size",
+        64,
+        "--labels",
+        "names.txt",
+    )
     assert "classes are called" not in ran.stderr
 
 

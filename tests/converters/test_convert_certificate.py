@@ -18,8 +18,15 @@ from edge_edet.errors import InputError
 
 def request(output: Path, **more: Any) -> Request:
     """The bundled D0 at a sixtieth of its work."""
-    given = {"variants": ("d0",), "precisions": ("int8",), "weights": "bundled", "image_size": 64,
-             "formats": ("tflite",), "recipe": "minmax", "threads": 1}  # fmt: skip
+    given = {
+        "variants": ("d0",),
+        "precisions": ("int8",),
+        "weights": "bundled",
+        "image_size": 64,
+        "formats": ("tflite",),
+        "recipe": "minmax",
+        "threads": 1,
+    }
     return Request(output=output, **(given | more))  # type: ignore[arg-type]
 
 

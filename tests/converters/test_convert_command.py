@@ -48,10 +48,23 @@ def files_in(folder: Path) -> list[str]:
 
 
 def test_several_variants_and_precisions(command: Run, tmp_path: Path) -> None:
-    lines = done(command(
-        "convert", "lite0", "d0", "lite0", "--fp32", "--fp16", "--int8", "--int8-dynamic", "--fp16",
-        "-o", "out/models", "--json", *SMALL,
-    ))  # fmt: skip
+    lines = done(
+        command(
+            "convert",
+            "lite0",
+            "d0",
+            "lite0",
+            "--fp32",
+            "--fp16",
+            "--int8",
+            "--int8-dynamic",
+            "--fp16",
+            "-o",
+            "out/models",
+            "--json",
+            *SMALL,
+        )
+    )
     rows = [json.loads(line) for line in lines]
     order = ("fp32", "fp16", "int8", "int8-dynamic")
     assert [(row["variant"], row["precision"]) for row in rows] == [
@@ -214,10 +227,20 @@ def test_checkpoint_of_automl_calibrated_on_a_folder(
     shared: Path, smears: Path, command: Run, tmp_path: Path
 ) -> None:
     result = command(
-        "convert", "--int8", "d0", "--weights", shared / "reference/checkpoints/automl_d0.h5",
-        "--calibration", smears, "--calibration-images", "2", "--image-size", "128",
-        "--recipe", "minmax",
-    )  # fmt: skip
+        "convert",
+        "--int8",
+        "d0",
+        "--weights",
+        shared / "reference/checkpoints/automl_d0.h5",
+        "--calibration",
+        smears,
+        "--calibration-images",
+        "2",
+        "--image-size",
+        "128",
+        "--recipe",
+        "minmax",
+    )
     done(result)
     manifest = edge_edet.read_manifest(tmp_path / "build/d0-128-int8.tflite")
     assert manifest.provenance["weights"]["family"] == "automl"
@@ -232,8 +255,18 @@ def test_calibrate_then_convert_with_the_record(smears: Path, command: Run, tmp_
     (line,) = done(command("calibrate", "d0", *pictures, *common))
     assert line.startswith("build/d0.calibration  ")
     assert "  2 pictures  digest " in line
-    done(command("convert", "d0", "--int8", "--calibration", "build/d0.calibration", *common,
-                 "--recipe", "minmax"))  # fmt: skip
+    done(
+        command(
+            "convert",
+            "d0",
+            "--int8",
+            "--calibration",
+            "build/d0.calibration",
+            *common,
+            "--recipe",
+            "minmax",
+        )
+    )
     manifest = edge_edet.read_manifest(tmp_path / "build/d0-128-int8.tflite")
     assert manifest.provenance["calibration"]["digest"].startswith(line.rsplit(" ", 1)[1])
     refusal = command("convert", "d0", "--int8", "--calibration", "build/d0.calibration")

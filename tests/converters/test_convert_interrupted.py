@@ -98,15 +98,31 @@ def test_folder_without_permission(command: Run, tmp_path: Path) -> None:
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "edge_edet", *arguments],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         env=os.environ | {"EDGE_EDET_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
+    )
 
 
 def test_interrupt_is_one_line(smears: Path, tmp_path: Path) -> None:
     """While it calibrates, which is where people lose patience."""
-    process = start(tmp_path, "convert", "--fp32", "--int8", "d0", "--weights", "bundled",
-                    "--calibration", str(smears), "--image-size", "1024", "--to", "tflite")  # fmt: skip
+    process = start(
+        tmp_path,
+        "convert",
+        "--fp32",
+        "--int8",
+        "d0",
+        "--weights",
+        "bundled",
+        "--calibration",
+        str(smears),
+        "--image-size",
+        "1024",
+        "--to",
+        "tflite",
+    )
     with process:
         assert process.stdout is not None
         assert "fp32" in process.stdout.readline()

@@ -38,13 +38,29 @@ def hidden(folder: Path) -> list[str]:
 
 
 def test_default_formats_and_what_they_say(command: Run, tmp_path: Path) -> None:
-    lines = done(command("convert", "--int8", "lite0", "--weights", "random", "--image-size", "64",
-                         "--threads", "1", "--recipe", "minmax", "--json"))  # fmt: skip
+    lines = done(
+        command(
+            "convert",
+            "--int8",
+            "lite0",
+            "--weights",
+            "random",
+            "--image-size",
+            "64",
+            "--threads",
+            "1",
+            "--recipe",
+            "minmax",
+            "--json",
+        )
+    )
     written = [json.loads(line) for line in lines]
     assert [one["format"] for one in written] == ["tflite", "openvino"]
     assert files_in(tmp_path / "build") == [
-        "lite0-64-int8.bin", "lite0-64-int8.tflite", "lite0-64-int8.xml",
-    ]  # fmt: skip
+        "lite0-64-int8.bin",
+        "lite0-64-int8.tflite",
+        "lite0-64-int8.xml",
+    ]
     xml = tmp_path / "build/lite0-64-int8.xml"
     recipe = read_manifest(xml).provenance["recipe"]
     assert (recipe["name"], recipe["float_depthwise"]) == ("channelwise", "backbone")
@@ -92,10 +108,24 @@ def test_nncf_that_is_not_installed(command: Run, tmp_path: Path, smears: Path) 
     """One line before any work; a folder of that name without a module in it stands for it."""
     (tmp_path / "nncf.py").write_text("raise ModuleNotFoundError('gone', name='nncf')")
     result = subprocess.run(
-        [sys.executable, "-m", "edge_edet", "convert", "--int8", "lite0", *SMALL, "--recipe",
-         "nncf-mixed", "--calibration", str(smears)],
-        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "edge_edet",
+            "convert",
+            "--int8",
+            "lite0",
+            *SMALL,
+            "--recipe",
+            "nncf-mixed",
+            "--calibration",
+            str(smears),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
         "edge-edet: error: this needs the package nncf: pip install 'edge-edet[nncf]'"
@@ -106,9 +136,18 @@ def test_nncf_states_what_it_did(command: Run, tmp_path: Path, smears: Path) -> 
     """Preset, ignored layers, what stayed in float; on the streams nothing of NNCF's own."""
     pytest.importorskip("nncf")
     result = command(
-        "convert", "--int8", "d0", *SMALL, "--recipe", "nncf-mixed", "--no-certificate",
-        "--calibration", smears, "--calibration-images", "1",
-    )  # fmt: skip
+        "convert",
+        "--int8",
+        "d0",
+        *SMALL,
+        "--recipe",
+        "nncf-mixed",
+        "--no-certificate",
+        "--calibration",
+        smears,
+        "--calibration-images",
+        "1",
+    )
     (line,) = done(result)
     assert line.startswith("build/d0-64-int8.xml  ")
     assert "32 convolutions in float" in line
@@ -126,9 +165,17 @@ def test_nncf_states_what_it_did(command: Run, tmp_path: Path, smears: Path) -> 
 
 def test_nncf_gives_the_same_bytes_again(helpers: Any, tmp_path: Path, smears: Path) -> None:
     pytest.importorskip("nncf")
-    request = {"variants": ("lite0",), "weights": "random", "image_size": 64, "threads": 1,
-               "formats": ("openvino",), "recipe": "nncf-performance", "calibration": smears,
-               "calibration_images": 1, "certificate": False}  # fmt: skip
+    request = {
+        "variants": ("lite0",),
+        "weights": "random",
+        "image_size": 64,
+        "threads": 1,
+        "formats": ("openvino",),
+        "recipe": "nncf-performance",
+        "calibration": smears,
+        "calibration_images": 1,
+        "certificate": False,
+    }
     paths = [
         helpers.write_models(tmp_path / name, "int8", **request)["int8"] for name in ("a", "b")
     ]

@@ -70,14 +70,18 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "seed negative": ("d0 --fp32 --weights random --seed -1", 2, "-1 is negative"),
     "threads zero": ("d0 --fp32 --threads 0", 2, "0 is not positive"),
     "no weights at hand": (
-        "d1 --fp32", 2, "no weights for d1: get the official ones with 'edge-edet weights pull "
+        "d1 --fp32",
+        2,
+        "no weights for d1: get the official ones with 'edge-edet weights pull "
         "d1', give a checkpoint with --weights FILE, or, to measure latency only, --weights random",
     ),
     "official not pulled": ("d0 --fp32 --weights official", 2, "run 'edge-edet weights pull d0'"),
     "bundled of another": ("d1 --fp32 --weights bundled", 2, "no weights of d1 are bundled, only"),
     "weights nowhere": ("d0 --fp32 --weights no.pth", 2, "no.pth: cannot be read: No such file"),
     "weights of another": (
-        "d1 --fp32 --weights @trained.safetensors", 2, "it looks like d0, name that variant",
+        "d1 --fp32 --weights @trained.safetensors",
+        2,
+        "it looks like d0, name that variant",
     ),
     "weights cut off": ("d0 --fp32 --weights @cut.safetensors", 2, "cut.safetensors: "),
     "weights NaN": ("d0 --fp32 --weights @nan.safetensors", 2, "has a NaN or an infinite number"),
@@ -86,35 +90,47 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "weights folder": ("d0 --fp32 --weights @empty", 2, "is a folder without a TensorFlow check"),
     "classes": ("d0 --fp32 --num-classes 5", 2, "was trained for 3 classes and --num-classes says"),
     "classes by a configuration": (
-        "d0 --fp32 --weights @trained.safetensors --hparams num_classes=3,image_size=512", 2,
+        "d0 --fp32 --weights @trained.safetensors --hparams num_classes=3,image_size=512",
+        2,
         "'trained.safetensors' has 90 classes, --hparams num_classes=3,image_size=512 says 3: is it",
     ),
     "named as a variant of the same tensors": (
-        "d6 --fp32 --weights @tf_efficientdet_d7.safetensors", 2, "another input size and other anchors",
+        "d6 --fp32 --weights @tf_efficientdet_d7.safetensors",
+        2,
+        "another input size and other anchors",
     ),
     "labels count": (
-        "d0 --fp32 --labels @two.txt", 2, "two.txt' has 2 labels, the weights have 3 classes",
+        "d0 --fp32 --labels @two.txt",
+        2,
+        "two.txt' has 2 labels, the weights have 3 classes",
     ),
     "labels nowhere": ("d0 --fp32 --labels no.txt", 2, "cannot read labels from 'no.txt'"),
     "labels binary": ("d0 --fp32 --labels @cut.safetensors", 2, "cannot read labels from"),
     "INT8 without pictures": (
-        "d0 --int8 --weights @trained.safetensors", 2, "INT8 of trained.safetensors needs "
+        "d0 --int8 --weights @trained.safetensors",
+        2,
+        "INT8 of trained.safetensors needs "
         "calibration pictures: give some 100 that look like what the model will see, with "
         "--calibration DIR",
     ),
     "INT8 at another size": ("d0 --int8 --image-size 256", 2, "needs calibration pictures"),
     "record of others": (
-        f"d0 --int8 --weights @trained.safetensors --calibration {asset('d0-bccd.calibration')}", 2,
+        f"d0 --int8 --weights @trained.safetensors --calibration {asset('d0-bccd.calibration')}",
+        2,
         "was taken from other weights of d0",
     ),
-    "no record": ("d0 --int8 --calibration @not.calibration", 2, "is neither a folder of pictures nor"),
+    "no record": (
+        "d0 --int8 --calibration @not.calibration",
+        2,
+        "is neither a folder of pictures nor",
+    ),
     "no pictures": ("d0 --int8 --calibration @empty", 2, "no pictures in folder "),
     "no folder": ("d0 --int8 --calibration nowhere", 2, "'nowhere' is not there"),
     "bad picture": ("d0 --int8 --calibration @pictures", 2, "bad.jpg"),
     "output is a file": ("d0 --fp32 -o @file", 2, "cannot write into"),
     "output below a file": ("d0 --fp32 -o @file/deeper", 2, "cannot write into"),
     "output is no place": ("d0 --fp32 -o /proc/nowhere", 1, "/proc/nowhere"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -151,24 +151,41 @@ def chain(*readers: Node) -> tuple[Graph, dict[str, Any]]:
     weight = np.ones((4, 1, 1, 3), np.float32)
     nodes = [
         Node("normalize", "normalized", ("image",), (1, 8, 8, 3), attrs={"mean": variant.mean}),
-        Node("conv", "a", ("normalized",), shape, weight.shape, weight, np.zeros(4, np.float32),
-             {"stride": 1}),
+        Node(
+            "conv",
+            "a",
+            ("normalized",),
+            shape,
+            weight.shape,
+            weight,
+            np.zeros(4, np.float32),
+            {"stride": 1},
+        ),
         Node("swish", "a/swish", ("a",), shape),
         *(dataclasses.replace(node, shape=shape) for node in readers),
-    ]  # fmt: skip
+    ]
     return Graph(variant, "image", nodes, {}), {}
 
 
 def conv(name: str, source: str) -> Node:
     weight = np.ones((4, 1, 1, 4), np.float32)
-    return Node("conv", name, (source,), (), weight.shape, weight, np.zeros(4, np.float32),
-                {"stride": 1})  # fmt: skip
+    return Node(
+        "conv", name, (source,), (), weight.shape, weight, np.zeros(4, np.float32), {"stride": 1}
+    )
 
 
 def depthwise(name: str, source: str) -> Node:
     weight = np.ones((1, 3, 3, 4), np.float32)
-    return Node("depthwise", name, (source,), (), weight.shape, weight, np.zeros(4, np.float32),
-                {"stride": 1})  # fmt: skip
+    return Node(
+        "depthwise",
+        name,
+        (source,),
+        (),
+        weight.shape,
+        weight,
+        np.zeros(4, np.float32),
+        {"stride": 1},
+    )
 
 
 S = "a/swish"
@@ -177,10 +194,13 @@ ABSORBED = {
     "a depthwise convolution": [depthwise("b", S)],
     "two convolutions": [conv("b", S), depthwise("c", S)],
     "squeeze and excitation": [
-        Node("mean", "m", (S,), ()), conv("gate", "m"), Node("sigmoid", "g", ("gate",), ()),
-        Node("mul", "x", (S, "g"), ()), conv("b", "x"),
+        Node("mean", "m", (S,), ()),
+        conv("gate", "m"),
+        Node("sigmoid", "g", ("gate",), ()),
+        Node("mul", "x", (S, "g"), ()),
+        conv("b", "x"),
     ],
-}  # fmt: skip
+}
 PREVENTED = {
     "nobody": [],
     "an add": [Node("add", "b", (S, S), ())],

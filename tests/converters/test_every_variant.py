@@ -195,8 +195,11 @@ def test_constants_are_stored_in_the_precision(built: Built, precision: str) -> 
     """XNNPACK takes a depthwise convolution only where values and weights have one type; up to LiteRT
     2.1, none of float16 weights whose bias is of another type."""
     model = built.models[precision]
-    stored = {"fp32": ("float32", "float32"), "fp16": ("float16", "float16"),
-              "int8-dynamic": ("int8", "float32")}[precision]  # fmt: skip
+    stored = {
+        "fp32": ("float32", "float32"),
+        "fp16": ("float16", "float16"),
+        "int8-dynamic": ("int8", "float32"),
+    }[precision]
     widened = {y.index: x for _, (x,), y in operands(model, "DEQUANTIZE")}  # in fp16
     for name, (x, *constants), y in operands(model, *CONVOLUTIONS):
         weight, bias = (widened.get(one.index, one) for one in constants)

@@ -60,10 +60,18 @@ def twins(picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Twins:
             paths = []
             for dtype in ("uint8", "float32"):
                 request = Request(
-                    ("d0",), (precision,), folder, weights="bundled", formats=(target,), nms=nms,
-                    image_size=SIDE, calibration=picture.parent, certificate=False,
-                    recipe=recipe if precision == "int8" else None, input_dtype=dtype,
-                )  # fmt: skip
+                    ("d0",),
+                    (precision,),
+                    folder,
+                    weights="bundled",
+                    formats=(target,),
+                    nms=nms,
+                    image_size=SIDE,
+                    calibration=picture.parent,
+                    certificate=False,
+                    recipe=recipe if precision == "int8" else None,
+                    input_dtype=dtype,
+                )
                 paths += [step.path for step in convert(request) if not isinstance(step, str)]
             first, second = paths
             made[target, precision, nms] = first, second

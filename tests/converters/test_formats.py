@@ -41,12 +41,17 @@ def test_unknown_formats_are_refused(text: str, named: str) -> None:
         (["int8"], None, {}, {"int8": BOTH}),
         (["fp32", "int8-dynamic"], None, {}, {"fp32": BOTH, "int8-dynamic": ("tflite",)}),
         (["fp32"], ["onnx"], {}, {"fp32": ("onnx",)}),
-        (["fp32", "int8"], ["onnx", "openvino"], {}, {"fp32": ("onnx", "openvino"), "int8": ("openvino",)}),
+        (
+            ["fp32", "int8"],
+            ["onnx", "openvino"],
+            {},
+            {"fp32": ("onnx", "openvino"), "int8": ("openvino",)},
+        ),
         (["int8"], None, {"nms": "in-graph"}, {"int8": ("tflite",)}),
         (["fp32"], ["tflite", "onnx"], {"nms": "in-graph"}, {"fp32": ("tflite", "onnx")}),
         (["int8"], None, {"budget": True}, {"int8": BOTH}),
     ],
-)  # fmt: skip
+)
 def test_plan(precisions: Any, formats: Any, options: dict[str, Any], expected: Any) -> None:
     assert plan(precisions, formats, **{"nms": "none", "budget": False} | options) == expected
 
@@ -55,16 +60,28 @@ def test_plan(precisions: Any, formats: Any, options: dict[str, Any], expected: 
     ("precisions", "formats", "options", "message"),
     [
         (["int8"], ["onnx"], {}, "no ONNX in int8: it is written in fp32"),
-        (["int8-dynamic"], ["openvino"], {},
-         "no OpenVINO IR in int8-dynamic: it is written in fp32, fp16, int8"),
+        (
+            ["int8-dynamic"],
+            ["openvino"],
+            {},
+            "no OpenVINO IR in int8-dynamic: it is written in fp32, fp16, int8",
+        ),
         (["int8"], ["tflite", "onnx"], {}, "no ONNX in int8: it is written in fp32"),
-        (["fp32"], ["openvino"], {"nms": "in-graph"},
-         "OpenVINO IR has no suppression in the graph here: that is for tflite, onnx; "
-         "say --to tflite"),
-        (["int8"], ["onnx", "tflite"], {"budget": True},
-         "ONNX has no search within --max-drop here: that is for tflite, openvino; say --to tflite"),
+        (
+            ["fp32"],
+            ["openvino"],
+            {"nms": "in-graph"},
+            "OpenVINO IR has no suppression in the graph here: that is for tflite, onnx; "
+            "say --to tflite",
+        ),
+        (
+            ["int8"],
+            ["onnx", "tflite"],
+            {"budget": True},
+            "ONNX has no search within --max-drop here: that is for tflite, openvino; say --to tflite",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refusals(precisions: Any, formats: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         plan(precisions, formats, **{"nms": "none", "budget": False} | options)

@@ -98,12 +98,24 @@ def written(path, weights, metadata=BLACK, **more):
 
 def made(checkpoint, folder, training=None, precisions=("fp32",), **more):
     """The files that `convert` writes, and its notes."""
-    steps = list(convert(Request(
-        ("d0",), precisions, folder, weights=str(checkpoint), training=training, threads=2,
-        certificate=False, **more,
-    )))  # fmt: skip
-    return ([step.path for step in steps if isinstance(step, Written)],
-            [step for step in steps if isinstance(step, str)])  # fmt: skip
+    steps = list(
+        convert(
+            Request(
+                ("d0",),
+                precisions,
+                folder,
+                weights=str(checkpoint),
+                training=training,
+                threads=2,
+                certificate=False,
+                **more,
+            )
+        )
+    )
+    return (
+        [step.path for step in steps if isinstance(step, Written)],
+        [step for step in steps if isinstance(step, str)],
+    )
 
 
 def boxes_in(path):
@@ -157,8 +169,11 @@ def test_anchors_by_options_hold_in_every_format(
 
 def test_anchors_of_the_file(tmp_path, weights, expected):
     """effdet's DetBench keeps them as a buffer."""
-    path = written(tmp_path / "bench.safetensors", for_anchors(weights, OWN),
-                   **{"anchors.boxes": boxes_of(OWN)})  # fmt: skip
+    path = written(
+        tmp_path / "bench.safetensors",
+        for_anchors(weights, OWN),
+        **{"anchors.boxes": boxes_of(OWN)},
+    )
     (file,), notes = made(path, tmp_path, formats=("tflite",))
     same(boxes_in(file), expected)
     assert any("by its anchors.boxes" in note for note in notes)
@@ -167,25 +182,37 @@ def test_anchors_of_the_file(tmp_path, weights, expected):
 
 def test_anchors_of_metadata_and_of_a_project(tmp_path, weights, expected):
     variant = OWN.replace(anchor_scale=4.0)
-    plain = written(tmp_path / "plain.safetensors", for_anchors(weights, variant),
-                    {"pad_rgb": "[0, 0, 0]"})  # fmt: skip
+    plain = written(
+        tmp_path / "plain.safetensors", for_anchors(weights, variant), {"pad_rgb": "[0, 0, 0]"}
+    )
     project = tmp_path / "cells.yml"
-    project.write_text("anchors_scales: '[0.5, 0.7, 0.9]'\nobj_list: [RBC, WBC, Platelets]\n"
-                       "anchors_ratios: '[(1.0, 1.0), (1.3, 0.8), (1.9, 0.5)]'\n")  # fmt: skip
-    (file,), _ = made(plain, tmp_path / "project", TrainingOptions(project=project),
-                      formats=("tflite",))  # fmt: skip
+    project.write_text(
+        "anchors_scales: '[0.5, 0.7, 0.9]'\nobj_list: [RBC, WBC, Platelets]\n"
+        "anchors_ratios: '[(1.0, 1.0), (1.3, 0.8), (1.9, 0.5)]'\n"
+    )
+    (file,), _ = made(
+        plain, tmp_path / "project", TrainingOptions(project=project), formats=("tflite",)
+    )
     same(boxes_in(file), expected)  # labels too
-    stated = written(tmp_path / "stated.safetensors", for_anchors(weights, variant),
-                     {**BLACK, "anchor_octaves": json.dumps(SCALES),
-                      "aspect_ratios": json.dumps(RATIOS)})  # fmt: skip
+    stated = written(
+        tmp_path / "stated.safetensors",
+        for_anchors(weights, variant),
+        {**BLACK, "anchor_octaves": json.dumps(SCALES), "aspect_ratios": json.dumps(RATIOS)},
+    )
     (file,), _ = made(stated, tmp_path / "metadata", formats=("tflite",))
     same(boxes_in(file), expected)
 
 
 def test_anchors_hold_in_int8(tmp_path, weights, expected, smears):
     path = written(tmp_path / "own.safetensors", for_anchors(weights, FIFTEEN))
-    files, _ = made(path, tmp_path, TrainingOptions(scales_per_octave=5), ("int8",),
-                    formats=("tflite", "openvino"), calibration=smears)  # fmt: skip
+    files, _ = made(
+        path,
+        tmp_path,
+        TrainingOptions(scales_per_octave=5),
+        ("int8",),
+        formats=("tflite", "openvino"),
+        calibration=smears,
+    )
     for file in files:
         same(boxes_in(file), expected, pixels=8, score=0.15)  # int8 codes: a step is 2 to 3 pixels
         with edge_edet.load(file) as detector:
@@ -229,8 +256,10 @@ def test_what_nothing_states_is_said_and_kept(tmp_path, weights, command):
     assert ran.stderr.count("taken as the published") == 1
     with edge_edet.load(tmp_path / "out/d0-fp32.tflite") as detector:
         assert detector.manifest.provenance["weights"]["assumed"] == [
-            "anchors", "size", "normalization",
-        ]  # fmt: skip
+            "anchors",
+            "size",
+            "normalization",
+        ]
 
 
 def test_a_project_file_beside_a_checkpoint_is_named_not_taken(tmp_path, weights):
@@ -264,8 +293,11 @@ def test_the_size_that_it_was_trained_at(tmp_path, weights):
         note.startswith("trained at 256 pixels, built for 384 as --image-size says")
         for note in asked.notes
     )
-    odd = written(tmp_path / "odd.safetensors", weights,
-                  **{"anchors.boxes": boxes_of(D0.replace(image_size=300))})  # fmt: skip
+    odd = written(
+        tmp_path / "odd.safetensors",
+        weights,
+        **{"anchors.boxes": boxes_of(D0.replace(image_size=300))},
+    )
     with pytest.raises(InputError, match="image size 300: expected a multiple of 32"):
         find_weights("d0", str(odd), 0, None, None)
 
@@ -286,8 +318,12 @@ def test_the_size_that_it_was_trained_at(tmp_path, weights):
 )
 def test_contradictions_are_refused_naming_both(tmp_path, weights, options, more, what):
     small = D0.replace(anchor_scale=2.0)
-    path = written(tmp_path / "bench.safetensors", for_anchors(weights, small), BLACK | more,
-                   **{"anchors.boxes": boxes_of(small)})  # fmt: skip
+    path = written(
+        tmp_path / "bench.safetensors",
+        for_anchors(weights, small),
+        BLACK | more,
+        **{"anchors.boxes": boxes_of(small)},
+    )
     with pytest.raises(CheckpointError, match=what) as caught:
         made(path, tmp_path, TrainingOptions(**options), formats=("tflite",))
     assert "\n" not in str(caught.value)
@@ -310,14 +346,40 @@ def test_a_record_of_another_normalization_is_refused(tmp_path, weights, command
     """The statistics are of what the network saw."""
     path = written(tmp_path / "own.safetensors", weights, {"labels": LABELS})
     options = ("--weights", path, "--threads", "2")
-    ran = command("calibrate", "d0", "--calibration", smears, "--calibration-images", 2,
-                  "-o", "own.calibration", "--mean", "127.5", "--std", "127.5", *options)  # fmt: skip
+    ran = command(
+        "calibrate",
+        "d0",
+        "--calibration",
+        smears,
+        "--calibration-images",
+        2,
+        "-o",
+        "own.calibration",
+        "--mean",
+        "127.5",
+        "--std",
+        "127.5",
+        *options,
+    )
     assert ran.returncode == 0, ran.stderr
-    ran = command("convert", "--int8", "d0", "--calibration", "own.calibration", "--to", "tflite",
-                  "--mean", "127.5", "--std", "127.5", *options)  # fmt: skip
+    ran = command(
+        "convert",
+        "--int8",
+        "d0",
+        "--calibration",
+        "own.calibration",
+        "--to",
+        "tflite",
+        "--mean",
+        "127.5",
+        "--std",
+        "127.5",
+        *options,
+    )
     assert ran.returncode == 0, ran.stderr
-    ran = command("convert", "--int8", "d0", "--calibration", "own.calibration", "--to", "tflite",
-                  *options)  # fmt: skip
+    ran = command(
+        "convert", "--int8", "d0", "--calibration", "own.calibration", "--to", "tflite", *options
+    )
     assert ran.returncode == 2
     assert "was taken with mean 127.5, std 127.5, padding 128, and the model has" in ran.stderr
 
@@ -332,11 +394,16 @@ def labelled(tmp_path_factory):
         Image.fromarray(pixels).save(folder / f"{seed}.png")
         images.append({"id": seed + 1, "file_name": f"{seed}.png", "width": 640, "height": 480})
         for x0, y0, x1, y1, label in boxes:
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": seed + 1, "area": (x1 - x0) * (y1 - y0),
-                "category_id": label + 1, "iscrowd": 0,
-                "bbox": [x0, y0, x1 - x0, y1 - y0],
-            })  # fmt: skip
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": seed + 1,
+                    "area": (x1 - x0) * (y1 - y0),
+                    "category_id": label + 1,
+                    "iscrowd": 0,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                }
+            )
     names = [{"id": i + 1, "name": n} for i, n in enumerate(["RBC", "WBC", "Platelets"])]
     document = {"images": images, "annotations": annotations, "categories": names}
     (folder / "labels.json").write_text(json.dumps(document))
@@ -347,14 +414,30 @@ def labelled(tmp_path_factory):
 def test_a_model_that_finds_nothing_is_told(tmp_path, weights, labelled, command, option):
     """Anchors of the wrong kind give AP 0.0005: a dozen pictures of one's own show it."""
     path = written(tmp_path / "own.safetensors", for_anchors(weights, OWN))
-    convert_it = ("convert", "--fp32", "d0", "--weights", path, "--to", "tflite,openvino",
-                  option, labelled)  # fmt: skip
+    convert_it = (
+        "convert",
+        "--fp32",
+        "d0",
+        "--weights",
+        path,
+        "--to",
+        "tflite,openvino",
+        option,
+        labelled,
+    )
     wrong = command(*convert_it)
     assert wrong.returncode == 0
     for name in ("d0-fp32.tflite", "d0-fp32.xml"):
         assert f"note: {name}: AP on 3 of your pictures is 0.00" in wrong.stderr
-    right = command(*convert_it, "--anchor-scale", 2, "--scales-per-octave", "0.5,0.7,0.9",
-                    "--aspect-ratios", "1x1,1.3x0.8,1.9x0.5")  # fmt: skip
+    right = command(
+        *convert_it,
+        "--anchor-scale",
+        2,
+        "--scales-per-octave",
+        "0.5,0.7,0.9",
+        "--aspect-ratios",
+        "1x1,1.3x0.8,1.9x0.5",
+    )
     assert right.returncode == 0
     assert "near zero" not in right.stderr
     assert "not checked" not in right.stderr
@@ -375,8 +458,9 @@ def test_a_model_without_class_names_is_looked_at_whatever_the_class(
     other = dict(weights) if anchors == "usual" else for_anchors(weights, OWN)
     other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
     path = written(tmp_path / "own.safetensors", other, {"pad_rgb": "[0, 0, 0]"})
-    ran = command("convert", "--fp32", "d0", "--weights", path, "--to", "tflite",
-                  "--check-data", labelled)  # fmt: skip
+    ran = command(
+        "convert", "--fp32", "d0", "--weights", path, "--to", "tflite", "--check-data", labelled
+    )
     assert ran.returncode == 0
     (note,) = [line for line in ran.stderr.splitlines() if "best boxes" in line]
     covered, objects = map(int, re.search(r"(\d+) of (\d+) objects", note).groups())
@@ -397,8 +481,19 @@ def test_int8_of_a_model_without_class_names_ends_before_the_work(
     other = dict(weights)
     other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
     path = written(tmp_path / "own.safetensors", other, {"pad_rgb": "[0, 0, 0]"})
-    ran = command("convert", "--int8", path, "--to", "tflite", "-o", "out",
-                  "--calibration", labelled.parent, "--data", labelled)  # fmt: skip
+    ran = command(
+        "convert",
+        "--int8",
+        path,
+        "--to",
+        "tflite",
+        "-o",
+        "out",
+        "--calibration",
+        labelled.parent,
+        "--data",
+        labelled,
+    )
     assert ran.returncode == 2
     assert "'class 2': name the model's classes by --labels FILE, or give a folder" in ran.stderr
     assert "calibrating" not in ran.stderr
@@ -409,12 +504,33 @@ def test_the_same_through_a_picture_file(tmp_path, weights, expected, command):
     """The road that people take: checkpoint, options, `detect`."""
     path = written(tmp_path / "own.safetensors", for_anchors(weights, OWN))
     Image.fromarray(draw_smear(1)[0]).save(tmp_path / "smear.png")
-    ran = command("convert", "--fp32", "d0", "--weights", path, "--to", "tflite", "-o", "out",
-                  "--anchor-scale", "2", "--scales-per-octave", "0.5,0.7,0.9",
-                  "--aspect-ratios", "1x1,1.3x0.8,1.9x0.5")  # fmt: skip
+    ran = command(
+        "convert",
+        "--fp32",
+        "d0",
+        "--weights",
+        path,
+        "--to",
+        "tflite",
+        "-o",
+        "out",
+        "--anchor-scale",
+        "2",
+        "--scales-per-octave",
+        "0.5,0.7,0.9",
+        "--aspect-ratios",
+        "1x1,1.3x0.8,1.9x0.5",
+    )
     assert ran.returncode == 0, ran.stderr
-    ran = command("detect", "smear.png", "-m", Path("out/d0-fp32.tflite"), "--json",
-                  "--score-threshold", "0.4")  # fmt: skip
+    ran = command(
+        "detect",
+        "smear.png",
+        "-m",
+        Path("out/d0-fp32.tflite"),
+        "--json",
+        "--score-threshold",
+        "0.4",
+    )
     found = json.loads(ran.stdout)["detections"]
     assert len(found) == len(expected)
     for one, box in zip(found, expected.boxes, strict=True):

@@ -31,9 +31,15 @@ RAW = {"boxes": "box_codes", "classes": "class_logits"}
 def manifest(nms: str = "none", precision: str = "fp32", labels: Any = COCO_LABELS) -> Manifest:
     in_graph = nms == "in-graph"
     return Manifest(
-        "edge-edet 9", precision, D0.replace(num_classes=len(labels)), OUTPUTS if in_graph else RAW,
-        tuple(labels), {}, nms, **(LIMITS if in_graph else {}),
-    )  # fmt: skip
+        "edge-edet 9",
+        precision,
+        D0.replace(num_classes=len(labels)),
+        OUTPUTS if in_graph else RAW,
+        tuple(labels),
+        {},
+        nms,
+        **(LIMITS if in_graph else {}),
+    )
 
 
 def model_with(metadata: bytes, files: dict[str, bytes]) -> bytes:

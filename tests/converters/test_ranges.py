@@ -252,12 +252,20 @@ def one_conv(weight: Any, bias: Any) -> Graph:
         node
         for role in ("a", "b")
         for node in (
-            Node("conv", role, ("stem",), (1, 32, 32, 4), identity.shape, identity, zeros,
-                 {"stride": 1}),
+            Node(
+                "conv",
+                role,
+                ("stem",),
+                (1, 32, 32, 4),
+                identity.shape,
+                identity,
+                zeros,
+                {"stride": 1},
+            ),
             Node("reshape", f"{role}/rows", (role,), (1, 1024, 4)),
             Node("concat", f"{role}/all", (f"{role}/rows",), (1, 1024, 4)),
         )
-    ]  # fmt: skip
+    ]
     return Graph(variant, "image", nodes, {"boxes": "a/all", "classes": "b/all"})
 
 

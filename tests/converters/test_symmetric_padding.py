@@ -123,9 +123,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             pixels = np.asarray(smear)[::step, ::step]
             Image.fromarray(pixels).save(pictures / f"{seed}.png")
         request = Request(
-            ["d0"], ["fp32", "int8"], folder / name, weights, pictures, image_size=SIZE,
-            certificate=False, formats=("tflite", "openvino", "onnx"),
-        )  # fmt: skip
+            ["d0"],
+            ["fp32", "int8"],
+            folder / name,
+            weights,
+            pictures,
+            image_size=SIZE,
+            certificate=False,
+            formats=("tflite", "openvino", "onnx"),
+        )
         for item in convert(request):
             if not isinstance(item, str):
                 found[f"{name} {item.path.name.removeprefix('d0-128-')}"] = item.path
@@ -199,8 +205,11 @@ def convolved(node: Node, image: Any) -> Any:
     for i in range(height):
         for j in range(width):
             window = padded[2 * i : 2 * i + kernel, 2 * j : 2 * j + kernel]
-            rows.append(window.max(axis=(0, 1)) if node.weight is None else
-                        (window * node.weight[0]).sum(axis=(0, 1)))  # fmt: skip
+            rows.append(
+                window.max(axis=(0, 1))
+                if node.weight is None
+                else (window * node.weight[0]).sum(axis=(0, 1))
+            )
     return np.asarray(rows).reshape(height, width, -1)
 
 

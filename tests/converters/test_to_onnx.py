@@ -69,9 +69,7 @@ def worst_error(found: dict[str, Any], expected: dict[str, Any]) -> float:
         ("d7x", 64, "ignore"),
     ],
 )
-def test_gives_what_the_tflite_gives(
-    helpers: Any, name: str, size: int, padding: str
-) -> None:  # fmt: skip
+def test_gives_what_the_tflite_gives(helpers: Any, name: str, size: int, padding: str) -> None:
     graph = small_graph(name, size, padding)
     pixels, data = noise(graph), write_onnx(graph, {})
     onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
@@ -101,8 +99,9 @@ def test_a_file_describes_itself_and_its_operators_are_places(tmp_path: Path) ->
     path.write_bytes(write_onnx(graph, {MANIFEST_KEY: b'{"labels": ["\xc3\xa9"]}', "b": "text"}))
     model = onnx.load(path)
     assert {p.key: p.value for p in model.metadata_props} == {
-        MANIFEST_KEY: '{"labels": ["é"]}', "b": "text",
-    }  # fmt: skip
+        MANIFEST_KEY: '{"labels": ["é"]}',
+        "b": "text",
+    }
     assert (model.ir_version, model.opset_import[0].version) == (IR_VERSION, OPSET) == (8, 17)
     operators = {node.name for node in model.graph.node}
     assert {node.name for node in graph.nodes} <= operators
@@ -112,8 +111,9 @@ def test_a_file_describes_itself_and_its_operators_are_places(tmp_path: Path) ->
         ("image", (1, 64, 64, 3), "uint8")
     ]
     assert [(t.name, t.shape) for t in summary.output_tensors] == [
-        ("box_codes", (1, 774, 4)), ("class_logits", (1, 774, 3)),
-    ]  # fmt: skip
+        ("box_codes", (1, 774, 4)),
+        ("class_logits", (1, 774, 3)),
+    ]
 
 
 def test_the_same_graph_gives_the_same_bytes_and_heads_share_their_weights() -> None:
@@ -121,6 +121,9 @@ def test_the_same_graph_gives_the_same_bytes_and_heads_share_their_weights() -> 
     data = write_onnx(graph, {"a": "b"})
     assert data == write_onnx(graph, {"a": "b"})
     model = onnx.load_from_string(data)
-    kernels = [n.input[1] for n in model.graph.node if n.name.startswith("class_net/p")
-               and n.name.endswith("predict/conv_pw")]  # fmt: skip
+    kernels = [
+        n.input[1]
+        for n in model.graph.node
+        if n.name.startswith("class_net/p") and n.name.endswith("predict/conv_pw")
+    ]
     assert kernels == ["class_net/p3/predict/conv_pw/weight"] * 5

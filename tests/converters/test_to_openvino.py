@@ -95,7 +95,7 @@ def test_gives_what_the_tflite_gives(
 
 def test_trained_weights_on_a_picture(
     helpers: Any, shared: Path, bundled: Any, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     graph = bundled[0]
     photo = read_image(shared / "data/bccd/JPEGImages/BloodImage_00007.jpg")
     pixels = letterbox(photo, 512, (0, 0, 0))[0]
@@ -181,9 +181,7 @@ def test_float_convolutions_are_those_that_ran_in_float(quantized: Any, tmp_path
         ("all", {"squeeze-and-excitation": 32, "depthwise": 80}),
     ],
 )
-def test_what_stays_in_float(
-    bundled: Any, depthwise: str, reasons: dict[str, int]
-) -> None:  # fmt: skip
+def test_what_stays_in_float(bundled: Any, depthwise: str, reasons: dict[str, int]) -> None:
     graph, statistics, _ = bundled
     recipe = ChannelwiseRecipe("any", float_depthwise=depthwise)
     floats = list(quantize_channelwise(graph, statistics, recipe).floats.values())

@@ -62,9 +62,12 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Adb]
         (tmp_path / "properties").write_text(properties)
         path = f"{bin_folder}:/usr/bin:/bin"
         values = {
-            "python": sys.executable, "folder": str(tmp_path), "there": adb.FOLDER,
-            "there_here": str(tmp_path / "phone"), "path": path,
-        }  # fmt: skip
+            "python": sys.executable,
+            "folder": str(tmp_path),
+            "there": adb.FOLDER,
+            "there_here": str(tmp_path / "phone"),
+            "path": path,
+        }
         (bin_folder / "adb").write_text(ADB.format(**values))
         (bin_folder / "getprop").write_text(f"#!/bin/sh\ncat {tmp_path}/properties\n")
         tool = tmp_path / "android_benchmark_model"
@@ -158,13 +161,18 @@ def test_a_phone_that_cannot_be_reached(
     [
         ({"benchmark_model": None}, InputError, r"no benchmark_model named: build it from Tens"),
         ({"benchmark_model": "/nowhere"}, InputError, r"there is no file '/nowhere': build it"),
-        ({"device": "pixel6"}, BackendError, r"is called pixel6, by --device or in .*, but it is pixel8 "),
+        (
+            {"device": "pixel6"},
+            BackendError,
+            r"is called pixel6, by --device or in .*, but it is pixel8 ",
+        ),
         (
             {"properties": "[ro.product.cpu.abi]: [x86_64]"},
-            BackendError, r"^phone runs x86_64 programs, expected arm64-v8a$",
+            BackendError,
+            r"^phone runs x86_64 programs, expected arm64-v8a$",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_phone_that_is_not_what_is_needed(
     phone: Callable[..., Adb], settings: dict[str, Any], kind: type[EdgeEdetError], message: str
 ) -> None:

@@ -79,9 +79,13 @@ def test_a_connection_that_breaks_costs_no_row(
     command = [sys.executable, "-m", "edge_edet", "bench", str(tiny_int8), "--host", "one", *QUICK]
     command += ["--threads", "1,2,3", "-o", str(rows_file)]
     process = subprocess.Popen(
-        command, env=there("one"), cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        command,
+        env=there("one"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-    )  # fmt: skip
+    )
     cuts = 0
     while process.poll() is None and cuts < 2:
         time.sleep(0.05)
@@ -159,9 +163,13 @@ def test_ctrl_c_ends_what_runs_on_every_board(
     hosts = ("--host", "one", "--host", "two", "--threads", "1", "-o", str(tmp_path / "rows.jsonl"))
     command = [sys.executable, "-m", "edge_edet", "bench", str(tiny_int8), *hosts, *endless]
     process = subprocess.Popen(
-        command, env=there("one", "two"), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        command,
+        env=there("one", "two"),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
     while len(list(tmp_path.glob("*/jobs/*/pid"))) < 2:
         assert process.poll() is None
         time.sleep(0.05)

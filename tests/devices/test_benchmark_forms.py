@@ -33,10 +33,20 @@ NEW_END = (
     "Inference (avg): 66790.2\n"
 )
 USUAL = {
-    "graph": "m.tflite", "threads": 4, "warmup_runs": 8, "load_ms": 12.5, "first_ms": 70.1,
-    "warmup_mean_ms": 68.0115, "n": 50, "mean_ms": 66.7902, "std_ms": 0.3, "min_ms": 66,
-    "max_ms": 69, "median_ms": None, "peak_memory_mib": None,
-}  # fmt: skip
+    "graph": "m.tflite",
+    "threads": 4,
+    "warmup_runs": 8,
+    "load_ms": 12.5,
+    "first_ms": 70.1,
+    "warmup_mean_ms": 68.0115,
+    "n": 50,
+    "mean_ms": 66.7902,
+    "std_ms": 0.3,
+    "min_ms": 66,
+    "max_ms": 69,
+    "median_ms": None,
+    "peak_memory_mib": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +80,10 @@ USUAL = {
         ),
         pytest.param(
             HEAD + "Applied GPU delegate, and the model graph will be completely executed w/ the "
-            "delegate.\n" + COUNTS + NEW_END + "Peak memory footprint (MB): init=3.5 overall=40.5\n",
+            "delegate.\n"
+            + COUNTS
+            + NEW_END
+            + "Peak memory footprint (MB): init=3.5 overall=40.5\n",
             {"delegate": "gpu", "peak_memory_mib": 40.5},
             id="2.2 and 2.3",
         ),
@@ -100,8 +113,13 @@ USUAL = {
             "Inference timings in us: Init: 12500, First inference: 70100, Warmup (avg): 70100, "
             "Inference (avg): 66000\n",
             {
-                "warmup_runs": 1, "warmup_mean_ms": 70.1, "mean_ms": 66, "std_ms": 0,
-                "min_ms": 66, "max_ms": 66, "median_ms": 66,
+                "warmup_runs": 1,
+                "warmup_mean_ms": 70.1,
+                "mean_ms": 66,
+                "std_ms": 0,
+                "min_ms": 66,
+                "max_ms": 66,
+                "median_ms": 66,
             },
             id="one warm-up, and all inferences took equally long",
         ),
@@ -118,7 +136,7 @@ USUAL = {
             id="what grep has left",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
     (log,) = parse_logs(text, "x")
     expected = {**USUAL, **different}
@@ -144,7 +162,8 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
             id="the app's one line",
         ),
         pytest.param(
-            HEAD + "count=0\n\ncount=0\n\nInference timings in us: Init: 12500, First inference: 0, "
+            HEAD
+            + "count=0\n\ncount=0\n\nInference timings in us: Init: 12500, First inference: 0, "
             "Warmup (avg): 0, Inference (avg): 0\n",
             r"^x, run 1: no inference was measured: was it called with --dry_run\?$",
             id="--dry_run",
@@ -161,8 +180,10 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
             id="two models in one run",
         ),
         pytest.param(
-            HEAD + "The input model file size (MB): 4.5\nThe input model file size (MB): 5.5\n"
-            + COUNTS + NEW_END,
+            HEAD
+            + "The input model file size (MB): 4.5\nThe input model file size (MB): 5.5\n"
+            + COUNTS
+            + NEW_END,
             r"^x, run 1: one run has sizes of 4\.5 and 5\.5 MB: where two programs wrote at once",
             id="two sizes in one run",
         ),
@@ -177,7 +198,7 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
             id="counts of something else",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_read(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         parse_logs(text, "x")

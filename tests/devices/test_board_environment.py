@@ -28,8 +28,9 @@ def test_the_wheel_is_what_runs_here(tmp_path: Path) -> None:
         names = file.namelist()
         assert file.testzip() is None
     assert {name.partition("/")[0] for name in names} == {
-        "edge_edet", f"edge_edet-{edge_edet.__version__}.dist-info",
-    }  # fmt: skip
+        "edge_edet",
+        f"edge_edet-{edge_edet.__version__}.dist-info",
+    }
     assert "edge_edet/devices/profiles/rpi4.toml" in names
     assert "edge_edet/assets/d0-bccd.safetensors" in names
     assert [name for name in names if re.search("test_|conftest|__pycache__", name)] == []

@@ -27,7 +27,8 @@ PREFIXES = {
     "logcat -v threadtime": ("05-09 12:14:10.001 {0:5d}  9001 I tflite  : ", True),
     "logcat -v threadtime,year": ("2024-05-09 12:14:10.001 {0:5d}  9001 I tflite  : ", True),
     "logcat -v threadtime,year,UTC": (
-        "2024-05-09 10:14:10.001 +0000 {0:5d}  9001 I tflite  : ", True,
+        "2024-05-09 10:14:10.001 +0000 {0:5d}  9001 I tflite  : ",
+        True,
     ),
     "logcat -v threadtime,uid": ("05-09 12:14:10.001  2000 {0:5d}  9001 I tflite  : ", True),
     "logcat, uid by name": ("05-09 12:14:10.001 shell {0:5d}  9001 I tflite  : ", True),
@@ -36,18 +37,21 @@ PREFIXES = {
     "logcat -v time": ("05-09 12:14:10.001 I/tflite  ({0:5d}): ", True),
     "logcat -v color": ("\x1b[38;5;40m05-09 12:14:10.001 {0:5d}  9001 I tflite  : ", True),
     "Android Studio, old": (
-        "2024-05-09 12:14:10.001 {0}-9001/org.tensorflow.lite.benchmark I/tflite: ", True,
+        "2024-05-09 12:14:10.001 {0}-9001/org.tensorflow.lite.benchmark I/tflite: ",
+        True,
     ),
     "Android Studio, old, no package": ("05-09 12:14:10.001 {0}-9001/? I/tflite: ", True),
     "Android Studio, new": (
-        "2024-05-09 12:14:10.001  {0}-9001  tflite      org.tensorflow.lite.benchmark    I  ", True,
+        "2024-05-09 12:14:10.001  {0}-9001  tflite      org.tensorflow.lite.benchmark    I  ",
+        True,
     ),
     "Android Studio, new, compact": ("12:14:10.001  I  ", False),
     "NSLog": ("2024-05-09 12:14:10.1+0200 App[{0}:9001] ", True),
     "iOS, syslog": ("May  9 12:14:10 iPhone My App(UIKit)[{0}] <Notice>: ", True),
     "log show": (
         "2024-05-09 12:14:10.123456+0200 0x1a2b     Default     0x0                  {0}    0    "
-        "App: (Lib) [org.example:bench] ", True,
+        "App: (Lib) [org.example:bench] ",
+        True,
     ),
     "log show --style compact": ("2024-05-09 12:14:10.123 Df App[{0}:1a2b] ", True),
     "journalctl": ("May 09 12:14:10 raspberrypi benchmark_model[{0}]: ", True),
@@ -58,7 +62,7 @@ PREFIXES = {
     "glog": ("I0509 12:14:10.001234 {0:5d} run.cc:12] ", True),
     "ts": ("[2024-05-09 12:14:10] ", False),
     "grep -n": ("log.txt:12:", False),
-}  # fmt: skip
+}
 
 
 def behind(prefix: str, text: str, number: int = 652, end: str = "\n") -> str:

@@ -119,9 +119,11 @@ def test_a_log_that_powershell_wrote(
 
 
 def test_a_log_that_cannot_be_read(
-    tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    tiny_int8: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     big = tmp_path / "big.txt"
     big.write_bytes(b"x" * 2_000_000)
     monkeypatch.setattr(log_rows, "LIMIT", log_rows.LIMIT._replace(size_bytes=1 << 20))
@@ -191,9 +193,13 @@ def test_a_log_without_a_size_proves_no_model(
     ],
 )
 def test_numbers_that_cannot_be_make_no_row(
-    old: str, new: str, said: str, log: Callable[..., Path], tiny_int8: Path,
+    old: str,
+    new: str,
+    said: str,
+    log: Callable[..., Path],
+    tiny_int8: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     """A log is believed as a whole, or not at all."""
     path = log()
     text = path.read_text()

@@ -16,9 +16,22 @@ from edge_edet.devices.boards.profile import read_profile
 from edge_edet.devices.boards.recognition import Evidence, read_evidence, recognize
 
 REQUIRED = {
-    "rpi3", "rpi4", "rpi5", "pixel6", "pixel7", "pixel8", "jetson-nano", "jetson-orin-nano",
-    "coral-dev-board", "coral-usb", "imx8mp", "rk3588", "n100", "intel-nuc", "host",
-}  # fmt: skip
+    "rpi3",
+    "rpi4",
+    "rpi5",
+    "pixel6",
+    "pixel7",
+    "pixel8",
+    "jetson-nano",
+    "jetson-orin-nano",
+    "coral-dev-board",
+    "coral-usb",
+    "imx8mp",
+    "rk3588",
+    "n100",
+    "intel-nuc",
+    "host",
+}
 
 
 def arm_cpuinfo(part: str, tail: str = "") -> str:
@@ -50,78 +63,104 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         pytest.param(  # github hrw/arm-socs-table issue 29
             Evidence(cpuinfo=arm_cpuinfo("0xd03", "Model : Raspberry Pi 3 Model B Plus Rev 1.3\n")),
-            ["rpi3"], id="rpi3: an old kernel's cpuinfo alone",
+            ["rpi3"],
+            id="rpi3: an old kernel's cpuinfo alone",
         ),
         pytest.param(  # github fastfetch-cli/fastfetch issue 1529
             Evidence(compatible="raspberrypi,4-model-b\0brcm,bcm2711\0", cpuinfo=PI4),
-            ["rpi4"], id="rpi4",
+            ["rpi4"],
+            id="rpi4",
         ),
         pytest.param(  # 32-bit Raspberry Pi OS; github hrw/arm-socs-table issue 28
             Evidence(
                 compatible="raspberrypi,4-model-b\0brcm,bcm2711\0",
                 cpuinfo="model name\t: ARMv7 Processor rev 3 (v7l)\nHardware\t: BCM2711\n",
             ),
-            ["rpi4"], id="rpi4, 32 bit",
+            ["rpi4"],
+            id="rpi4, 32 bit",
         ),
         pytest.param(  # github raspberrypi/documentation pull 3538
-            Evidence(compatible="raspberrypi,5-model-b\0brcm,bcm2712\0"), ["rpi5"], id="rpi5",
+            Evidence(compatible="raspberrypi,5-model-b\0brcm,bcm2712\0"),
+            ["rpi5"],
+            id="rpi5",
         ),
         pytest.param(  # github hrw/arm-socs-table issue 96
-            Evidence(cpuinfo=PI5), ["rpi5"], id="rpi5 in a container without a device tree",
+            Evidence(cpuinfo=PI5),
+            ["rpi5"],
+            id="rpi5 in a container without a device tree",
         ),
         pytest.param(  # linux, tegra210-p3450-0000.dts and tegra210-p3541-0000.dts
             Evidence(compatible="nvidia,p3541-0000\0nvidia,p3450-0000\0nvidia,tegra210\0"),
-            ["jetson-nano"], id="jetson-nano 2GB",
+            ["jetson-nano"],
+            id="jetson-nano 2GB",
         ),
         pytest.param(  # Jetson Linux 36
             Evidence(compatible="nvidia,p3768-0000+p3767-0005-super\0nvidia,tegra234\0"),
-            ["jetson-orin-nano"], id="jetson-orin-nano super",
+            ["jetson-orin-nano"],
+            id="jetson-orin-nano super",
         ),
         pytest.param(
             Evidence(compatible="nvidia,p3737-0000+p3701-0000\0nvidia,tegra234\0"),
-            ["host"], id="an AGX Orin is no Orin Nano",
+            ["host"],
+            id="an AGX Orin is no Orin Nano",
         ),
         pytest.param(  # linux, imx8mq-phanbell.dts
             Evidence(compatible="google,imx8mq-phanbell\0fsl,imx8mq\0"),
-            ["coral-dev-board"], id="coral-dev-board, mainline",
+            ["coral-dev-board"],
+            id="coral-dev-board, mainline",
         ),
         pytest.param(  # Mendel Linux
             Evidence(model="Freescale i.MX8MQ Phanbell\0"),
-            ["coral-dev-board"], id="coral-dev-board, Mendel",
+            ["coral-dev-board"],
+            id="coral-dev-board, Mendel",
         ),
         pytest.param(  # linux, imx8mp-evk.dts
-            Evidence(compatible="fsl,imx8mp-evk\0fsl,imx8mp\0"), ["imx8mp"], id="imx8mp",
+            Evidence(compatible="fsl,imx8mp-evk\0fsl,imx8mp\0"),
+            ["imx8mp"],
+            id="imx8mp",
         ),
         pytest.param(  # linux, rk3588-rock-5b.dts
-            Evidence(compatible="radxa,rock-5b\0rockchip,rk3588\0"), ["rk3588"], id="rk3588",
+            Evidence(compatible="radxa,rock-5b\0rockchip,rk3588\0"),
+            ["rk3588"],
+            id="rk3588",
         ),
         pytest.param(Evidence(cpuinfo=N100, dmi="Default string\n"), ["n100"], id="n100"),
         pytest.param(
             Evidence(cpuinfo="model name : 11th Gen Intel(R) Core(TM) i3", dmi="NUC11TNHi3\n"),
-            ["intel-nuc"], id="intel-nuc",
+            ["intel-nuc"],
+            id="intel-nuc",
         ),
         pytest.param(  # github badabing2005/PixelFlasher issue 211
-            Evidence(properties=GETPROP.format("shiba")), ["pixel8"], id="pixel8, getprop",
+            Evidence(properties=GETPROP.format("shiba")),
+            ["pixel8"],
+            id="pixel8, getprop",
         ),
         pytest.param(  # github whyakari/getProps issue 3
-            Evidence(properties="# a comment\nro.product.model=Pixel 6\nro.product.device=oriole\n"),
-            ["pixel6"], id="pixel6, build.prop",
+            Evidence(
+                properties="# a comment\nro.product.model=Pixel 6\nro.product.device=oriole\n"
+            ),
+            ["pixel6"],
+            id="pixel6, build.prop",
         ),
         pytest.param(
-            Evidence(properties=GETPROP.format("tangorpro")), ["host"], id="another Tensor device",
+            Evidence(properties=GETPROP.format("tangorpro")),
+            ["host"],
+            id="another Tensor device",
         ),
         pytest.param(
             Evidence(compatible="raspberrypi,4-model-b\0brcm,bcm2711\0", usb=("1a6e:089a",)),
-            ["rpi4", "coral-usb"], id="an accelerator is no board",
+            ["rpi4", "coral-usb"],
+            id="an accelerator is no board",
         ),
         pytest.param(Evidence(usb=("18d1:9302",)), ["host", "coral-usb"], id="on any machine"),
         pytest.param(Evidence(), ["host"], id="nothing told"),
         pytest.param(
             Evidence(compatible="brcm,bcm27110\0", cpuinfo="model name: Intel(R) Xeon"),
-            ["host"], id="a longer name is another",
+            ["host"],
+            id="a longer name is another",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_machine_is_recognised(evidence: Evidence, expected: list[str]) -> None:
     assert [match.profile.id for match in recognize(evidence, known_profiles())] == expected
 
@@ -144,9 +183,11 @@ def test_evidence_is_read_from_the_system(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     found = read_evidence(tmp_path)
     assert found == Evidence(
-        compatible=texts["proc/device-tree/compatible"], cpuinfo=PI5, usb=("18d1:9302",),
+        compatible=texts["proc/device-tree/compatible"],
+        cpuinfo=PI5,
+        usb=("18d1:9302",),
         properties="ro.a=b",
-    )  # fmt: skip
+    )
     assert [m.profile.id for m in recognize(found, known_profiles())] == ["rpi5", "coral-usb"]
     assert read_evidence(tmp_path / "nothing") == Evidence()
 

@@ -118,8 +118,11 @@ def test_rows_without_the_ap_that_is_asked_for_are_measured_again(
         if data is not None:
             assert "bench" in device.extras
             assert device.asked[device.asked.index("--data") :][:4] == [
-                "--data", f"/there/{tmp_path.name}", "--split", "test",
-            ]  # fmt: skip
+                "--data",
+                f"/there/{tmp_path.name}",
+                "--split",
+                "test",
+            ]
         return {row(1).key, row(2).key} & set(device.asked)
 
     plain = at("pi", row(1))

@@ -94,8 +94,10 @@ def test_a_run_there_is_a_run_here(
     rows = list(pi.run(detect(there[tiny_int8], there[pictures])))
     here = subprocess.run(
         [sys.executable, "-m", "edge_edet", *detect(tiny_int8, pictures)],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert len(rows) == 3
     assert without_times(rows) == without_times([json.loads(line) for line in here.splitlines()])
     assert list((tmp_path / "board" / "jobs").iterdir()) == []  # nothing is left of the run
@@ -237,16 +239,18 @@ def test_a_board_that_restarts_in_the_middle(
     [
         (
             "import sys; sys.exit('edge-edet: error: out of memory')",
-            BackendError, "^pi: out of memory$",
+            BackendError,
+            "^pi: out of memory$",
         ),
         (
             "import sys; print('edge-edet: error: no d0', file=sys.stderr); sys.exit(2)",
-            InputError, "^pi: no d0$",
+            InputError,
+            "^pi: no d0$",
         ),
         ("import sys; sys.exit(3)", BackendError, "^pi: exit status 3, without a word$"),
         ("print('hello')", BackendError, "^pi printed 'hello', expected JSON lines only$"),
     ],
-)  # fmt: skip
+)
 def test_a_program_that_fails_there(
     board: Callable[..., AgentTransport],
     program: Callable[[str], str],

@@ -44,8 +44,11 @@ def said(config):
         ({"aspect_ratios": [[1, 1], [2, 0.5], [0.5, 2]]}, "aspect_ratios", OTHER_RATIOS),
         ({"aspect_ratios": [1.0, 4.0, 0.25]}, "aspect_ratios", OTHER_RATIOS),  # areas of 1
         # zylo117 projects/coco.yml: texts that its train.py gives to eval()
-        ({"anchors_scales": "[2 ** 0, 2 ** (1.0 / 3.0), 2 ** (2.0 / 3.0)]"}, "anchor_octaves",
-         octaves(3)),
+        (
+            {"anchors_scales": "[2 ** 0, 2 ** (1.0 / 3.0), 2 ** (2.0 / 3.0)]"},
+            "anchor_octaves",
+            octaves(3),
+        ),
         ({"anchors_scales": [0.5, 0.7]}, "anchor_octaves", (0.5, 0.7)),
         ({"anchors_ratios": "[(1.0, 1.0), (2.0, 0.5), (0.5, 2.0)]"}, "aspect_ratios", OTHER_RATIOS),
         ({"image_size": 768}, "image_size", 768),
@@ -65,12 +68,16 @@ def said(config):
         ({"fpn_weight_method": "attn"}, "fusion", "softmax"),
         ({"fpn_name": "bifpn_attn"}, "fusion", "softmax"),  # effdet fpn_config.py
         ({"fpn_name": "bifpn_fa", "fpn_weight_method": ""}, "fusion", "fast"),
-        ({"fpn_name": "bifpn", "norm_kwargs": {"eps": 0.001}, "downsample_type": "max"}, "fusion", "fast"),
+        (
+            {"fpn_name": "bifpn", "norm_kwargs": {"eps": 0.001}, "downsample_type": "max"},
+            "fusion",
+            "fast",
+        ),
         ({"pad_type": ""}, "pool_padding", "symmetric"),
         ({"pad_type": "same", "name": "tf_efficientdet_d0_ap"}, "pool_padding", "ignore"),
         ({"anchor_scale": None, "act_type": "silu", "lr": 0.1, 5: 6}, "anchor_scale", 4.0),
     ],
-)  # fmt: skip
+)
 def test_configurations_of_training_programs(config, field, expected):
     found = getattr(said(config), field)
     if field in ("anchor_octaves", "mean", "std"):
@@ -152,10 +159,21 @@ def test_names_that_tell_a_normalization(path, told):
 
 @pytest.mark.parametrize(
     "name",
-    ["tf_efficientdetv2_ds", "efficientdetv2_dt-6d1d", "efficientdet_q1", "cspresdet50", "resdet50",
-     "cspresdext50pan", "cspdarkdet53m", "mixdet_m", "mobiledetv3_large", "efficientdet_em",
-     "efficientdet_es", "efficientdet_w0"],
-)  # fmt: skip
+    [
+        "tf_efficientdetv2_ds",
+        "efficientdetv2_dt-6d1d",
+        "efficientdet_q1",
+        "cspresdet50",
+        "resdet50",
+        "cspresdext50pan",
+        "cspdarkdet53m",
+        "mixdet_m",
+        "mobiledetv3_large",
+        "efficientdet_em",
+        "efficientdet_es",
+        "efficientdet_w0",
+    ],
+)
 def test_names_of_other_networks(name):
     assert "which edge-edet does not build" in other_network(Path(f"{name}.pth"))
 
@@ -166,8 +184,10 @@ def test_names_of_our_networks(name):
 
 
 def test_statements_that_contradict_each_other_are_refused_by_name():
-    facts = [Fact("--anchor-scale", {"anchor_scale": 4.0}),
-             Fact("its anchors.boxes", {"anchor_scale": 2.0})]  # fmt: skip
+    facts = [
+        Fact("--anchor-scale", {"anchor_scale": 4.0}),
+        Fact("its anchors.boxes", {"anchor_scale": 2.0}),
+    ]
     with pytest.raises(
         CheckpointError,
         match=r"--anchor-scale says anchor_scale 4, its anchors.boxes say 2: give the options",
@@ -221,12 +241,17 @@ def test_names_tell_variants_of_the_same_tensors_apart(path, variant, twin):
         ([], ("anchors", "size", "normalization")),
         ([{"image_size": 512}], ("anchors", "normalization")),
         ([{"mean": HALF, "std": HALF}], ("anchors", "size")),
-        ([{"anchor_scale": 4.0}],
-         ("scales per octave", "aspect ratios", "size", "normalization")),
-        ([{"anchor_scale": 4.0, "anchor_octaves": (1.0,)}, {"aspect_ratios": OTHER_RATIOS},
-          {"image_size": 512, "mean": HALF, "std": HALF}], ()),
+        ([{"anchor_scale": 4.0}], ("scales per octave", "aspect ratios", "size", "normalization")),
+        (
+            [
+                {"anchor_scale": 4.0, "anchor_octaves": (1.0,)},
+                {"aspect_ratios": OTHER_RATIOS},
+                {"image_size": 512, "mean": HALF, "std": HALF},
+            ],
+            (),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_nobody_states(facts, expected):
     assert not_stated([Fact("x", values) for values in facts]) == expected
 
@@ -235,9 +260,17 @@ def test_notes():
     assert training_notes(D0, D0, [], None, "the published d0") == [
         "anchors, size and normalization taken as the published d0's: the file does not state them"
     ]
-    facts = [Fact("its anchors.boxes", {"image_size": 768, "anchor_scale": 2.0,
-                                        "anchor_octaves": D0.anchor_octaves,
-                                        "aspect_ratios": D0.aspect_ratios})]  # fmt: skip
+    facts = [
+        Fact(
+            "its anchors.boxes",
+            {
+                "image_size": 768,
+                "anchor_scale": 2.0,
+                "anchor_octaves": D0.anchor_octaves,
+                "aspect_ratios": D0.aspect_ratios,
+            },
+        )
+    ]
     assert training_notes(D0, settle(D0, facts), facts, 512, "the published d0") == [
         "by its anchors.boxes: 768 pixels, anchor scale 2",
         "trained at 768 pixels, built for 512 as --image-size says: measure its accuracy",
@@ -351,18 +384,26 @@ def test_project_files_that_are_none(tmp_path, text, what):
 def test_options_as_arrays_and_paths(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("anchor_scale: 3.0\n")
-    arrays = settled(mean=np.full(3, 0.5), std=np.full(3, 0.5), pad=np.zeros(3, np.uint8),
-                     aspect_ratios=np.array([1, 2, 0.5]), scales_per_octave=np.int64(2))  # fmt: skip
-    lists = settled(mean=[0.5] * 3, std=[0.5] * 3, pad=[0] * 3, aspect_ratios=[1, 2, 0.5],
-                    scales_per_octave=2)  # fmt: skip
+    arrays = settled(
+        mean=np.full(3, 0.5),
+        std=np.full(3, 0.5),
+        pad=np.zeros(3, np.uint8),
+        aspect_ratios=np.array([1, 2, 0.5]),
+        scales_per_octave=np.int64(2),
+    )
+    lists = settled(
+        mean=[0.5] * 3, std=[0.5] * 3, pad=[0] * 3, aspect_ratios=[1, 2, 0.5], scales_per_octave=2
+    )
     assert arrays == lists
     assert settled(hparams=path) == settled(hparams=str(path)) == settled(project=str(path))
 
 
 def test_hparams_of_a_file(tmp_path):
     path = tmp_path / "config.yaml"  # as google/automl's save_to_yaml writes it
-    path.write_text("anchor_scale: 3.0\naspect_ratios: [1.0, 2.0, 0.5]\nimage_size: 640x640\n"
-                    "label_map: {1: yes, 2: b}\nnms_configs: {method: gaussian}\n")  # fmt: skip
+    path.write_text(
+        "anchor_scale: 3.0\naspect_ratios: [1.0, 2.0, 0.5]\nimage_size: 640x640\n"
+        "label_map: {1: yes, 2: b}\nnms_configs: {method: gaussian}\n"
+    )
     (fact,) = facts_of_options(TrainingOptions(hparams=str(path)), D0)
     assert (fact.values["anchor_scale"], fact.values["image_size"]) == (3.0, 640)
     assert fact.labels == ("yes", "b")

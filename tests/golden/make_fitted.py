@@ -67,9 +67,12 @@ def make(effdet, name: str) -> tuple[dict[str, np.ndarray], float]:
     size = SIZES[name]
     variant = VARIANTS[name].replace(image_size=size)
     model = effdet.create_model(
-        f"tf_efficientdet_{name}", pretrained=False, pretrained_backbone=False,
-        num_classes=variant.num_classes, image_size=(size, size),
-    ).eval()  # fmt: skip
+        f"tf_efficientdet_{name}",
+        pretrained=False,
+        pretrained_backbone=False,
+        num_classes=variant.num_classes,
+        image_size=(size, size),
+    ).eval()
     shapes = state_shapes(model)
     weights = seeded_weights(shapes)
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, strict=False)

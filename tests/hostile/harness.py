@@ -60,8 +60,13 @@ class Tally:
     peak_mb: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        return {"counts": dict(self.counts), "seeds": self.seeds, "words": self.words,
-                "seconds": round(self.seconds, 1), "peak_mb": self.peak_mb}  # fmt: skip
+        return {
+            "counts": dict(self.counts),
+            "seeds": self.seeds,
+            "words": self.words,
+            "seconds": round(self.seconds, 1),
+            "peak_mb": self.peak_mb,
+        }
 
 
 def run_kind(kind: Kind, count: int, seed: int) -> Tally:

@@ -52,8 +52,14 @@ output_pair.WAIT_S = 0.0  # readers of an IR wait for a switch to end: nobody sw
 TESTS = Path(__file__).resolve().parents[1]
 GOLDEN = TESTS / "checkpoints" / "golden"
 NARROW = VARIANTS["d0"].replace(
-    image_size=64, width=0.1, depth=0.3, fpn_channels=12, fpn_repeats=2, head_repeats=2, num_classes=3
-)  # fmt: skip
+    image_size=64,
+    width=0.1,
+    depth=0.3,
+    fpn_channels=12,
+    fpn_repeats=2,
+    head_repeats=2,
+    num_classes=3,
+)
 LABELS = ("RBC", "WBC", "Platelets")
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
 
@@ -116,10 +122,13 @@ def run_model(path: Path) -> Any:
     with edge_edet.load(path, threads=1) as detector:
         raw = detector.raw(PICTURE)
         detector.detect(PICTURE)
-        return [detector.labels, {
-            name: hashlib.sha256(values.tobytes()).hexdigest()
-            for name, values in sorted(raw.outputs.items())
-        }]  # fmt: skip
+        return [
+            detector.labels,
+            {
+                name: hashlib.sha256(values.tobytes()).hexdigest()
+                for name, values in sorted(raw.outputs.items())
+            },
+        ]
 
 
 # --- checkpoints --------------------------------------------------------------------------------
@@ -221,10 +230,16 @@ def coco(folder: Path) -> None:
         {"id": i, "file_name": f"{n}.png", "width": 64, "height": 48} for i, n in enumerate("ab")
     ]
     objects = [
-        {"id": i, "image_id": i % 2, "category_id": 1 + i % 3, "bbox": [1.5 * i, 2, 10, 12.25],
-         "area": 120, "iscrowd": 0}
+        {
+            "id": i,
+            "image_id": i % 2,
+            "category_id": 1 + i % 3,
+            "bbox": [1.5 * i, 2, 10, 12.25],
+            "area": 120,
+            "iscrowd": 0,
+        }
         for i in range(6)
-    ]  # fmt: skip
+    ]
     names = [{"id": i + 1, "name": n, "supercategory": "cell"} for i, n in enumerate(LABELS)]
     document = {"images": images, "annotations": objects, "categories": names}
     (folder / "labels.json").write_text(json.dumps(document, indent=1))
@@ -322,26 +337,56 @@ def log(folder: Path) -> None:
 
 
 def read_log(path: Path) -> Any:
-    rows_of_log(path, path.with_name("model.tflite"), DeviceName("pixel8", "Pixel 8"),
-                datetime(2026, 1, 1, tzinfo=timezone.utc))  # fmt: skip
+    rows_of_log(
+        path,
+        path.with_name("model.tflite"),
+        DeviceName("pixel8", "Pixel 8"),
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+    )
 
 
 def rows(folder: Path) -> None:
     facts = r.ModelFacts(
         "d0-int8.tflite", "ab" * 32, 5_000_000, "d0", (512, 512), "int8", "tflite", 3_900_000, None
     )
-    ran = r.Ran("ai-edge-litert", "2.3.0", "xnnpack", 599, 583, 13, None, 1, None, None, ("CPU",),
-                None, "none")  # fmt: skip
+    ran = r.Ran(
+        "ai-edge-litert",
+        "2.3.0",
+        "xnnpack",
+        599,
+        583,
+        13,
+        None,
+        1,
+        None,
+        None,
+        ("CPU",),
+        None,
+        "none",
+    )
     samples = (40.0, 41.0, 39.0)
     row = r.BenchmarkRow(
-        schema_version=1, how="measured", started_at="2026-01-02T03:04:05+00:00",
-        tool="edge-edet 0.1.0", model=facts, asked=r.Asked(threads=1), ran=ran,
-        device=r.DeviceName("host", "this machine"), machine=r.MachineState(),
+        schema_version=1,
+        how="measured",
+        started_at="2026-01-02T03:04:05+00:00",
+        tool="edge-edet 0.1.0",
+        model=facts,
+        asked=r.Asked(threads=1),
+        ran=ran,
+        device=r.DeviceName("host", "this machine"),
+        machine=r.MachineState(),
         protocol={"name": "edge-edet bench", "version": 1},
-        samples_ms={"inference": samples, "end_to_end": samples}, load_ms=12.5,
-        peak_memory_bytes=100_000_000, throughput=None, energy=None, sustain=None, estimate=None,
-        summary=None, accuracy=None, warnings=(),
-    )  # fmt: skip
+        samples_ms={"inference": samples, "end_to_end": samples},
+        load_ms=12.5,
+        peak_memory_bytes=100_000_000,
+        throughput=None,
+        energy=None,
+        sustain=None,
+        estimate=None,
+        summary=None,
+        accuracy=None,
+        warnings=(),
+    )
     append_rows(folder / "rows.jsonl", [row, row])
 
 
@@ -356,7 +401,14 @@ KINDS = (
     Kind("tflite fp32", "model.tflite", model("fp32"), run_model, answers=True),
     Kind("tflite nms", "model.tflite", model("int8", "in-graph"), run_model, answers=True),
     Kind("tflite foreign", "model.tflite", foreign, run_model),
-    Kind("ir xml", "model.xml", model("fp32", container="openvino"), run_model, text=True, answers=True),
+    Kind(
+        "ir xml",
+        "model.xml",
+        model("fp32", container="openvino"),
+        run_model,
+        text=True,
+        answers=True,
+    ),
     Kind("ir bin", "model.bin", model("int8", container="openvino"), run_model, answers=True),
     Kind("onnx", "model.onnx", model("fp32", container="onnx"), run_model, answers=True),
     Kind("safetensors", "net.safetensors", safetensors, read_weights),
@@ -374,20 +426,55 @@ KINDS = (
     Kind("voc", "a.xml", voc, read_data, text=True),
     Kind("yolo", "labels/val/a.txt", yolo, read_data, text=True),
     Kind("data.yaml", "data.yaml", yolo, read_data, text=True),
-    Kind("labels", "names.txt", text("names.txt", "0 RBC\n1 WBC\n2 Platelets\n"), read_labels, text=True),
-    Kind("label map", "map.pbtxt", text("map.pbtxt", "".join(
-        f"item {{\n  id: {i + 1}\n  name: '{n}'\n}}\n" for i, n in enumerate(LABELS)
-    )), read_labels, text=True),
-    Kind("class map", "map.json", text("map.json", '{"class 0": "RBC", "class 1": "WBC"}'), read_map,
-         text=True),
-    Kind("project", "p.yml", text("p.yml", "anchors_scales: '[0.5, 0.7, 0.9]'\nobj_list: ['a', 'b']\n"
-         "anchors_ratios: '[(1.0, 1.0), (1.3, 0.8)]'\nmean: [0.5, 0.5, 0.5]\nstd: [0.5, 0.5, 0.5]\n"),
-         read_training, text=True),
-    Kind("hparams", "config.yaml", text("config.yaml", "anchor_scale: 3.0\naspect_ratios: [1.0, 2.0]\n"
-         "image_size: 640x640\nlabel_map: {1: yes, 2: b}\nmean_rgb: 0.0\nstddev_rgb: 1.0\n"
-         "scale_range: true\n"), read_training, text=True),
+    Kind(
+        "labels",
+        "names.txt",
+        text("names.txt", "0 RBC\n1 WBC\n2 Platelets\n"),
+        read_labels,
+        text=True,
+    ),
+    Kind(
+        "label map",
+        "map.pbtxt",
+        text(
+            "map.pbtxt",
+            "".join(f"item {{\n  id: {i + 1}\n  name: '{n}'\n}}\n" for i, n in enumerate(LABELS)),
+        ),
+        read_labels,
+        text=True,
+    ),
+    Kind(
+        "class map",
+        "map.json",
+        text("map.json", '{"class 0": "RBC", "class 1": "WBC"}'),
+        read_map,
+        text=True,
+    ),
+    Kind(
+        "project",
+        "p.yml",
+        text(
+            "p.yml",
+            "anchors_scales: '[0.5, 0.7, 0.9]'\nobj_list: ['a', 'b']\n"
+            "anchors_ratios: '[(1.0, 1.0), (1.3, 0.8)]'\nmean: [0.5, 0.5, 0.5]\nstd: [0.5, 0.5, 0.5]\n",
+        ),
+        read_training,
+        text=True,
+    ),
+    Kind(
+        "hparams",
+        "config.yaml",
+        text(
+            "config.yaml",
+            "anchor_scale: 3.0\naspect_ratios: [1.0, 2.0]\n"
+            "image_size: 640x640\nlabel_map: {1: yes, 2: b}\nmean_rgb: 0.0\nstddev_rgb: 1.0\n"
+            "scale_range: true\n",
+        ),
+        read_training,
+        text=True,
+    ),
     Kind("pipeline.config", "pipeline.config", pipeline, read_pipeline_file, text=True),
     Kind("profile", "board.toml", profile, read_profile_file, text=True),
     Kind("log", "phone.txt", log, read_log, text=True),
     Kind("rows", "rows.jsonl", rows, read_rows_file, text=True),
-)  # fmt: skip
+)

@@ -6,9 +6,27 @@ import random
 
 EXTREMES = (0, 1, 2, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 2)
 WORDS = (
-    b"NaN", b"-1", b"0", b"1e309", b"9" * 400, b"\x1b[31m", b"null", b"[" * 500, b'"', b"\\",
-    b"../../x", b"/etc/hostname", b"\xff\xfe", b"\xc3", b"%00", b"&x;", b"*a", b": ", b"\n\n", b"{}",
-)  # fmt: skip
+    b"NaN",
+    b"-1",
+    b"0",
+    b"1e309",
+    b"9" * 400,
+    b"\x1b[31m",
+    b"null",
+    b"[" * 500,
+    b'"',
+    b"\\",
+    b"../../x",
+    b"/etc/hostname",
+    b"\xff\xfe",
+    b"\xc3",
+    b"%00",
+    b"&x;",
+    b"*a",
+    b": ",
+    b"\n\n",
+    b"{}",
+)
 
 
 def mutated(data: bytes, seed: int, text: bool) -> bytes:

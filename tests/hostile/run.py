@@ -20,8 +20,14 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=300, help="damaged files of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", help="only this one; may be repeated")
-    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("K", "OF"),
-                        help="every OF-th kind from the K-th, for several processes")  # fmt: skip
+    parser.add_argument(
+        "--part",
+        type=int,
+        nargs=2,
+        default=(0, 1),
+        metavar=("K", "OF"),
+        help="every OF-th kind from the K-th, for several processes",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a kind")
     args = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -74,9 +74,13 @@ KINDS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("what", COMMANDS)
 def test_what_is_no_file_is_refused_at_once(
-    what: str, kind: str, tiny_int8: Path, picture: Path, tmp_path: Path,
+    what: str,
+    kind: str,
+    tiny_int8: Path,
+    picture: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     words = COMMANDS[what].split()
     (bad,) = {word for word in words if word.lower().startswith("bad")}
     KINDS[kind](tmp_path / bad)

@@ -76,9 +76,11 @@ def test_a_pipe_without_an_end_is_read_up_to_the_limit(pipe: tuple[Path, int]) -
 
 
 def test_the_time_is_the_variables(
-    tmp_path: Path, tiny_int8: Path, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    tiny_int8: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     os.mkfifo(tmp_path / "pipe")
     command = ["import-log", str(tmp_path / "pipe"), "-m", str(tiny_int8), "--device", "rpi4"]
     monkeypatch.setenv("EDGE_EDET_WAIT_S", "0.1")

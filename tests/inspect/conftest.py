@@ -80,9 +80,9 @@ def ir_model(bench: Any, planted_ir: Any) -> Callable[[str], Path]:
     def make(name: str) -> Path:
         if name not in made:
             build = planted_ir.FAULTS.get(name)
-            made[name] = build(bench) if build else planted_ir.write(
-                bench, name, planted_ir.sound(bench)
-            )  # fmt: skip
+            made[name] = (
+                build(bench) if build else planted_ir.write(bench, name, planted_ir.sound(bench))
+            )
         return made[name]
 
     return make

@@ -89,8 +89,14 @@ def _bench(graph: Graph, shared: Path, folder: Path, random: bool = False) -> Be
 def described(graph: Graph, precision: str, random: bool = False) -> dict[str, bytes]:
     """The least that a manifest says, so that the file can detect."""
     provenance = {"weights": {"name": "test", "random": random}}
-    manifest = Manifest("edge-edet test", precision, graph.variant,
-                        {"boxes": "box_codes", "classes": "class_logits"}, LABELS, provenance)  # fmt: skip
+    manifest = Manifest(
+        "edge-edet test",
+        precision,
+        graph.variant,
+        {"boxes": "box_codes", "classes": "class_logits"},
+        LABELS,
+        provenance,
+    )
     return {MANIFEST_KEY: manifest.to_json().encode()}
 
 
@@ -111,14 +117,20 @@ def with_manifest(
     provenance = {
         "weights": {"name": "test", "tensors_sha256": weights, "random": random},
         "calibration": None if is_float else {"digest": "test", "images": 8, "source": "test"},
-        "recipe": None if is_float else recipe.to_dict()
-        | {"float_parts": list(float_parts) if stated else []},
-        "tools": {}, "command": "test",
-    }  # fmt: skip
+        "recipe": None
+        if is_float
+        else recipe.to_dict() | {"float_parts": list(float_parts) if stated else []},
+        "tools": {},
+        "command": "test",
+    }
     manifest = Manifest(
-        "edge-edet test", "fp32" if is_float else "int8", bench.graph.variant,
-        {"boxes": "box_codes", "classes": "class_logits"}, LABELS, provenance,
-    )  # fmt: skip
+        "edge-edet test",
+        "fp32" if is_float else "int8",
+        bench.graph.variant,
+        {"boxes": "box_codes", "classes": "class_logits"},
+        LABELS,
+        provenance,
+    )
     graph, quantized = bench.graph, None
     if precision == "black_calibration":
         graph, quantized = quantize(graph, _on_black(bench), recipe)

@@ -27,20 +27,32 @@ DEAD = "fpn/cell.1/fnode.4/conv_dw"
 RECIPE = dataclasses.replace(CHANNELWISE_RECIPES["channelwise"], margin=4.0)
 
 
-def write(bench: Any, name: str, quantized: ChannelQuantized | None, graph: Any = None,
-          random: bool = False) -> Path:  # fmt: skip
+def write(
+    bench: Any,
+    name: str,
+    quantized: ChannelQuantized | None,
+    graph: Any = None,
+    random: bool = False,
+) -> Path:
     """An INT8 IR, or with no integers the float twin, as `convert` describes them."""
     precision = "int8" if quantized else "fp32"
     recipe = RECIPE.to_dict() | {"float_convolutions": quantized.floats} if quantized else None
     calibration = {"digest": "test", "images": 8, "source": "test"} if quantized else None
     provenance = {
         "weights": {"name": "test", "tensors_sha256": "test", "random": random},
-        "calibration": calibration, "recipe": recipe, "tools": {}, "command": "test",
-    }  # fmt: skip
+        "calibration": calibration,
+        "recipe": recipe,
+        "tools": {},
+        "command": "test",
+    }
     manifest = Manifest(
-        "edge-edet test", precision, bench.graph.variant,
-        {"boxes": "box_codes", "classes": "class_logits"}, ("RBC", "WBC", "Platelets"), provenance,
-    )  # fmt: skip
+        "edge-edet test",
+        precision,
+        bench.graph.variant,
+        {"boxes": "box_codes", "classes": "class_logits"},
+        ("RBC", "WBC", "Platelets"),
+        provenance,
+    )
     files = write_openvino(
         graph or bench.graph, precision, quantized, {MANIFEST_KEY: manifest.to_json()}
     )
@@ -65,9 +77,12 @@ def _requantized(bench: Any, tensor: str, factor: float) -> Path:
     statistics = dict(bench.statistics)
     s = statistics[tensor]
     statistics[tensor] = dataclasses.replace(
-        s, low=s.low * factor, high=s.high * factor,
-        channel_low=s.channel_low * factor, channel_high=s.channel_high * factor,
-    )  # fmt: skip
+        s,
+        low=s.low * factor,
+        high=s.high * factor,
+        channel_low=s.channel_low * factor,
+        channel_high=s.channel_high * factor,
+    )
     quantized = quantize_channelwise(bench.graph, statistics, RECIPE)
     return write(bench, f"{factor}", quantized)
 

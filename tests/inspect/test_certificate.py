@@ -89,16 +89,27 @@ def test_certificate_is_complete_and_reproducible(
     pictures = bench.pictures[:2]
     accuracy = {
         "results": [
-            {"precision": p, "numbers": {"ap": ap, "ap50": ap, "ap75": None},
-             "intervals": {"ap": [ap - 0.1, ap + 0.1]}, "pictures": 2, "objects": 30,
-             "notes": {"crowd <boxes>": 7}}
+            {
+                "precision": p,
+                "numbers": {"ap": ap, "ap50": ap, "ap75": None},
+                "intervals": {"ap": [ap - 0.1, ap + 0.1]},
+                "pictures": 2,
+                "objects": 30,
+                "notes": {"crowd <boxes>": 7},
+            }
             for p, ap in (("fp32", 0.5), ("int8", 0.4))
         ],
         "differences": [{"numbers": {"ap": -0.1}, "intervals": {"ap": [-0.2, 0.0]}}],
-    }  # fmt: skip
+    }
     for name in ("a", "b"):
-        record = write_certificate(*pair, pictures, accuracy, output=tmp_path / name, compared=pictures[:1],
-                          command="edge-edet certify <x>")  # fmt: skip
+        record = write_certificate(
+            *pair,
+            pictures,
+            accuracy,
+            output=tmp_path / name,
+            compared=pictures[:1],
+            command="edge-edet certify <x>",
+        )
     assert "note: 7 crowd <boxes>" in list(summary(record, tmp_path))
     report, text = ((tmp_path / "a" / n).read_text("utf-8") for n in ("report.json", "index.html"))
     assert report == (tmp_path / "b/report.json").read_text("utf-8")
@@ -115,18 +126,37 @@ def test_certificate_is_complete_and_reproducible(
     assert seen.addresses == []  # nothing is fetched
     assert "script" not in seen.tags
     assert '<strong class="unsure">Unknown</strong>: AP -0.1000' in text
-    for part in ("-0.1000 (-0.2000 to +0.0000)", "edge-edet certify &lt;x&gt;", "<svg",
-                 "Note: 7 crowd &lt;boxes&gt;",
-                 record["int8"]["sha256"]):  # fmt: skip
+    for part in (
+        "-0.1000 (-0.2000 to +0.0000)",
+        "edge-edet certify &lt;x&gt;",
+        "<svg",
+        "Note: 7 crowd &lt;boxes&gt;",
+        record["int8"]["sha256"],
+    ):
         assert part in text
 
 
 def test_command_on_labelled_pictures_measures_ap(
     pair: tuple[Path, Path], shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(["certify", str(pair[0]), "--against", str(pair[1]), "--data",
-                   str(shared / "data/bccd"), "--split", "test", "--limit", "2", "--pictures", "1",
-                   "-o", str(tmp_path)])  # fmt: skip
+    status = main(
+        [
+            "certify",
+            str(pair[0]),
+            "--against",
+            str(pair[1]),
+            "--data",
+            str(shared / "data/bccd"),
+            "--split",
+            "test",
+            "--limit",
+            "2",
+            "--pictures",
+            "1",
+            "-o",
+            str(tmp_path),
+        ]
+    )
     text = capsys.readouterr().out
     assert status == 0
     assert "AP 0." in text
@@ -138,9 +168,12 @@ def test_command_on_labelled_pictures_measures_ap(
 
 
 def test_model_that_does_not_run_gets_its_certificate_too(
-    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path,
+    model: Callable[[str], Path],
+    twin: Path,
+    bench: Any,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     def refuse(*_: object) -> None:
         raise BackendError("the runtime refuses operator 3")
 

@@ -18,12 +18,27 @@ def run(*arguments: object) -> int:
 
 
 def test_compares_draws_and_prints_json(
-    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path,
+    model: Callable[[str], Path],
+    twin: Path,
+    bench: Any,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     figure = tmp_path / "error.svg"
-    status = run(model("clipped"), "--against", twin, "--data", bench.pictures[0].parent,
-                 "--pictures", 1, "--threads", 1, "--figure", figure, "--json")  # fmt: skip
+    status = run(
+        model("clipped"),
+        "--against",
+        twin,
+        "--data",
+        bench.pictures[0].parent,
+        "--pictures",
+        1,
+        "--threads",
+        1,
+        "--figure",
+        figure,
+        "--json",
+    )
     document = json.loads(capsys.readouterr().out)
     assert status == 1
     assert document["findings"][0]["place"] == "backbone/blocks.3.1/add"
@@ -67,9 +82,15 @@ def test_lists_every_tensor_in_80_columns(
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: list[str], message: str, model: Callable[[str], Path], twin: Path, planted: Any,
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    arguments: list[str],
+    message: str,
+    model: Callable[[str], Path],
+    twin: Path,
+    planted: Any,
+    shared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "empty").mkdir()
     names = {"INT8": str(model("equalized")), "FLOAT": str(twin), "EMPTY": str(tmp_path / "empty")}
     if "OTHER" in arguments:

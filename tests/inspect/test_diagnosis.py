@@ -132,9 +132,10 @@ def test_layer_that_was_corrected_can_still_be_at_fault(
     name = "backbone/blocks.3.1/conv_dw"  # among those moved farthest
     opened = Rewritable(read_tflite(converted / "d0-int8.tflite"))
     op = next(
-        op for op in opened.model.operators
+        op
+        for op in opened.model.operators
         if [opened.model.tensors[t].name for t in op.outputs] == [name]
-    )  # fmt: skip
+    )
     stored = opened.constant(op.inputs[1 if part == "weights" else 2]).tobytes()
     data = (converted / "d0-int8.tflite").read_bytes()
     assert data.count(stored) == 1

@@ -94,8 +94,9 @@ def test_first_block_alone_is_the_running_model(
     assert blocks[0].own_db == pytest.approx(errors["backbone/conv_stem/swish"].behind_db, abs=0.01)
 
 
-def test_another_network_is_refused(shared: Path, planted: Any, model: Callable[[str], Path],
-                                    tmp_path: Path, inputs: list[Any]) -> None:  # fmt: skip
+def test_another_network_is_refused(
+    shared: Path, planted: Any, model: Callable[[str], Path], tmp_path: Path, inputs: list[Any]
+) -> None:
     other = planted.lite(shared, tmp_path / "lite").float_twin()
     with pytest.raises(InputError, match="is not the float twin of"):
         compare_tensors(model("mse"), other, inputs, 1)

@@ -28,17 +28,43 @@ from edge_edet.converters.inspect.figure.layout import (
 from edge_edet.converters.inspect.figure.to_png import COLOURS, SCALE, png
 from edge_edet.converters.inspect.figure.to_svg import svg
 
-PLACES = ("image", "backbone/conv_stem", "backbone/blocks.0.0/conv_pw", "backbone/blocks.6.0/conv_pwl",
-          "fpn/cell.0/fnode.0/conv_dw", "fpn/cell.2/fnode.7/conv_pw", "box_net/p3/predict/conv_dw",
-          "class_net/p7/conv_rep.2/conv_pw/with/a/name/that/is/much/longer/than/any/of/ours")  # fmt: skip
+PLACES = (
+    "image",
+    "backbone/conv_stem",
+    "backbone/blocks.0.0/conv_pw",
+    "backbone/blocks.6.0/conv_pwl",
+    "fpn/cell.0/fnode.0/conv_dw",
+    "fpn/cell.2/fnode.7/conv_pw",
+    "box_net/p3/predict/conv_dw",
+    "class_net/p7/conv_rep.2/conv_pw/with/a/name/that/is/much/longer/than/any/of/ours",
+)
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def tensor(name: str, order: int, own_db: float) -> TensorError:
     return TensorError(
-        name, name, order, "CONV_2D", "int8", 0.1, 0, "conv", False, own_db - 5, own_db - 4,
-        own_db, own_db, 1.0, 0.99, 0.0, 0.0, 0.0, 0.5, 0.1, False,
-    )  # fmt: skip
+        name,
+        name,
+        order,
+        "CONV_2D",
+        "int8",
+        0.1,
+        0,
+        "conv",
+        False,
+        own_db - 5,
+        own_db - 4,
+        own_db,
+        own_db,
+        1.0,
+        0.99,
+        0.0,
+        0.0,
+        0.0,
+        0.5,
+        0.1,
+        False,
+    )
 
 
 def figure(weakest: int = 3, count: int = 8) -> Figure:
@@ -64,8 +90,11 @@ def extent(words: Words) -> tuple[float, float, float, float]:
 def test_words_touch_neither_each_other_nor_a_mark(weakest: int) -> None:
     drawn = figure(weakest, 40)
     words = [(shape, extent(shape)) for shape in drawn.shapes if isinstance(shape, Words)]
-    marks = [(s, (s.x - s.r, s.y - s.r, s.x + s.r, s.y + s.r)) for s in drawn.shapes
-             if isinstance(s, Mark)]  # fmt: skip
+    marks = [
+        (s, (s.x - s.r, s.y - s.r, s.x + s.r, s.y + s.r))
+        for s in drawn.shapes
+        if isinstance(s, Mark)
+    ]
     assert {"backbone", "fpn", "box_net", "class_net", "60+ dB"} <= {w.text for w, _ in words}
     for i, (shape, (left, top, right, bottom)) in enumerate(words):
         assert 0 <= left < right <= WIDTH, shape
@@ -113,23 +142,49 @@ def test_the_command_writes_a_png(
     model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path
 ) -> None:
     target = tmp_path / "new" / "error.PNG"
-    main(["inspect", str(model("equalized")), "--against", str(twin), "--data",
-          str(bench.pictures[0].parent), "--pictures", "1", "--threads", "1",
-          "--figure", str(target)])  # fmt: skip
+    main(
+        [
+            "inspect",
+            str(model("equalized")),
+            "--against",
+            str(twin),
+            "--data",
+            str(bench.pictures[0].parent),
+            "--pictures",
+            "1",
+            "--threads",
+            "1",
+            "--figure",
+            str(target),
+        ]
+    )
     with Image.open(target) as picture:
         assert picture.format == "PNG"
     assert [path.name for path in target.parent.iterdir()] == ["error.PNG"]
 
 
 def test_a_pillow_without_fonts_is_told_before_the_work(
-    model: Callable[[str], Path], twin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    model: Callable[[str], Path],
+    twin: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     def old() -> None:  # takes no size
         raise AssertionError
 
     monkeypatch.setattr(ImageFont, "load_default", old)
-    status = main(["inspect", str(model("equalized")), "--against", str(twin), "--data",
-                   str(tmp_path), "--figure", str(tmp_path / "a.png")])  # fmt: skip
+    status = main(
+        [
+            "inspect",
+            str(model("equalized")),
+            "--against",
+            str(twin),
+            "--data",
+            str(tmp_path),
+            "--figure",
+            str(tmp_path / "a.png"),
+        ]
+    )
     assert status == 2
     assert "a .png figure needs Pillow 10.1 or newer" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_what_really_ran_is_told(sound: Inspection) -> None:
         ("black_calibration", "fault", "calibration, worst at ", "calibration"),
         ("mean_not_folded", "fault", "backbone/conv_stem: the first convolution", "normalization"),
     ],
-)  # fmt: skip
+)
 def test_first_lines_name_the_culprit(
     fault: str, name: str, place: str, kind: str, ir_model: Model, ir_twin: Path, bench: Any
 ) -> None:
@@ -174,11 +174,22 @@ def test_command_lists_quantizers_and_prints_json(
     ],
 )
 def test_bad_input_is_one_line(
-    arguments: list[str], message: str, ir_model: Model, ir_twin: Path, twin: Path, bench: Any,
-    tmp_path: Path, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    names = {"IR": ir_model("sound"), "FLOAT": ir_twin, "TFLITE": twin, "LONE": tmp_path / "x.xml",
-             "ONNX": tmp_path / "x.onnx"}  # fmt: skip
+    arguments: list[str],
+    message: str,
+    ir_model: Model,
+    ir_twin: Path,
+    twin: Path,
+    bench: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = {
+        "IR": ir_model("sound"),
+        "FLOAT": ir_twin,
+        "TFLITE": twin,
+        "LONE": tmp_path / "x.xml",
+        "ONNX": tmp_path / "x.onnx",
+    }
     names["LONE"].write_bytes(ir_twin.read_bytes())
     if "ONNX" in arguments:
         from edge_edet.converters.write.onnx.write import write_onnx
@@ -196,8 +207,18 @@ def test_certificate_of_an_ir(
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "a.jpg").symlink_to(bench.pictures[0])
-    command = ["certify", str(ir_model("sound")), "--against", str(ir_twin), "--data", str(folder),
-               "--pictures", "1", "-o", str(tmp_path / "out")]  # fmt: skip
+    command = [
+        "certify",
+        str(ir_model("sound")),
+        "--against",
+        str(ir_twin),
+        "--data",
+        str(folder),
+        "--pictures",
+        "1",
+        "-o",
+        str(tmp_path / "out"),
+    ]
     assert main(command) == 0
     record = json.loads((tmp_path / "out/report.json").read_text("utf-8"))
     assert record["agreement"]["same"] > 5

@@ -94,9 +94,10 @@ def moved(weights: Any, size: float, seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     return {
         name: values + size * values.std() * rng.normal(size=values.shape).astype(np.float32)
-        if values.ndim == 4 else values
+        if values.ndim == 4
+        else values
         for name, values in weights.items()
-    }  # fmt: skip
+    }
 
 
 def recipes(network: Network) -> Iterator[Entry]:
@@ -154,8 +155,9 @@ def planted(network: Network, faults: Any, ir_faults: Any, pictures: list[Path])
 
     def bench(folder: Path) -> Any:
         metadata = faults.described(network.graph, "int8")
-        return faults.Bench(network.graph, dict(network.record.statistics), pictures, folder,
-                            metadata=metadata)  # fmt: skip
+        return faults.Bench(
+            network.graph, dict(network.record.statistics), pictures, folder, metadata=metadata
+        )
 
     def tflite(name: str) -> Callable[[Path], Path]:
         def build(folder: Path) -> Path:

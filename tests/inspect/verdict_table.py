@@ -76,9 +76,11 @@ def lines(bccd: Path, state: Path) -> Iterator[Line]:
     few = train[:: len(train) // count][:count]
     made = models.bundled(THREADS)
     entries: Iterable[models.Entry] = itertools.chain(
-        models.recipes(made), models.planted(made, faults, ir_faults, train[:12]),
-        models.shifted(made), models.nncf(made, train[:count]),
-    )  # fmt: skip
+        models.recipes(made),
+        models.planted(made, faults, ir_faults, train[:12]),
+        models.shifted(made),
+        models.nncf(made, train[:count]),
+    )
     yield from compared(made, entries, data, state)
     made = models.own(few, THREADS)
     entries = itertools.chain(
@@ -174,10 +176,24 @@ def subsets(found: Sequence[Line]) -> Iterator[str]:
                 counts[name] += 1
                 counts["wrong"] += name == "healthy" and line.ends[1] < -0.003
                 counts["mild"] += name == "fault" and line.ends[0] > -0.01
-        yield "| " + " | ".join(map(str, (
-            size, counts["healthy"], counts["wrong"], counts["worse"], counts["fault"], counts["mild"],
-            counts["unknown"],
-        ))) + " |"  # fmt: skip
+        yield (
+            "| "
+            + " | ".join(
+                map(
+                    str,
+                    (
+                        size,
+                        counts["healthy"],
+                        counts["wrong"],
+                        counts["worse"],
+                        counts["fault"],
+                        counts["mild"],
+                        counts["unknown"],
+                    ),
+                )
+            )
+            + " |"
+        )
 
 
 if __name__ == "__main__":

@@ -48,8 +48,10 @@ def writing(target: Path, temporary: Path) -> subprocess.Popen[str]:
     """A command in the middle of its write, with a file in the folder of temporary ones."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITING, str(target)],
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"TMPDIR": str(temporary)},
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
     while not (target.parent / "begun").exists():
         assert process.poll() is None
         time.sleep(0.01)

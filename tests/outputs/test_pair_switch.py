@@ -84,9 +84,13 @@ def seed_of_loaded(path: Path) -> object:
     ids=["read", "load"],
 )
 def test_a_reader_finds_the_old_model_or_the_new(
-    read: Callable[[Path], object], times: int, pause_s: float,
-    paths: tuple[Path, Path], pairs: tuple[Pair, Pair], tmp_path: Path,
-) -> None:  # fmt: skip
+    read: Callable[[Path], object],
+    times: int,
+    pause_s: float,
+    paths: tuple[Path, Path],
+    pairs: tuple[Pair, Pair],
+    tmp_path: Path,
+) -> None:
     """All the time that another process switches them."""
     path = tmp_path / "model.xml"
     write_checked(path, pairs[0])

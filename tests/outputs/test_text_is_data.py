@@ -41,9 +41,12 @@ def run(tmp_path: Path) -> Run:
     def command(*arguments: object, **environment: str) -> tuple[int, bytes, bytes]:
         result = subprocess.run(
             [sys.executable, "-m", "edge_edet", *map(os.fsencode, map(str, arguments))],
-            cwd=tmp_path, capture_output=True, timeout=120, check=False,
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=120,
+            check=False,
             env=os.environ | {"EDGE_EDET_HOME": str(tmp_path / "home")} | environment,
-        )  # fmt: skip
+        )
         for stream in (result.stdout, result.stderr):
             assert not STEERING.search(stream), stream
             assert not re.search(rb"[^\r\n]\r[^\r\n]", stream), stream
@@ -105,9 +108,17 @@ def test_categories_and_rows(run: Run, model: Path, tmp_path: Path) -> None:
     document = {
         "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 30}],
         "categories": [{"id": 1, "name": EVIL}],
-        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "area": 81,
-                         "iscrowd": 0}],
-    }  # fmt: skip
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [1, 1, 9, 9],
+                "area": 81,
+                "iscrowd": 0,
+            }
+        ],
+    }
     (tmp_path / "coco.json").write_text(json.dumps(document))
     run("eval", model, "--data", "coco.json", "--bootstrap", "0", "--score-threshold", "0.5")
     (tmp_path / "rows.jsonl").write_text(json.dumps({"schema_version": EVIL, "how": EVIL}) + "\n")
@@ -194,12 +205,24 @@ def test_passwords_in_addresses(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
-        ("=1+2", "'=1+2"), ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"), ("-2+3", "'-2+3"),
-        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\uff1d1", "'\uff1d1"), ("-", "'-"),
-        ("-1.5", "-1.5"), ("+3", "+3"), ("-1e-07", "-1e-07"), (-1.5, -1.5), (None, None), ("", ""),
-        ("d0", "d0"), ("a=b", "a=b"), ("\x1b[2J", "\\u001b[2J"),
+        ("=1+2", "'=1+2"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("-", "'-"),
+        ("-1.5", "-1.5"),
+        ("+3", "+3"),
+        ("-1e-07", "-1e-07"),
+        (-1.5, -1.5),
+        (None, None),
+        ("", ""),
+        ("d0", "d0"),
+        ("a=b", "a=b"),
+        ("\x1b[2J", "\\u001b[2J"),
     ],
-)  # fmt: skip
+)
 def test_cells_of_a_table(cell: object, expected: object) -> None:
     assert csv_cell(cell) == expected
 

@@ -29,10 +29,19 @@ WORK = {"d0": (3.9, 2.5), "d1": (6.6, 6.1), "d2": (8.1, 11.0), "lite0": (3.2, 0.
 
 
 def build_row(
-    variant: str | None = "d0", precision: str = "fp32", ms: float | None = 80.0,
-    ap: float | None = None, *, data: str = VAL2017, pictures: int = 5000, threads: int = 1,
-    device: str = "host", n: int = 40, seed: int = 0, **changes: Any,
-) -> BenchmarkRow:  # fmt: skip
+    variant: str | None = "d0",
+    precision: str = "fp32",
+    ms: float | None = 80.0,
+    ap: float | None = None,
+    *,
+    data: str = VAL2017,
+    pictures: int = 5000,
+    threads: int = 1,
+    device: str = "host",
+    n: int = 40,
+    seed: int = 0,
+    **changes: Any,
+) -> BenchmarkRow:
     """ms: the median of drawn samples, about."""
     rng = random.Random(f"{variant} {precision} {ms} {seed}")
     samples = tuple((ms or 0.0) * rng.uniform(0.9, 1.1) for _ in range(n)) if ms is not None else ()
@@ -40,9 +49,16 @@ def build_row(
     side = VARIANTS[variant].image_size if variant in VARIANTS else 320
     sha256 = f"{variant}{precision}".encode().hex().ljust(64, "0")
     model = ModelFacts(
-        f"{variant or 'foreign'}-{precision}.tflite", sha256, 5_000_000, variant, (side, side), precision,
-        "tflite", round(parameters * 1e6), round(work * 1e9),
-    )  # fmt: skip
+        f"{variant or 'foreign'}-{precision}.tflite",
+        sha256,
+        5_000_000,
+        variant,
+        (side, side),
+        precision,
+        "tflite",
+        round(parameters * 1e6),
+        round(work * 1e9),
+    )
     measured = None
     if ap is not None:
         ends = (max(ap - 0.01, -1.0), ap + 0.01)
@@ -50,25 +66,56 @@ def build_row(
             {"ap": ap}, {"ap": ends}, pictures, data, "d" * 64, {"suppression": "hard"}
         )
     fields: dict[str, Any] = {
-        "schema_version": 1, "how": "measured", "started_at": "2026-01-02T03:04:05+00:00",
-        "tool": "edge-edet 0.1.0", "model": model, "asked": Asked(threads=threads),
-        "ran": Ran("ai-edge-litert", "2.3.0", "xnnpack", 599, 583, 13, None, threads, None, None,
-                   ("CPU",), None, "none"),
-        "device": DeviceName(device, device), "machine": MachineState(),
+        "schema_version": 1,
+        "how": "measured",
+        "started_at": "2026-01-02T03:04:05+00:00",
+        "tool": "edge-edet 0.1.0",
+        "model": model,
+        "asked": Asked(threads=threads),
+        "ran": Ran(
+            "ai-edge-litert",
+            "2.3.0",
+            "xnnpack",
+            599,
+            583,
+            13,
+            None,
+            threads,
+            None,
+            None,
+            ("CPU",),
+            None,
+            "none",
+        ),
+        "device": DeviceName(device, device),
+        "machine": MachineState(),
         "protocol": {"name": "edge-edet bench", "version": 1},
         "samples_ms": {"inference": samples, "end_to_end": samples} if samples else {},
-        "load_ms": 12.5, "peak_memory_bytes": 100_000_000, "throughput": None, "energy": None,
-        "sustain": None, "estimate": None, "summary": None, "accuracy": measured, "warnings": (),
-    }  # fmt: skip
+        "load_ms": 12.5,
+        "peak_memory_bytes": 100_000_000,
+        "throughput": None,
+        "energy": None,
+        "sustain": None,
+        "estimate": None,
+        "summary": None,
+        "accuracy": measured,
+        "warnings": (),
+    }
     return BenchmarkRow(**(fields | changes))
 
 
 def build_estimate(variant: str, precision: str, ms: float, device: str = "rpi4") -> BenchmarkRow:
     return build_row(
-        variant, precision, None, device=device, how="estimated", ran=None, machine=None,
+        variant,
+        precision,
+        None,
+        device=device,
+        how="estimated",
+        ran=None,
+        machine=None,
         protocol={"name": "edge-edet estimate"},
         estimate=Estimate(ms, ms * 0.75, ms * 1.4, 0.9, "published latencies", ()),
-    )  # fmt: skip
+    )
 
 
 def build_long_run(minutes: int = 5, hole: int | None = 3) -> BenchmarkRow:

@@ -208,10 +208,13 @@ def test_every_point_says_variant_and_precision(make_row: Make) -> None:
 def test_lines_join_only_what_belongs_together(make_row: Make, make_estimate: Make) -> None:
     other = {"name": "edge-edet bench", "version": 1, "pictures": 7}
     rows = [
-        make_row("d0", ms=80, ap=0.33), make_row("d1", ms=160, ap=0.39),
-        make_row("d2", ms=290, ap=0.42, protocol=other), make_row("lite0", ms=40, ap=0.26),
-        make_row("d0", "int8", ms=40, ap=0.32), make_row("d1", "int8", ms=70, ap=0.38, threads=2),
-    ]  # fmt: skip
+        make_row("d0", ms=80, ap=0.33),
+        make_row("d1", ms=160, ap=0.39),
+        make_row("d2", ms=290, ap=0.42, protocol=other),
+        make_row("lite0", ms=40, ap=0.26),
+        make_row("d0", "int8", ms=40, ap=0.32),
+        make_row("d1", "int8", ms=70, ap=0.38, threads=2),
+    ]
     found = figure(rows, "ap-cpu")
     lines = [[mark.label for mark in series.marks] for series in drawn(found) if series.line]
     assert lines == [["d0 fp32", "d1 fp32"]]

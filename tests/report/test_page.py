@@ -135,8 +135,16 @@ def test_hover_shows_the_whole_row(opened: tuple[Browser, str]) -> None:
         settle(browser)  # the event of the scroll comes now, and hides nothing
         assert browser.run(f"{tip}.hidden") is False
         text = browser.run(f"{tip}.innerText")
-        for said in ("AP, COCO val2017", "95 % interval", "model.sha256", "ran.delegate", "xnnpack",
-                     "protocol.name", "accuracy.pictures", "samples_ms.end_to_end"):  # fmt: skip
+        for said in (
+            "AP, COCO val2017",
+            "95 % interval",
+            "model.sha256",
+            "ran.delegate",
+            "xnnpack",
+            "protocol.name",
+            "accuracy.pictures",
+            "samples_ms.end_to_end",
+        ):
             assert said in text
         box = browser.run(
             f"(() => {{ const b = {tip}.getBoundingClientRect();"
@@ -188,6 +196,7 @@ def test_light_dark_and_paper(report: Path, browser: Browser) -> None:
 def settle(browser: Browser) -> None:
     """Scrolling is told to the page with its next frame."""
     browser.call(
-        "Runtime.evaluate", awaitPromise=True,
+        "Runtime.evaluate",
+        awaitPromise=True,
         expression="new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(1))))",
-    )  # fmt: skip
+    )

@@ -58,9 +58,13 @@ def names(found: tuple[Candidate, ...]) -> str:
     ],
 )
 def test_choice(
-    candidates: list[tuple[str, float, float, float | None]], front: str, pick: str | None,
-    sure: bool, better: str | None, nearest: str,
-) -> None:  # fmt: skip
+    candidates: list[tuple[str, float, float, float | None]],
+    front: str,
+    pick: str | None,
+    sure: bool,
+    better: str | None,
+    nearest: str,
+) -> None:
     found = choose_model([candidate(*one) for one in candidates], budget_ms=100.0, min_ap=20.0)
     assert names(found.front) == front
     assert (found.pick and found.pick.name) == pick
@@ -75,11 +79,14 @@ def rows(tmp_path: Path, make_row: Make, make_estimate: Make, make_long_run: Mak
     append_rows(
         path,
         [
-            make_row("d0", ms=80.0, ap=0.335), make_row("d1", ms=165.0, ap=0.394),
-            make_row("d0", "int8", ms=40.0, ap=0.331), make_estimate("lite0", "int8", 78.0),
-            make_estimate("d0", "int8", 130.0), make_long_run(hole=None),
+            make_row("d0", ms=80.0, ap=0.335),
+            make_row("d1", ms=165.0, ap=0.394),
+            make_row("d0", "int8", ms=40.0, ap=0.331),
+            make_estimate("lite0", "int8", 78.0),
+            make_estimate("d0", "int8", 130.0),
+            make_long_run(hole=None),
         ],
-    )  # fmt: skip
+    )
     return path
 
 
@@ -89,8 +96,12 @@ def test_a_measured_pick_says_what_it_rests_on(cli: Cli, rows: Path) -> None:
     )
     assert status == 0
     assert "pick: d0-fp32.tflite, host" in out
-    for said in ("time: measured, of end to end; median of 40, its 95 % interval", "inside the budget",
-                 "AP: measured, 32.5 to 34.5", "the lower end of its AP is below"):  # fmt: skip
+    for said in (
+        "time: measured, of end to end; median of 40, its 95 % interval",
+        "inside the budget",
+        "AP: measured, 32.5 to 34.5",
+        "the lower end of its AP is below",
+    ):
         assert said in out
 
 

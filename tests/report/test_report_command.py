@@ -37,9 +37,11 @@ def test_one_point_makes_a_report_with_honest_gaps(
     page = (folder / "index.html").read_text("utf-8")
     gaps = re.findall(r"Not drawn\. .*", page)
     assert len(gaps) == 1
-    for gap in ("AP against GPU latency: COCO val2017: no row has both",
-                "Float against INT8: no float32 row has a row of another precision",
-                "minute by minute: no long run"):  # fmt: skip
+    for gap in (
+        "AP against GPU latency: COCO val2017: no row has both",
+        "Float against INT8: no float32 row has a row of another precision",
+        "minute by minute: no long run",
+    ):
         assert gap in gaps[0]
     sections = re.findall(r'<section id="([a-z0-9-]+)"><h2>', page)
     assert sections == ["ap-cpu", "ap-flops", "ap-params", "latency-devices", "rows"]
@@ -62,11 +64,16 @@ def test_one_point_makes_a_report_with_honest_gaps(
         (3_880_000, "mine", ("--published", "none"), False),
     ],
     ids=["90 classes", "3 classes", "evaluated on COCO", "asked for", "asked not to"],
-)  # fmt: skip
+)
 def test_curves_of_coco_are_there_for_models_of_coco(
-    cli: Cli, make_row: Make, tmp_path: Path, parameters: int, data: str, options: tuple[str, ...],
+    cli: Cli,
+    make_row: Make,
+    tmp_path: Path,
+    parameters: int,
+    data: str,
+    options: tuple[str, ...],
     drawn: bool,
-) -> None:  # fmt: skip
+) -> None:
     row = make_row("d0", ap=0.335, data=data)
     model = dataclasses.replace(row.model, parameters=parameters)
     append_rows(tmp_path / "rows.jsonl", [dataclasses.replace(row, model=model)])
@@ -132,13 +139,22 @@ def spoiled(make_row: Make, **changes: object) -> str:
     [
         (lambda make: "", "no rows in"),
         (lambda make: "{}\n", "schema_version must be 1, but is None"),
-        (lambda make: f"{dump_row(make())}\n{spoiled(make, schema_version=2)}\n", "line 2: schema_version"),
-        (lambda make: spoiled(make, load_ms=float("nan")) + "\n", "'load_ms' must be a number, but is nan"),
-        (lambda make: spoiled(make, samples_ms={"inference": [1.0, float("inf")]}) + "\n", "is inf"),
+        (
+            lambda make: f"{dump_row(make())}\n{spoiled(make, schema_version=2)}\n",
+            "line 2: schema_version",
+        ),
+        (
+            lambda make: spoiled(make, load_ms=float("nan")) + "\n",
+            "'load_ms' must be a number, but is nan",
+        ),
+        (
+            lambda make: spoiled(make, samples_ms={"inference": [1.0, float("inf")]}) + "\n",
+            "is inf",
+        ),
         (lambda make: "model,ms\nd0,80\n", "expected a row as JSON"),
     ],
     ids=["empty", "no row", "mixed schema", "NaN", "infinite", "another format"],
-)  # fmt: skip
+)
 def test_files_that_are_no_rows_are_one_line(
     cli: Cli, make_row: Make, tmp_path: Path, content: Callable[[Make], str], said: str
 ) -> None:

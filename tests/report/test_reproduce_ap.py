@@ -105,9 +105,12 @@ def test_the_table_tells_data_and_machine(make_row: Callable[..., BenchmarkRow])
     ],
 )
 def test_what_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    arguments: list[str], said: str,
-) -> None:  # fmt: skip
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
     from edge_edet.cli import main
 
     monkeypatch.chdir(folder)

@@ -260,12 +260,15 @@ def build_suppressed() -> Callable[..., Path]:
             writer.tensor(n, s, "float32") for n, s in zip(output_names, shapes, strict=True)
         ]
         writer.operator(
-            OP.CUSTOM, 1, inputs, outputs,
+            OP.CUSTOM,
+            1,
+            inputs,
+            outputs,
             custom="TFLite_Detection_PostProcess",
             custom_options=suppression_options(
                 count, TINY.num_classes, score_threshold, per_box, regular
             ),
-        )  # fmt: skip
+        )
         writer.interface({"image": image}, {SUPPRESSED_OUTPUTS[i]: outputs[i] for i in order})
         if given is not None:
             writer.metadata("edge_edet_manifest", given.to_json().encode())
@@ -381,11 +384,12 @@ def build_onnx() -> Callable[..., Path]:
         constants |= {f"{n}/values": v for n, v in values.items()}
         side = TINY.image_size
         graph = h.make_graph(
-            nodes, "tiny",
+            nodes,
+            "tiny",
             [h.make_tensor_value_info("image", kind.UINT8, [1, side, side, 3])],
             [h.make_tensor_value_info(n, kind.FLOAT, v.shape) for n, v in values.items()],
             [onnx.numpy_helper.from_array(v, n) for n, v in constants.items()],
-        )  # fmt: skip
+        )
         model = h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=9)
         if given == "default":
             given = manifest()

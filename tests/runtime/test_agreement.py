@@ -145,9 +145,11 @@ MODELS = pytest.mark.parametrize("model", ["small", "d0"])
 
 @MODELS
 def test_the_runtimes_own_kernels(
-    model: str, folder: Path, check: Callable[..., None],
+    model: str,
+    folder: Path,
+    check: Callable[..., None],
     request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
+) -> None:
     path = request.getfixturevalue(model)
     other = probe_here(path, folder / "smears" / "1.png", delegate="none")
     assert other.about["delegate"] == "none"
@@ -156,9 +158,11 @@ def test_the_runtimes_own_kernels(
 
 @MODELS
 def test_tflite_runtime(
-    model: str, folder: Path, check: Callable[..., None],
+    model: str,
+    folder: Path,
+    check: Callable[..., None],
     request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
+) -> None:
     path, python = request.getfixturevalue(model), of_tflite_runtime()
     other = probe_here(path, folder / "smears" / "1.png", python=python)
     assert other.about["runtime_version"] == "2.14.0"
@@ -168,9 +172,12 @@ def test_tflite_runtime(
 
 @MODELS
 def test_ai_edge_litert_on_arm(
-    model: str, arm_root: Path, folder: Path, check: Callable[..., None],
+    model: str,
+    arm_root: Path,
+    folder: Path,
+    check: Callable[..., None],
     request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
+) -> None:
     path = request.getfixturevalue(model)
     picture = folder / "smears" / "1.png"
     other = probe_emulated(path, picture, runtime="ai-edge-litert", root=arm_root)
@@ -180,9 +187,12 @@ def test_ai_edge_litert_on_arm(
 
 @MODELS
 def test_tflite_runtime_on_arm(
-    model: str, arm_root: Path, folder: Path, check: Callable[..., None],
+    model: str,
+    arm_root: Path,
+    folder: Path,
+    check: Callable[..., None],
     request: pytest.FixtureRequest,
-) -> None:  # fmt: skip
+) -> None:
     path = request.getfixturevalue(model)
     picture = folder / "smears" / "1.png"
     other = probe_emulated(path, picture, runtime="tflite-runtime", root=arm_root)

@@ -29,9 +29,12 @@ WHOLE = r"was changed after it was converted: the sum over its graph and weights
 
 @pytest.fixture
 def build(
-    build_tiny: Built, build_ir: Built, build_onnx: Built, tmp_path: Path,
+    build_tiny: Built,
+    build_ir: Built,
+    build_onnx: Built,
+    tmp_path: Path,
     make_manifest: Callable[..., Manifest],
-) -> Built:  # fmt: skip
+) -> Built:
     """build(suffix, name='model', **manifest): one of our models that states its sum."""
     makers = {".tflite": build_tiny, ".xml": build_ir, ".onnx": build_onnx}
 

@@ -28,9 +28,7 @@ def test_length_slices_masks_and_iteration() -> None:
 
 def test_dicts_are_json() -> None:
     (first, *_) = json.loads(json.dumps(make().to_dicts()))
-    assert first == {
-        "box": [0, 1, 2, 3], "score": pytest.approx(0.9), "class_id": 0, "label": "a"
-    }  # fmt: skip
+    assert first == {"box": [0, 1, 2, 3], "score": pytest.approx(0.9), "class_id": 0, "label": "a"}
 
 
 @pytest.mark.parametrize(

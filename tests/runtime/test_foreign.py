@@ -108,16 +108,19 @@ def test_size_of_the_input(name: str, build: Build) -> None:
     ("options", "given", "message"),
     [
         (
-            {"shape": ONE_PIXEL, "signature": FREE, "anchor_count": FEW}, None,
+            {"shape": ONE_PIXEL, "signature": FREE, "anchor_count": FEW},
+            None,
             r"its input \[1, -1, -1, 3\] has a free height or width.*--input-size 320",
         ),
         (
-            {"shape": (1, 1, 48, 3), "signature": (1, -1, 48, 3)}, None,  # not square
+            {"shape": (1, 1, 48, 3), "signature": (1, -1, 48, 3)},
+            None,  # not square
             r"its input \[1, -1, 48, 3\] has a free height or width",
         ),
         ({}, 96, r"input size 96 x 96 is not for .* fixed to 64 x 64"),
         (
-            {"shape": (1, 1, 64, 3), "signature": (1, -1, 64, 3)}, "80x64",
+            {"shape": (1, 1, 64, 3), "signature": (1, -1, 64, 3)},
+            "80x64",
             r"input size 80 x 64 is not for .* fixed to 64 x any",
         ),
         ({"shape": (1, 0, 64, 3)}, None, r"has no pixels"),
@@ -129,7 +132,7 @@ def test_size_of_the_input(name: str, build: Build) -> None:
         ({}, (64.5, 64), "input_size must be"),
         ({}, True, "input_size must be"),
     ],
-)  # fmt: skip
+)
 def test_sizes_that_are_refused(
     options: dict[str, Any], given: Any, message: str, build: Build
 ) -> None:
@@ -161,21 +164,32 @@ FITS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     # The Object Detection API exports models for stretched pictures only.
     "with a background": ({}, "", "stretch", "scores with a background"),
     "Model Maker's name": (
-        {"anchor_count": FEW}, "efficientdet_lite0", "letterbox", "metadata says",
+        {"anchor_count": FEW},
+        "efficientdet_lite0",
+        "letterbox",
+        "metadata says",
     ),
     "a spelled name": ({"anchor_count": FEW}, "EfficientDet Lite0 V1", "letterbox", "metadata"),
     "another name": ({"anchor_count": FEW}, "ObjectDetector", "stretch", "nothing"),
     "a tensor's name": (
-        {"anchor_count": FEW, "background": False, "image_name": "EfficientDet-D0/image"}, "",
-        "letterbox", "a tensor is called",
+        {"anchor_count": FEW, "background": False, "image_name": "EfficientDet-D0/image"},
+        "",
+        "letterbox",
+        "a tensor is called",
     ),
     "a tensor's name and a background": (
-        {"anchor_count": FEW, "image_name": "EfficientDet-D0/image"}, "", "stretch", "nothing",
+        {"anchor_count": FEW, "image_name": "EfficientDet-D0/image"},
+        "",
+        "stretch",
+        "nothing",
     ),
     "another size": (
-        {"background": False, "shape": (1, 96, 96, 3)}, "", "stretch", "nothing",
+        {"background": False, "shape": (1, 96, 96, 3)},
+        "",
+        "stretch",
+        "nothing",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FITS)

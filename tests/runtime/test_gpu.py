@@ -154,9 +154,11 @@ except edge_edet.BackendError as error:
 
 
 def test_what_the_gpu_cannot_run_is_named(
-    vulkan: dict[str, str], build_suppressed: Callable[..., Path], tmp_path: Path,
+    vulkan: dict[str, str],
+    build_suppressed: Callable[..., Path],
+    tmp_path: Path,
     make_metadata: Callable[..., bytes],
-) -> None:  # fmt: skip
+) -> None:
     metadata = make_metadata(["location", "category", "score", "number of detections"], [0], [1])
     model = build_suppressed(tmp_path / "nms.tflite", metadata=metadata)
     done = run(REFUSED, model, env=vulkan)

@@ -61,13 +61,19 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
 @pytest.mark.parametrize(
     ("loading", "running", "message"),
     [
-        (DIE.format(name="SEGV"), "pass",
-         r"by signal 11 \(segmentation fault\) in tflite-runtime \S+ while it loaded model '.*tflite'"),
-        ("pass", DIE.format(name="FPE"),
-         r"by signal 8 \(division by zero\) in tflite-runtime \S+ while it ran model '.*tflite'"),
+        (
+            DIE.format(name="SEGV"),
+            "pass",
+            r"by signal 11 \(segmentation fault\) in tflite-runtime \S+ while it loaded model '.*tflite'",
+        ),
+        (
+            "pass",
+            DIE.format(name="FPE"),
+            r"by signal 8 \(division by zero\) in tflite-runtime \S+ while it ran model '.*tflite'",
+        ),
         ("os.abort()", "pass", r"by signal 6 \(aborted\)"),
     ],
-)  # fmt: skip
+)
 def test_a_death_is_one_line(
     loading: str, running: str, message: str, runtime: Callable[..., str], tiny_float: Path
 ) -> None:
@@ -121,8 +127,10 @@ def test_an_error_of_the_runtime_stays_what_it_is(
 def test_what_is_tried_by_default() -> None:
     plain = RunOptions()
     assert [applies(None, verified, plain) for verified in (True, None, False)] == [
-        False, True, True,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+    ]
     assert applies(True, True, plain)
     assert not applies(False, None, plain)
     assert not applies(None, None, RunOptions(delegate="gpu"))

@@ -35,8 +35,14 @@ def test_names_are_those_of_the_schema() -> None:
 def test_summary_of_a_model(tiny_int8: Path) -> None:
     model = read_tflite(tiny_int8)
     assert [op.name for op in model.operators] == [
-        "CAST", "SUM", "MUL", "ADD", "QUANTIZE", "ADD", "QUANTIZE",
-    ]  # fmt: skip
+        "CAST",
+        "SUM",
+        "MUL",
+        "ADD",
+        "QUANTIZE",
+        "ADD",
+        "QUANTIZE",
+    ]
     assert [t.name for t in model.output_tensors] == ["class_logits", "box_codes"]
     logits = model.output_tensors[0]
     assert (logits.shape, logits.dtype) == ((1, 774, 3), "int8")
@@ -256,9 +262,11 @@ print(refused)
 
 @pytest.mark.parametrize("fixture", ["tiny_int8", "suppressed"])
 def test_flipped_bytes_never_crash_the_runtime(
-    fixture: str, request: pytest.FixtureRequest, build_suppressed: Callable[..., Path],
+    fixture: str,
+    request: pytest.FixtureRequest,
+    build_suppressed: Callable[..., Path],
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     if fixture == "suppressed":
         source = build_suppressed(tmp_path / "source.tflite")
     else:

@@ -312,9 +312,16 @@ def without_a_location(model: Any) -> None:
 
 
 PLACES = [
-    external, in_a_constant, in_a_list, in_a_branch, in_a_branch_of_a_branch, in_a_sparse_tensor,
-    in_a_function, in_a_training_graph, without_a_location,
-]  # fmt: skip
+    external,
+    in_a_constant,
+    in_a_list,
+    in_a_branch,
+    in_a_branch_of_a_branch,
+    in_a_sparse_tensor,
+    in_a_function,
+    in_a_training_graph,
+    without_a_location,
+]
 
 
 @pytest.mark.parametrize("place", PLACES)

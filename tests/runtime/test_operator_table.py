@@ -32,8 +32,14 @@ class Model:
         self.index: dict[str, int] = {}
         self.outputs: list[str] = []
 
-    def tensor(self, name: str, shape: tuple[int, ...], dtype: str = "float32",
-               grid: Quantization | None = None, data: Any = None) -> Any:  # fmt: skip
+    def tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        grid: Quantization | None = None,
+        data: Any = None,
+    ) -> Any:
         if data is not None:
             data = np.asarray(data, dtype).reshape(shape)
         self.index[name] = self.writer.tensor(name, shape, dtype, grid, data)
@@ -42,8 +48,9 @@ class Model:
     def __getitem__(self, name: str) -> Any:
         return self.writer._graph.tensors[self.index[name]]
 
-    def op(self, code: int, inputs: list[str], outputs: list[str], options: Any = None,
-           **more: Any) -> Any:  # fmt: skip
+    def op(
+        self, code: int, inputs: list[str], outputs: list[str], options: Any = None, **more: Any
+    ) -> Any:
         at = [-1 if name == "-" else self.index[name] for name in inputs]
         self.writer.operator(code, 1, at, [self.index[name] for name in outputs], options, **more)
         self.outputs = outputs
@@ -86,8 +93,15 @@ def elementwise(code: int, options: Any, dtype: str = "int8") -> Model:
     return model
 
 
-def moved(code: int, options: Any, after: tuple[int, ...], constants: list[Any], *,
-          first: int = 0, more: int = 1) -> Model:  # fmt: skip
+def moved(
+    code: int,
+    options: Any,
+    after: tuple[int, ...],
+    constants: list[Any],
+    *,
+    first: int = 0,
+    more: int = 1,
+) -> Model:
     """x [2, 6, 4] with constants of int32 behind it, or before it from `first` on, to y."""
     model = Model()
     model.tensor("x", (2, 6, 4))
@@ -124,8 +138,9 @@ def reshape() -> Model:
 
 
 def split() -> Model:
-    return moved(OP.SPLIT, options_of(schema.SplitOptionsT, numSplits=2), (2, 3, 4), [1],
-                 first=1, more=2)  # fmt: skip
+    return moved(
+        OP.SPLIT, options_of(schema.SplitOptionsT, numSplits=2), (2, 3, 4), [1], first=1, more=2
+    )
 
 
 def suppression(**changes: float) -> Model:
@@ -136,17 +151,29 @@ def suppression(**changes: float) -> Model:
     for name, shape in (("boxes", (1, 5, 4)), ("classes", (1, 5)), ("best", (1, 5)), ("n", (1,))):
         model.tensor(name, shape)
     values: dict[str, float] = {
-        "max_detections": 5, "max_classes_per_detection": 1, "nms_score_threshold": 0.1,
-        "nms_iou_threshold": 0.5, "num_classes": 2, "y_scale": 10.0, "x_scale": 10.0,
-        "h_scale": 5.0, "w_scale": 5.0, **changes,
-    }  # fmt: skip
+        "max_detections": 5,
+        "max_classes_per_detection": 1,
+        "nms_score_threshold": 0.1,
+        "nms_iou_threshold": 0.5,
+        "num_classes": 2,
+        "y_scale": 10.0,
+        "x_scale": 10.0,
+        "h_scale": 5.0,
+        "w_scale": 5.0,
+        **changes,
+    }
     builder = flexbuffers.Builder()
     with builder.Map():
         for name, value in values.items():
             if value is not None:
                 (builder.Float if isinstance(value, float) else builder.Int)(name, value)
-    model.op(OP.CUSTOM, ["x", "scores", "anchors"], ["boxes", "classes", "best", "n"],
-             custom=SUPPRESSION, custom_options=bytes(builder.Finish()))  # fmt: skip
+    model.op(
+        OP.CUSTOM,
+        ["x", "scores", "anchors"],
+        ["boxes", "classes", "best", "n"],
+        custom=SUPPRESSION,
+        custom_options=bytes(builder.Finish()),
+    )
     return model
 
 
@@ -156,128 +183,330 @@ def add() -> Model:
 
 # (what is wrong, the valid model, the change, part of the message)
 REFUSED: list[tuple[str, Callable[[], Model], Change, str]] = [
-    ("too few inputs", convolution, lambda m: m.last.inputs.pop(),
-     "operator 0 (CONV_2D): it has 2 inputs, expected 3"),
-    ("an input left out", convolution, lambda m: m.last.inputs.__setitem__(2, -1),
-     "operator 0 (CONV_2D): its input 'b' is left out"),
+    (
+        "too few inputs",
+        convolution,
+        lambda m: m.last.inputs.pop(),
+        "operator 0 (CONV_2D): it has 2 inputs, expected 3",
+    ),
+    (
+        "an input left out",
+        convolution,
+        lambda m: m.last.inputs.__setitem__(2, -1),
+        "operator 0 (CONV_2D): its input 'b' is left out",
+    ),
     ("no output", convolution, lambda m: setattr(m.last, "outputs", []), "it has 0 outputs"),
-    ("other options", convolution, lambda m: setattr(m.last, "builtinOptionsType", 5),
-     "its options are of kind 5, expected 1"),
-    ("no options", convolution,
-     lambda m: (setattr(m.last, "builtinOptionsType", 0), setattr(m.last, "builtinOptions", None)),
-     "it has no options"),
-    ("stride 0", convolution, lambda m: setattr(m.last.builtinOptions, "strideW", 0),
-     "its stride is 0, expected 1 to 32767"),
-    ("dilation below 0", convolution, lambda m: setattr(m.last.builtinOptions, "dilationHFactor", -1),
-     "its dilation is -1"),
-    ("unknown padding", convolution, lambda m: setattr(m.last.builtinOptions, "padding", 2),
-     "its padding is number 2"),
-    ("unknown activation", convolution,
-     lambda m: setattr(m.last.builtinOptions, "fusedActivationFunction", 9),
-     "its activation is number 9"),
-    ("weights of half precision without a cast", lambda: convolution("int8"),
-     lambda m: setattr(m["b"], "type", schema.TensorType.FLOAT32), "its bias 'b' is float32"),
-    ("weights of another type", lambda: convolution("int8"),
-     lambda m: setattr(m["w"], "type", schema.TensorType.UINT8),
-     "its weights 'w' are uint8, expected int8 or int4 or int2 for an input of int8"),
-    ("output shape", convolution, lambda m: setattr(m["y"], "shape", [1, 4, 4, 7]),
-     "its output 'y' is [1, 4, 4, 7], its inputs give [1, 4, 4, 6]"),
-    ("weights for other channels", convolution, lambda m: setattr(m["x"], "shape", [1, 8, 8, 5]),
-     "are for 4 channels, its input has 5"),
-    ("rank", convolution, lambda m: setattr(m["x"], "shape", [8, 8, 4]),
-     "has 3 dimensions, expected 4"),
-    ("no scale", lambda: convolution("int8"), lambda m: setattr(m["x"], "quantization", None),
-     "'x' of int8 has 0 scales, expected one"),
-    ("no scales of weights", lambda: convolution("int8"),
-     lambda m: setattr(m["w"], "quantization", None), "have 0 scales, expected 1 or 6"),
-    ("scales along another axis", lambda: convolution("int8"),
-     lambda m: (setattr(m["w"], "shape", [6, 3, 2, 6]), setattr(m["x"], "shape", [1, 8, 8, 6]),
-                setattr(m["w"].quantization, "quantizedDimension", 3)),
-     "have scales along axis 3, expected 0"),
-    ("zero points of weights", lambda: convolution("int8"),
-     lambda m: setattr(m["w"].quantization, "zeroPoint", np.full(6, 3)), "have zero points"),
-    ("scale not a number", add, lambda m: setattr(m["x"].quantization, "scale", [float("nan")]),
-     "a scale that is negative or not finite"),
-    ("scale of 0", add, lambda m: setattr(m["z"].quantization, "scale", [0.0]),
-     "'z' has a scale of 0, expected 1e-12 to 1e+12"),
-    ("stored scale of 0", add, lambda m: setattr(m["y"].quantization, "scale", [0.0]),
-     "'y' of int8 has 1 scales, expected one above 0"),
-    ("scales too far apart", add, lambda m: setattr(m["z"].quantization, "scale", [1e-9]),
-     "the scale of its output is 1e-09, that of its inputs 1e+09 times as large"),
-    ("a product far beyond the output", lambda: convolution("int8"),
-     lambda m: setattr(m["y"].quantization, "scale", [1e-8]),
-     "the scale of its output is 1e-08, that of its inputs 1.25e+07 times as large"),
-    ("zero point out of range", add, lambda m: setattr(m["x"].quantization, "zeroPoint", [128]),
-     "has a zero point of 128, expected -128 to 127"),
-    ("two types", add, lambda m: setattr(m["x"], "type", schema.TensorType.UINT8),
-     "'y' is int8, but 'x' uint8"),
-    ("a type without a kernel", add,
-     lambda m: [setattr(m[n], "type", schema.TensorType.BOOL) for n in "xyz"],
-     "'x' is bool, expected float32"),
-    ("shapes that do not fit", add, lambda m: setattr(m["x"], "shape", [1, 2, 2, 3]),
-     "its inputs are [1, 2, 2, 3] and [4]: they do not fit"),
-    ("written twice", add, lambda m: setattr(m.last, "outputs", [m.index["x"]]),
-     "it writes 'x', which is there already"),
-    ("a stored tensor written", add, lambda m: setattr(m.last, "outputs", [m.index["y"]]),
-     "it writes 'y', which is there already"),
-    ("read before it is written", add, lambda m: m.last.inputs.__setitem__(0, m.index["z"]),
-     "it reads 'z', which nothing has written"),
-    ("an input that is stored", add, lambda m: setattr(m["x"], "buffer", m["y"].buffer), "needs 16"),
-    ("larger than memory", add, lambda m: setattr(m["x"], "shape", [2**15, 2**15, 2, 4]),
-     "bytes, at most 2147483648"),
-    ("filter of 0", pool, lambda m: setattr(m.last.builtinOptions, "filterHeight", 0),
-     "its filter is 0"),
-    ("a window that does not fit", pool,
-     lambda m: (setattr(m.last.builtinOptions, "padding", 1),
-                setattr(m.last.builtinOptions, "filterWidth", 9)), "does not fit into 8"),
-    ("another number of values", reshape, lambda m: setattr(m["x"], "shape", [2, 6, 5]),
-     "has 60 values, its output [12, 4] 48"),
-    ("a shape left out by -1", reshape, lambda m: m.last.inputs.__setitem__(1, -1),
-     "its input 'shape' is left out"),
-    ("parts and outputs", split, lambda m: setattr(m.last.builtinOptions, "numSplits", 3),
-     "it says 3 parts and has 2 outputs"),
-    ("an axis beyond the rank",
-     lambda: moved(OP.MEAN, options_of(schema.ReducerOptionsT), (2, 4), [[3]]),
-     lambda m: None, "its axis is 3, of 3 dimensions"),
-    ("an order that is none",
-     lambda: moved(OP.TRANSPOSE, schema.TransposeOptionsT(), (2, 4, 6), [[0, 2, 2]]),
-     lambda m: None, "its order is [0, 2, 2], expected each of 3 dimensions once"),
-    ("a slice beyond the end",
-     lambda: moved(OP.SLICE, schema.SliceOptionsT(), (2, 6, 4), [[0, 1, 0], [2, 6, 4]]),
-     lambda m: None, "it takes 6 from 1 on, of 6"),
-    ("a stride of 0",
-     lambda: moved(OP.STRIDED_SLICE, schema.StridedSliceOptionsT(), (2, 6, 4),
-                   [[0, 0, 0], [2, 6, 4], [1, 0, 1]]), lambda m: None, "its stride is 0"),
-    ("padding below 0",
-     lambda: moved(OP.PAD, schema.PadOptionsT(), (2, 6, 4), [[[0, 0], [-1, 1], [0, 0]]]),
-     lambda m: None, "its paddings are [0, 0, -1, 1, 0, 0]"),
-    ("a place that is not there",
-     lambda: moved(OP.GATHER, options_of(schema.GatherOptionsT, axis=1), (2, 1, 4), [[6]]),
-     lambda m: None, "it takes places 6 to 6 of 6"),
-    ("more than there is", lambda: moved(OP.TOPK_V2, schema.TopKV2OptionsT(), (2, 6, 9), [9], more=2),
-     lambda m: setattr(m["y1"], "type", schema.TensorType.INT32), "its k is 9, of 4 values"),
-    ("a graph that is not there", add,
-     lambda m: (setattr(m.writer._model.operatorCodes[0], "builtinCode", OP.WHILE),
-                setattr(m.last, "builtinOptionsType", 93),
-                setattr(m.last, "builtinOptions",
-                        options_of(schema.WhileOptionsT, condSubgraphIndex=1))),
-     "it runs graph 1 of 1"),
-    ("an operator of StableHLO", add,
-     lambda m: setattr(m.writer._model.operatorCodes[0], "builtinCode", OP.STABLEHLO_ADD),
-     "operator 0 (STABLEHLO_ADD): such operators are not supported"),
-    ("options of the suppression", lambda: suppression(num_classes=None), lambda m: None,
-     "its options lack num_classes"),
+    (
+        "other options",
+        convolution,
+        lambda m: setattr(m.last, "builtinOptionsType", 5),
+        "its options are of kind 5, expected 1",
+    ),
+    (
+        "no options",
+        convolution,
+        lambda m: (
+            setattr(m.last, "builtinOptionsType", 0),
+            setattr(m.last, "builtinOptions", None),
+        ),
+        "it has no options",
+    ),
+    (
+        "stride 0",
+        convolution,
+        lambda m: setattr(m.last.builtinOptions, "strideW", 0),
+        "its stride is 0, expected 1 to 32767",
+    ),
+    (
+        "dilation below 0",
+        convolution,
+        lambda m: setattr(m.last.builtinOptions, "dilationHFactor", -1),
+        "its dilation is -1",
+    ),
+    (
+        "unknown padding",
+        convolution,
+        lambda m: setattr(m.last.builtinOptions, "padding", 2),
+        "its padding is number 2",
+    ),
+    (
+        "unknown activation",
+        convolution,
+        lambda m: setattr(m.last.builtinOptions, "fusedActivationFunction", 9),
+        "its activation is number 9",
+    ),
+    (
+        "weights of half precision without a cast",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["b"], "type", schema.TensorType.FLOAT32),
+        "its bias 'b' is float32",
+    ),
+    (
+        "weights of another type",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["w"], "type", schema.TensorType.UINT8),
+        "its weights 'w' are uint8, expected int8 or int4 or int2 for an input of int8",
+    ),
+    (
+        "output shape",
+        convolution,
+        lambda m: setattr(m["y"], "shape", [1, 4, 4, 7]),
+        "its output 'y' is [1, 4, 4, 7], its inputs give [1, 4, 4, 6]",
+    ),
+    (
+        "weights for other channels",
+        convolution,
+        lambda m: setattr(m["x"], "shape", [1, 8, 8, 5]),
+        "are for 4 channels, its input has 5",
+    ),
+    (
+        "rank",
+        convolution,
+        lambda m: setattr(m["x"], "shape", [8, 8, 4]),
+        "has 3 dimensions, expected 4",
+    ),
+    (
+        "no scale",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["x"], "quantization", None),
+        "'x' of int8 has 0 scales, expected one",
+    ),
+    (
+        "no scales of weights",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["w"], "quantization", None),
+        "have 0 scales, expected 1 or 6",
+    ),
+    (
+        "scales along another axis",
+        lambda: convolution("int8"),
+        lambda m: (
+            setattr(m["w"], "shape", [6, 3, 2, 6]),
+            setattr(m["x"], "shape", [1, 8, 8, 6]),
+            setattr(m["w"].quantization, "quantizedDimension", 3),
+        ),
+        "have scales along axis 3, expected 0",
+    ),
+    (
+        "zero points of weights",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["w"].quantization, "zeroPoint", np.full(6, 3)),
+        "have zero points",
+    ),
+    (
+        "scale not a number",
+        add,
+        lambda m: setattr(m["x"].quantization, "scale", [float("nan")]),
+        "a scale that is negative or not finite",
+    ),
+    (
+        "scale of 0",
+        add,
+        lambda m: setattr(m["z"].quantization, "scale", [0.0]),
+        "'z' has a scale of 0, expected 1e-12 to 1e+12",
+    ),
+    (
+        "stored scale of 0",
+        add,
+        lambda m: setattr(m["y"].quantization, "scale", [0.0]),
+        "'y' of int8 has 1 scales, expected one above 0",
+    ),
+    (
+        "scales too far apart",
+        add,
+        lambda m: setattr(m["z"].quantization, "scale", [1e-9]),
+        "the scale of its output is 1e-09, that of its inputs 1e+09 times as large",
+    ),
+    (
+        "a product far beyond the output",
+        lambda: convolution("int8"),
+        lambda m: setattr(m["y"].quantization, "scale", [1e-8]),
+        "the scale of its output is 1e-08, that of its inputs 1.25e+07 times as large",
+    ),
+    (
+        "zero point out of range",
+        add,
+        lambda m: setattr(m["x"].quantization, "zeroPoint", [128]),
+        "has a zero point of 128, expected -128 to 127",
+    ),
+    (
+        "two types",
+        add,
+        lambda m: setattr(m["x"], "type", schema.TensorType.UINT8),
+        "'y' is int8, but 'x' uint8",
+    ),
+    (
+        "a type without a kernel",
+        add,
+        lambda m: [setattr(m[n], "type", schema.TensorType.BOOL) for n in "xyz"],
+        "'x' is bool, expected float32",
+    ),
+    (
+        "shapes that do not fit",
+        add,
+        lambda m: setattr(m["x"], "shape", [1, 2, 2, 3]),
+        "its inputs are [1, 2, 2, 3] and [4]: they do not fit",
+    ),
+    (
+        "written twice",
+        add,
+        lambda m: setattr(m.last, "outputs", [m.index["x"]]),
+        "it writes 'x', which is there already",
+    ),
+    (
+        "a stored tensor written",
+        add,
+        lambda m: setattr(m.last, "outputs", [m.index["y"]]),
+        "it writes 'y', which is there already",
+    ),
+    (
+        "read before it is written",
+        add,
+        lambda m: m.last.inputs.__setitem__(0, m.index["z"]),
+        "it reads 'z', which nothing has written",
+    ),
+    (
+        "an input that is stored",
+        add,
+        lambda m: setattr(m["x"], "buffer", m["y"].buffer),
+        "needs 16",
+    ),
+    (
+        "larger than memory",
+        add,
+        lambda m: setattr(m["x"], "shape", [2**15, 2**15, 2, 4]),
+        "bytes, at most 2147483648",
+    ),
+    (
+        "filter of 0",
+        pool,
+        lambda m: setattr(m.last.builtinOptions, "filterHeight", 0),
+        "its filter is 0",
+    ),
+    (
+        "a window that does not fit",
+        pool,
+        lambda m: (
+            setattr(m.last.builtinOptions, "padding", 1),
+            setattr(m.last.builtinOptions, "filterWidth", 9),
+        ),
+        "does not fit into 8",
+    ),
+    (
+        "another number of values",
+        reshape,
+        lambda m: setattr(m["x"], "shape", [2, 6, 5]),
+        "has 60 values, its output [12, 4] 48",
+    ),
+    (
+        "a shape left out by -1",
+        reshape,
+        lambda m: m.last.inputs.__setitem__(1, -1),
+        "its input 'shape' is left out",
+    ),
+    (
+        "parts and outputs",
+        split,
+        lambda m: setattr(m.last.builtinOptions, "numSplits", 3),
+        "it says 3 parts and has 2 outputs",
+    ),
+    (
+        "an axis beyond the rank",
+        lambda: moved(OP.MEAN, options_of(schema.ReducerOptionsT), (2, 4), [[3]]),
+        lambda m: None,
+        "its axis is 3, of 3 dimensions",
+    ),
+    (
+        "an order that is none",
+        lambda: moved(OP.TRANSPOSE, schema.TransposeOptionsT(), (2, 4, 6), [[0, 2, 2]]),
+        lambda m: None,
+        "its order is [0, 2, 2], expected each of 3 dimensions once",
+    ),
+    (
+        "a slice beyond the end",
+        lambda: moved(OP.SLICE, schema.SliceOptionsT(), (2, 6, 4), [[0, 1, 0], [2, 6, 4]]),
+        lambda m: None,
+        "it takes 6 from 1 on, of 6",
+    ),
+    (
+        "a stride of 0",
+        lambda: moved(
+            OP.STRIDED_SLICE,
+            schema.StridedSliceOptionsT(),
+            (2, 6, 4),
+            [[0, 0, 0], [2, 6, 4], [1, 0, 1]],
+        ),
+        lambda m: None,
+        "its stride is 0",
+    ),
+    (
+        "padding below 0",
+        lambda: moved(OP.PAD, schema.PadOptionsT(), (2, 6, 4), [[[0, 0], [-1, 1], [0, 0]]]),
+        lambda m: None,
+        "its paddings are [0, 0, -1, 1, 0, 0]",
+    ),
+    (
+        "a place that is not there",
+        lambda: moved(OP.GATHER, options_of(schema.GatherOptionsT, axis=1), (2, 1, 4), [[6]]),
+        lambda m: None,
+        "it takes places 6 to 6 of 6",
+    ),
+    (
+        "more than there is",
+        lambda: moved(OP.TOPK_V2, schema.TopKV2OptionsT(), (2, 6, 9), [9], more=2),
+        lambda m: setattr(m["y1"], "type", schema.TensorType.INT32),
+        "its k is 9, of 4 values",
+    ),
+    (
+        "a graph that is not there",
+        add,
+        lambda m: (
+            setattr(m.writer._model.operatorCodes[0], "builtinCode", OP.WHILE),
+            setattr(m.last, "builtinOptionsType", 93),
+            setattr(
+                m.last, "builtinOptions", options_of(schema.WhileOptionsT, condSubgraphIndex=1)
+            ),
+        ),
+        "it runs graph 1 of 1",
+    ),
+    (
+        "an operator of StableHLO",
+        add,
+        lambda m: setattr(m.writer._model.operatorCodes[0], "builtinCode", OP.STABLEHLO_ADD),
+        "operator 0 (STABLEHLO_ADD): such operators are not supported",
+    ),
+    (
+        "options of the suppression",
+        lambda: suppression(num_classes=None),
+        lambda m: None,
+        "its options lack num_classes",
+    ),
     ("a scale of boxes of 0", lambda: suppression(y_scale=0.0), lambda m: None, "its y_scale is 0"),
-    ("too many detections", lambda: suppression(max_detections=10**9), lambda m: None,
-     "its max_detections is 1e+09"),
-    ("other classes than scores", lambda: suppression(num_classes=9), lambda m: None,
-     "expected 9 classes, or one more"),
-    ("fewer anchors than boxes", suppression, lambda m: setattr(m["x"], "shape", [1, 8, 4]),
-     "expected [1, 8, classes]"),
-    ("options that are no map", suppression,
-     lambda m: setattr(m.last, "customOptions", np.frombuffer(b"\x00" * 9, np.uint8)),
-     "its options are damaged"),
-]  # fmt: skip
+    (
+        "too many detections",
+        lambda: suppression(max_detections=10**9),
+        lambda m: None,
+        "its max_detections is 1e+09",
+    ),
+    (
+        "other classes than scores",
+        lambda: suppression(num_classes=9),
+        lambda m: None,
+        "expected 9 classes, or one more",
+    ),
+    (
+        "fewer anchors than boxes",
+        suppression,
+        lambda m: setattr(m["x"], "shape", [1, 8, 4]),
+        "expected [1, 8, classes]",
+    ),
+    (
+        "options that are no map",
+        suppression,
+        lambda m: setattr(m.last, "customOptions", np.frombuffer(b"\x00" * 9, np.uint8)),
+        "its options are damaged",
+    ),
+]
 
 
 @pytest.mark.parametrize(

@@ -118,8 +118,14 @@ def test_the_orientation_of_a_grey_tiff_is_applied(
     """Pillow 11 to 13 shifts the rows of a sideways one that it maps into memory."""
     upright = np.arange(5 * 7).reshape(5, 7).astype(kind)
     upright *= kind(7 if kind is np.uint8 else 1800)
-    stored = {1: upright, 3: upright[::-1, ::-1], 5: upright.T, 6: np.rot90(upright),
-              7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1)}[orientation]  # fmt: skip
+    stored = {
+        1: upright,
+        3: upright[::-1, ::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
     path = tmp_path / "a.tif"
     Image.fromarray(np.ascontiguousarray(stored)).save(path, tiffinfo={0x0112: orientation})
     eight = upright if kind is np.uint8 else upright >> 8

@@ -136,8 +136,10 @@ def test_a_picture_takes_at_most_three_times_its_decoded_pixels(
     decoded = save(path, kind, 6000)
     ran = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PEAK, str(path), picture_range],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     peak = int(ran.stdout)
     assert peak <= 3 * decoded + 25, f"{peak} MB for {decoded:.0f} MB of pixels"  # 25: strips, file
 

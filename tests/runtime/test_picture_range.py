@@ -29,9 +29,14 @@ THERMAL = (RAMP // 4 + 7000).astype(np.uint16)  # counts of a narrow band
 
 
 def tiff(
-    values: npt.NDArray[Any], *, order: str = "<", bits: int = 16, kind: int = 1, white: int = 1,
+    values: npt.NDArray[Any],
+    *,
+    order: str = "<",
+    bits: int = 16,
+    kind: int = 1,
+    white: int = 1,
     data: bytes | None = None,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """An uncompressed grey TIFF. kind: SampleFormat 1 unsigned, 2 signed, 3 float; white: its Photometric."""
     height, width = values.shape
     data = data or values.astype(values.dtype.newbyteorder(order)).tobytes()  # type: ignore[arg-type]
@@ -265,10 +270,13 @@ def test_a_picture_that_was_read_is_read_again_without_a_word(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (None, None), ("auto", "auto"), ((0, 4095), (0.0, 4095.0)), ([1.5, 2], (1.5, 2.0)),
+        (None, None),
+        ("auto", "auto"),
+        ((0, 4095), (0.0, 4095.0)),
+        ([1.5, 2], (1.5, 2.0)),
         ((np.int64(3), np.float32(4)), (3.0, 4.0)),
     ],
-)  # fmt: skip
+)
 def test_ranges_in_python(given: Any, expected: PictureRange) -> None:
     assert check_range(given) == expected
     text = range_text(expected)

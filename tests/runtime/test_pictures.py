@@ -19,11 +19,24 @@ def folder(tmp_path: Path) -> Path:
     """Three pictures, two below, and what systems leave beside them."""
     folder = tmp_path / "pictures"
     for name in (
-        "b.png", "a.JPG", "c.tiff", "deep/d.png", "deep/er/e.jpeg",
-        "._b.png", ".hidden.jpg", "notes.txt", "Thumbs.db", ".DS_Store", "desktop.ini",
-        "__MACOSX/._b.png", "__MACOSX/b.png", "@eaDir/b.png/SYNOPHOTO_THUMB_M.jpg",
-        ".thumbnails/b.png", "deep/._d.png", "deep/.cache/x.png",
-    ):  # fmt: skip
+        "b.png",
+        "a.JPG",
+        "c.tiff",
+        "deep/d.png",
+        "deep/er/e.jpeg",
+        "._b.png",
+        ".hidden.jpg",
+        "notes.txt",
+        "Thumbs.db",
+        ".DS_Store",
+        "desktop.ini",
+        "__MACOSX/._b.png",
+        "__MACOSX/b.png",
+        "@eaDir/b.png/SYNOPHOTO_THUMB_M.jpg",
+        ".thumbnails/b.png",
+        "deep/._d.png",
+        "deep/.cache/x.png",
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
     (folder / "folder.jpg").mkdir()

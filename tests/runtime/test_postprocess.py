@@ -167,9 +167,12 @@ def test_the_whole_pipeline_equals_the_slow_one(
     )
     candidates, per_class, most = limits
     config = PostprocessConfig(
-        kind=kind, score_threshold=0.9, candidates=candidates, per_class=per_class,
+        kind=kind,
+        score_threshold=0.9,
+        candidates=candidates,
+        per_class=per_class,
         max_detections=most,
-    )  # fmt: skip
+    )
     placement = Placement(100, 75, 0.64, 0.64)
     fast = postprocess(codes, logits, ROWS, placement, config)
 
@@ -203,8 +206,9 @@ def test_boxes_outside_of_the_picture_are_dropped_and_others_clipped() -> None:
     rows = np.array([[8, 8, 16, 16], [60, 60, 8, 8], [0, 0, 10, 10]], F)
     logits = Quantized(np.full((1, 3, 1), 5, F))
     placement = Placement(32, 32, 1.0, 1.0)
-    found = postprocess(Quantized(np.zeros((1, 3, 4), F)), logits, rows, placement,
-                        PostprocessConfig())  # fmt: skip
+    found = postprocess(
+        Quantized(np.zeros((1, 3, 4), F)), logits, rows, placement, PostprocessConfig()
+    )
     assert found.boxes.tolist() == [[0, 0, 16, 16], [0, 0, 5, 5]]
 
 
@@ -212,9 +216,12 @@ def test_numbers_that_are_none_give_no_detections() -> None:
     codes = np.full((1, 4, 4), np.nan, F)
     logits = np.array([[[9], [np.nan], [np.inf], [-np.inf]]], F)
     found = postprocess(
-        Quantized(codes), Quantized(logits), ROWS[:4], Placement(64, 64, 1.0, 1.0),
+        Quantized(codes),
+        Quantized(logits),
+        ROWS[:4],
+        Placement(64, 64, 1.0, 1.0),
         PostprocessConfig(),
-    )  # fmt: skip
+    )
     assert len(found.scores) == 0
 
 
@@ -222,9 +229,12 @@ def test_huge_codes_stay_finite() -> None:
     codes = np.full((1, 1, 4), 1e30, F)
     codes[0, 0, :2] = 0
     found = postprocess(
-        Quantized(codes), Quantized(np.full((1, 1, 1), 3, F)), ROWS[300:301],
-        Placement(64, 64, 1.0, 1.0), PostprocessConfig(),
-    )  # fmt: skip
+        Quantized(codes),
+        Quantized(np.full((1, 1, 1), 3, F)),
+        ROWS[300:301],
+        Placement(64, 64, 1.0, 1.0),
+        PostprocessConfig(),
+    )
     assert found.boxes.tolist() == [[0, 0, 64, 64]]
 
 

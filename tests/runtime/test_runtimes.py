@@ -304,9 +304,12 @@ def test_tflite_runtime_runs_the_same_file(
     for path in (tiny_int8, tiny_float):
         done = subprocess.run(
             [str(python), "-c", RUN, str(path), delegate],
-            capture_output=True, text=True, check=False, cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
         assert answer["info"]["runtime"] == "tflite-runtime"

@@ -21,13 +21,34 @@ ODD: list[Any] = [
     datetime.date(2020, 1, 1), {1, 2}, range(3), [[1, 2], [3, 4]], (1, "a"), int, None,
 ]  # fmt: skip
 LOAD = (
-    "threads", "runtime", "device", "precision", "cache_dir", "delegate", "delegate_options",
-    "score_threshold", "config", "picture_range", "labels", "mean", "std", "fit", "pad", "input_size",
-)  # fmt: skip
+    "threads",
+    "runtime",
+    "device",
+    "precision",
+    "cache_dir",
+    "delegate",
+    "delegate_options",
+    "score_threshold",
+    "config",
+    "picture_range",
+    "labels",
+    "mean",
+    "std",
+    "fit",
+    "pad",
+    "input_size",
+)
 CONFIG = (
-    "kind", "score_threshold", "iou_threshold", "sigma", "candidates", "per_class", "max_detections",
-    "multi_label", "whole_anchors",
-)  # fmt: skip
+    "kind",
+    "score_threshold",
+    "iou_threshold",
+    "sigma",
+    "candidates",
+    "per_class",
+    "max_detections",
+    "multi_label",
+    "whole_anchors",
+)
 
 
 @pytest.fixture(scope="module")
@@ -84,20 +105,38 @@ def test_selecting_refuses_wrong_types(detector: Any) -> None:
     [
         (lambda d: edge_edet.load(5), "the model's path must be a text or a Path, but got 5"),  # type: ignore[arg-type]
         (lambda d: edge_edet.load(None), "must be a text or a Path, but got NoneType None"),  # type: ignore[arg-type]
-        (lambda d: d.detect(Image.new("RGB", (9, 9)), config=5),
-         "config must be a PostprocessConfig, but got 5"),
-        (lambda d: d.detect(Image.new("RGB", (9, 9)), config={"kind": "hard"}),
-         "config must be a PostprocessConfig, but got dict {'kind': 'hard'}"),
+        (
+            lambda d: d.detect(Image.new("RGB", (9, 9)), config=5),
+            "config must be a PostprocessConfig, but got 5",
+        ),
+        (
+            lambda d: d.detect(Image.new("RGB", (9, 9)), config={"kind": "hard"}),
+            "config must be a PostprocessConfig, but got dict {'kind': 'hard'}",
+        ),
         (lambda d: d.select({}, None), "placement must be what prepare gives beside the tensor"),
-        (lambda d: d.select({}, d.prepare(Image.new("RGB", (9, 9)))[1]),
-         r"outputs must be a mapping with the arrays \['\w+', '\w+'\], as infer gives them, but got \[\]"),
+        (
+            lambda d: d.select({}, d.prepare(Image.new("RGB", (9, 9)))[1]),
+            r"outputs must be a mapping with the arrays \['\w+', '\w+'\], as infer gives them, but got \[\]",
+        ),
         (lambda d: d.infer([1]), r"must be uint8 \[1, 64, 64, 3\], but is int64 \[1\]"),
-        (lambda d: PostprocessConfig(sigma="wide"), "sigma must be a positive number, but got 'wide'"),  # type: ignore[arg-type]
-        (lambda d: PostprocessConfig(multi_label=1), "multi_label must be True or False, but got 1"),  # type: ignore[arg-type]
-        (lambda d: PostprocessConfig(score_threshold=True), "score_threshold must be a number from 0"),
-        (lambda d: PostprocessConfig().replace(knd="hard"), "unknown 'knd': known are kind, score_th"),
+        (
+            lambda d: PostprocessConfig(sigma="wide"),
+            "sigma must be a positive number, but got 'wide'",
+        ),  # type: ignore[arg-type]
+        (
+            lambda d: PostprocessConfig(multi_label=1),
+            "multi_label must be True or False, but got 1",
+        ),  # type: ignore[arg-type]
+        (
+            lambda d: PostprocessConfig(score_threshold=True),
+            "score_threshold must be a number from 0",
+        ),
+        (
+            lambda d: PostprocessConfig().replace(knd="hard"),
+            "unknown 'knd': known are kind, score_th",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_was_expected_is_said(call: Callable[[Any], object], said: str, detector: Any) -> None:
     with pytest.raises(InputError, match=said):
         call(detector)

@@ -28,12 +28,19 @@ def test_values_and_texts(tmp_path: Path) -> None:
     text = "nc: 3\nnames: [no, 1.10, dog]\nnothing:\nsame: &s {a: 1}\nother: *s\n"
     path = _file(tmp_path, text)
     assert read_yaml(path, "x.yaml") == {
-        "nc": 3, "names": [False, 1.1, "dog"], "nothing": None, "same": {"a": 1}, "other": {"a": 1},
-    }  # fmt: skip
+        "nc": 3,
+        "names": [False, 1.1, "dog"],
+        "nothing": None,
+        "same": {"a": 1},
+        "other": {"a": 1},
+    }
     assert read_yaml(path, "x.yaml", as_text=True) == {
-        "nc": "3", "names": ["no", "1.10", "dog"], "nothing": "", "same": {"a": "1"},
+        "nc": "3",
+        "names": ["no", "1.10", "dog"],
+        "nothing": "",
+        "same": {"a": "1"},
         "other": {"a": "1"},
-    }  # fmt: skip
+    }
     assert read_yaml(_file(tmp_path, ""), "x.yaml") is None
     assert read_yaml(_file(tmp_path, "\ufeffa: ä".encode("utf-16")), "x.yaml") == {"a": "ä"}
     assert read_yaml(_file(tmp_path, b"\xef\xbb\xbfa: b"), "x.yaml") == {"a": "b"}

@@ -53,10 +53,16 @@ def smears(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for x0, y0, x1, y1, kind in boxes:
             box = [float(x0), float(y0), float(x1 - x0), float(y1 - y0)]
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": int(kind) + 1,
-                "bbox": box, "area": box[2] * box[3], "iscrowd": 0,
-            })  # fmt: skip
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": int(kind) + 1,
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": 0,
+                }
+            )
     categories = [{"id": i + 1, "name": name} for i, name in enumerate(NAMES)]
     document = {"images": images, "annotations": annotations, "categories": categories}
     (folder / "instances.json").write_text(json.dumps(document))
@@ -64,8 +70,17 @@ def smears(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def request(data: Path, output: Path, max_drop: float, target: str = "tflite") -> Request:
-    return Request(("d0",), ("int8",), output, weights="bundled", max_drop=max_drop, data=data,
-                   threads=2, formats=(target,), certificate=False)  # fmt: skip
+    return Request(
+        ("d0",),
+        ("int8",),
+        output,
+        weights="bundled",
+        max_drop=max_drop,
+        data=data,
+        threads=2,
+        formats=(target,),
+        certificate=False,
+    )
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -236,8 +251,9 @@ def test_without_labels_agreement_with_the_float_model_counts(
 
 
 def test_random_weights_have_no_budget(smears: Path, tmp_path: Path) -> None:
-    wanted = Request(("d0",), ("int8",), tmp_path, weights="random", max_drop=1, data=smears,
-                     image_size=128)  # fmt: skip
+    wanted = Request(
+        ("d0",), ("int8",), tmp_path, weights="random", max_drop=1, data=smears, image_size=128
+    )
     with pytest.raises(InputError, match="random ones have no accuracy to lose"):
         list(convert(wanted))
 

@@ -31,16 +31,43 @@ def edge_edet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
 def build_row(
     variant: str, samples: tuple[float, ...], way: Way = FLOAT, **protocol: Any
 ) -> BenchmarkRow:
-    nothing = ("load_ms", "peak_memory_bytes", "throughput", "energy", "sustain", "estimate",
-               "summary", "accuracy", "ran", "machine")  # fmt: skip
-    facts = ModelFacts(f"{variant}-{way.precision}.tflite", "ab" * 32, 4_000_000, variant, (64, 64),
-                       way.precision, "tflite", 1, 1)  # fmt: skip
+    nothing = (
+        "load_ms",
+        "peak_memory_bytes",
+        "throughput",
+        "energy",
+        "sustain",
+        "estimate",
+        "summary",
+        "accuracy",
+        "ran",
+        "machine",
+    )
+    facts = ModelFacts(
+        f"{variant}-{way.precision}.tflite",
+        "ab" * 32,
+        4_000_000,
+        variant,
+        (64, 64),
+        way.precision,
+        "tflite",
+        1,
+        1,
+    )
     return BenchmarkRow(
-        schema_version=1, how="measured", started_at="2026-01-02T03:04:05+00:00", tool="t",
-        model=facts, asked=Asked(threads=way.threads), device=DeviceName("host", "here"),
-        protocol={"name": "p", "rounds": 2, **protocol}, samples_ms={"inference": samples},
-        warnings=(), study="comparators", **dict.fromkeys(nothing),
-    )  # fmt: skip
+        schema_version=1,
+        how="measured",
+        started_at="2026-01-02T03:04:05+00:00",
+        tool="t",
+        model=facts,
+        asked=Asked(threads=way.threads),
+        device=DeviceName("host", "here"),
+        protocol={"name": "p", "rounds": 2, **protocol},
+        samples_ms={"inference": samples},
+        warnings=(),
+        study="comparators",
+        **dict.fromkeys(nothing),
+    )
 
 
 @pytest.fixture(scope="session")

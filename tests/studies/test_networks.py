@@ -38,8 +38,13 @@ NETWORKS = {
 FUSIONS = {name: tiny(v, fpn_repeats=1) for name, v in fusions("d0").items()}
 EVERY = {**NETWORKS, **FUSIONS}
 IN_FILES = (  # what has operators of its own
-    "yolov3", "retinanet-r50", "nas-fpn", "fully-connected-fpn", "softmax-stacked", "fast-runtime",
-)  # fmt: skip
+    "yolov3",
+    "retinanet-r50",
+    "nas-fpn",
+    "fully-connected-fpn",
+    "softmax-stacked",
+    "fast-runtime",
+)
 
 
 # --- counts -------------------------------------------------------------------------------------

@@ -34,8 +34,12 @@ def test_published_tables_are_whole() -> None:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_tables_fit_80_columns_and_count_from_the_graphs(study: str) -> None:
-    chosen = {"fig4": ["d0"], "comparators": ["d1", "retinanet-r101-640"], "fig6": ["channels"],
-              "table6": ["d0"]}.get(study, [])  # fmt: skip
+    chosen = {
+        "fig4": ["d0"],
+        "comparators": ["d1", "retinanet-r101-640"],
+        "fig6": ["channels"],
+        "table6": ["d0"],
+    }.get(study, [])
     items = find_items(study, chosen)
     lines = table(study, items, Measured(study, [], [FLOAT]))
     text = to_text(lines, remarks(study))
@@ -118,10 +122,14 @@ def test_table_tells_machine_runtime_and_disturbance(a_row: Make) -> None:
     machine = MachineState(cpu="Cortex-A72", cores=4, features={"dotprod": False, "fp16": True})
     ran = Ran("ai-edge-litert", "2.3.0", "xnnpack", *(None,) * 7, ("CPU",), None, "none")
     rows = [
-        dataclasses.replace(a_row("d0", (1.0,) * 6, round=n), machine=machine, ran=ran,
-                            warnings=(busy,) if n == 2 else ())
+        dataclasses.replace(
+            a_row("d0", (1.0,) * 6, round=n),
+            machine=machine,
+            ran=ran,
+            warnings=(busy,) if n == 2 else (),
+        )
         for n in (1, 2)
-    ]  # fmt: skip
+    ]
     assert measured_on([]) == []
     where, rounds, warning = measured_on(rows)
     assert (

@@ -74,9 +74,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2097152\r\n\r\n"
 
 
 def test_a_body_of_two_bytes_at_a_time_is_given_up_and_resumed(
-    serve: Serve, server: Any, target: Path, monkeypatch: pytest.MonkeyPatch,
+    serve: Serve,
+    server: Any,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("EDGE_EDET_WAIT_S", "0.5")
     url = serve(dripping(CONTENT, HEAD))
     assert main(["weights", "pull", "d0", "--from", url]) == 1
@@ -131,11 +134,15 @@ def answered(*lines: str, body: bytes = b"") -> Callable[[socket.socket], None]:
 
 
 ODD = {
-    "a length of letters": (answered("200 OK", "Content-Length: 12abc"), "states the length '12abc'"),
+    "a length of letters": (
+        answered("200 OK", "Content-Length: 12abc"),
+        "states the length '12abc'",
+    ),
     "a negative length": (answered("200 OK", "Content-Length: -5"), "states the length '-5'"),
     "5,000 digits": (answered("200 OK", "Content-Length: " + "9" * 5000), "states the length '999"),
     "digits of another script": (
-        answered("200 OK", "Content-Length: \u0661\u0662"), "states the length",
+        answered("200 OK", "Content-Length: \u0661\u0662"),
+        "states the length",
     ),
     "a part of 5,000 digits": (
         answered("206 Partial Content", f"Content-Range: bytes 0-{'9' * 5000}/{'9' * 5000}"),
@@ -143,12 +150,16 @@ ODD = {
     ),
     "no HTTP": (always(b"SSH-2.0-OpenSSH_9\r\n"), "cannot reach"),
     "a status of letters": (always(b"HTTP/1.1 abc OK\r\n\r\n"), "cannot reach"),
-    "a status of 5,000 digits": (always(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n"), "cannot reach"),
+    "a status of 5,000 digits": (
+        always(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n"),
+        "cannot reach",
+    ),
     "nothing": (always(b""), "cannot reach"),
     "a line without an end": (always(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000), "cannot reach"),
     "a thousand headers": (answered("200 OK", *["X: y"] * 1000), "cannot reach"),
     "chunks of letters": (
-        answered("200 OK", "Transfer-Encoding: chunked", body=b"xyz\r\nabc"), "broke off 4 times",
+        answered("200 OK", "Transfer-Encoding: chunked", body=b"xyz\r\nabc"),
+        "broke off 4 times",
     ),
     "a chunk of 5,000 digits": (
         answered("200 OK", "Transfer-Encoding: chunked", body=b"9" * 5000 + b"\r\nabc"),
@@ -159,18 +170,22 @@ ODD = {
     "on to no address": (answered("302 Found", "Location: http://[::1"), "cannot reach"),
     "on to a port of letters": (answered("302 Found", "Location: http://h:port/"), "no address of"),
     "on to a host of 300 letters": (
-        answered("302 Found", f"Location: http://{'h' * 300}/"), "no address of HTTP",
+        answered("302 Found", f"Location: http://{'h' * 300}/"),
+        "no address of HTTP",
     ),
     "on to nowhere": (answered("302 Found"), "answered 302 Found"),
     "on to itself": (answered("302 Found", "Location: /x"), "answered 302"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", ODD)
 def test_an_odd_answer_is_one_line(
-    case: str, serve: Serve, target: Path, capsys: pytest.CaptureFixture[str],
+    case: str,
+    serve: Serve,
+    target: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     answer, said = ODD[case]
     monkeypatch.setenv("EDGE_EDET_WAIT_S", "5")
     url = serve(answer)
@@ -185,10 +200,16 @@ def test_an_odd_answer_is_one_line(
 @pytest.mark.parametrize(
     "url",
     [
-        "http://" + "h" * 300, "http://" + "h" * 70 + ".org", "http://h:99999", "http://[::1",
-        "http://h\0", "https://", "http://\u00e9.org/", "http://h:port",
+        "http://" + "h" * 300,
+        "http://" + "h" * 70 + ".org",
+        "http://h:99999",
+        "http://[::1",
+        "http://h\0",
+        "https://",
+        "http://\u00e9.org/",
+        "http://h:port",
     ],
-)  # fmt: skip
+)
 def test_an_address_that_is_none_is_bad_input(url: str, target: Path) -> None:
     assert main(["weights", "pull", "d0", "--from", url]) == 2
     with pytest.raises(InputError, match="is no address to download from"):

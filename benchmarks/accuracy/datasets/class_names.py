@@ -14,8 +14,13 @@ from edge_edet.labels import parse_label_text
 __all__ = ["NAME_FILES", "ClassNames", "find_names", "read_name_file"]
 
 NAME_FILES = (
-    "classes.txt", "names.txt", "labels.txt", "obj.names", "classes.names", "_darknet.labels",
-)  # fmt: skip
+    "classes.txt",
+    "names.txt",
+    "labels.txt",
+    "obj.names",
+    "classes.names",
+    "_darknet.labels",
+)
 
 
 @dataclass(frozen=True)

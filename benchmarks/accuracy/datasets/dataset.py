@@ -116,9 +116,12 @@ def check_there(paths: Sequence[Path], source: str = "") -> None:
     if missing:
         raise InputError(
             f"{len(missing)} of {len(paths)} pictures are missing, first {str(missing[0])!r}: "
-            + (f"check the folders that {Path(source).name} names" if places
-               else "check the data, or say with --images where they are")
-        )  # fmt: skip
+            + (
+                f"check the folders that {Path(source).name} names"
+                if places
+                else "check the data, or say with --images where they are"
+            )
+        )
 
 
 def outside(box: tuple[float, float, float, float], size: tuple[int, int] | None) -> bool:

@@ -43,9 +43,17 @@ def set_axes(axes: Any, panel: Panel, columns: int, *, last: bool) -> None:
     axes.spines["left"].set_visible(False)
     for place, name in enumerate(panel.y.categories):
         axes.text(
-            0.0, place - 0.24, textwrap.fill(name, columns), fontsize=7.5, va="bottom", ha="left",
-            color=LIGHT["ink"], transform=axes.get_yaxis_transform(), linespacing=1.05, zorder=1.5,
-        ).set_in_layout(False)  # fmt: skip
+            0.0,
+            place - 0.24,
+            textwrap.fill(name, columns),
+            fontsize=7.5,
+            va="bottom",
+            ha="left",
+            color=LIGHT["ink"],
+            transform=axes.get_yaxis_transform(),
+            linespacing=1.05,
+            zorder=1.5,
+        ).set_in_layout(False)
 
 
 def draw_rules(axes: Any, panel: Panel) -> None:
@@ -60,9 +68,13 @@ def _rules(axes: Any, panel: Panel, xs: Sequence[float], role: str, width: float
     """Upright lines beside the points of each row, not through the names above them."""
     places = [(x, place) for place in range(len(panel.y.categories)) for x in xs]
     axes.vlines(
-        [x for x, _ in places], [place - RULE[0] for _, place in places],
-        [place + RULE[1] for _, place in places], color=LIGHT[role], linewidth=width, zorder=0.9,
-    )  # fmt: skip
+        [x for x, _ in places],
+        [place - RULE[0] for _, place in places],
+        [place + RULE[1] for _, place in places],
+        color=LIGHT[role],
+        linewidth=width,
+        zorder=0.9,
+    )
 
 
 def finish_axes(axes: Any, panel: Panel) -> None:

@@ -160,9 +160,14 @@ def _look(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
     """Measured: full. Estimated: hollow. Measured cost and published AP: the left half full."""
     kind = mark.how
     look: dict[str, Any] = {
-        "marker": mark.shape, "markersize": MARKER * size, "color": color, "linestyle": "none",
-        "markeredgewidth": 1.2, "zorder": 4, "markerfacecoloralt": LIGHT["paper"],
-    }  # fmt: skip
+        "marker": mark.shape,
+        "markersize": MARKER * size,
+        "color": color,
+        "linestyle": "none",
+        "markeredgewidth": 1.2,
+        "zorder": 4,
+        "markerfacecoloralt": LIGHT["paper"],
+    }
     if mark.all_published:
         return look
     if kind == "estimated":
@@ -179,9 +184,16 @@ def _bars(axes: Any, mark: Mark, color: str, place: Any) -> None:
             continue
         below, above = max(value.middle - value.low, 0.0), max(value.high - value.middle, 0.0)
         axes.errorbar(
-            mark.x.middle, mark.y.middle, **{which: [[below], [above]]}, fmt="none",
-            ecolor=color, elinewidth=1.0, capsize=2.2, zorder=3, transform=place,
-        )  # fmt: skip
+            mark.x.middle,
+            mark.y.middle,
+            **{which: [[below], [above]]},
+            fmt="none",
+            ecolor=color,
+            elinewidth=1.0,
+            capsize=2.2,
+            zorder=3,
+            transform=place,
+        )
 
 
 def _entries(figure: Figure) -> dict[str, Series]:

@@ -66,10 +66,13 @@ _OTHERS = tuple(
             r"^backbone\.blocks\..+\.conv_exp\.",
             "fused blocks in its backbone, as effdet's efficientdetv2_*, efficientdet_es and _em",
         ),
-        (r"^backbone\.blocks\.6\.0\.conv\.", "a MobileNetV3 backbone, as effdet's mobiledetv3_large"),
+        (
+            r"^backbone\.blocks\.6\.0\.conv\.",
+            "a MobileNetV3 backbone, as effdet's mobiledetv3_large",
+        ),
         (r"^class_net\.predict\.conv\.", "heads of plain 3x3 convolutions, not separable ones"),
     )
-)  # fmt: skip
+)
 
 
 def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str, NDArray[Any]]]:

@@ -213,8 +213,9 @@ def _norm(name: str, norm: BatchNorm) -> dict[str, Array]:
 
 def _identity(name: str, scale: Array, shift: Array) -> dict[str, Array]:
     """A batch norm that multiplies and adds: mean 0, variance plus epsilon 1."""
-    return _named(name, (scale, shift, np.zeros_like(shift),
-                         np.full_like(shift, 1 - BATCH_NORM_EPSILON)))  # fmt: skip
+    return _named(
+        name, (scale, shift, np.zeros_like(shift), np.full_like(shift, 1 - BATCH_NORM_EPSILON))
+    )
 
 
 def _named(name: str, parts: tuple[Array, ...]) -> dict[str, Array]:

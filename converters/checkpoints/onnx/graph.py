@@ -147,8 +147,13 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
         raise CheckpointError("is an ONNX file without a graph: it is damaged or empty")
     if len(graph.node) > MAX_NODES:
         raise CheckpointError(f"has {len(graph.node)} operators: the limit is {MAX_NODES}")
-    stored = [entry.t for node in graph.node if node.op_type == "Constant"
-              for entry in node.attribute if entry.name == "value"]  # fmt: skip
+    stored = [
+        entry.t
+        for node in graph.node
+        if node.op_type == "Constant"
+        for entry in node.attribute
+        if entry.name == "value"
+    ]
     files = load_external([*graph.initializer, *stored], folder)
     _refuse_other_external(model)
     try:

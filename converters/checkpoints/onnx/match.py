@@ -25,16 +25,21 @@ _NAMES = (
     (r"backbone/(blocks\.\d+\.\d+)/se/(\w+)", r"backbone.\1.se.\2", None),
     (r"backbone/(blocks\.\d+\.\d+)/(\w+)", r"backbone.\1.\2", r"backbone.\1."),  # + bnN
     (r"fpn/resample\.(\d+)/conv", r"fpn.resample.\1.conv.conv", r"fpn.resample.\1.conv.bn"),
-    (r"fpn/(cell\.\d+\.?/?fnode\.\d+)/in\.(\d+)/conv", r"fpn.\1.combine.resample.\2.conv.conv",
-     r"fpn.\1.combine.resample.\2.conv.bn"),
+    (
+        r"fpn/(cell\.\d+\.?/?fnode\.\d+)/in\.(\d+)/conv",
+        r"fpn.\1.combine.resample.\2.conv.conv",
+        r"fpn.\1.combine.resample.\2.conv.bn",
+    ),
     (r"fpn/(cell\.\d+/fnode\.\d+)/conv_dw", r"fpn.\1.after_combine.conv.conv_dw", None),
-    (r"fpn/(cell\.\d+/fnode\.\d+)/conv_pw", r"fpn.\1.after_combine.conv.conv_pw",
-     r"fpn.\1.after_combine.conv.bn"),
+    (
+        r"fpn/(cell\.\d+/fnode\.\d+)/conv_pw",
+        r"fpn.\1.after_combine.conv.conv_pw",
+        r"fpn.\1.after_combine.conv.bn",
+    ),
     (r"(\w+_net)/p\d+/(conv_rep\.\d+|predict)/conv_dw", r"\1.\2.conv_dw", None),
     (r"(\w+_net)/p\d+/predict/conv_pw", r"\1.predict.conv_pw", None),
-    (r"(\w+_net)/p(\d+)/conv_rep\.(\d+)/conv_pw", r"\1.conv_rep.\3.conv_pw",
-     r"\1.bn_rep.\3.\2.bn"),
-)  # fmt: skip
+    (r"(\w+_net)/p(\d+)/conv_rep\.(\d+)/conv_pw", r"\1.conv_rep.\3.conv_pw", r"\1.bn_rep.\3.\2.bn"),
+)
 
 
 @dataclass(frozen=True)

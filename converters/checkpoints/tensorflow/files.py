@@ -92,9 +92,13 @@ def refuse_export(path: Path) -> None:
             beside = folder.resolve().parent / _STATE
             raise CheckpointError(
                 "is a SavedModel, a program with its weights, not a checkpoint: give "
-                + (f"{str(beside)!r}" if beside.exists() else "the folder with the .index and .data-* "
-                   "files, in an export of the Object Detection API checkpoint/ beside saved_model/")
-            )  # fmt: skip
+                + (
+                    f"{str(beside)!r}"
+                    if beside.exists()
+                    else "the folder with the .index and .data-* "
+                    "files, in an export of the Object Detection API checkpoint/ beside saved_model/"
+                )
+            )
     if path.suffix in (".pb", ".pbtxt") and path.is_file():
         raise CheckpointError(
             "is a graph, frozen or without weights, not a checkpoint: give the .index file that lies "

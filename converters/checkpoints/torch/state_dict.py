@@ -23,12 +23,25 @@ __all__ = ["StateDict", "find_state_dict"]
 
 # Where training scripts put the weights; averaged ones first, they are what is evaluated.
 AVERAGED = (
-    "state_dict_ema", "model_ema", "ema", "ema_state_dict", "ema_model", "model_ema_state_dict",
-)  # fmt: skip
+    "state_dict_ema",
+    "model_ema",
+    "ema",
+    "ema_state_dict",
+    "ema_model",
+    "model_ema_state_dict",
+)
 USUAL = (
-    "state_dict", "model_state_dict", "model", "net", "network", "module", "model_state", "weights",
-    "params", "detector",
-)  # fmt: skip
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "network",
+    "module",
+    "model_state",
+    "weights",
+    "params",
+    "detector",
+)
 _MAX_NESTING = 4
 _MAX_ENTRIES = 500_000  # modules, parameters and buffers; D7x has some 10,000
 _MAX_DEPTH = 64  # of modules in modules; effdet's have 8

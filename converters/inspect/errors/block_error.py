@@ -37,8 +37,9 @@ class BlockError:
         return asdict(self)
 
 
-def block_errors(int8_path: Path, float_path: Path, pictures: Iterable[Pixels],
-                 threads: int = 2) -> list[BlockError]:  # fmt: skip
+def block_errors(
+    int8_path: Path, float_path: Path, pictures: Iterable[Pixels], threads: int = 2
+) -> list[BlockError]:
     """The blocks in execution order; one entry for each tensor that leaves a block.
 
     pictures: inputs [1, S, S, 3] uint8. Raises as tensor_error.compare_tensors.
@@ -47,8 +48,13 @@ def block_errors(int8_path: Path, float_path: Path, pictures: Iterable[Pixels],
     return errors_of_blocks(integer, exact, match(integer, exact), list(pictures), threads)
 
 
-def errors_of_blocks(integer: Rewritable, exact: Rewritable, twins: Sequence[Twin],
-                     pictures: Sequence[Pixels], threads: int) -> list[BlockError]:  # fmt: skip
+def errors_of_blocks(
+    integer: Rewritable,
+    exact: Rewritable,
+    twins: Sequence[Twin],
+    pictures: Sequence[Pixels],
+    threads: int,
+) -> list[BlockError]:
     """The same for models that are open already."""
     borders, blocks = _borders(integer, twins)
     if not borders:

@@ -56,9 +56,12 @@ class ConstantError:
         return asdict(self)
 
 
-def compare_constants(integer: Rewritable, exact: Rewritable,
-                      twins: Sequence[Twin],
-                      corrected: Mapping[str, Change] = NOTHING) -> list[ConstantError]:  # fmt: skip
+def compare_constants(
+    integer: Rewritable,
+    exact: Rewritable,
+    twins: Sequence[Twin],
+    corrected: Mapping[str, Change] = NOTHING,
+) -> list[ConstantError]:
     """Of every convolution whose weights are int8 in one file and float32 in the other.
 
     corrected: stated_changes, how far a recipe moved each layer's on purpose.
@@ -85,8 +88,9 @@ def compare_constants(integer: Rewritable, exact: Rewritable,
             weight_exact = weight_exact / out.reshape((1, 1, 1, -1) if depthwise else (-1, 1, 1, 1))
         if into is not None:
             weight_exact = weight_exact * into
-        error = decibels(float(np.square(weight_exact).sum()),
-                         float(np.square(weight - weight_exact).sum()))  # fmt: skip
+        error = decibels(
+            float(np.square(weight_exact).sum()), float(np.square(weight - weight_exact).sum())
+        )
         steps = None
         step = (twin.integer.scales[0] if twin.is_integer else 0.0) or 1.0
         reads_picture = any(wiring.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
@@ -120,10 +124,12 @@ def _allowed(change: Change | None, step: float) -> tuple[float, float]:
     return min(BAD_WEIGHTS_DB, change[0] - STATED_MARGIN_DB), BAD_BIAS_STEPS + change[1] / step
 
 
-def _constants(integer: Rewritable, op: OperatorInfo, exact: Rewritable,
-               other: OperatorInfo) -> list[tuple[TensorInfo, TensorInfo]]:  # fmt: skip
-    return [(integer.model.tensors[op.inputs[i]], exact.model.tensors[other.inputs[i]])
-            for i in (1, 2)]  # fmt: skip
+def _constants(
+    integer: Rewritable, op: OperatorInfo, exact: Rewritable, other: OperatorInfo
+) -> list[tuple[TensorInfo, TensorInfo]]:
+    return [
+        (integer.model.tensors[op.inputs[i]], exact.model.tensors[other.inputs[i]]) for i in (1, 2)
+    ]
 
 
 def _values(model: Rewritable, tensor: TensorInfo) -> Doubles | None:

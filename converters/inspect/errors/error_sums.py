@@ -31,9 +31,15 @@ class Moments:
     def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Moments:
         a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
         e = b - a
-        return Moments(self.n + a.size, self.sum_x + float(a.sum()), self.sum_xx + _dot(a, a),
-                       self.sum_yy + _dot(b, b), self.sum_xy + _dot(a, b),
-                       self.sum_e + float(e.sum()), self.sum_ee + _dot(e, e))  # fmt: skip
+        return Moments(
+            self.n + a.size,
+            self.sum_x + float(a.sum()),
+            self.sum_xx + _dot(a, a),
+            self.sum_yy + _dot(b, b),
+            self.sum_xy + _dot(a, b),
+            self.sum_e + float(e.sum()),
+            self.sum_ee + _dot(e, e),
+        )
 
     @property
     def power(self) -> float:

@@ -70,8 +70,9 @@ class TensorError:
         return asdict(self)
 
 
-def compare_tensors(int8_path: Path, float_path: Path, pictures: Iterable[Pixels],
-                    threads: int = 2) -> list[TensorError]:  # fmt: skip
+def compare_tensors(
+    int8_path: Path, float_path: Path, pictures: Iterable[Pixels], threads: int = 2
+) -> list[TensorError]:
     """Every tensor that both files compute, most harmful first.
 
     pictures: inputs [1, S, S, 3] uint8, read again for each pass. Raises InputError where the files
@@ -87,8 +88,13 @@ def by_harm(errors: Iterable[TensorError]) -> list[TensorError]:
     return sorted(errors, key=lambda e: (e.carried, -e.harm, e.order))
 
 
-def compare(integer: Rewritable, exact: Rewritable, twins: Sequence[Twin],
-            pictures: Sequence[Pixels], threads: int) -> list[TensorError]:  # fmt: skip
+def compare(
+    integer: Rewritable,
+    exact: Rewritable,
+    twins: Sequence[Twin],
+    pictures: Sequence[Pixels],
+    threads: int,
+) -> list[TensorError]:
     """The errors of the twins, in their order."""
     outputs = {integer.model.tensors[i].name for i in integer.model.outputs}
     errors: list[TensorError] = []
@@ -204,19 +210,28 @@ class Sums(Generic[P]):
         varies = t.variance > 1e-12 * (1 + t.power)
         plain = twin.plain_error(self.low, self.high) if twin.is_integer else 0.0
         return TensorError(
-            name=twin.name, block=twin.block, order=order, operator=twin.operator,
-            dtype=twin.dtype, scale=twin.scale, zero_point=twin.zero_point,
-            reader=twin.reader, carried=twin.carried or not twin.is_integer,
-            sqnr_db=decibels(t.power, t.error), behind_db=decibels(self.after.power, self.after.error),
+            name=twin.name,
+            block=twin.block,
+            order=order,
+            operator=twin.operator,
+            dtype=twin.dtype,
+            scale=twin.scale,
+            zero_point=twin.zero_point,
+            reader=twin.reader,
+            carried=twin.carried or not twin.is_integer,
+            sqnr_db=decibels(t.power, t.error),
+            behind_db=decibels(self.after.power, self.after.error),
             own_db=decibels(self.own.power, self.own.error) if twin.is_integer else MAX_DB,
             reach_db=decibels(self.own.power, plain) if twin.is_integer else MAX_DB,
             harm=self.own.harm if twin.is_integer else 0.0,
-            cosine=t.cosine, mean_error=t.mean_error,
-            below=self.below / n, above=self.above / n,
+            cosine=t.cosine,
+            mean_error=t.mean_error,
+            below=self.below / n,
+            above=self.above / n,
             grid_used=float(self.seen.mean()),
             shift=min(1.0, shift / (t.sum_ee or 1.0)),
             dead=self.y_low == self.y_high and varies,
-        )  # fmt: skip
+        )
 
 
 def _sampled(values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:

@@ -52,9 +52,13 @@ def error_figure(errors: Sequence[TensorError], blocks: Sequence[BlockError], ti
     """Signal over error in dB by place: each tensor's own, the running model's, and the blocks'."""
     last = max((e.order for e in errors), default=0) + 1
     shapes = [
-        Words(LEFT, 22, title, title=True), *_axes(), *_parts(errors, last),
-        *_own(errors, last), *_blocks(errors, blocks, last), *_legend(),
-    ]  # fmt: skip
+        Words(LEFT, 22, title, title=True),
+        *_axes(),
+        *_parts(errors, last),
+        *_own(errors, last),
+        *_blocks(errors, blocks, last),
+        *_legend(),
+    ]
     return Figure(title, tuple(shapes))
 
 

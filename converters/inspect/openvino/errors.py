@@ -37,8 +37,13 @@ STEPS = 255
 LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone
 
 
-def compare_irs(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
-                pictures: Sequence[Pixels], threads: int) -> list[Sums[IrTwin]]:  # fmt: skip
+def compare_irs(
+    integer: IrGraph,
+    exact: IrGraph,
+    twins: Sequence[IrTwin],
+    pictures: Sequence[Pixels],
+    threads: int,
+) -> list[Sums[IrTwin]]:
     """The sums of the twins, in their order."""
     outputs = {t.name for t in integer.file.output_tensors}
     found: list[Sums[IrTwin]] = []
@@ -73,8 +78,13 @@ def _passes(twins: Sequence[IrTwin]) -> Iterator[list[IrTwin]]:
         yield group
 
 
-def errors_of_ir_blocks(integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
-                        pictures: Sequence[Pixels], threads: int) -> list[BlockError]:  # fmt: skip
+def errors_of_ir_blocks(
+    integer: IrGraph,
+    exact: IrGraph,
+    twins: Sequence[IrTwin],
+    pictures: Sequence[Pixels],
+    threads: int,
+) -> list[BlockError]:
     """What each block adds by itself, see block_error.py."""
     borders = [t for t in twins if _leaves_block(integer.running[t.name], t.block)]
     if not borders:
@@ -95,8 +105,9 @@ def _leaves_block(op: Op, block: str) -> bool:
     return {reading_block(reader) for reader in readers(op)} != {block}
 
 
-def compare_ir_constants(integer: IrGraph, exact: IrGraph,
-                         sums: Sequence[Sums[IrTwin]] = ()) -> list[ConstantError]:  # fmt: skip
+def compare_ir_constants(
+    integer: IrGraph, exact: IrGraph, sums: Sequence[Sums[IrTwin]] = ()
+) -> list[ConstantError]:
     """Of every convolution of both: weights as they act on real values, and biases.
 
     A fake quantizer may hand on steps, which the weights then take back. Biases are told in steps of
@@ -156,10 +167,12 @@ def _stored(graph: IrGraph, names: Sequence[str]) -> list[tuple[Any, Any]]:
         outputs += [bias] if bias is not None else []
     values = iter(graph.constants(outputs))
     return [
-        (np.asarray(next(values), np.float64),
-         np.asarray(next(values), np.float64).reshape(-1) if has else None)
+        (
+            np.asarray(next(values), np.float64),
+            np.asarray(next(values), np.float64).reshape(-1) if has else None,
+        )
         for has in has_bias
-    ]  # fmt: skip
+    ]
 
 
 def _biased(op: Op) -> str:

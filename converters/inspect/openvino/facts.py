@@ -74,11 +74,12 @@ def _zero_scales(graph: IrGraph) -> Iterator[Finding]:
     if flat:
         others = f" ({len(flat) - 1} more tensors are like it)" if len(flat) > 1 else ""
         yield Finding(
-            "zero scale", flat[0].source,
+            "zero scale",
+            flat[0].source,
             f"its range is [{flat[0].low.min():.3g}, {flat[0].high.max():.3g}]: its values all come "
             f"out as one number{others}",
             f"its range was measured where nothing happened, or got lost: {CALIBRATE}",
-        )  # fmt: skip
+        )
 
 
 def _ran_in_float(facts: Facts) -> Iterator[Finding]:
@@ -87,10 +88,11 @@ def _ran_in_float(facts: Facts) -> Iterator[Finding]:
         names = ran["in_float"]
         more = f" and {len(names) - MORE} more" if len(names) > MORE else ""
         yield Finding(
-            "ran in float", names[0],
+            "ran in float",
+            names[0],
             f"int8 weights, but {ran['device']} computes them in float: {', '.join(names[:MORE])}{more}",
             "leave them in float in the file too, or put a quantizer before each: the recipe decides",
-        )  # fmt: skip
+        )
 
 
 def is_integer_ir(graph: IrGraph) -> bool:

@@ -141,10 +141,14 @@ class IrGraph:
         ends = self.constants([op.input_value(i) for op in ops for i in range(1, 5)])
         flat = [np.asarray(values, np.float64).reshape(-1) for values in ends]
         return [
-            FakeQuantizer(op.get_friendly_name(), name_of(op.input_value(0).get_node()),
-                          int(op.get_attributes()["levels"]), *flat[4 * i : 4 * i + 4])
+            FakeQuantizer(
+                op.get_friendly_name(),
+                name_of(op.input_value(0).get_node()),
+                int(op.get_attributes()["levels"]),
+                *flat[4 * i : 4 * i + 4],
+            )
             for i, op in enumerate(ops)
-        ]  # fmt: skip
+        ]
 
     # --- changed copies -----------------------------------------------------------------------
 
@@ -181,8 +185,14 @@ class IrGraph:
                 fed.append(name)
         return self._runner(clones, list(names), parameters, threads, fed)
 
-    def _runner(self, clones: Mapping[str, Op], names: Sequence[str], parameters: Sequence[Op],
-                threads: int, fed: Sequence[str] = ()) -> IrRunner:  # fmt: skip
+    def _runner(
+        self,
+        clones: Mapping[str, Op],
+        names: Sequence[str],
+        parameters: Sequence[Op],
+        threads: int,
+        fed: Sequence[str] = (),
+    ) -> IrRunner:
         results = [self.ov.opset13.result(clones[name].output(0)) for name in names]
         model = self.ov.Model(results, list(parameters), "exposing")
         settings = EXACT | {"INFERENCE_NUM_THREADS": threads}

@@ -32,8 +32,9 @@ def inspect_ir(path: Path) -> Inspection:
     return Inspection(facts, suspect_ir(graph, facts), [], [], [])
 
 
-def inspect_ir_against(int8_path: Path, float_path: Path, pictures: Sequence[Pixels],
-                       threads: int = 2) -> Inspection:  # fmt: skip
+def inspect_ir_against(
+    int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
+) -> Inspection:
     """The file and its errors against the float twin on the pictures, [1, S, S, 3] uint8 each.
 
     Errors are measured with what is not integer in float32; facts.openvino["as_run"] has those of
@@ -69,8 +70,14 @@ def _fitted(facts: Facts) -> set[str]:
     return {*names, *(name.removesuffix("/swish") for name in names)}
 
 
-def _with_outputs_as_run(facts: Facts, integer: IrGraph, exact: IrGraph, twins: Sequence[IrTwin],
-                         pictures: Sequence[Pixels], threads: int) -> Facts:  # fmt: skip
+def _with_outputs_as_run(
+    facts: Facts,
+    integer: IrGraph,
+    exact: IrGraph,
+    twins: Sequence[IrTwin],
+    pictures: Sequence[Pixels],
+    threads: int,
+) -> Facts:
     """Adds the errors of the outputs where the CPU computes what is not integer in less than f32."""
     ran: Any = (facts.openvino or {}).get("executed")
     if not ran or ran["precision"] == "f32":

@@ -117,9 +117,11 @@ def match_irs(integer: IrGraph, exact: IrGraph) -> list[IrTwin]:
         quantizer = integer.quantizers.get(name)
         twins.append(IrTwin(name, op.get_type_name(), shape, quantizer, reader))
     if unequal or len(twins) < LEAST_MATCHED * len(names):
-        found = f"they differ at {unequal[0]}" if unequal else (
-            f"only {len(twins)} of its {len(names)} tensors have one of the same name there"
-        )  # fmt: skip
+        found = (
+            f"they differ at {unequal[0]}"
+            if unequal
+            else (f"only {len(twins)} of its {len(names)} tensors have one of the same name there")
+        )
         raise InputError(
             f"{str(exact.file.path)!r} is not the float twin of {str(integer.file.path)!r}: {found}; "
             "convert both from the same weights"

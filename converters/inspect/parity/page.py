@@ -33,23 +33,31 @@ def page(record: Mapping[str, Any], figure: str) -> str:
         '<meta name="viewport" content="width=device-width">',
         f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
         f"<h1>Parity of {escape(name)} with its float twin</h1>",
-        *_verdict(record), *_accuracy(record["accuracy"]), *_agreement(record["agreement"]),
-        *_outputs(record["outputs"]), "<h2>Error along the network</h2>",
+        *_verdict(record),
+        *_accuracy(record["accuracy"]),
+        *_agreement(record["agreement"]),
+        *_outputs(record["outputs"]),
+        "<h2>Error along the network</h2>",
         f'<div class="wide" tabindex="0">{figure}</div>',
-        *_blocks(record["blocks"]), *_origin(record),
+        *_blocks(record["blocks"]),
+        *_origin(record),
         "</html>\n",
-    ]  # fmt: skip
+    ]
     return xml_text("\n".join(parts))
 
 
 def _verdict(record: Mapping[str, Any]) -> Iterable[str]:
     colour = COLOURS[record["verdict"]]
-    yield (f'<p class="verdict"><strong class="{colour}">{escape(record["verdict"].capitalize())}</strong>: '
-           f"{escape(record['because'])}.</p>")  # fmt: skip
+    yield (
+        f'<p class="verdict"><strong class="{colour}">{escape(record["verdict"].capitalize())}</strong>: '
+        f"{escape(record['because'])}.</p>"
+    )
     for f in record["findings"]:
         mark = ' class="bad"' if f["severity"] == "cause" else ""
-        yield (f"<p><strong{mark}>{escape(f['severity'])}: {escape(f['place'])}</strong>: "
-               f"{escape(f['text'])}<br>{escape(f['advice'])}</p>")  # fmt: skip
+        yield (
+            f"<p><strong{mark}>{escape(f['severity'])}: {escape(f['place'])}</strong>: "
+            f"{escape(f['text'])}<br>{escape(f['advice'])}</p>"
+        )
 
 
 def _accuracy(accuracy: Mapping[str, Any] | None) -> Iterable[str]:
@@ -60,16 +68,29 @@ def _accuracy(accuracy: Mapping[str, Any] | None) -> Iterable[str]:
     rows: list[Row] = []
     for result in accuracy["results"]:
         numbers, intervals = result["numbers"], result["intervals"]
-        rows.append([result["precision"], *(_with_interval(numbers[k], intervals.get(k))
-                                            for k in ("ap", "ap50", "ap75"))])  # fmt: skip
+        rows.append(
+            [
+                result["precision"],
+                *(_with_interval(numbers[k], intervals.get(k)) for k in ("ap", "ap50", "ap75")),
+            ]
+        )
     for difference in accuracy["differences"]:
         numbers, intervals = difference["numbers"], difference["intervals"]
-        rows.append(["difference", *(_with_interval(numbers.get(k), intervals.get(k), "+")
-                                     for k in ("ap", "ap50", "ap75"))])  # fmt: skip
+        rows.append(
+            [
+                "difference",
+                *(
+                    _with_interval(numbers.get(k), intervals.get(k), "+")
+                    for k in ("ap", "ap50", "ap75")
+                ),
+            ]
+        )
     yield from _table(["model", "AP", "AP50", "AP75"], rows)
     first = accuracy["results"][0]
-    yield (f"<p>{first['pictures']} pictures, {first['objects']} objects; 95 % intervals over the "
-           "pictures, of the difference paired.</p>")  # fmt: skip
+    yield (
+        f"<p>{first['pictures']} pictures, {first['objects']} objects; 95 % intervals over the "
+        "pictures, of the difference paired.</p>"
+    )
     for text, number in first.get("notes", {}).items():
         yield f"<p>Note: {number} {escape(text)}</p>"
 
@@ -94,10 +115,12 @@ def _agreement(a: Mapping[str, Any] | None) -> Iterable[str]:
         text = f"{a['agreement']:.1%} ({low:.1%} to {high:.1%})"
         rows.append(["agreement: F1, averaged over IoU 0.50 to 0.95", text])
     rows += [
-        ["the same (IoU 0.9 or more)", a["same"]], ["moved (IoU 0.5 to 0.9)", a["moved"]],
-        ["lost: only in float", a["lost"]], ["invented: only in INT8", a["invented"]],
+        ["the same (IoU 0.9 or more)", a["same"]],
+        ["moved (IoU 0.5 to 0.9)", a["moved"]],
+        ["lost: only in float", a["lost"]],
+        ["invented: only in INT8", a["invented"]],
         ["of these within 0.05 of the threshold", a["near"]],
-    ]  # fmt: skip
+    ]
     if a["score_difference"]:
         s = a["score_difference"]
         rows += [
@@ -111,35 +134,50 @@ def _agreement(a: Mapping[str, Any] | None) -> Iterable[str]:
 
 def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield "<h2>Outputs</h2>"
-    rows = [[e["name"] + (" (as scores)" if e["reader"] == "sigmoid" else ""), f"{e['behind_db']:.1f}",
-             f"{e['cosine']:.5f}", f"{e['mean_error']:+.2g}"] for e in outputs]  # fmt: skip
+    rows = [
+        [
+            e["name"] + (" (as scores)" if e["reader"] == "sigmoid" else ""),
+            f"{e['behind_db']:.1f}",
+            f"{e['cosine']:.5f}",
+            f"{e['mean_error']:+.2g}",
+        ]
+        for e in outputs
+    ]
     yield from _table(["output", "signal over error, dB", "cosine", "mean error"], rows)
 
 
 def _blocks(blocks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     yield "<h2>Blocks that add most by themselves</h2>"
     weakest = sorted(blocks, key=lambda b: float(b["own_db"]))[:SHOWN]
-    yield from _table(["block's output", "dB, fed exact values"],
-                      [[b["tensor"], f"{b['own_db']:.1f}"] for b in weakest])  # fmt: skip
+    yield from _table(
+        ["block's output", "dB, fed exact values"],
+        [[b["tensor"], f"{b['own_db']:.1f}"] for b in weakest],
+    )
 
 
 def _origin(record: Mapping[str, Any]) -> Iterable[str]:
     yield "<h2>Origin</h2>"
     provenance = record["provenance"] or {}
-    rows: list[Row] = [[f"{kind} model", f"{record[kind]['file']}, sha256 {record[kind]['sha256']}"]
-                       for kind in ("int8", "float")]  # fmt: skip
+    rows: list[Row] = [
+        [f"{kind} model", f"{record[kind]['file']}, sha256 {record[kind]['sha256']}"]
+        for kind in ("int8", "float")
+    ]
     for key in ("weights", "calibration", "recipe"):
         entry = provenance.get(key)
         if isinstance(entry, Mapping):
             rows.append([key, ", ".join(_entry(k, v) for k, v in entry.items() if v is not None)])
-    rows += [[f"pictures for {what}", f"{p['pictures']}, sha256 {p['sha256']}"]
-             for what, p in record["protocol"].items()]  # fmt: skip
+    rows += [
+        [f"pictures for {what}", f"{p['pictures']}, sha256 {p['sha256']}"]
+        for what, p in record["protocol"].items()
+    ]
     if record.get("range"):
         rows.append(["range of grey with more than 8 bits", record["range"]])
     rows += [["note", f"{count} {text}"] for text, count in record.get("notes", {}).items()]
-    rows += [["made by", record["generator"]],
-             ["tools", ", ".join(f"{k} {v}" for k, v in record["tools"].items())],
-             ["command", record["command"] or "-"]]  # fmt: skip
+    rows += [
+        ["made by", record["generator"]],
+        ["tools", ", ".join(f"{k} {v}" for k, v in record["tools"].items())],
+        ["command", record["command"] or "-"],
+    ]
     cells = "".join(
         f"<tr><td>{escape(str(k))}</td><td><code>{escape(str(v))}</code></td></tr>" for k, v in rows
     )

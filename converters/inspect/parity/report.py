@@ -34,12 +34,20 @@ RUNTIME = {".tflite": "ai-edge-litert", ".xml": "openvino"}
 WORST_TENSORS = 40
 
 
-def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path],
-                      dataset_result: Mapping[str, Any] | None = None, *,
-                      output: Path = Path("build/certificate"), compared: Sequence[Path] = (),
-                      command: str = "", threads: int = 2, picture_range: PictureRange = None,
-                      notes: Mapping[str, int] | None = None,
-                      outputs: Outputs | None = None) -> dict[str, Any]:  # fmt: skip
+def write_certificate(
+    int8_path: Path,
+    float_path: Path,
+    pictures: Sequence[Path],
+    dataset_result: Mapping[str, Any] | None = None,
+    *,
+    output: Path = Path("build/certificate"),
+    compared: Sequence[Path] = (),
+    command: str = "",
+    threads: int = 2,
+    picture_range: PictureRange = None,
+    notes: Mapping[str, int] | None = None,
+    outputs: Outputs | None = None,
+) -> dict[str, Any]:
     """Measures, writes report.json and index.html into `output`, and returns the record.
 
     pictures: for the detections; compared: those of them on which tensors are compared, by default
@@ -54,8 +62,15 @@ def write_certificate(int8_path: Path, float_path: Path, pictures: Sequence[Path
     inner = list(compared or pictures[:8])
     if not inner:
         raise InputError("a certificate needs pictures: none were given")
-    judged = compare_and_judge(int8_path, float_path, inner, threads, picture_range,
-                               detected=pictures, accuracy=dataset_result)  # fmt: skip
+    judged = compare_and_judge(
+        int8_path,
+        float_path,
+        inner,
+        threads,
+        picture_range,
+        detected=pictures,
+        accuracy=dataset_result,
+    )
     inspection = judged.inspection
     record = _record(integer, exact, judged, pictures, inner)
     record["accuracy"] = dict(dataset_result) if dataset_result else None
@@ -77,8 +92,13 @@ def claim_certificate(outputs: Outputs, folder: Path) -> None:
     outputs.claim(folder / "index.html", CERTIFICATE_PAGE)
 
 
-def _record(integer: ModelFile, exact: ModelFile, judged: Judged, pictures: Sequence[Path],
-            inner: Sequence[Path]) -> dict[str, Any]:  # fmt: skip
+def _record(
+    integer: ModelFile,
+    exact: ModelFile,
+    judged: Judged,
+    pictures: Sequence[Path],
+    inner: Sequence[Path],
+) -> dict[str, Any]:
     inspection, found, verdict = judged.inspection, judged.agreement, judged.verdict
     outputs = {t.name for t in integer.output_tensors}
     manifest = manifest_of(integer)
@@ -100,20 +120,24 @@ def _record(integer: ModelFile, exact: ModelFile, judged: Judged, pictures: Sequ
         "protocol": {
             "tensors": {"pictures": len(inner), "sha256": pictures_digest(inner)},
             "detections": {
-                "pictures": len(pictures), "sha256": pictures_digest(pictures),
-                "score_threshold": Agreement.score_threshold, "same_iou": SAME_IOU,
-                "moved_iou": MOVED_IOU, "suppression": "hard, IoU 0.5, per class",
+                "pictures": len(pictures),
+                "sha256": pictures_digest(pictures),
+                "score_threshold": Agreement.score_threshold,
+                "same_iou": SAME_IOU,
+                "moved_iou": MOVED_IOU,
+                "suppression": "hard, IoU 0.5, per class",
             },
         },
         "outputs": [
-            e.to_dict() for e in inspection.tensors
+            e.to_dict()
+            for e in inspection.tensors
             if e.name in outputs or part_of(e.name) == "outputs"
         ],
         "blocks": [b.to_dict() for b in inspection.blocks],
         "worst_tensors": [e.to_dict() for e in inspection.tensors[:WORST_TENSORS]],
         "weights_error": [c.to_dict() for c in inspection.constants],
         "agreement": found.to_dict() if found else None,
-    }  # fmt: skip
+    }
 
 
 def _openvino(inspection: Inspection) -> dict[str, Any] | None:

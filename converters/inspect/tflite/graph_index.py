@@ -17,8 +17,11 @@ MOVING = ("MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE", "CONCATENATION", 
 CROSSINGS = ("QUANTIZE", "DEQUANTIZE")
 # What comes after them is sorted by score: row by row there is nothing to compare.
 SORTING = (
-    "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "TFLite_Detection_PostProcess",
-)  # fmt: skip
+    "TOPK_V2",
+    "NON_MAX_SUPPRESSION_V4",
+    "NON_MAX_SUPPRESSION_V5",
+    "TFLite_Detection_PostProcess",
+)
 
 
 class Wiring:
@@ -75,8 +78,13 @@ class Wiring:
             return ""
         products = [op for op in readers if op.name == "MUL" and gates & set(op.inputs)]
         if products:
-            others = [op for op in readers if op not in products and op.outputs[0] not in gates
-                      and not self.is_factor_product(op)]  # fmt: skip
+            others = [
+                op
+                for op in readers
+                if op not in products
+                and op.outputs[0] not in gates
+                and not self.is_factor_product(op)
+            ]
             return "swish" if not others else ""
         return "sigmoid" if all(op.name == "LOGISTIC" for op in readers) else ""
 
@@ -110,9 +118,12 @@ class Wiring:
             while pending:  # what keeps the channels until a convolution takes them in
                 tensor = pending.pop()
                 found[tensor] = values
-                pending += [p.outputs[0] for p in self.readers.get(tensor, [])
-                            if p.name in ("MEAN", "PAD", *CROSSINGS)
-                            or (p.name == "MUL" and p.inputs[0] == tensor)]  # fmt: skip
+                pending += [
+                    p.outputs[0]
+                    for p in self.readers.get(tensor, [])
+                    if p.name in ("MEAN", "PAD", *CROSSINGS)
+                    or (p.name == "MUL" and p.inputs[0] == tensor)
+                ]
         return found
 
     def _values(self, tensor: TensorInfo) -> Floats:

@@ -133,13 +133,26 @@ def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
             if twin.shape != tensor.shape:
                 unequal.append(f"{tensor.name} {list(tensor.shape)} and {list(twin.shape)}")
                 continue
-            twins.append(Twin(tensor.name, tensor, twin, op.name, wiring.reader(index),
-                              wiring.is_carried(op), factors.get(index)))  # fmt: skip
+            twins.append(
+                Twin(
+                    tensor.name,
+                    tensor,
+                    twin,
+                    op.name,
+                    wiring.reader(index),
+                    wiring.is_carried(op),
+                    factors.get(index),
+                )
+            )
     computed = {t for op in model.operators for t in op.outputs} - ordered
     if unequal or len(twins) < LEAST_MATCHED * len(computed):
-        found = f"they differ at {unequal[0]}" if unequal else (
-            f"only {len(twins)} of its {len(computed)} tensors have one of the same name there"
-        )  # fmt: skip
+        found = (
+            f"they differ at {unequal[0]}"
+            if unequal
+            else (
+                f"only {len(twins)} of its {len(computed)} tensors have one of the same name there"
+            )
+        )
         raise InputError(
             f"{str(other.path)!r} is not the float twin of {str(model.path)!r}: {found}; convert "
             "both from the same weights"

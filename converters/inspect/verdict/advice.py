@@ -47,8 +47,9 @@ def for_seen_pictures(findings: Iterable[Finding], better: str) -> list[Finding]
     return found
 
 
-def calibrated_on(model: ModelFile, pictures: Sequence[Path],
-                  picture_range: PictureRange = None) -> bool:  # fmt: skip
+def calibrated_on(
+    model: ModelFile, pictures: Sequence[Path], picture_range: PictureRange = None
+) -> bool:
     """Whether a model's calibration pictures are among these: all of them, or as many as `convert
     --calibration` draws of a folder. By names and pixels, as its manifest has their digest."""
     from edge_edet.converters.calibrate import drawn, picture_input

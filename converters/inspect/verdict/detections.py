@@ -86,8 +86,10 @@ class Agreement:
             self.moved += iou < SAME_IOU
             self.ious.append(iou)
             self.score_differences.append(float(integer.scores[j]) - float(exact.scores[i]))
-        unmatched = [*np.delete(exact.scores, [i for i, _, _ in pairs]),
-                     *np.delete(integer.scores, [j for _, j, _ in pairs])]  # fmt: skip
+        unmatched = [
+            *np.delete(exact.scores, [i for i, _, _ in pairs]),
+            *np.delete(integer.scores, [j for _, j, _ in pairs]),
+        ]
         passed = sum(bool(iou >= threshold) for _, _, iou in pairs for threshold in THRESHOLDS)
         self.each.append((2 * passed / len(THRESHOLDS), len(exact) + len(integer)))
         self.lost += len(exact) - len(pairs)
@@ -105,14 +107,22 @@ class Agreement:
             "agreement_interval": list(self.interval) if self.boxes else None,
             "same_share": self.same / found if found else None,
             "score_difference": _summary(scores),
-            "score_difference_abs_p95": float(np.quantile(np.abs(scores), 0.95)) if len(scores) else None,
+            "score_difference_abs_p95": float(np.quantile(np.abs(scores), 0.95))
+            if len(scores)
+            else None,
             "iou_mean": float(ious.mean()) if len(ious) else None,
-        }  # fmt: skip
+        }
 
 
-def agreement(int8_path: Path, float_path: Path, pictures: Sequence[Path],
-              threads: int | None = None, picture_range: PictureRange = None, *,
-              verify: bool = True) -> Agreement:  # fmt: skip
+def agreement(
+    int8_path: Path,
+    float_path: Path,
+    pictures: Sequence[Path],
+    threads: int | None = None,
+    picture_range: PictureRange = None,
+    *,
+    verify: bool = True,
+) -> Agreement:
     """Both models on the pictures. verify: see edge_edet.load. Raises ImageError for a picture that
     cannot be read."""
     total = Agreement()

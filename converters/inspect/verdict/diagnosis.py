@@ -31,11 +31,14 @@ NOISY_OUTPUT_DB = 6.0
 NOTED_SHIFT = 0.02  # of scores
 
 
-def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
-             suspicions: Sequence[Finding] = (),
-             constants: Sequence[ConstantError] = (),
-             better: str = "take --recipe reconstructed",
-             by_design: Collection[str] = ()) -> list[Finding]:  # fmt: skip
+def diagnose(
+    errors: Sequence[TensorError],
+    blocks: Sequence[BlockError],
+    suspicions: Sequence[Finding] = (),
+    constants: Sequence[ConstantError] = (),
+    better: str = "take --recipe reconstructed",
+    by_design: Collection[str] = (),
+) -> list[Finding]:
     """All findings, the cause first. Empty, or notes only: nothing stands out.
 
     errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
@@ -45,8 +48,11 @@ def diagnose(errors: Sequence[TensorError], blocks: Sequence[BlockError],
     """
     suspicions = [s for s in suspicions if not _refuted(s, errors)]
     explained = {name for s in suspicions for name in s.place.split(" and ")}
-    bad = [e for e in errors if is_bad_grid(e) and e.name not in by_design
-           and not _within(e.name, explained)]  # fmt: skip
+    bad = [
+        e
+        for e in errors
+        if is_bad_grid(e) and e.name not in by_design and not _within(e.name, explained)
+    ]
     clipped = [e for e in bad if e.below + e.above > CLIPPING]
     found = list(suspicions)
     parts = {part_of(e.name) for e in clipped}
@@ -86,47 +92,62 @@ def _within(name: str, explained: set[str]) -> bool:
 def _calibration(clipped: Sequence[TensorError], count: int) -> Finding:
     worst = max(clipped, key=lambda e: e.harm)
     return Finding(
-        "calibration", f"calibration, worst at {worst.name}",
+        "calibration",
+        f"calibration, worst at {worst.name}",
         f"{len(clipped)} of {count} grids cut off values that these pictures have: the calibration "
         "saw other pictures (black, blank, of another kind?)",
-        CALIBRATE, worst.harm,
-    )  # fmt: skip
+        CALIBRATE,
+        worst.harm,
+    )
 
 
 def _grid(e: TensorError, better: str) -> Finding:
     lost = f"{10 ** (-e.own_db / 10):.2g} of the signal's power"
     if e.dead:
-        return Finding("dead", e.name, "it never changes, and in the float model it does",
-                       f"look at its weights and its range; {CALIBRATE}", e.harm)  # fmt: skip
+        return Finding(
+            "dead",
+            e.name,
+            "it never changes, and in the float model it does",
+            f"look at its weights and its range; {CALIBRATE}",
+            e.harm,
+        )
     if e.below + e.above > CLIPPING:
         end = "upper" if e.above >= e.below else "lower"
         return Finding(
-            "clipped", e.name,
+            "clipped",
+            e.name,
             f"{e.below + e.above:.1%} of its values lie beyond its grid, most at the {end} end; "
             f"that costs {lost}",
-            f"widen this tensor's range: {CALIBRATE}, and more of them", e.harm,
-        )  # fmt: skip
+            f"widen this tensor's range: {CALIBRATE}, and more of them",
+            e.harm,
+        )
     return Finding(
-        "coarse", e.name,
+        "coarse",
+        e.name,
         f"its grid is too wide: {e.grid_used:.0%} of the steps occur; that costs {lost}",
-        f"narrow this tensor's range: look for one odd calibration picture, or {better}", e.harm,
-    )  # fmt: skip
+        f"narrow this tensor's range: look for one odd calibration picture, or {better}",
+        e.harm,
+    )
 
 
 def _constants(constants: Iterable[ConstantError]) -> Iterator[Finding]:
     for c in constants:
         if c.gain is not None:
             yield Finding(
-                "computation", c.source,
+                "computation",
+                c.source,
                 f"its fake quantizer's ends are not those that the weights of {c.name} were made for: "
                 f"they are {1 / c.gain:.3g} times what would fit",
                 "convert again; a range changed by hand needs the weights behind it changed too",
                 -c.weight_db,
-            )  # fmt: skip
+            )
             continue
         if c.weights_differ or c.bias_differs:
-            what = (f"its weights are not the float model's ({c.weight_db:.0f} dB)" if c.weights_differ
-                    else f"its bias is off by {c.bias_steps:.0f} steps of its grid")  # fmt: skip
+            what = (
+                f"its weights are not the float model's ({c.weight_db:.0f} dB)"
+                if c.weights_differ
+                else f"its bias is off by {c.bias_steps:.0f} steps of its grid"
+            )
             advice = "convert both files again from the same weights"
             yield Finding("computation", c.name, what, advice, -c.weight_db)
 
@@ -135,26 +156,31 @@ def _stem(blocks: Sequence[BlockError], explained: set[str]) -> Iterator[Finding
     for b in blocks:
         if part_of(b.tensor) == "stem" and b.own_db < BAD_STEM_DB and b.block not in explained:
             yield Finding(
-                "normalization", b.block,
+                "normalization",
+                b.block,
                 f"the first convolution makes something else of the same picture ({b.own_db:.0f} "
                 "dB), though its weights and its grid are fine: mean or standard deviation differ",
                 "fold the mean into the stem: check mean and std of the variant, then convert both "
-                "files again", 10 ** (-b.own_db / 10),
-            )  # fmt: skip
+                "files again",
+                10 ** (-b.own_db / 10),
+            )
 
 
-def _noise(errors: Sequence[TensorError], blocks: Sequence[BlockError],
-           better: str) -> Iterator[Finding]:  # fmt: skip
+def _noise(
+    errors: Sequence[TensorError], blocks: Sequence[BlockError], better: str
+) -> Iterator[Finding]:
     """Outputs that are mostly noise though nothing stands out."""
     for e in errors:
         if part_of(e.name) == "outputs" and e.behind_db < NOISY_OUTPUT_DB:
             begin = min(blocks, key=lambda b: b.own_db).block if blocks else "the first block"
             yield Finding(
-                "noise", e.name,
+                "noise",
+                e.name,
                 f"only {e.behind_db:.0f} dB are left of it and no tensor stands out: the error of "
                 "many blocks adds up",
-                f"{better}; begin at {begin}, which adds most", e.harm,
-            )  # fmt: skip
+                f"{better}; begin at {begin}, which adds most",
+                e.harm,
+            )
 
 
 def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
@@ -162,12 +188,13 @@ def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
     if weak:
         b = min(weak, key=lambda b: b.own_db)
         yield Finding(
-            "weak block", b.block,
+            "weak block",
+            b.block,
             f"the weakest block: fed exact values it alone leaves {b.own_db:.0f} dB, as channels of "
             "very different range, or extremes that calibration did not see, make it",
             f"if accuracy falls short, begin here: {better}",
             10 ** (-b.own_db / 10),
-        )  # fmt: skip
+        )
 
 
 def score_shift(found: Agreement) -> list[Finding]:

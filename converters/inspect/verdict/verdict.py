@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from edge_edet.converters.inspect.verdict.detections import Agreement
 
 __all__ = [
-    "FAULT", "HEALTHY", "UNKNOWN", "WORSE", "Verdict", "by_agreement", "by_labels", "judge", "thresholds"
-]  # fmt: skip
+    "FAULT",
+    "HEALTHY",
+    "UNKNOWN",
+    "WORSE",
+    "Verdict",
+    "by_agreement",
+    "by_labels",
+    "judge",
+    "thresholds",
+]
 
 HEALTHY, WORSE, FAULT, UNKNOWN = "healthy", "worse", "fault", "unknown"
 
@@ -41,9 +49,12 @@ MEANINGS = (
 def thresholds() -> dict[str, float]:
     """For the record: AP from 0 to 1, agreement from 0 to 1."""
     return {
-        "small_loss": SMALL_LOSS, "large_loss": LARGE_LOSS, "healthy_agreement": HEALTHY_AGREEMENT,
-        "worse_agreement": WORSE_AGREEMENT, "fault_agreement": FAULT_AGREEMENT,
-    }  # fmt: skip
+        "small_loss": SMALL_LOSS,
+        "large_loss": LARGE_LOSS,
+        "healthy_agreement": HEALTHY_AGREEMENT,
+        "worse_agreement": WORSE_AGREEMENT,
+        "fault_agreement": FAULT_AGREEMENT,
+    }
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,9 @@ RANDOM = Verdict(UNKNOWN, "random weights: what they find means nothing")
 REFUSED = Verdict(FAULT, "it does not run")
 
 
-def judge(accuracy: Mapping[str, Any] | None, agreement: Agreement | None,
-          allowed: float = 0.0) -> Verdict:  # fmt: skip
+def judge(
+    accuracy: Mapping[str, Any] | None, agreement: Agreement | None, allowed: float = 0.0
+) -> Verdict:
     """accuracy: as `edge-edet eval --json` prints it of [float, INT8], None without labels; allowed: a
     loss of AP, from 0 to 1, that somebody asked for: it is no fault.
 
@@ -116,8 +128,12 @@ def is_blind(ap: float | None) -> bool:
     return ap is None or ap < LEAST_AP
 
 
-def by_labels(difference: float, interval: tuple[float, float] | list[float] | None,
-              float_ap: float | None, pictures: int) -> Verdict:  # fmt: skip
+def by_labels(
+    difference: float,
+    interval: tuple[float, float] | list[float] | None,
+    float_ap: float | None,
+    pictures: int,
+) -> Verdict:
     """difference: AP of INT8 minus AP of float, from -1 to 1; interval: of it, paired, 95 %."""
     text = f"AP {difference:+.4f} against float"
     if is_blind(float_ap):
@@ -151,8 +167,10 @@ def by_agreement(found: Agreement) -> Verdict:
             f"{found.score_threshold:g}: give pictures of what it was trained for",
         )
     low, high = found.interval
-    text = (f"its boxes agree with the float model's to {found.share:.1%} (95 % {low:.1%} to "
-            f"{high:.1%}, {_pictures(found)})")  # fmt: skip
+    text = (
+        f"its boxes agree with the float model's to {found.share:.1%} (95 % {low:.1%} to "
+        f"{high:.1%}, {_pictures(found)})"
+    )
     if high < FAULT_AGREEMENT:
         return Verdict(FAULT, f"{text}: below {FAULT_AGREEMENT:.0%} models lost 0.01 AP or more")
     if high < WORSE_AGREEMENT:

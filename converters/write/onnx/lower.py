@@ -91,8 +91,15 @@ class OnnxLowering:
             self.constant(f"{node.name}/bias", node.bias),
         ]
         kernel, stride = list(weight.shape[2:]), node.attrs["stride"]
-        self.emit("Conv", self.before_activation(node), inputs, kernel_shape=kernel, group=group,
-                  strides=[stride, stride], pads=self.pads(node))  # fmt: skip
+        self.emit(
+            "Conv",
+            self.before_activation(node),
+            inputs,
+            kernel_shape=kernel,
+            group=group,
+            strides=[stride, stride],
+            pads=self.pads(node),
+        )
         self.activate(node)
 
     @staticmethod
@@ -131,8 +138,13 @@ class OnnxLowering:
         65,536 terms cost D0 1.5e-3 of the spread of its outputs, two sums of 256 terms 1e-5.
         """
         width = self.shapes[node.inputs[0]][2]
-        rows = self.emit("AveragePool", f"{node.name}/rows", [node.inputs[0]],
-                         kernel_shape=[1, width], strides=[1, 1])  # fmt: skip
+        rows = self.emit(
+            "AveragePool",
+            f"{node.name}/rows",
+            [node.inputs[0]],
+            kernel_shape=[1, width],
+            strides=[1, 1],
+        )
         self.emit("GlobalAveragePool", node.name, [rows])
 
     def op_maxpool(self, node: Node) -> None:
@@ -150,8 +162,14 @@ class OnnxLowering:
     def op_resize(self, node: Node) -> None:
         _, height, width, channels = node.shape
         sizes = self.constant(f"{node.name}/sizes", [1, channels, height, width], np.int64)
-        self.emit("Resize", node.name, [node.inputs[0], "", "", sizes], mode="nearest",
-                  coordinate_transformation_mode="asymmetric", nearest_mode="floor")  # fmt: skip
+        self.emit(
+            "Resize",
+            node.name,
+            [node.inputs[0], "", "", sizes],
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
 
     def op_reshape(self, node: Node) -> None:
         """Head maps to rows of anchors: channels last first."""

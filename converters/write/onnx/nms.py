@@ -105,13 +105,14 @@ class SuppressingOnnxLowering(OnnxLowering):
         by_class = self.make("Mul", "scores_by_class", scores, own)
         axes = self.constant(f"{PLACE}/first_axis", [0], np.int64)
         selected = self.make(
-            "NonMaxSuppression", "selected",
+            "NonMaxSuppression",
+            "selected",
             self.make("Unsqueeze", "boxes/batch", boxes, axes),
             self.make("Unsqueeze", "scores_by_class/batch", by_class, axes),
             self.constant(f"{PLACE}/max_detections", [limits.max_detections], np.int64),
             self.constant(f"{PLACE}/iou_threshold", [limits.iou_threshold]),
             self.constant(f"{PLACE}/score_threshold", [limits.score_threshold]),
-        )  # [n, 3] batch, class, box  # fmt: skip
+        )  # [n, 3] batch, class, box
         box = self.constant(f"{PLACE}/box_column", 2, np.int64)
         return self.make("Gather", "selected/boxes", selected, box, axis=1)
 

@@ -40,9 +40,12 @@ def write_onnx(
         else SuppressingOnnxLowering(graph, nms, input_dtype)
     )
     model = helper.make_model(
-        lowering.lower(), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-        producer_name="edge-edet", producer_version=__version__,
-    )  # fmt: skip
+        lowering.lower(),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="edge-edet",
+        producer_version=__version__,
+    )
     text = {k: v.decode() if isinstance(v, bytes) else v for k, v in metadata.items()}
     helper.set_model_props(model, text)
     return bytes(model.SerializeToString(deterministic=True))

@@ -52,8 +52,13 @@ class OpenVinoLowering(StudyOperators):
     graph's own, NCHW as they are inside.
     """
 
-    def __init__(self, graph: Graph, precision: str, quantized: ChannelQuantized | None = None,
-                 extra_outputs: Iterable[str] = ()):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        precision: str,
+        quantized: ChannelQuantized | None = None,
+        extra_outputs: Iterable[str] = (),
+    ):
         assert precision in PRECISIONS
         assert (quantized is not None) == (precision == "int8")
         self.graph, self.precision = graph, precision
@@ -260,9 +265,14 @@ class OpenVinoLowering(StudyOperators):
         sizes = self.constant(f"{node.name}/sizes", node.shape[1:3], np.int64)
         axes = self.constant(f"{node.name}/axes", [2, 3], np.int64)
         return op.interpolate(
-            self.tensors[node.inputs[0]], sizes, mode="nearest", shape_calculation_mode="sizes",
-            coordinate_transformation_mode="asymmetric", nearest_mode="floor", axes=axes,
-        )  # fmt: skip
+            self.tensors[node.inputs[0]],
+            sizes,
+            mode="nearest",
+            shape_calculation_mode="sizes",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+            axes=axes,
+        )
 
     def op_reshape(self, node: Node) -> Made:
         """Head maps to rows of anchors: channels last first."""
@@ -282,8 +292,12 @@ def _layout(kind: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values.transpose(0, 3, 1, 2)
 
 
-def write_openvino(graph: Graph, precision: str, quantized: ChannelQuantized | None = None,
-                   metadata: Mapping[str, str] | None = None) -> IrFiles:  # fmt: skip
+def write_openvino(
+    graph: Graph,
+    precision: str,
+    quantized: ChannelQuantized | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> IrFiles:
     """The IR of a graph. metadata: rt_info path, such as "model_info/labels" -> text."""
     return serialize(OpenVinoLowering(graph, precision, quantized).lower(), metadata or {})
 

@@ -67,9 +67,14 @@ class TfliteWriter:
         self._codes: dict[tuple[int, int, str], int] = {}
         self._buffers: dict[tuple[str, str], int] = {}
 
-    def tensor(self, name: str, shape: tuple[int, ...], dtype: str,
-               quantization: Quantization | None = None,
-               data: npt.NDArray[Any] | None = None) -> int:  # fmt: skip
+    def tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str,
+        quantization: Quantization | None = None,
+        data: npt.NDArray[Any] | None = None,
+    ) -> int:
         """Adds a tensor, a constant where data is given, and returns its index."""
         tensor = schema.TensorT()
         tensor.name = name
@@ -86,8 +91,16 @@ class TfliteWriter:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
-    def operator(self, code: int, version: int, inputs: list[int], outputs: list[int],
-                 options: Any = None, custom: str = "", custom_options: bytes = b"") -> None:  # fmt: skip
+    def operator(
+        self,
+        code: int,
+        version: int,
+        inputs: list[int],
+        outputs: list[int],
+        options: Any = None,
+        custom: str = "",
+        custom_options: bytes = b"",
+    ) -> None:
         """Adds an operator; options is the schema's object of its builtin options."""
         op = schema.OperatorT()
         op.opcodeIndex = self._opcode(code, version, custom)

@@ -50,8 +50,15 @@ class _Fusion:
         self.count = len(node.inputs) - 1
         self.softmax = node.attrs["method"] == "softmax"
 
-    def emit(self, code: int, name: str, inputs: list[int], shape: tuple[int, ...],
-             options: Any = None, version: int = 1) -> int:  # fmt: skip
+    def emit(
+        self,
+        code: int,
+        name: str,
+        inputs: list[int],
+        shape: tuple[int, ...],
+        options: Any = None,
+        version: int = 1,
+    ) -> int:
         """One float operator; the last one of a node writes the node's own tensor."""
         place = f"{self.node.name}/{name}" if name else self.node.name
         output = self.lowering.writer.tensor(place, shape, "float32")
@@ -75,8 +82,13 @@ class _Fusion:
 
     def positive(self, weights: int) -> int:
         code = Op.EXP if self.softmax else Op.RELU
-        return self.emit(code, "positive", [weights], (1, 1, 1, self.count),
-                         schema.ExpOptionsT() if self.softmax else None)  # fmt: skip
+        return self.emit(
+            code,
+            "positive",
+            [weights],
+            (1, 1, 1, self.count),
+            schema.ExpOptionsT() if self.softmax else None,
+        )
 
     def total(self, positive: int) -> int:
         axes = self.constant("last", np.asarray([3], np.int32))
@@ -90,20 +102,29 @@ class _Fusion:
     def entry(self, row: int, index: int) -> int:
         begin = self.constant(f"begin.{index}", np.asarray([0, 0, 0, index], np.int32))
         size = self.constant("size", np.asarray([1, 1, 1, 1], np.int32))
-        return self.emit(Op.SLICE, f"entry.{index}", [row, begin, size], (1, 1, 1, 1),
-                         schema.SliceOptionsT())  # fmt: skip
+        return self.emit(
+            Op.SLICE, f"entry.{index}", [row, begin, size], (1, 1, 1, 1), schema.SliceOptionsT()
+        )
 
     def scalars(self, weights: int, inputs: list[int]) -> None:
         """Shares first, then one product for each input."""
         positive = self.positive(weights)
         row = (1, 1, 1, self.count)
-        shares = self.emit(Op.DIV, "shares", [positive, self.total(positive)], row,
-                           schema.DivOptionsT())  # fmt: skip
-        self.summed([
-            self.emit(Op.MUL, f"part.{i}", [x, self.entry(shares, i)], self.node.shape,
-                      schema.MulOptionsT())
-            for i, x in enumerate(inputs)
-        ])  # fmt: skip
+        shares = self.emit(
+            Op.DIV, "shares", [positive, self.total(positive)], row, schema.DivOptionsT()
+        )
+        self.summed(
+            [
+                self.emit(
+                    Op.MUL,
+                    f"part.{i}",
+                    [x, self.entry(shares, i)],
+                    self.node.shape,
+                    schema.MulOptionsT(),
+                )
+                for i, x in enumerate(inputs)
+            ]
+        )
 
     def stacked(self, weights: int, inputs: list[int]) -> None:
         """As google/automl writes it: softmax stacks the inputs, fast divides each of them."""
@@ -112,8 +133,13 @@ class _Fusion:
         if not self.softmax:
             parts = []
             for i, x in enumerate(inputs):
-                part = self.emit(Op.MUL, f"product.{i}", [x, self.entry(positive, i)], shape,
-                                 schema.MulOptionsT())  # fmt: skip
+                part = self.emit(
+                    Op.MUL,
+                    f"product.{i}",
+                    [x, self.entry(positive, i)],
+                    shape,
+                    schema.MulOptionsT(),
+                )
                 options = schema.DivOptionsT()
                 parts.append(self.emit(Op.DIV, f"part.{i}", [part, total], shape, options))
             self.summed(parts)
@@ -126,10 +152,17 @@ class _Fusion:
         wide = self.constant("wide", np.asarray([1, 1, 1, 1, self.count], np.int32))
         options = schema.ReshapeOptionsT()
         options.newShape = [1, 1, 1, 1, self.count]
-        shares = self.emit(Op.RESHAPE, "wide shares", [shares, wide], (1, 1, 1, 1, self.count),
-                           options)  # fmt: skip
-        product = self.emit(Op.MUL, "products", [stack, shares], (*shape, self.count),
-                            schema.MulOptionsT(), version=1)  # fmt: skip
+        shares = self.emit(
+            Op.RESHAPE, "wide shares", [shares, wide], (1, 1, 1, 1, self.count), options
+        )
+        product = self.emit(
+            Op.MUL,
+            "products",
+            [stack, shares],
+            (*shape, self.count),
+            schema.MulOptionsT(),
+            version=1,
+        )
         axes = self.constant("stacked", np.asarray([4], np.int32))
         self.emit(Op.SUM, "", [product, axes], shape, _keeping(False))
 

@@ -58,9 +58,15 @@ class TfliteLowering(SidedLowering, StudyOperators):
     in both; integer operators take them rounded and cut off. `normalized_input`: float32 (v - mean) / std.
     """
 
-    def __init__(self, graph: Graph, precision: str, quantized: Quantized | None = None,
-                 extra_outputs: Iterable[str] = (), input_dtype: str = "uint8",
-                 normalized_input: bool = False):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        precision: str,
+        quantized: Quantized | None = None,
+        extra_outputs: Iterable[str] = (),
+        input_dtype: str = "uint8",
+        normalized_input: bool = False,
+    ):
         assert precision in PRECISIONS
         super().__init__(graph, precision, quantized)
         assert input_dtype in INPUT_DTYPES
@@ -101,8 +107,15 @@ class TfliteLowering(SidedLowering, StudyOperators):
 
     # --- operators --------------------------------------------------------------------------
 
-    def emit(self, code: int, version: int, node: Node, inputs: list[int], options: Any,
-             affine: Affine | None = None) -> None:  # fmt: skip
+    def emit(
+        self,
+        code: int,
+        version: int,
+        node: Node,
+        inputs: list[int],
+        options: Any,
+        affine: Affine | None = None,
+    ) -> None:
         output = self.activation(node.name, node.shape, affine)
         self.writer.operator(code, version, inputs, [output], options)
 
@@ -379,8 +392,13 @@ def _per_channel(q: QuantizedWeight) -> Quantization:
     return Quantization(tuple(q.scale.tolist()), (0,) * q.scale.size, q.channel_axis)
 
 
-def write_tflite(graph: Graph, precision: str, quantized: Quantized | None = None,
-                 metadata: Mapping[str, bytes] | None = None, **options: Any) -> bytes:  # fmt: skip
+def write_tflite(
+    graph: Graph,
+    precision: str,
+    quantized: Quantized | None = None,
+    metadata: Mapping[str, bytes] | None = None,
+    **options: Any,
+) -> bytes:
     """The `.tflite` file of a graph, as bytes. See TfliteLowering for the options."""
     writer = TfliteLowering(graph, precision, quantized, **options).lower()
     for name, data in (metadata or {}).items():

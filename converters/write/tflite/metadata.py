@@ -137,13 +137,20 @@ def _detections() -> list[_Table]:
     order = [1, 0, 3, 2]  # where left, top, right, bottom are in a row
     box: _Table = {0: order, 1: _Byte(BOUNDARIES), 2: _Byte(RATIO)}
     return [
-        {0: "location", 1: "The boxes: top, left, bottom, right as fractions of the input.",
-         3: {0: _Byte(BOUNDING_BOX), 1: box, 2: each}},
+        {
+            0: "location",
+            1: "The boxes: top, left, bottom, right as fractions of the input.",
+            3: {0: _Byte(BOUNDING_BOX), 1: box, 2: each},
+        },
         {0: "category", 1: "The classes of the boxes.", 3: feature, 6: _labels(VALUE_LABELS)},
-        {0: "score", 1: "The scores of the boxes, descending.", 3: feature, 5: {0: [1.0], 1: [0.0]}},
-        {0: "number of detections", 1: "How many rows hold a box.",
-         3: {0: _Byte(FEATURE), 1: {}}},
-    ]  # fmt: skip
+        {
+            0: "score",
+            1: "The scores of the boxes, descending.",
+            3: feature,
+            5: {0: [1.0], 1: [0.0]},
+        },
+        {0: "number of detections", 1: "How many rows hold a box.", 3: {0: _Byte(FEATURE), 1: {}}},
+    ]
 
 
 def _pack(builder: flatbuffers.Builder, value: str | _Table | list[Any]) -> int:

@@ -35,12 +35,17 @@ CANDIDATES = PostprocessConfig.candidates
 PLACE = "suppression"  # where this module's tensors are, by name
 
 
-def write_tflite_with_nms(graph: Graph, precision: str, quantized: Quantized | None = None, *,
-                          score_threshold: float = SCORE_THRESHOLD,
-                          iou_threshold: float = IOU_THRESHOLD,
-                          max_detections: int = MAX_DETECTIONS,
-                          input_dtype: str = "uint8",
-                          metadata: Mapping[str, bytes] | None = None) -> bytes:  # fmt: skip
+def write_tflite_with_nms(
+    graph: Graph,
+    precision: str,
+    quantized: Quantized | None = None,
+    *,
+    score_threshold: float = SCORE_THRESHOLD,
+    iou_threshold: float = IOU_THRESHOLD,
+    max_detections: int = MAX_DETECTIONS,
+    input_dtype: str = "uint8",
+    metadata: Mapping[str, bytes] | None = None,
+) -> bytes:
     """The `.tflite` file of a graph that suppresses by itself, as bytes.
 
     Outputs, all float32, K = max_detections: detection_boxes [1, K, 4] ymin xmin ymax xmax as
@@ -58,8 +63,14 @@ def write_tflite_with_nms(graph: Graph, precision: str, quantized: Quantized | N
 class SuppressingLowering(TfliteLowering):
     """Lowers a graph and puts the suppression behind its outputs; k candidates, K detections."""
 
-    def __init__(self, graph: Graph, precision: str, quantized: Quantized | None,
-                 suppression: Suppression, input_dtype: str = "uint8"):  # fmt: skip
+    def __init__(
+        self,
+        graph: Graph,
+        precision: str,
+        quantized: Quantized | None,
+        suppression: Suppression,
+        input_dtype: str = "uint8",
+    ):
         super().__init__(graph, precision, quantized, input_dtype=input_dtype)
         self.suppression = suppression
         self.candidates = min(CANDIDATES, graph.variant.num_anchors)
@@ -84,8 +95,15 @@ class SuppressingLowering(TfliteLowering):
             {"dtype": "int8", "affine": self.affine(logits)} if self.integer else {}
         )
         version = 2 if self.integer else 1
-        highest = self.make(Op.REDUCE_MAX, "highest", (1, n), [self.index[logits], self.ints(2)],
-                            schema.ReducerOptionsT(), version, **like)  # fmt: skip
+        highest = self.make(
+            Op.REDUCE_MAX,
+            "highest",
+            (1, n),
+            [self.index[logits], self.ints(2)],
+            schema.ReducerOptionsT(),
+            version,
+            **like,
+        )
         flat = self.reshape(highest, "highest/flat", (n,), **like)
         values = self.tensor("highest/values", (self.candidates,), **like)
         best = self.tensor("best", (self.candidates,), "int32")
@@ -99,8 +117,16 @@ class SuppressingLowering(TfliteLowering):
         shape = (1, self.candidates, self.graph.node(name).shape[2])
         if not self.integer:
             return self.gather(self.index[name], best, name, shape, 1)
-        rows = self.gather(self.index[name], best, f"{name}/int8", shape, 1, 2,
-                           dtype="int8", affine=self.affine(name))  # fmt: skip
+        rows = self.gather(
+            self.index[name],
+            best,
+            f"{name}/int8",
+            shape,
+            1,
+            2,
+            dtype="int8",
+            affine=self.affine(name),
+        )
         return self.make(Op.DEQUANTIZE, name, shape, [rows], schema.DequantizeOptionsT(), 2)
 
     def best_class(self, logits: int) -> tuple[int, int]:
@@ -141,16 +167,28 @@ class SuppressingLowering(TfliteLowering):
         found = {role: self.tensor(f"raw/{role}", shape) for role, shape in shapes.items()}
         found["count"] = self.writer.tensor(OUTPUTS["count"], (1,), "float32")
         options = self.suppression.custom_options(self.graph.variant.num_classes)
-        self.writer.operator(Op.CUSTOM, 1, [codes, scores, rows], list(found.values()),
-                             custom=OPERATOR, custom_options=options)  # fmt: skip
+        self.writer.operator(
+            Op.CUSTOM,
+            1,
+            [codes, scores, rows],
+            list(found.values()),
+            custom=OPERATOR,
+            custom_options=options,
+        )
         return found
 
     def moved_back(self, found: dict[str, int]) -> dict[str, int]:
         """Output name -> tensor: boxes where they were found, undefined rows zero."""
         count, num_classes = self.suppression.max_detections, self.graph.variant.num_classes
         order = self.constant(f"{PLACE}/order", np.arange(count, dtype=np.float32)[None])
-        filled = self.make(Op.LESS, "filled", (1, count), [order, found["count"]],
-                           schema.LessOptionsT(), dtype="bool")  # fmt: skip
+        filled = self.make(
+            Op.LESS,
+            "filled",
+            (1, count),
+            [order, found["count"]],
+            schema.LessOptionsT(),
+            dtype="bool",
+        )
         classes = self.select(filled, found["classes"], OUTPUTS["classes"], (1, count))
         scores = self.select(filled, found["scores"], OUTPUTS["scores"], (1, count))
         options = schema.CastOptionsT()
@@ -167,27 +205,54 @@ class SuppressingLowering(TfliteLowering):
 
     # --- single operators -----------------------------------------------------------------------
 
-    def tensor(self, name: str, shape: tuple[int, ...], dtype: str = "float32",
-               affine: Affine | None = None) -> int:  # fmt: skip
+    def tensor(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        affine: Affine | None = None,
+    ) -> int:
         """A tensor of this module's operators; the outputs have names of their own."""
         place = name if name in OUTPUTS.values() else f"{PLACE}/{name}"
         grid = Quantization((affine.scale,), (affine.zero_point,)) if affine else None
         return self.writer.tensor(place, shape, dtype, grid)
 
-    def make(self, code: int, name: str, shape: tuple[int, ...], inputs: list[int],
-             options: Any = None, version: int = 1, **kind: Any) -> int:  # fmt: skip
+    def make(
+        self,
+        code: int,
+        name: str,
+        shape: tuple[int, ...],
+        inputs: list[int],
+        options: Any = None,
+        version: int = 1,
+        **kind: Any,
+    ) -> int:
         output = self.tensor(name, shape, **kind)
         self.writer.operator(code, version, inputs, [output], options)
         return output
 
-    def gather(self, rows: int, which: int, name: str, shape: tuple[int, ...], axis: int,
-               version: int = 1, **kind: Any) -> int:  # fmt: skip
+    def gather(
+        self,
+        rows: int,
+        which: int,
+        name: str,
+        shape: tuple[int, ...],
+        axis: int,
+        version: int = 1,
+        **kind: Any,
+    ) -> int:
         options = schema.GatherOptionsT()
         options.axis = axis
         return self.make(Op.GATHER, name, shape, [rows, which], options, version, **kind)
 
-    def reshape(self, source: int, name: str, shape: tuple[int, ...], dtype: str = "float32",
-                affine: Affine | None = None) -> int:  # fmt: skip
+    def reshape(
+        self,
+        source: int,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        affine: Affine | None = None,
+    ) -> int:
         options = schema.ReshapeOptionsT()
         options.newShape = list(shape)
         inputs = [source, self.ints(*shape)]

@@ -92,9 +92,12 @@ class Channel:
         self._reached = False  # once, so that a later failure is worth another try
 
     def call(
-        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        self,
+        request: dict[str, Any],
+        body: Path | None = None,
+        what: str = "",
         patience_s: float | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """The result. body: a file to send after the request; what: names it in the progress."""
         result = None
         for frame in self.frames(request, body, what, patience_s):
@@ -104,9 +107,12 @@ class Channel:
         return result
 
     def frames(
-        self, request: dict[str, Any], body: Path | None = None, what: str = "",
+        self,
+        request: dict[str, Any],
+        body: Path | None = None,
+        what: str = "",
         patience_s: float | None = None,
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+    ) -> Iterator[dict[str, Any]]:
         """The frames of the answer, to the last, {"done": result}.
 
         The request may be changed while the frames come: when the connection breaks, it is sent
@@ -152,9 +158,12 @@ class Channel:
         self._reader, self._came = None, ""
         try:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
                 start_new_session=True,  # Ctrl-C must not end the connection that ends the rest
-            )  # fmt: skip
+            )
         except OSError as error:
             raise self._explain(127, str(error), "", "") from None
         assert self._process.stdout is not None

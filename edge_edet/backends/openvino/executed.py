@@ -16,19 +16,48 @@ __all__ = ["executed_layers", "precision_of"]
 # Layers that compute nothing of the model: values, borders, copies into another memory layout,
 # and shapes that are only renamed. CPU and GPU plugins have different names.
 NOT_COUNTED = {
-    "input", "output", "const", "constant", "parameter", "result", "data", "input_layout",
-    "reorder", "reshape", "squeeze", "unsqueeze", "shapeof", "shape_of",
-}  # fmt: skip
+    "input",
+    "output",
+    "const",
+    "constant",
+    "parameter",
+    "result",
+    "data",
+    "input_layout",
+    "reorder",
+    "reshape",
+    "squeeze",
+    "unsqueeze",
+    "shapeof",
+    "shape_of",
+}
 # Layers whose arithmetic is integer on 8-bit values ...
 INTEGER = {
-    "convolution", "groupconvolution", "deconvolution", "fullyconnected", "fully_connected",
-    "matmul", "gemm", "pooling",
-}  # fmt: skip
+    "convolution",
+    "groupconvolution",
+    "deconvolution",
+    "fullyconnected",
+    "fully_connected",
+    "matmul",
+    "gemm",
+    "pooling",
+}
 # ... and those that move values without computing.
 MOVING = {
-    "concatenation", "concat", "split", "stridedslice", "strided_slice", "crop", "transpose",
-    "permute", "gather", "tile", "pad", "border", "broadcast",
-}  # fmt: skip
+    "concatenation",
+    "concat",
+    "split",
+    "stridedslice",
+    "strided_slice",
+    "crop",
+    "transpose",
+    "permute",
+    "gather",
+    "tile",
+    "pad",
+    "border",
+    "broadcast",
+}
 EIGHT_BIT = ("i8", "u8")
 TYPES = (*EIGHT_BIT, "bf16", "f16", "f32", "i32")
 ORDER = ("int8", "mixed", "bf16", "f16", "f32")

@@ -53,10 +53,17 @@ def content_of(
     found = []
     for tensors, buffers, grids, parts in graphs:
         rows = [
-            (t.name, t.dtype, t.shape, t.signature, len(t.scales), t.axis,
-             order.setdefault(number, len(order)))
+            (
+                t.name,
+                t.dtype,
+                t.shape,
+                t.signature,
+                len(t.scales),
+                t.axis,
+                order.setdefault(number, len(order)),
+            )
             for t, number in zip(tensors, buffers, strict=True)
-        ]  # fmt: skip
+        ]
         stored += grids
         operators = [_operator(op, known, vectors) for op in parts.operators]
         found.append([rows, sorted(parts.variables), parts.inputs, parts.outputs, operators])
@@ -87,7 +94,14 @@ def _options(table: Table, vectors: Mapping[int, int]) -> list[list[Any]]:
     starts = sorted({offset for offset in fields if offset})
     ends = dict(zip(starts, [*starts[1:], len(data)], strict=False))
     return [
-        [n, (bytes(table.raw(n, vectors[n])) if n in vectors
-             else data[offset : ends[offset]].rstrip(b"\0")).hex()]
-        for n, offset in enumerate(fields) if offset
-    ]  # fmt: skip
+        [
+            n,
+            (
+                bytes(table.raw(n, vectors[n]))
+                if n in vectors
+                else data[offset : ends[offset]].rstrip(b"\0")
+            ).hex(),
+        ]
+        for n, offset in enumerate(fields)
+        if offset
+    ]

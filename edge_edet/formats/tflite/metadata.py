@@ -63,11 +63,14 @@ def read_metadata(
     names = tuple(tensor.string(0) for tensor in outputs)
     called = f"{root.string(0)} {root.string(1)}".strip()
     return StandardMetadata(
-        mean, std, names, tuple(files),
+        mean,
+        std,
+        names,
+        tuple(files),
         labels=labels.names if labels else None,
         labels_note=labels.note if labels else None,
         name=called,
-    )  # fmt: skip
+    )
 
 
 def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -52,10 +52,30 @@ REDUCE_WINDOW STABLEHLO_COMPOSITE STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_
 OPERATORS = tuple(_OPERATORS.split())
 
 TENSOR_TYPES = (
-    "float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64",
-    "int8", "float64", "complex128", "uint64", "resource", "variant", "uint32", "uint16", "int4",
-    "bfloat16", "int2", "uint4", "float8_e4m3fn", "float8_e5m2",
-)  # fmt: skip
+    "float32",
+    "float16",
+    "int32",
+    "uint8",
+    "int64",
+    "string",
+    "bool",
+    "int16",
+    "complex64",
+    "int8",
+    "float64",
+    "complex128",
+    "uint64",
+    "resource",
+    "variant",
+    "uint32",
+    "uint16",
+    "int4",
+    "bfloat16",
+    "int2",
+    "uint4",
+    "float8_e4m3fn",
+    "float8_e5m2",
+)
 
 FLOAT_TYPES = frozenset(
     name for name in TENSOR_TYPES if name.startswith(("float", "bfloat", "complex"))
@@ -63,10 +83,24 @@ FLOAT_TYPES = frozenset(
 
 # Types of which one item always takes the same space; a string, a resource and a variant do not.
 ITEM_BITS = {
-    "int2": 2, "int4": 4, "uint4": 4,
-    "bool": 8, "int8": 8, "uint8": 8, "float8_e4m3fn": 8, "float8_e5m2": 8,
-    "float16": 16, "bfloat16": 16, "int16": 16, "uint16": 16,
-    "float32": 32, "int32": 32, "uint32": 32,
-    "float64": 64, "int64": 64, "uint64": 64, "complex64": 64,
+    "int2": 2,
+    "int4": 4,
+    "uint4": 4,
+    "bool": 8,
+    "int8": 8,
+    "uint8": 8,
+    "float8_e4m3fn": 8,
+    "float8_e5m2": 8,
+    "float16": 16,
+    "bfloat16": 16,
+    "int16": 16,
+    "uint16": 16,
+    "float32": 32,
+    "int32": 32,
+    "uint32": 32,
+    "float64": 64,
+    "int64": 64,
+    "uint64": 64,
+    "complex64": 64,
     "complex128": 128,
-}  # fmt: skip
+}

@@ -68,8 +68,10 @@ def build(name: str, classes: int):
     if name.startswith("tf_"):
         config.backbone_args = dict(config.backbone_args) | {"pad_type": "same", "bn_eps": 1e-3}
     config.fpn_channels, config.fpn_cell_repeats, config.box_class_repeats = (
-        CHANNELS, CELLS, HEAD_REPEATS,
-    )  # fmt: skip
+        CHANNELS,
+        CELLS,
+        HEAD_REPEATS,
+    )
     model = effdet.EfficientDet(config, pretrained_backbone=False).eval()
     weights = seeded_weights(state_shapes(model), GAINS)
     model.load_state_dict({k: torch.from_numpy(v) for k, v in weights.items()}, strict=False)
@@ -79,8 +81,15 @@ def build(name: str, classes: int):
 def without_origins(path: Path) -> None:
     model = onnx.load(path, load_external_data=False)
     graph = model.graph
-    for part in (model, graph, *graph.node, *graph.value_info, *graph.initializer,
-                 *graph.input, *graph.output):  # fmt: skip
+    for part in (
+        model,
+        graph,
+        *graph.node,
+        *graph.value_info,
+        *graph.initializer,
+        *graph.input,
+        *graph.output,
+    ):
         part.ClearField("doc_string")
         part.ClearField("metadata_props")
     del graph.value_info[:]

@@ -54,9 +54,16 @@ def _bases(file: Path) -> list[Path]:
     root = _root(file)
     split = split_of(file)
     places = [
-        beside, beside / split, root / split, root / "images" / split, root / "images",
-        beside / "images", root, root / "data", root / "JPEGImages",
-    ]  # fmt: skip
+        beside,
+        beside / split,
+        root / split,
+        root / "images" / split,
+        root / "images",
+        beside / "images",
+        root,
+        root / "data",
+        root / "JPEGImages",
+    ]
     return [place for n, place in enumerate(places) if place.is_dir() and place not in places[:n]]
 
 

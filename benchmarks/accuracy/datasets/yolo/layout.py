@@ -22,8 +22,13 @@ __all__ = ["beside_files", "declared", "folder_files", "label_texts"]
 IMAGE_FOLDERS = ("images", "Images", "JPEGImages", "imgs")
 # Texts that lie among labels and are none.
 NO_LABELS = (
-    *NAME_FILES, "predefined_classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt",
-)  # fmt: skip
+    *NAME_FILES,
+    "predefined_classes.txt",
+    "train.txt",
+    "val.txt",
+    "valid.txt",
+    "test.txt",
+)
 
 
 def declared(data: DataYaml, split: str | None) -> YoloFiles:
@@ -68,9 +73,14 @@ def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
 
 
 def _paired(
-    source: str, pictures_folder: Path, labels_folder: Path, folder: Path,
-    places: Sequence[Path], *, below: bool,
-) -> YoloFiles:  # fmt: skip
+    source: str,
+    pictures_folder: Path,
+    labels_folder: Path,
+    folder: Path,
+    places: Sequence[Path],
+    *,
+    below: bool,
+) -> YoloFiles:
     """Pictures by name, each with the label file of the same path below its folder."""
     names = find_names(places, folder.resolve().parent)
     if names is None:

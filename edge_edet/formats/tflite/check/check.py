@@ -24,8 +24,13 @@ __all__ = ["GraphParts", "OperatorParts", "check_graphs"]
 MOST_TENSOR_BYTES = 2**31
 SCALES = (1e-30, 1e30)  # of whatever is stored or computed
 COMPUTED_SCALES = (1e-12, 1e12)  # a step of 8 or 16 bits that is computed with
-ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-(2**15), 2**15 - 1),
-               "int4": (-8, 7), "int32": (-(2**31), 2**31 - 1)}  # fmt: skip
+ZERO_POINTS = {
+    "int8": (-128, 127),
+    "uint8": (0, 255),
+    "int16": (-(2**15), 2**15 - 1),
+    "int4": (-8, 7),
+    "int32": (-(2**31), 2**31 - 1),
+}
 STEPPED = ("int8", "uint8", "int16")
 RULES = {
     **elementwise.RULES,
@@ -36,8 +41,15 @@ RULES = {
     **flow.RULES,
 }
 # Operators whose options are in the schema's second union, which is not read, or that no file has.
-NOT_READ = ("STABLEHLO_", "DILATE", "REDUCE_WINDOW", "DELEGATE", "PLACEHOLDER_", "CALL_",
-            "CONCAT_EMBEDDINGS")  # fmt: skip
+NOT_READ = (
+    "STABLEHLO_",
+    "DILATE",
+    "REDUCE_WINDOW",
+    "DELEGATE",
+    "PLACEHOLDER_",
+    "CALL_",
+    "CONCAT_EMBEDDINGS",
+)
 
 
 @dataclass
@@ -105,14 +117,20 @@ def _check_tensor(place: str, tensor: Operand) -> None:
         least, most = SCALES
     low, high = min(tensor.scales), max(tensor.scales)
     if (low < least and not (low == 0 and tensor.stored is not None)) or not high <= most:
-        _fail(place, f"{tensor.name!r} has a scale of {low if low < least else high:g}, expected "
-              f"{least:g} to {most:g}")  # fmt: skip
+        _fail(
+            place,
+            f"{tensor.name!r} has a scale of {low if low < least else high:g}, expected "
+            f"{least:g} to {most:g}",
+        )
     first, last = ZERO_POINTS[tensor.dtype]
     if tensor.zero_points and not (
         first <= min(tensor.zero_points) and max(tensor.zero_points) <= last
     ):
-        _fail(place, f"{tensor.name!r} of {tensor.dtype} has a zero point of "
-              f"{max(tensor.zero_points, key=abs)}, expected {first} to {last}")  # fmt: skip
+        _fail(
+            place,
+            f"{tensor.name!r} of {tensor.dtype} has a zero point of "
+            f"{max(tensor.zero_points, key=abs)}, expected {first} to {last}",
+        )
 
 
 def _check_strings(place: str, stored: memoryview) -> None:
@@ -223,9 +241,13 @@ def _check_operands(
 ) -> None:
     least, most = kind.takes(slots)
     if not least <= len(given) <= most:
-        expected = f"{least}" if least == most else f"{least} to {most}" if most < 2**31 else (
-            f"{least} or more"
-        )  # fmt: skip
+        expected = (
+            f"{least}"
+            if least == most
+            else f"{least} to {most}"
+            if most < 2**31
+            else (f"{least} or more")
+        )
         call.fail(f"it has {len(given)} {what}s, expected {expected}")
     for position, operand in enumerate(given):
         slot = slots[min(position, len(slots) - 1)]

@@ -22,10 +22,14 @@ def branches(call: Call) -> None:
 
 
 RECURRENT_INPUTS = {
-    "LSTM": (5, 20, 24), "UNIDIRECTIONAL_SEQUENCE_LSTM": (20, 24),
-    "BIDIRECTIONAL_SEQUENCE_LSTM": (48,), "UNIDIRECTIONAL_SEQUENCE_RNN": (5,),
-    "BIDIRECTIONAL_SEQUENCE_RNN": (12,), "RNN": (5,), "SVDF": (5,),
-}  # fmt: skip
+    "LSTM": (5, 20, 24),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (20, 24),
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (48,),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (5,),
+    "BIDIRECTIONAL_SEQUENCE_RNN": (12,),
+    "RNN": (5,),
+    "SVDF": (5,),
+}
 
 
 def recurrent(call: Call) -> None:

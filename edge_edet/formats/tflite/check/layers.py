@@ -12,19 +12,30 @@ MOST_WINDOW = 2**15 - 1  # of a stride, a filter or a dilation, as the kernels h
 # picture -> weights and bias that go with it
 WEIGHTS = {
     "float32": ("float32", "int8", "uint8", "int4", "int2", "float16"),
-    "int8": ("int8", "int4", "int2"), "uint8": ("uint8",), "int16": ("int8", "int16", "int4"),
-    "float16": ("float16", "float32", "int8"), "bfloat16": ("bfloat16", "float32", "int8"),
-}  # fmt: skip
+    "int8": ("int8", "int4", "int2"),
+    "uint8": ("uint8",),
+    "int16": ("int8", "int16", "int4"),
+    "float16": ("float16", "float32", "int8"),
+    "bfloat16": ("bfloat16", "float32", "int8"),
+}
 BIASES = {
-    "float32": ("float32", "float16"), "int8": ("int32",), "uint8": ("int32",),
-    "int16": ("int32", "int64"), "float16": ("float16", "float32"),
+    "float32": ("float32", "float16"),
+    "int8": ("int32",),
+    "uint8": ("int32",),
+    "int16": ("int32", "int64"),
+    "float16": ("float16", "float32"),
     "bfloat16": ("bfloat16", "float32"),
-}  # fmt: skip
+}
 CODED = ("int8", "uint8", "int16", "int4", "int2", "uint4")
 
 
-def _weighted(call: Call, x: Operand, w: Operand, b: Operand | None, channels: tuple[int, int],
-              ) -> None:  # fmt: skip
+def _weighted(
+    call: Call,
+    x: Operand,
+    w: Operand,
+    b: Operand | None,
+    channels: tuple[int, int],
+) -> None:
     """Types and scales of a layer's operands. channels: (axis of w, how many of them it gives)."""
     axis, count = channels
     y = call.outputs[0]
@@ -39,8 +50,10 @@ def _weighted(call: Call, x: Operand, w: Operand, b: Operand | None, channels: t
         call.fail(f"its bias {b.name!r} has {b.count} values, expected {count}")
     for operand in (x, y):
         if operand.dtype in CODED and len(operand.scales) != 1:
-            call.fail(f"{operand.name!r} of {operand.dtype} has {len(operand.scales)} scales, "
-                      "expected one")  # fmt: skip
+            call.fail(
+                f"{operand.name!r} of {operand.dtype} has {len(operand.scales)} scales, "
+                "expected one"
+            )
     if w.dtype in CODED:
         scales = len(w.scales)
         if scales not in (1, count) and not (count < 0 and scales):
@@ -71,8 +84,14 @@ def _padding(call: Call, field: int = 0) -> int:
     return padding
 
 
-def _windows(call: Call, padding: int, sizes: Shape, filters: Shape, strides: Shape,
-             dilations: Shape = (1, 1)) -> Shape:  # fmt: skip
+def _windows(
+    call: Call,
+    padding: int,
+    sizes: Shape,
+    filters: Shape,
+    strides: Shape,
+    dilations: Shape = (1, 1),
+) -> Shape:
     """How many windows fit, for height and width."""
     found = []
     for size, width, stride, dilation in zip(sizes, filters, strides, dilations, strict=True):
@@ -120,8 +139,9 @@ def depthwise(call: Call) -> None:
         (call.option(6, "i", 1), call.option(5, "i", 1)),
     )
     out = _windows(call, _padding(call), tuple(size), tuple(window), strides, dilations)
-    if min(channels, count) >= 0 and (one not in (1, -1) or not channels or count % channels
-                                      or not count):  # fmt: skip
+    if min(channels, count) >= 0 and (
+        one not in (1, -1) or not channels or count % channels or not count
+    ):
         call.fail(f"its weights {spelled(w.shape)} do not fit {channels} channels")
     times = call.option(3)
     if times and min(channels, count) > 0 and times != count // channels:

@@ -18,11 +18,33 @@ TYPE_GROUPS = {
     "wide": ("float32", "int8", "uint8", "int16", "int32", "float16", "bfloat16"),
     "coded": ("int8", "uint8", "int16", "int4"),
     "halved": ("int8", "uint8", "int16", "float16", "bfloat16", "int4", "int2"),
-    "weights": ("float32", "int8", "uint8", "int16", "int4", "int2", "uint4", "float16", "bfloat16"),
+    "weights": (
+        "float32",
+        "int8",
+        "uint8",
+        "int16",
+        "int4",
+        "int2",
+        "uint4",
+        "float16",
+        "bfloat16",
+    ),
     "bias": ("float32", "int32", "int64", "float16", "bfloat16"),
-    "number": ("float32", "int8", "uint8", "int16", "int32", "int64", "float16", "bfloat16",
-               "float64", "uint16", "uint32", "uint64"),
-}  # fmt: skip
+    "number": (
+        "float32",
+        "int8",
+        "uint8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "bfloat16",
+        "float64",
+        "uint16",
+        "uint32",
+        "uint64",
+    ),
+}
 
 # Members of the schema's union BuiltinOptions, without their "Options".
 OPTION_TABLES = {

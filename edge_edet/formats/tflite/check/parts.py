@@ -92,8 +92,10 @@ def split_v(call: Call) -> None:
 
 def slice_(call: Call) -> None:
     shape, begin, size = (
-        call.given(0).shape, call.given(1).integers(), call.given(2).integers(),
-    )  # fmt: skip
+        call.given(0).shape,
+        call.given(1).integers(),
+        call.given(2).integers(),
+    )
     if shape is None:
         return
     for what, values in (("begin", begin), ("size", size)):

@@ -11,9 +11,16 @@ from edge_edet.formats.tflite.check.call import Call, agree
 __all__ = ["RULES"]
 
 NEEDED_OPTIONS = (
-    "max_detections", "max_classes_per_detection", "nms_score_threshold", "nms_iou_threshold",
-    "num_classes", "y_scale", "x_scale", "h_scale", "w_scale",
-)  # fmt: skip
+    "max_detections",
+    "max_classes_per_detection",
+    "nms_score_threshold",
+    "nms_iou_threshold",
+    "num_classes",
+    "y_scale",
+    "x_scale",
+    "h_scale",
+    "w_scale",
+)
 MOST_ROWS = 100_000
 
 
