@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit hostile bench-peers reproduced clean
+.PHONY: demo test lint types tree unit hostile bench-peers reproduced clean
 
 demo: .venv/installed-convert
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
@@ -22,11 +22,14 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The four folders are one package only once they are installed, so that is what mypy checks.
-types: .venv/installed-dev
-	rm -rf build/types build/lib build/bdist.*
-	$(INSTALL) --no-deps --target build/types .
-	MYPYPATH=build/types $(BIN)/mypy -p edge_edet
+types: .venv/installed-dev tree
+	cd build && ../$(BIN)/mypy --config-file ../pyproject.toml -p edge_edet
+
+# The folders as the one package that they are once installed: links, for mypy and editors.
+tree:
+	rm -rf build/tree && mkdir -p build/tree/edge_edet
+	ln -s $(CURDIR)/edge_edet/* $(CURDIR)/devices $(CURDIR)/benchmarks $(CURDIR)/converters $(CURDIR)/studies \
+	    build/tree/edge_edet
 
 unit: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0

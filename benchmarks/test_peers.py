@@ -11,6 +11,7 @@ otherwise: this is about time, which does not depend on them). EDGE_EDET_ROUNDS:
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import subprocess
@@ -59,7 +60,9 @@ def pictures() -> Any:
 
 def normalized(pixels: Any) -> Any:
     """[n, 512, 512, 3] uint8 to [n, 3, 512, 512] float32, as effdet takes it."""
-    mean, std = (np.float32(v) * 255 for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, std = (
+        np.asarray(v, np.float32) * 255 for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
     return ((pixels.astype(np.float32) - mean) / std).transpose(0, 3, 1, 2)
 
 
@@ -198,7 +201,7 @@ def all_peers() -> list[Peer]:
     for precision in ("f32", "default"):
         add(
             f"{source}, OpenVINO {precision}",
-            lambda precision=precision: peers.openvino(export, precision),
+            functools.partial(peers.openvino, export, precision),
         )
     add(
         f"{source}, NNCF defaults, OpenVINO default",
