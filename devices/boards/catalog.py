@@ -11,7 +11,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["BUNDLED", "HOST", "config_folder", "find_profile", "known_profiles"]
 
-BUNDLED = Path(__file__).resolve().parent / "profiles"
+BUNDLED = Path(__file__).resolve().parents[1] / "profiles"
 HOST = "host"
 
 

@@ -19,7 +19,7 @@ from edge_edet.errors import BackendError
 
 __all__ = ["write_wheel"]
 
-PARTS = ("", ".converters", ".benchmarks", ".devices")
+FOLDERS = ("devices", "benchmarks", "converters", "studies")  # beside the core in a checkout
 SKIPPED = ("__pycache__", "test_", "conftest.py")  # pytest's own
 WHEEL = "Wheel-Version: 1.0\nGenerator: edge-edet\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 WHEN = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell
@@ -53,13 +53,13 @@ def _metadata() -> str:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
-    """(name in the wheel, bytes); the four parts stand in folders of their own in a checkout."""
-    for part in PARTS:
+    """(name in the wheel, bytes); the parts stand in folders of their own in a checkout."""
+    for part in ("", *(f".{folder}" for folder in FOLDERS)):
         root = Path(str(import_module(f"edge_edet{part}").__file__)).parent
         inside = "edge_edet" + part.replace(".", "/")
         for path in sorted(root.rglob("*")):
             inner = path.relative_to(root)
-            other = not part and inner.parts[0] in ("converters", "benchmarks", "devices")
+            other = not part and inner.parts[0] in FOLDERS
             skipped = any(one.startswith(SKIPPED) for one in inner.parts)
             if path.is_file() and not other and not skipped:
                 yield f"{inside}/{inner.as_posix()}", path.read_bytes()
