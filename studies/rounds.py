@@ -16,9 +16,9 @@ from typing import Any
 from edge_edet.benchmarks.bench import find_places, measure_jobs
 from edge_edet.benchmarks.measuring import BUNDLED_PICTURE, Job, StopRule, pictures_digest
 from edge_edet.benchmarks.rows import (
-    Asked,
     BenchmarkRow,
     ModelFacts,
+    RequestedConfig,
     RowFile,
     model_facts,
     p50,
@@ -81,7 +81,7 @@ class Rounds:
         return Job(
             str(path),
             facts,
-            Asked(threads=turn.way.threads),
+            RequestedConfig(threads=turn.way.threads),
             self.device,
             self.rule,
             (str(BUNDLED_PICTURE),),
@@ -206,7 +206,7 @@ def identity_of(row: BenchmarkRow) -> str:
     return _identity(row.model.file, row.asked, row.protocol)
 
 
-def _identity(file: str, asked: Asked, protocol: dict[str, Any]) -> str:
+def _identity(file: str, asked: RequestedConfig, protocol: dict[str, Any]) -> str:
     return json.dumps([file, to_json(asked), to_json(protocol)], sort_keys=True)
 
 

@@ -7,8 +7,8 @@ from edge_edet.benchmarks.bench.expected_time import expected_words
 from edge_edet.benchmarks.bench.labelled_data import Labelled, read_labelled, with_data
 from edge_edet.benchmarks.bench.output import BenchOutput
 from edge_edet.benchmarks.bench.plan import (
+    ConfigGrid,
     Plan,
-    Ways,
     convert_d0,
     find_models,
     make_jobs,
@@ -21,10 +21,10 @@ from edge_edet.benchmarks.bench.targets import Place, find_places, name_device
 
 __all__ = [
     "BenchOutput",
+    "ConfigGrid",
     "Labelled",
     "Place",
     "Plan",
-    "Ways",
     "convert_d0",
     "expected_words",
     "find_models",

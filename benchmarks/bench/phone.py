@@ -37,15 +37,15 @@ def measure_phone(
     data: Labelled | None = None,
 ) -> None:
     """Emits a row for each model, thread count and delegate. Raises InputError for other wishes."""
-    ways = plan.ways
+    grid = plan.grid
     for option, given in (
-        ("--runtime", ways.runtimes != (None,)),
-        ("--device-type", ways.device_types != (None,)),
-        ("--streams", ways.streams > 1),
+        ("--runtime", grid.runtimes != (None,)),
+        ("--device-type", grid.device_types != (None,)),
+        ("--streams", grid.streams > 1),
         ("--sustain", plan.sustain_s is not None),
         ("--pictures", bool(plan.pictures)),
-        ("--precision", ways.precision is not None),
-        ("--delegate-option", bool(ways.delegate_options)),
+        ("--precision", grid.precision is not None),
+        ("--delegate-option", bool(grid.delegate_options)),
         ("--data", data is not None),
     ):
         if given:
@@ -58,7 +58,7 @@ def measure_phone(
     done, there = done_keys(earlier), transport.push(models)
     for model in models:
         facts = model_facts(model)
-        for asked in ways.all():
+        for asked in grid.all():
             key = row_key(facts.sha256, asked, device, _protocol(plan))
             if key in done:
                 continue

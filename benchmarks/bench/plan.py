@@ -16,12 +16,12 @@ from edge_edet.benchmarks.measuring import (
     load_options,
     pictures_digest,
 )
-from edge_edet.benchmarks.rows import Asked, DeviceName, model_facts
+from edge_edet.benchmarks.rows import DeviceName, RequestedConfig, model_facts
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.formats import FORMATS, read_model
 from edge_edet.pictures import read_picture
 
-__all__ = ["BUILD", "Plan", "Ways", "convert_d0", "find_models", "make_jobs", "parse_list"]
+__all__ = ["BUILD", "ConfigGrid", "Plan", "convert_d0", "find_models", "make_jobs", "parse_list"]
 
 BUILD = Path("build")
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")  # float first: others are held against it
@@ -30,7 +30,7 @@ Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Ways:
+class ConfigGrid:
     """What is asked for, each in all combinations; a single None: left to the runtime."""
 
     threads: tuple[int | None, ...] = (None,)
@@ -41,11 +41,11 @@ class Ways:
     precision: str | None = None
     streams: int = 1
 
-    def all(self) -> Iterator[Asked]:
+    def all(self) -> Iterator[RequestedConfig]:
         for runtime, delegate, kind, threads in itertools.product(
             self.runtimes, self.delegates, self.device_types, self.threads
         ):
-            yield Asked(
+            yield RequestedConfig(
                 runtime,
                 delegate,
                 dict(self.delegate_options),
@@ -60,7 +60,7 @@ class Ways:
 class Plan:
     """How each row is measured, whatever the model."""
 
-    ways: Ways
+    grid: ConfigGrid
     rule: StopRule
     pictures: tuple[Path, ...] = ()  # none: the bundled one
     score_threshold: float = 0.3
@@ -68,9 +68,9 @@ class Plan:
     verify: bool = True
 
     def __post_init__(self) -> None:
-        if self.ways.streams < 1 or self.ways.streams > 256:
-            raise InputError(f"--streams must be from 1 to 256, but got {self.ways.streams}")
-        if self.sustain_s is not None and self.ways.streams > 1:
+        if self.grid.streams < 1 or self.grid.streams > 256:
+            raise InputError(f"--streams must be from 1 to 256, but got {self.grid.streams}")
+        if self.sustain_s is not None and self.grid.streams > 1:
             raise InputError("--sustain runs one stream: leave --streams out, or --sustain")
 
 
@@ -89,7 +89,7 @@ def make_jobs(
     for model in dict.fromkeys(models):
         try:
             facts = model_facts(model)
-            for asked in plan.ways.all():
+            for asked in plan.grid.all():
                 _check(model, asked)
                 jobs.append(
                     Job(
@@ -116,7 +116,7 @@ def make_jobs(
     return sorted(jobs, key=lambda job: _order(job.facts.precision))
 
 
-def _check(model: Path, asked: Asked) -> None:
+def _check(model: Path, asked: RequestedConfig) -> None:
     """Raises InputError for what this format does not take."""
     options = load_options(str(model), asked)
     options.pop("threads")

@@ -99,25 +99,25 @@ def there_arguments(
     plan: Plan, models: Sequence[str], pictures: Sequence[str], device: str, skip: set[str]
 ) -> list[str]:
     """The command line of docs/measuring.md, after `edge-edet`."""
-    ways, rule = plan.ways, plan.rule
+    grid, rule = plan.grid, plan.rule
     arguments = ["bench", *models, "--board", device, "--stream"]
     lists = {
-        "--threads": ways.threads,
-        "--runtime": ways.runtimes,
-        "--delegate": ways.delegates,
-        "--device-type": ways.device_types,
+        "--threads": grid.threads,
+        "--runtime": grid.runtimes,
+        "--delegate": grid.delegates,
+        "--device-type": grid.device_types,
     }
     for option, values in lists.items():
         if values != (None,):
             arguments += [option, ",".join(map(str, values))]
-    for key, value in ways.delegate_options:
+    for key, value in grid.delegate_options:
         arguments += ["--delegate-option", f"{key}={value}"]
-    if ways.precision is not None:
-        arguments += ["--precision", ways.precision]
+    if grid.precision is not None:
+        arguments += ["--precision", grid.precision]
     if pictures:
         arguments += ["--pictures", *pictures]
     plain = {
-        "--streams": ways.streams,
+        "--streams": grid.streams,
         "--score-threshold": plan.score_threshold,
         "--warmup": rule.warmup,
         "--warmup-seconds": rule.warmup_s,
@@ -163,6 +163,6 @@ class _Passing:
 
 def _runtimes(plan: Plan, models: Sequence[Path]) -> list[str]:
     """The extras that bring the runtimes: those named, else the usual one of each format."""
-    named = {EXTRAS[one] for one in plan.ways.runtimes if one in EXTRAS}
+    named = {EXTRAS[one] for one in plan.grid.runtimes if one in EXTRAS}
     usual = {EXTRA_OF_FORMAT.get(model.suffix, "litert") for model in models}
     return sorted(named or usual)

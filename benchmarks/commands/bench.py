@@ -134,8 +134,8 @@ def _measure(
         from edge_edet.benchmarks.rows import done_keys
 
         assert place.device is not None
-        ways, done = list(plan.ways.all()), done_keys(with_data(known, data))
-        found = estimate_rows(models, place.device, ways, named=named, note=output.note)
+        configs, done = list(plan.grid.all()), done_keys(with_data(known, data))
+        found = estimate_rows(models, place.device, configs, named=named, note=output.note)
         left: Iterable[BenchmarkRow] = [row for row in found if row.key not in done]
         if data is not None:
             left = with_accuracy(left, models, data, [*earlier, *output.rows], output.note)
@@ -147,10 +147,10 @@ def _measure(
 
 def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None:
     """Raises InputError for what only a measurement gives."""
-    from edge_edet.benchmarks.estimate import ways_to_estimate
+    from edge_edet.benchmarks.estimate import configs_to_estimate
 
     assert place.device is not None
-    ways_to_estimate(plan.ways.all(), place.device.id)
+    configs_to_estimate(plan.grid.all(), place.device.id)
     asked = {"--sustain": args.sustain, "--pictures": args.pictures}
     for option in (option for option, value in asked.items() if value):
         raise InputError(

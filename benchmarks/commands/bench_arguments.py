@@ -141,10 +141,10 @@ def plan_of(args: argparse.Namespace) -> Plan:
             "--board is for --stream on the board itself, without --device and --host: to measure, or "
             "estimate, a board give --device"
         )
-    from edge_edet.benchmarks.bench import Plan, Ways, parse_list, parse_threads
+    from edge_edet.benchmarks.bench import ConfigGrid, Plan, parse_list, parse_threads
     from edge_edet.benchmarks.measuring import parse_duration
 
-    ways = Ways(
+    grid = ConfigGrid(
         threads=parse_threads(args.threads),
         runtimes=parse_list(args.runtime, "--runtime"),
         delegates=parse_list(args.delegate, "--delegate"),
@@ -163,7 +163,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
     )
     sustain_s = parse_duration(args.sustain) if args.sustain else None
     pictures = _pictures(args.pictures)
-    return Plan(ways, rule, pictures, args.score_threshold, sustain_s, args.verify)
+    return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify)
 
 
 def _pictures(given: list[Path]) -> tuple[Path, ...]:

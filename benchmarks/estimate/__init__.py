@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from edge_edet.benchmarks.estimate.features import PRECISIONS, read_features
-from edge_edet.benchmarks.estimate.rows import estimate_rows, report, ways_to_estimate
+from edge_edet.benchmarks.estimate.rows import configs_to_estimate, estimate_rows, report
 
-__all__ = ["PRECISIONS", "estimate_rows", "read_features", "report", "ways_to_estimate"]
+__all__ = ["PRECISIONS", "configs_to_estimate", "estimate_rows", "read_features", "report"]

@@ -17,7 +17,7 @@ from edge_edet.benchmarks.estimate.estimate import estimate_features
 from edge_edet.benchmarks.estimate.features import FLOAT, INT8
 from edge_edet.benchmarks.estimate.network_work import network_features
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.rows import Asked, Estimate
+from edge_edet.benchmarks.rows import Estimate, RequestedConfig
 from edge_edet.detection import layout_of
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.formats import read_model
@@ -42,7 +42,7 @@ SOURCES = {
 }
 
 
-def runtime_of(path: Path, asked: Asked) -> str:
+def runtime_of(path: Path, asked: RequestedConfig) -> str:
     """What would run the file. Raises InputError where it does not run the format."""
     known = RUNTIMES[path.suffix.lower()]
     runtime = asked.runtime or known[0]
@@ -53,7 +53,7 @@ def runtime_of(path: Path, asked: Asked) -> str:
     return runtime
 
 
-def estimate_other(path: Path, device_id: str, asked: Asked) -> Estimate:
+def estimate_other(path: Path, device_id: str, asked: RequestedConfig) -> Estimate:
     """Latency of one inference of an IR or ONNX file. Raises InputError for another board than the n100,
     and ModelFileError for a network or precision that nothing is known about."""
     runtime = runtime_of(path, asked)

@@ -15,12 +15,12 @@ from edge_edet.benchmarks.estimate.features import read_features
 from edge_edet.benchmarks.estimate.other_runtimes import RUNTIMES, estimate_other
 from edge_edet.benchmarks.rows import (
     SCHEMA_VERSION,
-    Asked,
     BenchmarkRow,
     DeviceName,
     Estimate,
     EstimatedWhole,
     ModelFacts,
+    RequestedConfig,
     model_facts,
 )
 from edge_edet.errors import EdgeEdetError, InputError
@@ -28,11 +28,11 @@ from edge_edet.errors import EdgeEdetError, InputError
 __all__ = [
     "PROTOCOL",
     "check_estimable",
+    "configs_to_estimate",
     "estimate_rows",
     "how_to_measure",
     "in_words",
     "report",
-    "ways_to_estimate",
 ]
 
 PROTOCOL = {"name": "edge-edet estimate", "version": 1, "stage": "inference", "source": SOURCE}
@@ -42,7 +42,7 @@ NAME = 34  # of a file: what the table has room for
 _TFLITE = ("ai-edge-litert", "tflite-runtime", "tensorflow")
 
 
-def check_estimable(asked: Asked, device_id: str) -> None:
+def check_estimable(asked: RequestedConfig, device_id: str) -> None:
     """Raises InputError where what was asked for is none of what was measured on boards."""
     others = ("openvino", "onnxruntime") if device_id == "n100" else ()
     wrong: list[tuple[str, object, tuple[object, ...]]] = [
@@ -64,17 +64,17 @@ def check_estimable(asked: Asked, device_id: str) -> None:
 def estimate_rows(
     models: Sequence[Path],
     device: DeviceName,
-    ways: Iterable[Asked],
+    configs: Iterable[RequestedConfig],
     *,
     named: bool = True,
     note: Callable[[str], None] = print,
 ) -> list[BenchmarkRow]:
-    """One row for each model and way, models first; where threads are None, 1, 2 and 4.
+    """One row for each model and configuration, models first; where threads are None, 1, 2 and 4.
 
     named: the models by the user, so that one that can't be estimated is an error; else it is left
     out, with a note. Raises as `estimate` and check_estimable do.
     """
-    asked = ways_to_estimate(ways, device.id)
+    asked = configs_to_estimate(configs, device.id)
     rows = []
     for path in models:
         try:
@@ -85,7 +85,7 @@ def estimate_rows(
                 raise
             note(f"left out: {error}")
             continue
-        rows += [_row(facts, device, way, one) for way, one in zip(asked, found, strict=True)]
+        rows += [_row(facts, device, config, one) for config, one in zip(asked, found, strict=True)]
     if not rows:
         raise InputError(
             f"none of the models can be estimated for {device.id}: name the MODEL that you mean"
@@ -93,9 +93,11 @@ def estimate_rows(
     return rows
 
 
-def ways_to_estimate(ways: Iterable[Asked], device_id: str) -> list[Asked]:
+def configs_to_estimate(
+    configs: Iterable[RequestedConfig], device_id: str
+) -> list[RequestedConfig]:
     """The same with threads stated. Raises as estimate_rows does, before a model is looked at."""
-    asked = [each for way in ways for each in _with_threads(way)]
+    asked = [each for config in configs for each in _with_threads(config)]
     for each in asked:
         assert each.threads is not None
         check_asked(device_id, each.threads)
@@ -103,12 +105,12 @@ def ways_to_estimate(ways: Iterable[Asked], device_id: str) -> list[Asked]:
     return asked
 
 
-def _with_threads(asked: Asked) -> Iterator[Asked]:
+def _with_threads(asked: RequestedConfig) -> Iterator[RequestedConfig]:
     counts = DEFAULT_THREADS if asked.threads is None else (asked.threads,)
     return (dataclasses.replace(asked, threads=count) for count in counts)
 
 
-def _estimate(path: Path, device: DeviceName, asked: Asked) -> Estimate:
+def _estimate(path: Path, device: DeviceName, asked: RequestedConfig) -> Estimate:
     assert asked.threads is not None
     if path.suffix.lower() in RUNTIMES:
         return estimate_other(path, device.id, asked)
@@ -119,7 +121,9 @@ def _estimate(path: Path, device: DeviceName, asked: Asked) -> Estimate:
     return estimate_features(read_features(path), device.id, asked.threads)
 
 
-def _row(model: ModelFacts, device: DeviceName, asked: Asked, found: Estimate) -> BenchmarkRow:
+def _row(
+    model: ModelFacts, device: DeviceName, asked: RequestedConfig, found: Estimate
+) -> BenchmarkRow:
     source = {} if model.format == "tflite" else {"source": found.source}
     found = dataclasses.replace(found, end_to_end=end_to_end(found, device.id, model.image_size))
     return BenchmarkRow(

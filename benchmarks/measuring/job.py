@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows import Asked, DeviceName, ModelFacts, row_key
+from edge_edet.benchmarks.rows import DeviceName, ModelFacts, RequestedConfig, row_key
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
 from edge_edet.files import sha256_input
@@ -27,7 +27,7 @@ class Job:
 
     model: str
     facts: ModelFacts
-    asked: Asked
+    asked: RequestedConfig
     device: DeviceName
     rule: StopRule
     pictures: tuple[str, ...]
@@ -67,7 +67,7 @@ class Job:
         return row_key(self.facts.sha256, self.asked, self.device, self.protocol())
 
 
-def load_options(model: str, asked: Asked) -> dict[str, Any]:
+def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
     """For `edge_edet.load`. A .tflite reaches a GPU through its delegate.
 
     Raises InputError for a device type that the format cannot be asked for.

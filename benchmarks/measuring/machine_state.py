@@ -13,7 +13,14 @@ from pathlib import Path
 from edge_edet.benchmarks.rows import MachineState
 from edge_edet.system import this_machine
 
-__all__ = ["CpuTime", "Heat", "machine_state", "read_cpu_time", "read_heat", "vcgencmd"]
+__all__ = [
+    "CpuTime",
+    "ThermalState",
+    "machine_state",
+    "read_cpu_time",
+    "read_thermal_state",
+    "vcgencmd",
+]
 
 # bits of `vcgencmd get_throttled` that hold now (raspberrypi.com/documentation, vcgencmd)
 THROTTLED_BITS = {
@@ -31,7 +38,7 @@ Ask = Callable[[str], "str | None"]  # a word for vcgencmd -> its answer
 
 
 @dataclass(frozen=True)
-class Heat:
+class ThermalState:
     """None: the system does not tell."""
 
     temperature_c: float | None
@@ -56,7 +63,7 @@ class CpuTime:
 
 def machine_state(root: Path = Path("/"), ask: Ask | None = None) -> MachineState:
     """The machine as it is now; busy_cores stays None, it takes two looks."""
-    heat = read_heat(root, ask)
+    heat = read_thermal_state(root, ask)
     known = dataclasses.asdict(this_machine(root / "proc"))
     return MachineState(
         **known,
@@ -70,10 +77,10 @@ def machine_state(root: Path = Path("/"), ask: Ask | None = None) -> MachineStat
     )
 
 
-def read_heat(root: Path = Path("/"), ask: Ask | None = None) -> Heat:
+def read_thermal_state(root: Path = Path("/"), ask: Ask | None = None) -> ThermalState:
     """Quick enough for once a minute; asks vcgencmd only where the files do not tell."""
     ask = ask or vcgencmd
-    return Heat(
+    return ThermalState(
         _temperature(root),
         _highest(_cpufreq(root, "scaling_cur_freq"), 1e-3) or _cpuinfo_mhz(root),
         _throttled(root, ask),

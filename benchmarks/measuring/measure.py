@@ -19,17 +19,17 @@ from edge_edet.benchmarks.measuring.machine_state import (
     CpuTime,
     machine_state,
     read_cpu_time,
-    read_heat,
+    read_thermal_state,
 )
 from edge_edet.benchmarks.measuring.sampling import Samples, Step, StopRule, sample_streams, warm_up
 from edge_edet.benchmarks.measuring.stage_timer import Clock, StageTimer
 from edge_edet.benchmarks.measuring.sustained import run_sustained
 from edge_edet.benchmarks.rows import (
     SCHEMA_VERSION,
+    ActualConfig,
     BenchmarkRow,
     Energy,
     Minute,
-    Ran,
     Sustain,
     Throughput,
     row_to_dict,
@@ -85,7 +85,7 @@ def measure(
     count = sum(len(m.samples_ms) for m in sustain.minutes) if sustain else samples.count
     fields["samples_ms"] = {stage: ms for stage, ms in samples.ms.items() if ms}
     fields["sustain"] = sustain
-    held = machine.throttled, read_heat().throttled  # before, and when it was warm
+    held = machine.throttled, read_thermal_state().throttled  # before, and when it was warm
     throttled = None if held == (None, None) else tuple(sorted({n for h in held for n in h or ()}))
     fields["machine"] = dataclasses.replace(machine, busy_cores=busy, throttled=throttled)
     if fresh:
@@ -179,7 +179,7 @@ def time_left(rule: StopRule, count: int, elapsed_s: float) -> str:
     return f", {rate:.1f}/s, at most {max(most, 0.0):.0f} s left"
 
 
-def _fields(job: Job, started: datetime, ran: Ran, load_ms: float) -> dict[str, Any]:
+def _fields(job: Job, started: datetime, ran: ActualConfig, load_ms: float) -> dict[str, Any]:
     """All of the row that is known before sampling; what may come later is None."""
     later = dict.fromkeys(
         ("peak_memory_bytes", "throughput", "energy", "sustain", "estimate", "summary", "accuracy")
@@ -200,8 +200,8 @@ def _fields(job: Job, started: datetime, ran: Ran, load_ms: float) -> dict[str, 
     }
 
 
-def _ran(info: DetectorInfo) -> Ran:
-    return Ran(
+def _ran(info: DetectorInfo) -> ActualConfig:
+    return ActualConfig(
         runtime=info.runtime,
         version=info.runtime_version,
         delegate=info.delegate,

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
-from edge_edet.benchmarks.measuring.machine_state import Heat, read_heat
+from edge_edet.benchmarks.measuring.machine_state import ThermalState, read_thermal_state
 from edge_edet.benchmarks.measuring.sampling import Samples, Step
 from edge_edet.benchmarks.measuring.stage_timer import Clock
 from edge_edet.benchmarks.rows import MINUTE_S, STAGES, Minute, Sustain
@@ -31,13 +31,13 @@ def run_sustained(
     step: Step,
     seconds: float,
     clock: Clock = time.perf_counter,
-    heat: Callable[[], Heat] = read_heat,
+    heat: Callable[[], ThermalState] = read_thermal_state,
     told: Callable[[Minute], None] = lambda minute: None,
 ) -> tuple[Sustain, Samples]:
     """Runs `step` without a pause; the minutes, and all stages of the first one.
 
-    A picture counts in the minute in which it ended. Heat is read at the end of each minute; the
-    last one may be shorter.
+    A picture counts in the minute in which it ended. Temperature, clock and throttling are read at the end
+    of each minute; the last one may be shorter.
     """
     start = clock()
     first: dict[str, list[float]] = {stage: [] for stage in STAGES}

@@ -14,7 +14,14 @@ from typing import Any
 
 from edge_edet import __version__
 from edge_edet.benchmarks.rows.facts_of_model import model_facts
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts, Ran, Summary, Warned
+from edge_edet.benchmarks.rows.parts import (
+    ActualConfig,
+    DeviceName,
+    ModelFacts,
+    RequestedConfig,
+    Summary,
+    Warned,
+)
 from edge_edet.benchmarks.rows.schema import SCHEMA_VERSION, BenchmarkRow
 from edge_edet.devices.benchmark_model import BenchmarkLog, parse_logs
 from edge_edet.errors import InputError
@@ -42,7 +49,7 @@ def rows_of_log(
     facts = model_facts(model)
     rows = []
     for log in parse_logs(text, str(path)):
-        asked = Asked(delegate=log.asked_delegate, threads=log.threads)
+        asked = RequestedConfig(delegate=log.asked_delegate, threads=log.threads)
         protocol = {"name": PROTOCOL, "warmup": log.warmup_runs, "runs": log.n}
         rows.append(log_row(log, facts, asked, device, protocol, started_at, str(path)))
     return rows
@@ -59,7 +66,7 @@ def _read(path: Path) -> str:
 def log_row(
     log: BenchmarkLog,
     facts: ModelFacts,
-    asked: Asked,
+    asked: RequestedConfig,
     device: DeviceName,
     protocol: dict[str, Any],
     started_at: datetime,
@@ -76,7 +83,7 @@ def log_row(
 def _log_row(
     log: BenchmarkLog,
     facts: ModelFacts,
-    asked: Asked,
+    asked: RequestedConfig,
     device: DeviceName,
     protocol: dict[str, Any],
     started_at: datetime,
@@ -119,8 +126,8 @@ def _log_row(
     )
 
 
-def _ran(log: BenchmarkLog) -> Ran:
-    return Ran(
+def _ran(log: BenchmarkLog) -> ActualConfig:
+    return ActualConfig(
         runtime="tensorflow-lite",
         version="unknown",  # it does not print one
         delegate=log.delegate or "unknown",

@@ -39,7 +39,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedConfig:
     """What was asked for; None: left to the runtime."""
 
     runtime: str | None = None
@@ -55,7 +55,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ActualConfig:
     """What ran, read back from the runtime; None: it does not tell."""
 
     runtime: str

@@ -14,13 +14,13 @@ from typing import Any, Literal
 from edge_edet.benchmarks.rows.parts import (
     STAGES,
     Accuracy,
-    Asked,
+    ActualConfig,
     DeviceName,
     Energy,
     Estimate,
     MachineState,
     ModelFacts,
-    Ran,
+    RequestedConfig,
     Summary,
     Sustain,
     Throughput,
@@ -48,8 +48,8 @@ class BenchmarkRow:
     started_at: str  # ISO 8601, UTC
     tool: str
     model: ModelFacts
-    asked: Asked
-    ran: Ran | None  # None: nothing ran, or nobody could read it back
+    asked: RequestedConfig
+    ran: ActualConfig | None  # None: nothing ran, or nobody could read it back
     device: DeviceName
     machine: MachineState | None
     protocol: dict[str, Any]
@@ -95,7 +95,9 @@ class BenchmarkRow:
         return row_key(self.model.sha256, self.asked, self.device, self.protocol)
 
 
-def row_key(sha256: str, asked: Asked, device: DeviceName, protocol: dict[str, Any]) -> str:
+def row_key(
+    sha256: str, asked: RequestedConfig, device: DeviceName, protocol: dict[str, Any]
+) -> str:
     """16 hex digits of what was asked for: known before it runs, the same on every machine."""
     described = [sha256, to_json(asked), device.id, to_json(protocol)]
     if device.host is not None:

@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[Job]:
     """One for each file, thread count and runtime that takes it."""
-    from edge_edet.benchmarks.bench import Plan, Ways, find_places, make_jobs, parse_threads
+    from edge_edet.benchmarks.bench import ConfigGrid, Plan, find_places, make_jobs, parse_threads
     from edge_edet.benchmarks.measuring import StopRule
 
     (place,) = find_places([], [])
@@ -100,7 +100,7 @@ def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[J
             failures.append(found)
             continue
         for runtime in _taken(found, runtimes):
-            plan = Plan(Ways(threads=threads, runtimes=(runtime,)), rule)
+            plan = Plan(ConfigGrid(threads=threads, runtimes=(runtime,)), rule)
             try:
                 yield from make_jobs([found], plan, place.device, named=True, note=_say)
             except EdgeEdetError as error:

@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, MachineState, ModelFacts, Ran
+from edge_edet.benchmarks.rows.parts import (
+    ActualConfig,
+    DeviceName,
+    MachineState,
+    ModelFacts,
+    RequestedConfig,
+)
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 MODEL = ModelFacts(
     "d0-int8.tflite", "ab" * 32, 5_000_000, "d0", (512, 512), "int8", "tflite", 3_900_000, None
 )
-RAN = Ran(
+RAN = ActualConfig(
     "ai-edge-litert", "2.3.0", "xnnpack", 599, 583, 13, None, 1, None, None, ("CPU",), None, "none"
 )
 
@@ -29,7 +35,7 @@ def _row(samples: tuple[float, ...] = (40.0, 41.0, 39.0), **changes: Any) -> Ben
         "started_at": "2026-01-02T03:04:05+00:00",
         "tool": "edge-edet 0.1.0",
         "model": MODEL,
-        "asked": Asked(threads=1),
+        "asked": RequestedConfig(threads=1),
         "ran": RAN,
         "device": DeviceName("host", "this machine"),
         "machine": MachineState(),

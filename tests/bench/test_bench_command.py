@@ -272,7 +272,7 @@ def test_one_failure_does_not_end_the_others(
 def test_a_runtime_that_breaks_down_takes_its_row_only(
     models: dict[str, Path], tmp_path: Path, monkeypatch: Any, code: str, message: str
 ) -> None:
-    from edge_edet.benchmarks.bench.plan import Plan, Ways, make_jobs
+    from edge_edet.benchmarks.bench.plan import ConfigGrid, Plan, make_jobs
     from edge_edet.benchmarks.bench.run import measure_jobs
     from edge_edet.benchmarks.measuring import worker as bench_worker
     from edge_edet.benchmarks.measuring.sampling import StopRule
@@ -281,7 +281,7 @@ def test_a_runtime_that_breaks_down_takes_its_row_only(
     program = tmp_path / "python"
     program.write_text(f"#!{sys.executable}\nimport sys; sys.stdin.readline()\n{code}\n")
     program.chmod(0o755)
-    plan = Plan(Ways(), StopRule())
+    plan = Plan(ConfigGrid(), StopRule())
     twice = [models["fp32"]] * 2  # one job all the same
     jobs = make_jobs(twice, plan, DeviceName("host", "x"), named=True, note=print)
     monkeypatch.setattr(bench_worker.sys, "executable", str(program))

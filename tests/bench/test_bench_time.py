@@ -10,7 +10,7 @@ import pytest
 from edge_edet.benchmarks.bench.expected_time import expected_s, expected_words
 from edge_edet.benchmarks.measuring.job import Job
 from edge_edet.benchmarks.measuring.sampling import StopRule
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName
+from edge_edet.benchmarks.rows.parts import DeviceName, RequestedConfig
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Make = Callable[..., BenchmarkRow]
@@ -23,7 +23,7 @@ def job(
     return Job(
         "d0.tflite",
         facts,
-        Asked(),
+        RequestedConfig(),
         DeviceName("host", "this"),
         StopRule(**rule),
         (),

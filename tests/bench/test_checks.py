@@ -186,14 +186,14 @@ def test_other_durations_are_refused(text: str) -> None:
 
 def test_minutes_hold_the_pictures_that_ended_in_them(clock: Any) -> None:
     heats = iter(range(60, 80))
-    from edge_edet.benchmarks.measuring.machine_state import Heat
+    from edge_edet.benchmarks.measuring.machine_state import ThermalState
 
     told: list[Minute] = []
     sustain, first = run_sustained(
         clock.step([25_000.0] * 6),
         150.0,
         clock,
-        lambda: Heat(float(next(heats)), 1500.0, ()),
+        lambda: ThermalState(float(next(heats)), 1500.0, ()),
         told.append,
     )
     assert [len(minute.samples_ms) for minute in sustain.minutes] == [3, 2, 1]

@@ -13,7 +13,7 @@ import pytest
 
 from edge_edet.benchmarks.analysis.compare import compare_rows, pair_rows, refusal
 from edge_edet.benchmarks.rows.file import append_rows
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, Estimate, Warned
+from edge_edet.benchmarks.rows.parts import DeviceName, Estimate, RequestedConfig, Warned
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.errors import InputError
 
@@ -76,7 +76,7 @@ def test_rows_of_other_protocols_are_refused(
 
 
 def test_rows_find_their_partners(make_row: Make) -> None:
-    one, two, four = (make_row(asked=Asked(threads=n)) for n in (1, 2, 4))
+    one, two, four = (make_row(asked=RequestedConfig(threads=n)) for n in (1, 2, 4))
     found = pair_rows([one, two], [one, four])
     assert found.pairs == (((one,), (one,)),)
     assert found.alone == (((two,),), ((four,),))
@@ -85,7 +85,7 @@ def test_rows_find_their_partners(make_row: Make) -> None:
 def test_boards_of_one_kind_stay_apart(make_row: Make) -> None:
     def on(host: str | None, threads: int = 1) -> BenchmarkRow:
         device = DeviceName("rpi4", "Raspberry Pi 4", host)
-        return make_row(device=device, asked=Asked(threads=threads))
+        return make_row(device=device, asked=RequestedConfig(threads=threads))
 
     one, two = on("one"), on("two")
     assert pair_rows([one, two], [two, one]).pairs == (((one,), (one,)), ((two,), (two,)))
@@ -104,7 +104,10 @@ def test_rows_of_one_key_are_runs_but_not_of_an_earlier_model(make_row: Make) ->
 
 
 def test_single_rows_are_a_pair_whatever_they_are_of(make_row: Make) -> None:
-    a, b = make_row(asked=Asked(threads=1)), make_row(device=DeviceName("rpi4", "Raspberry Pi 4"))
+    a, b = (
+        make_row(asked=RequestedConfig(threads=1)),
+        make_row(device=DeviceName("rpi4", "Raspberry Pi 4")),
+    )
     assert pair_rows([a], [b]).pairs == (((a,), (b,)),)
     assert pair_rows([], [b]).pairs == ()
 
@@ -134,11 +137,17 @@ def test_a_change_on_a_busy_machine_is_doubtful(
 def test_the_command_says_slower_faster_and_noise(
     run_cli: Run, make_row: Make, tmp_path: Path
 ) -> None:
-    append_rows(tmp_path / "a.jsonl", [make_row(STEADY, asked=Asked(threads=n)) for n in (1, 2, 4)])
+    append_rows(
+        tmp_path / "a.jsonl",
+        [make_row(STEADY, asked=RequestedConfig(threads=n)) for n in (1, 2, 4)],
+    )
     slower = {"inference": times(1.25), "end_to_end": STEADY}
     append_rows(
         tmp_path / "b.jsonl",
-        [make_row(samples_ms=slower, load_ms=20.0), make_row(times(0.8), asked=Asked(threads=2))],
+        [
+            make_row(samples_ms=slower, load_ms=20.0),
+            make_row(times(0.8), asked=RequestedConfig(threads=2)),
+        ],
     )
     result = run_cli("compare", "a.jsonl", "b.jsonl")
     assert result.returncode == 0, result.stderr

@@ -11,7 +11,7 @@ from edge_edet.benchmarks.measuring.machine_state import (
     CpuTime,
     machine_state,
     read_cpu_time,
-    read_heat,
+    read_thermal_state,
 )
 
 PI = {
@@ -81,7 +81,7 @@ def test_a_pi_tells_all_of_it(tmp_path: Path) -> None:
 def test_throttling_from_the_firmware_or_the_limits(
     tmp_path: Path, files: dict[str, str], answer: str | None, throttled: tuple[str, ...] | None
 ) -> None:
-    heat = read_heat(tree(tmp_path, files), lambda word: answer)
+    heat = read_thermal_state(tree(tmp_path, files), lambda word: answer)
     assert heat.throttled == throttled
 
 

@@ -21,9 +21,9 @@ from edge_edet.benchmarks.rows.file import (
 )
 from edge_edet.benchmarks.rows.parts import (
     Accuracy,
-    Asked,
     Estimate,
     Minute,
+    RequestedConfig,
     Summary,
     Sustain,
     Warned,
@@ -158,7 +158,7 @@ def test_the_key_is_of_what_was_asked_not_of_what_came(make_row: Make) -> None:
     row = make_row()
     assert make_row((1.0, 2.0), load_ms=None, machine=None).key == row.key
     others = [
-        make_row(asked=Asked(threads=2)),
+        make_row(asked=RequestedConfig(threads=2)),
         make_row(protocol={"name": "edge-edet bench", "version": 2}),
         make_row(model=dataclasses.replace(row.model, sha256="cd" * 32)),
         make_row(device=dataclasses.replace(row.device, id="rpi4")),

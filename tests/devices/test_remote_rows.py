@@ -13,7 +13,7 @@ import pytest
 from edge_edet import BackendError, InputError
 from edge_edet.benchmarks.bench.emulated import board_key
 from edge_edet.benchmarks.bench.labelled_data import Labelled
-from edge_edet.benchmarks.bench.plan import Plan, Ways
+from edge_edet.benchmarks.bench.plan import ConfigGrid, Plan
 from edge_edet.benchmarks.bench.remote import measure_remote
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows.parts import Accuracy, DeviceName
@@ -55,7 +55,7 @@ def row(load_tests: Callable[[str], Any]) -> Callable[[int], BenchmarkRow]:
     """row(threads) of the tests of bench, on rpi4."""
     tests = load_tests("bench/conftest.py")
     device = DeviceName("rpi4", "Raspberry Pi 4")
-    return lambda threads: tests._row(asked=tests.Asked(threads=threads), device=device)
+    return lambda threads: tests._row(asked=tests.RequestedConfig(threads=threads), device=device)
 
 
 def at(host: str, row: BenchmarkRow) -> BenchmarkRow:
@@ -72,7 +72,7 @@ def bench(
 ) -> list[dict[str, Any]]:
     """What was emitted."""
     emitted: list[dict[str, Any]] = []
-    measure_remote(device, [model], Plan(Ways(**ways), StopRule()), earlier, emitted.append)
+    measure_remote(device, [model], Plan(ConfigGrid(**ways), StopRule()), earlier, emitted.append)
     return emitted
 
 
@@ -113,7 +113,12 @@ def test_rows_without_the_ap_that_is_asked_for_are_measured_again(
     def skipped(data: Labelled | None, *earlier: BenchmarkRow) -> set[str]:
         device = Fake(said())
         measure_remote(
-            device, [Path("d0.tflite")], Plan(Ways(), StopRule()), earlier, lambda line: None, data
+            device,
+            [Path("d0.tflite")],
+            Plan(ConfigGrid(), StopRule()),
+            earlier,
+            lambda line: None,
+            data,
         )
         if data is not None:
             assert "bench" in device.extras
@@ -168,7 +173,7 @@ def test_of_an_emulated_board_no_time_is_kept(row: Callable[[int], BenchmarkRow]
     with pytest.raises(
         InputError, match=r"^pi has no times that mean anything: leave --sustain ou"
     ):
-        measure_remote(device, [], Plan(Ways(), StopRule(), sustain_s=60.0), [], print)
+        measure_remote(device, [], Plan(ConfigGrid(), StopRule(), sustain_s=60.0), [], print)
 
 
 @pytest.mark.parametrize(
@@ -213,4 +218,4 @@ def test_a_phone_runs_benchmark_model(tiny_int8: Path, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"^pi runs benchmark_model, which has no --data: leave it"
     ):
-        measure_remote(phone, [tiny_int8], Plan(Ways(), StopRule()), [], print, data)
+        measure_remote(phone, [tiny_int8], Plan(ConfigGrid(), StopRule()), [], print, data)

@@ -11,13 +11,13 @@ import pytest
 from edge_edet.benchmarks.analysis.values import latency_of
 from edge_edet.benchmarks.estimate.end_to_end import stages_ms
 from edge_edet.benchmarks.estimate.rows import check_estimable, estimate_rows, in_words, report
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, Estimate
+from edge_edet.benchmarks.rows.parts import DeviceName, Estimate, RequestedConfig
 from edge_edet.benchmarks.rows.schema import row_from_dict, row_to_dict
 from edge_edet.errors import InputError
 
 Convert = Callable[..., Path]
 RPI4 = DeviceName("rpi4", "Raspberry Pi 4 Model B")
-WAYS = (Asked(threads=1), Asked(threads=4))
+WAYS = (RequestedConfig(threads=1), RequestedConfig(threads=4))
 
 
 def test_a_row_says_that_it_is_estimated(converted: Convert) -> None:
@@ -59,27 +59,27 @@ def test_words(ms: tuple[float, float, float], text: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "named"),
     [
-        (Asked(runtime="openvino"), "runtime 'openvino'"),
-        (Asked(delegate="none"), "delegate 'none'"),
-        (Asked(device_type="GPU"), "device type 'GPU'"),
-        (Asked(precision="bf16"), "precision 'bf16'"),
-        (Asked(streams=4), "streams 4"),
-        (Asked(delegate_options={"a": "b"}), "delegate options {'a': 'b'}"),
+        (RequestedConfig(runtime="openvino"), "runtime 'openvino'"),
+        (RequestedConfig(delegate="none"), "delegate 'none'"),
+        (RequestedConfig(device_type="GPU"), "device type 'GPU'"),
+        (RequestedConfig(precision="bf16"), "precision 'bf16'"),
+        (RequestedConfig(streams=4), "streams 4"),
+        (RequestedConfig(delegate_options={"a": "b"}), "delegate options {'a': 'b'}"),
     ],
 )
-def test_what_was_not_measured_on_boards_is_refused(asked: Asked, named: str) -> None:
+def test_what_was_not_measured_on_boards_is_refused(asked: RequestedConfig, named: str) -> None:
     with pytest.raises(InputError, match=f"no estimate for {named} on rpi4: .*with --host"):
         check_estimable(asked, "rpi4")
 
 
 def test_threads_left_open_are_all_that_are_worth_knowing(converted: Convert) -> None:
-    rows = estimate_rows([converted("lite0", "int8")], RPI4, [Asked()])
+    rows = estimate_rows([converted("lite0", "int8")], RPI4, [RequestedConfig()])
     assert [row.asked.threads for row in rows] == [1, 2, 4]
 
 
 def test_more_threads_than_were_measured_are_refused(converted: Convert) -> None:
     with pytest.raises(InputError, match="no estimate for 8 threads"):
-        estimate_rows([converted("lite0", "int8")], RPI4, [Asked(threads=8)])
+        estimate_rows([converted("lite0", "int8")], RPI4, [RequestedConfig(threads=8)])
 
 
 def test_what_was_found_is_left_out_and_what_was_named_is_refused(

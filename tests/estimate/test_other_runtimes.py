@@ -12,12 +12,12 @@ from edge_edet.benchmarks.estimate.features import read_features
 from edge_edet.benchmarks.estimate.network_work import network_features
 from edge_edet.benchmarks.estimate.other_runtimes import DOUBT, estimate_other, openvino_factor
 from edge_edet.benchmarks.published import read_rows
-from edge_edet.benchmarks.rows.parts import Asked
+from edge_edet.benchmarks.rows.parts import RequestedConfig
 from edge_edet.errors import InputError, ModelFileError
 from edge_edet.variants import VARIANTS
 
 Convert = Callable[..., Path]
-FOUR = Asked(threads=4)
+FOUR = RequestedConfig(threads=4)
 
 
 @pytest.mark.parametrize("variant", ["d0", "lite0"])
@@ -53,7 +53,7 @@ def test_the_interval_is_wider_than_that_of_the_tflite(
 ) -> None:
     lite = estimate(converted("d0", "fp32"), "n100", 4)
     other = estimate_other(
-        converted("d0", "fp32", "--to", form), "n100", Asked(runtime=runtime, threads=4)
+        converted("d0", "fp32", "--to", form), "n100", RequestedConfig(runtime=runtime, threads=4)
     )
     assert lite.p50_ms < other.p50_ms < 2 * lite.p50_ms
     assert other.high_ms / other.low_ms > 0.9 * DOUBT**2 * lite.high_ms / lite.low_ms
@@ -63,14 +63,14 @@ def test_the_interval_is_wider_than_that_of_the_tflite(
 
 def test_more_threads_are_faster(converted: Convert) -> None:
     path = converted("lite0", "int8", "--to", "openvino")
-    times = [estimate_other(path, "n100", Asked(threads=n)).p50_ms for n in (1, 2, 4)]
+    times = [estimate_other(path, "n100", RequestedConfig(threads=n)).p50_ms for n in (1, 2, 4)]
     assert times == sorted(times, reverse=True)
 
 
 def test_what_runs_nowhere_is_refused(converted: Convert) -> None:
     path = converted("lite0", "fp32", "--to", "openvino")
     with pytest.raises(InputError, match="in onnxruntime: it runs in openvino"):
-        estimate_other(path, "n100", Asked(runtime="onnxruntime", threads=4))
+        estimate_other(path, "n100", RequestedConfig(runtime="onnxruntime", threads=4))
     with pytest.raises(InputError, match="on rpi5: latencies of openvino"):
         estimate_other(path, "rpi5", FOUR)
     with pytest.raises(ModelFileError, match="no estimate for int8-dynamic"):

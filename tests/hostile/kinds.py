@@ -349,7 +349,7 @@ def rows(folder: Path) -> None:
     facts = r.ModelFacts(
         "d0-int8.tflite", "ab" * 32, 5_000_000, "d0", (512, 512), "int8", "tflite", 3_900_000, None
     )
-    ran = r.Ran(
+    ran = r.ActualConfig(
         "ai-edge-litert",
         "2.3.0",
         "xnnpack",
@@ -371,7 +371,7 @@ def rows(folder: Path) -> None:
         started_at="2026-01-02T03:04:05+00:00",
         tool="edge-edet 0.1.0",
         model=facts,
-        asked=r.Asked(threads=1),
+        asked=r.RequestedConfig(threads=1),
         ran=ran,
         device=r.DeviceName("host", "this machine"),
         machine=r.MachineState(),

@@ -11,13 +11,13 @@ import pytest
 
 from edge_edet.benchmarks.rows.parts import (
     Accuracy,
-    Asked,
+    ActualConfig,
     DeviceName,
     Estimate,
     MachineState,
     Minute,
     ModelFacts,
-    Ran,
+    RequestedConfig,
     Sustain,
 )
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
@@ -71,8 +71,8 @@ def build_row(
         "started_at": "2026-01-02T03:04:05+00:00",
         "tool": "edge-edet 0.1.0",
         "model": model,
-        "asked": Asked(threads=threads),
-        "ran": Ran(
+        "asked": RequestedConfig(threads=threads),
+        "ran": ActualConfig(
             "ai-edge-litert",
             "2.3.0",
             "xnnpack",

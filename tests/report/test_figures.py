@@ -17,7 +17,7 @@ from edge_edet.benchmarks.report.float_int8 import float_int8_figures
 from edge_edet.benchmarks.report.sustained import sustained_figures
 from edge_edet.benchmarks.report.tradeoff import tradeoff_figures
 from edge_edet.benchmarks.report.write import figures_of
-from edge_edet.benchmarks.rows.parts import Ran, Summary
+from edge_edet.benchmarks.rows.parts import ActualConfig, Summary
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 
 Make = Callable[..., BenchmarkRow]
@@ -87,7 +87,7 @@ def test_times_that_mean_nothing_are_left_out(make_row: Make, make_long_run: Mak
 
 
 def test_a_gpu_row_is_in_the_gpu_figure_only(make_row: Make) -> None:
-    ran = Ran(
+    ran = ActualConfig(
         "openvino",
         "2026",
         "none",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.rows.parts import Asked, DeviceName, ModelFacts
+from edge_edet.benchmarks.rows.parts import DeviceName, ModelFacts, RequestedConfig
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.studies.items import Way
 
@@ -60,7 +60,7 @@ def build_row(
         started_at="2026-01-02T03:04:05+00:00",
         tool="t",
         model=facts,
-        asked=Asked(threads=way.threads),
+        asked=RequestedConfig(threads=way.threads),
         device=DeviceName("host", "here"),
         protocol={"name": "p", "rounds": 2, **protocol},
         samples_ms={"inference": samples},

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from edge_edet.benchmarks.published import read_rows as published
-from edge_edet.benchmarks.rows.parts import MachineState, Ran, Warned
+from edge_edet.benchmarks.rows.parts import ActualConfig, MachineState, Warned
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
 from edge_edet.studies.compared import Measured
 from edge_edet.studies.items import STUDIES, Way, find_items
@@ -120,7 +120,7 @@ def test_ratio_is_of_each_round_so_that_slow_spells_cancel(a_row: Make) -> None:
 def test_table_tells_machine_runtime_and_disturbance(a_row: Make) -> None:
     busy = Warned("busy", "other processes kept 1 of 2 cores busy meanwhile", "stop them")
     machine = MachineState(cpu="Cortex-A72", cores=4, features={"dotprod": False, "fp16": True})
-    ran = Ran("ai-edge-litert", "2.3.0", "xnnpack", *(None,) * 7, ("CPU",), None, "none")
+    ran = ActualConfig("ai-edge-litert", "2.3.0", "xnnpack", *(None,) * 7, ("CPU",), None, "none")
     rows = [
         dataclasses.replace(
             a_row("d0", (1.0,) * 6, round=n),
