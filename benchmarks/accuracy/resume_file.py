@@ -11,20 +11,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow
 from edge_edet.errors import InputError
-from edge_edet.files import append_line, open_appended
+from edge_edet.files import JsonLinesFile, LineFormat
 
 __all__ = ["FOLDER", "StateFile", "open_state", "run_key"]
 
 FOLDER = Path("build") / "eval"
-MAX_LINE = 16 << 20  # bytes: a picture with 100,000 detections
 HEADER = {"edge_edet_eval": 1}
+FORMAT = LineFormat(
+    f"state file of 'edge-edet eval' version {HEADER['edge_edet_eval']}",
+    "a row",
+    (b'{"edge_edet_eval":1}', b'{"run":'),
+    "evaluation",
+    "--state",
+    advice="remove the line or the file",
+)
 
 
 def run_key(described: dict[str, Any]) -> str:
@@ -36,25 +42,23 @@ def run_key(described: dict[str, Any]) -> str:
 class StateFile:
     """The rows of one run, those on disk and those added."""
 
-    def __init__(self, stream: IO[bytes] | None, key: str, rows: dict[int, EvalRow]):
-        self._stream = stream
+    def __init__(self, file: JsonLinesFile | None, key: str, rows: dict[int, EvalRow]):
+        self._file = file
         self._key = key
         self.rows = rows
 
     def add(self, row: EvalRow) -> None:
-        """Keeps the row; a second one of the same picture is not written."""
+        """Keep the row; a second one of the same picture is not written."""
         if row.picture in self.rows:
             return
         self.rows[row.picture] = row
-        if self._stream is not None:
-            line = {"run": self._key, **row.to_dict()}
-            text = json.dumps(line, separators=(",", ":"))
-            append_line(self._stream, text.encode(), durable=False)
+        if self._file is not None:
+            self._file.add({"run": self._key, **row.to_dict()}, durable=False)
 
 
 @contextlib.contextmanager
 def open_state(path: Path | None, key: str, num_classes: int | None = None) -> Iterator[StateFile]:
-    """The state in `path`, made where it is not there; None keeps it in memory.
+    """Open the state in `path`, and create it where it does not exist; None keeps it in memory.
 
     num_classes: of the model, None where that is not known.
 
@@ -63,46 +67,25 @@ def open_state(path: Path | None, key: str, num_classes: int | None = None) -> I
     if path is None:
         yield StateFile(None, key, {})
         return
-    with open_appended(path, "evaluation", "--state") as stream:
-        rows = _read(stream, path, key, num_classes)
-        yield StateFile(stream, key, rows)
+    with JsonLinesFile.open(path, FORMAT) as file:
+        yield StateFile(file, key, _read(file, path, key, num_classes))
 
 
-def _read(stream: IO[bytes], path: Path, key: str, num_classes: int | None) -> dict[int, EvalRow]:
-    stream.seek(0)
-    header = json.dumps(HEADER, separators=(",", ":")).encode() + b"\n"
-    first = stream.readline(4096)
-    if not first.endswith(b"\n") and header.startswith(first):  # new, or killed in its first line
-        stream.truncate(0)
-        stream.write(header)
-        stream.flush()
+def _read(file: JsonLinesFile, path: Path, key: str, num_classes: int | None) -> dict[int, EvalRow]:
+    documents = file.documents()
+    _, first = next(documents, ("", None))
+    if first is None:  # new, or killed in its first line
+        file.add(HEADER, durable=False)
         return {}
-    if first != header:
-        raise InputError(
-            f"{str(path)!r} is no state file of 'edge-edet eval' version {HEADER['edge_edet_eval']}: "
-            "give another --state"
-        )
+    if first != HEADER:
+        raise InputError(f"{str(path)!r} is no {FORMAT.name}: give another --state")
     rows: dict[int, EvalRow] = {}
-    good = len(first)
-    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE + 1), b""), 2):
-        if len(line) > MAX_LINE:
-            raise InputError(
-                f"{str(path)!r} line {number} has more than {MAX_LINE:,} bytes, a row has some "
-                "thousand: give another --state"
-            )
-        if not line.endswith(b"\n"):
-            stream.truncate(good)
-            break
-        good += len(line)
+    for where, document in documents:
         try:
-            document = json.loads(line)
             if document["run"] == key:
                 row = EvalRow.from_dict(document, num_classes)
                 rows.setdefault(row.picture, row)
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
             why = f" ({error})" if type(error) is ValueError else ""
-            raise InputError(
-                f"{str(path)!r} line {number} is damaged{why}: remove the line or the file"
-            ) from None
-    stream.seek(0, os.SEEK_END)
+            raise FORMAT.damage(f"{where} is damaged{why}") from None
     return rows

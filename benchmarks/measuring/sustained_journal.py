@@ -7,8 +7,7 @@ says that it was cut short, at once or by the next command, and `--resume` start
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,21 @@ from edge_edet.benchmarks.rows import (
     with_checks,
 )
 from edge_edet.errors import InputError
-from edge_edet.files import read_input
+from edge_edet.files import JsonLinesFile, LineFormat, read_json_lines
 
 __all__ = ["Journal"]
 
-BEGUN = b'{"kind": "begun"'  # what every journal starts with
 AWAY = "move the file away, and run the command again"
+FORMAT = LineFormat(
+    "journal of a sustained run",
+    "a line",
+    (b'{"kind":',),
+    "'edge-edet bench'",
+    "-o",
+    LIMIT,
+    advice=AWAY,
+)
+Line = tuple[str, Any]  # its place, for messages, and what it holds
 
 
 class Journal:
@@ -37,24 +45,25 @@ class Journal:
         self._rows = rows
 
     def add(self, line: dict[str, Any]) -> None:
-        """Takes "begun" and "minute" lines."""
-        mode = "w" if line["kind"] == "begun" else "a"
-        with self._path(line["key"]).open(mode, encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+        """Append a "begun" or a "minute" line; "begun" starts the file anew."""
+        path = self._path(line["key"])
+        if line["kind"] == "begun":
+            path.unlink(missing_ok=True)
+        with JsonLinesFile.open(path, FORMAT) as file:
+            file.add(line, durable=False)  # waiting for a disk would be heard in the next minute
 
     def recover(self) -> Iterator[BenchmarkRow]:
-        """The rows of runs that did not come to their end; those without a minute are dropped."""
+        """Yield the rows of runs that did not come to their end; those without a minute are dropped."""
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
-            data = read_input(path, repr(str(path)), LIMIT)
-            begun, *rest = data.split(b"\n")[:-1] or [b""]  # the last: torn
-            if rest:
-                yield _row(begun, rest, str(path))
-            elif not data.startswith(BEGUN[: len(data)]):
-                raise InputError(f"{str(path)!r} is no journal of a sustained run: {AWAY}")
+            found = read_json_lines(path, FORMAT, repr(str(path)))
+            if len(found) > 1:
+                yield _row(found[0], found[1:], str(path))
+            elif found:
+                _part(found[0], "row")
             path.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:
-        """The row is in the file now."""
+        """Remove the journal of a run whose row is in the file now."""
         with contextlib.suppress(FileNotFoundError):
             self._path(key).unlink()
 
@@ -62,20 +71,20 @@ class Journal:
         return self._rows.with_name(f"{self._rows.name}.{key}.minutes")
 
 
-def _row(begun: bytes, rest: list[bytes], where: str) -> BenchmarkRow:
+def _row(begun: Line, rest: Iterable[Line], where: str) -> BenchmarkRow:
     """Raises InputError for a file that something else wrote to."""
-    row = row_from_dict(_part(begun, "row", where), where)
-    minutes = tuple(from_json(Minute, _part(one, "minute", where), where) for one in rest)
+    row = row_from_dict(_part(begun, "row"), where)
+    minutes = tuple(from_json(Minute, _part(one, "minute"), where) for one in rest)
     if row.sustain is None:
         raise InputError(f"{where}: the row is of no sustained run: {AWAY}")
     fields = {**vars(row), "sustain": Sustain(row.sustain.seconds, minutes)}
     return with_checks(BenchmarkRow(**fields))
 
 
-def _part(line: bytes, key: str, where: str) -> Any:
-    try:
-        return json.loads(line)[key]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(
-            f"{where}: expected a line with {key!r}, but found {line[:40]!r}: {AWAY}"
-        ) from None
+def _part(line: Line, key: str) -> Any:
+    where, document = line
+    if not isinstance(document, dict) or key not in document:
+        raise FORMAT.damage(
+            f"{where}: expected a line with {key!r}, but found {str(document)[:40]}"
+        )
+    return document[key]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_edet.files import Limit, append_line, open_appended, read_input
+from edge_edet.files import JsonLinesFile, Limit, LineFormat, read_json_lines
 
 FORMAT_VERSION = 1
-LIMIT = Limit(64 << 20, "a search writes a line for each candidate")
+FORMAT = LineFormat(
+    "log of 'edge-edet convert --max-drop'",
+    "a result",
+    (b'{"format_version":',),
+    "'edge-edet convert'",
+    "-o",
+    Limit(64 << 20, "a search writes a line for each candidate"),
+    advice="remove the line or the file",
+)
 
 
 @dataclass(frozen=True)
@@ -37,34 +44,24 @@ class SearchLog:
     def __init__(self, path: Path, key: str):
         self.path, self.key = path, key
         self._known: dict[str, Any] = {}
-        for line in _lines(path):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue  # the line that a kill cut off
-            if isinstance(row, dict) and row.get("key") == key:
+        found = read_json_lines(path, FORMAT, repr(str(path))) if path.exists() else []
+        for where, row in found:
+            if not isinstance(row, dict):
+                raise FORMAT.damage(f"{where}: expected a result, but found {str(row)[:40]!r}")
+            if row.get("key") == key:
                 self._known[str(row.get("what"))] = row.get("result")
         self.resumed = len(self._known)
 
     def get(self, what: str) -> Any:
-        """The result stored under that name, None where there is none."""
+        """Return the result stored under that name, None where there is none."""
         return self._known.get(what)
 
     def put(self, what: str, result: Any) -> None:
+        """Store a result; it is on the disk when this returns."""
         self._known[what] = result
         row = {"format_version": FORMAT_VERSION, "key": self.key, "what": what, "result": result}
-        with open_appended(self.path, "'edge-edet convert'", "-o") as file:
-            torn = file.read()[-1:] not in (b"", b"\n")
-            line = ("\n" if torn else "") + json.dumps(row)
-            append_line(file, line.encode(), durable=True)
-
-
-def _lines(path: Path) -> list[str]:
-    return _read(path).decode("utf-8", "replace").splitlines()
-
-
-def _read(path: Path) -> bytes:
-    return read_input(path, repr(str(path)), LIMIT) if path.exists() else b""
+        with JsonLinesFile.open(self.path, FORMAT) as file:
+            file.add(row)
 
 
 def table(rows: Iterable[Measured], chosen: str | None) -> list[str]:

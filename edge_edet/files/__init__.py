@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from edge_edet.files.appended import append_line, open_appended
 from edge_edet.files.input import Limit, kind_of, open_input, read_input, sha256_input, why_not
+from edge_edet.files.json_lines import (
+    JsonLinesFile,
+    LineFormat,
+    dump_line,
+    parse_json_lines,
+    read_json_lines,
+)
 from edge_edet.files.locks import SUFFIX, LockFile, hold, holder, lock_of, short
 from edge_edet.files.pair import belongs, read_whole, recover, stamp, switch
 from edge_edet.files.scratch import scratch_folder
@@ -12,17 +18,20 @@ from edge_edet.files.yaml import read_yaml
 
 __all__ = [
     "SUFFIX",
+    "JsonLinesFile",
     "Limit",
+    "LineFormat",
     "LockFile",
-    "append_line",
     "belongs",
+    "dump_line",
     "hold",
     "holder",
     "kind_of",
     "lock_of",
-    "open_appended",
     "open_input",
+    "parse_json_lines",
     "read_input",
+    "read_json_lines",
     "read_stream",
     "read_whole",
     "read_yaml",

@@ -93,7 +93,10 @@ def test_other_protocol_shares_no_rows(
         (b'{"some": "json"}\n', "is no state file of 'edge-edet eval' version 1"),
         (b"\x89PNG", "is no state file"),
         (b'{"edge_edet_eval":1}\n{"run": "k"}\n', "line 2 is damaged"),
-        (b'{"edge_edet_eval":1}\nnothing\n{"run": "k"}\n', "line 2 is damaged"),
+        (
+            b'{"edge_edet_eval":1}\nnothing\n{"run": "k"}\n',
+            "line 2: expected a row as JSON, but found b'nothing': rem",
+        ),
     ],
 )
 def test_other_files_are_refused_and_stay(content: bytes, message: str, tmp_path: Path) -> None:
@@ -173,17 +176,17 @@ def test_a_row_that_no_detector_gives_is_refused(
         assert state.rows == {}, "rows of other runs are of other models"
 
 
-def test_a_line_without_an_end_and_a_pipe_are_no_state(
+def test_an_endless_line_and_a_pipe_are_no_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "s.jsonl"
-    path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 5000)
-    monkeypatch.setattr("edge_edet.benchmarks.accuracy.resume_file.MAX_LINE", 1000)
+    path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 5000 + b"\n")
+    monkeypatch.setattr("edge_edet.files.json_lines.MAX_LINE", 1000)
     with pytest.raises(InputError, match="line 2 has more than 1,000 bytes"), open_state(path, "k"):
         pass
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="is no regular file"):
         open_state(tmp_path / "pipe", "k").__enter__()
     path.write_bytes(b'{"edge_edet_eval":1}\n' + b"[" * 900 + b"\n")
-    with pytest.raises(InputError, match="line 2 is damaged"), open_state(path, "k"):
+    with pytest.raises(InputError, match="line 2: expected a row"), open_state(path, "k"):
         pass

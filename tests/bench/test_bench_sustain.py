@@ -105,8 +105,8 @@ def test_a_run_that_is_stopped_is_kept_at_once(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}\n{}\n", "expected a line with 'row', but found b'{}': move the file away"),
-        ("nothing\n\xff\n", "expected a line with 'row', but found b'nothing': move the file"),
+        ("{}\n{}\n", "line 1: expected a line with 'row', but found {}: move the file away"),
+        ("nothing\n\xff\n", "line 1: expected a line as JSON, but found b'nothing': move the file"),
         ('{"row": 3}\n{}\n', "x: 'the row' must be an object, but is 3"),
     ],
 )

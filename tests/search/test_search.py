@@ -263,7 +263,7 @@ def test_log_forgets_a_torn_line_and_other_searches(tmp_path: Path) -> None:
     log = SearchLog(path, "one")
     log.put("a", [1, 2])
     with path.open("a") as file:
-        file.write('{"key": "one", "what": "b", "res')
+        file.write('{"format_version":1,"key":"one","what":"b","res')
     again = SearchLog(path, "one")
     assert (again.get("a"), again.get("b")) == ([1, 2], None)
     again.put("b", 3)
