@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from pathlib import Path
+from typing import Any
 
 from edge_edet.converters.calibrate import calibrate_on_noise
 from edge_edet.converters.checkpoints import random_weights
@@ -27,6 +28,7 @@ from edge_edet.network import (
     parameter_shapes,
 )
 from edge_edet.output_files import STUDY_MODEL, Outputs
+from edge_edet.studies.operators import OPENVINO_OPERATORS, TFLITE_OPERATORS
 from edge_edet.variants import Variant
 
 __all__ = ["StudyModel", "feature_network_size", "size"]
@@ -76,14 +78,22 @@ class StudyModel:
     @functools.cached_property
     def record(self) -> CalibrationRecord:
         digest = self.source.digest
-        return calibrate_on_noise(self.graph, digest, NOISE_PICTURES, self.seed, self.threads)
+        return calibrate_on_noise(
+            self.graph, digest, NOISE_PICTURES, self.seed, self.threads, TFLITE_OPERATORS
+        )
 
     def write(
         self, path: Path, target: str, precision: str, outputs: Outputs | None = None
     ) -> None:
         """target: "tflite" or "openvino"; precision: "fp32" or "int8"; outputs: as of `write_checked`."""
         record = self.record if precision == "int8" else None
-        file = ModelFile(self.source, self.source.labels, precision, "none", (), record)
+        operators: dict[str, Any] = {
+            "tflite": TFLITE_OPERATORS,
+            "openvino": OPENVINO_OPERATORS,
+        }
+        file = ModelFile(
+            self.source, self.source.labels, precision, "none", (), record, operators=operators
+        )
         if target == "openvino":
             files = self._ir(file)
         elif record is None:

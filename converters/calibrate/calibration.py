@@ -15,7 +15,13 @@ import numpy as np
 
 from edge_edet.converters.calibrate.fit_hard_swish import fit_swishes
 from edge_edet.converters.calibrate.reconstruct import reconstruct
-from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes, picture_input
+from edge_edet.converters.calibrate.tensor_runs import (
+    Operators,
+    Pass,
+    Pixels,
+    passes,
+    picture_input,
+)
 from edge_edet.converters.quantize import (
     RECONSTRUCTED,
     CalibrationRecord,
@@ -101,15 +107,23 @@ def calibrate(
 
 
 def calibrate_on_noise(
-    graph: Graph, weights_sha256: str, count: int, seed: int, threads: int
+    graph: Graph,
+    weights_sha256: str,
+    count: int,
+    seed: int,
+    threads: int,
+    operators: Operators | None = None,
 ) -> CalibrationRecord:
-    """For random weights only, where nothing but the latency will be looked at."""
+    """For random weights only, where nothing but the latency will be looked at.
+
+    operators: as of TfliteLowering, for a graph with operators of its own.
+    """
     v = graph.variant
 
     def noise(index: int) -> Pixels:
         return np.random.default_rng((seed, index)).integers(0, 256, graph.input_shape, np.uint8)
 
-    statistics = collect(graph, range(count), noise, threads)
+    statistics = collect(graph, range(count), noise, threads, operators)
     return CalibrationRecord(
         statistics,
         v.name,
@@ -119,12 +133,16 @@ def calibrate_on_noise(
         count,
         "noise",
         {},
-        fit_swishes(graph, range(count), noise, threads),
+        fit_swishes(graph, range(count), noise, threads, operators),
     )
 
 
 def collect(
-    graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels], threads: int
+    graph: Graph,
+    inputs: Sequence[T],
+    load: Callable[[T], Pixels],
+    threads: int,
+    operators: Operators | None = None,
 ) -> dict[str, Statistics]:
     """Runs the float network on each input and takes in every calibrated tensor.
 
@@ -138,7 +156,7 @@ def collect(
     what = f"calibrating {graph.variant.name}"
     with Progress(what, len(parts) * len(inputs), "pictures") as progress:
         for tensors in parts:
-            run = Pass(graph, tensors, threads)
+            run = Pass(graph, tensors, threads, operators)
             for item in inputs:
                 for name, values in run(load(item)):
                     statistics[name].add(values)

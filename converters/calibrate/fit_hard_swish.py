@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.calibrate.tensor_runs import Pass, Pixels, passes
+from edge_edet.converters.calibrate.tensor_runs import Operators, Pass, Pixels, passes
 from edge_edet.converters.quantize import FLOAT16_MAX, FittedSwish, applied, hard_swish, swish
 from edge_edet.network import SQUEEZE, Array, Graph, Node
 from edge_edet.terminal import Progress
@@ -49,7 +49,11 @@ def _size(node: Node) -> int:
 
 
 def fit_swishes(
-    graph: Graph, inputs: Sequence[T], load: Callable[[T], Pixels], threads: int
+    graph: Graph,
+    inputs: Sequence[T],
+    load: Callable[[T], Pixels],
+    threads: int,
+    operators: Operators | None = None,
 ) -> dict[str, FittedSwish]:
     """Name of the swish -> what was fitted to it on some of the inputs. `load` gives [1, S, S, 3] uint8."""
     found = {}
@@ -59,18 +63,17 @@ def fit_swishes(
     chosen = inputs[:: max(len(inputs) // PICTURES, 1)][:PICTURES]
     with Progress("fitting activations", len(nodes), "tensors") as progress:
         for names in parts:
-            samples = _samples(graph, names, [load(item) for item in chosen], threads)
+            run = Pass(graph, names, threads, operators)
+            samples = _samples(run, names, [load(item) for item in chosen])
             for name, values in samples.items():
                 found[nodes[name].name] = fit(values)
                 progress.advance()
     return {node.name: found[node.name] for node in nodes.values()}
 
 
-def _samples(
-    graph: Graph, names: list[str], pictures: Sequence[Pixels], threads: int
-) -> dict[str, Array]:
+def _samples(run: Pass, names: list[str], pictures: Sequence[Pixels]) -> dict[str, Array]:
     """Tensor -> [C, N] of its values at places drawn by seed."""
-    run, random = Pass(graph, names, threads), np.random.default_rng(0)
+    random = np.random.default_rng(0)
     parts: dict[str, list[Array]] = {name: [] for name in names}
     for pixels in pictures:
         for name, values in run(pixels):

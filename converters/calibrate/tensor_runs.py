@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from edge_edet.pictures import PictureRange, read_picture
 from edge_edet.variants import Variant
 
 Pixels = npt.NDArray[np.uint8]
+Operators = Mapping[str, Callable[[Any, Node], None]]  # beside those of TfliteLowering
 MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several times a picture
 
 
@@ -46,10 +47,13 @@ class Pass:
     Called with a picture it yields each tensor by name.
     """
 
-    def __init__(self, graph: Graph, names: list[str], threads: int):
+    def __init__(
+        self, graph: Graph, names: list[str], threads: int, operators: Operators | None = None
+    ):
         last = max(i for i, node in enumerate(graph.nodes) if node.name in names)
         part = Graph(graph.variant, graph.input_name, graph.nodes[: last + 1], {})
-        self.interpreter = _interpreter(write_tflite(part, "fp32", extra_outputs=names), threads)
+        data = write_tflite(part, "fp32", extra_outputs=names, operators=operators)
+        self.interpreter = _interpreter(data, threads)
         self.image = self.interpreter.get_input_details()[0]["index"]
         details = {d["name"]: d["index"] for d in self.interpreter.get_output_details()}
         self.outputs = {name: details[name] for name in names}
@@ -82,7 +86,7 @@ class Stage:
                 lowering.activation(name, lowering.shapes[name])
         indices = {name: lowering.index[name] for name in self.inputs}
         for node in nodes:
-            getattr(lowering, f"op_{node.op}")(node)
+            lowering.lower_node(node)
         lowering.writer.interface(indices, {name: lowering.index[name] for name in outputs})
         self.interpreter = _interpreter(lowering.writer.to_bytes(), threads)
         self.run = self.interpreter.get_signature_runner()

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class ModelFile:
     command: tuple[str, ...]
     calibration: CalibrationRecord | None = None
     input_dtype: str = "uint8"  # or "float32", of the same values
+    # format -> operator -> the function that lowers it, beside those that the format's writer knows
+    operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_ir(
         self, graph: Graph, quantized: ChannelQuantized | None, recipe: Mapping[str, Any] | None
@@ -50,7 +52,9 @@ class ModelFile:
         """An OpenVINO IR: suffix -> file."""
         from edge_edet.converters.write.openvino import OpenVinoLowering
 
-        return self.ir_of(OpenVinoLowering(graph, self.precision, quantized).lower(), recipe)
+        extra = self.operators.get("openvino")
+        lowering = OpenVinoLowering(graph, self.precision, quantized, operators=extra)
+        return self.ir_of(lowering.lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """An openvino.Model with its manifest: suffix -> file."""
@@ -96,7 +100,12 @@ class ModelFile:
             )
         else:
             data = write_tflite(
-                graph, self.precision, quantized, metadata, input_dtype=self.input_dtype
+                graph,
+                self.precision,
+                quantized,
+                metadata,
+                input_dtype=self.input_dtype,
+                operators=self.operators.get("tflite"),
             )
         content = parse_tflite(data, f"{self.source.variant.name}.tflite").content
         return append_files(_sealed(data, content.sha256(data)), files)

@@ -7,7 +7,7 @@ where convolutions read: see channelwise.py for which and why).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,6 @@ from edge_edet.converters.quantize import (
     QuantizedWeight,
     input_zero_point,
 )
-from edge_edet.converters.write.openvino.fusion import StudyOperators
 from edge_edet.errors import InputError
 from edge_edet.files import scratch_folder
 from edge_edet.formats import BIN_SHA256_KEY
@@ -45,11 +44,12 @@ class IrFiles:
     bin: bytes
 
 
-class OpenVinoLowering(StudyOperators):
+class OpenVinoLowering:
     """Lowers a graph operator by operator into an openvino.Model.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
-    graph's own, NCHW as they are inside.
+    graph's own, NCHW as they are inside. `operators`: operator -> function (lowering, node) that builds
+    it, beside those known here.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class OpenVinoLowering(StudyOperators):
         precision: str,
         quantized: ChannelQuantized | None = None,
         extra_outputs: Iterable[str] = (),
+        operators: Mapping[str, Callable[[Any, Node], Made]] | None = None,
     ):
         assert precision in PRECISIONS
         assert (quantized is not None) == (precision == "int8")
         self.graph, self.precision = graph, precision
         self.quantized = quantized or ChannelQuantized()
         self.extra_outputs = tuple(extra_outputs)
+        self.extra_operators = operators or {}
         self.tensors: dict[str, Made] = {}
         self.shapes = {graph.input_name: graph.input_shape}
         self.shapes |= {node.name: node.shape for node in graph.nodes}
@@ -75,12 +77,17 @@ class OpenVinoLowering(StudyOperators):
         self.tensors[name] = self.named(image, name)
         image.output(0).get_tensor().set_names({name})
         for node in self.graph.nodes:
-            made = getattr(self, f"op_{node.op}")(node)
-            self.tensors[node.name] = self.named(made, node.name)
+            self.tensors[node.name] = self.named(self.lower_node(node), node.name)
         names = (*self.graph.outputs.values(), *self.extra_outputs)
         results = [self.result(name) for name in names]
         title = f"EfficientDet {self.graph.variant.name} {self.precision}, edge-edet"
         return ov.Model(results, [image], title)
+
+    def lower_node(self, node: Node) -> Made:
+        """The operations of one node, by `operators` where its operator is among them."""
+        if node.op in self.extra_operators:
+            return self.extra_operators[node.op](self, node)
+        return getattr(self, f"op_{node.op}")(node)
 
     def result(self, name: str) -> Made:
         made = self.tensors[name]

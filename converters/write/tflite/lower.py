@@ -14,7 +14,7 @@ What XNNPACK takes decides how constants are stored (xnnpack_delegate.cc of Lite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,6 @@ from edge_edet.converters.quantize import (
     stem_shift,
 )
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
-from edge_edet.converters.write.tflite.fusion import StudyOperators
 from edge_edet.converters.write.tflite.mixed_precision import SidedLowering
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
@@ -50,12 +49,13 @@ _ACTIVATIONS = {
 }
 
 
-class TfliteLowering(SidedLowering, StudyOperators):
+class TfliteLowering(SidedLowering):
     """Lowers a graph operator by operator into a TfliteWriter.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
     graph's own (calibration and inspection). `input_dtype`: "uint8" or "float32", values from 0 to 255
     in both; integer operators take them rounded and cut off. `normalized_input`: float32 (v - mean) / std.
+    `operators`: operator -> function (lowering, node) that emits it, beside those known here.
     """
 
     def __init__(
@@ -66,12 +66,14 @@ class TfliteLowering(SidedLowering, StudyOperators):
         extra_outputs: Iterable[str] = (),
         input_dtype: str = "uint8",
         normalized_input: bool = False,
+        operators: Mapping[str, Callable[[Any, Node], None]] | None = None,
     ):
         assert precision in PRECISIONS
         super().__init__(graph, precision, quantized)
         assert input_dtype in INPUT_DTYPES
         self.extra_outputs, self.normalized_input = tuple(extra_outputs), normalized_input
         self.input_dtype = "float32" if normalized_input else input_dtype
+        self.extra_operators = operators or {}
 
     def lower(self) -> TfliteWriter:
         """All operators and the interface with box codes and class logits."""
@@ -86,8 +88,15 @@ class TfliteLowering(SidedLowering, StudyOperators):
         image = self.input_tensor()
         for node in self.graph.nodes:
             self.choose_side(node)
-            getattr(self, f"op_{node.op}")(node)
+            self.lower_node(node)
         return {self.graph.input_name: image}
+
+    def lower_node(self, node: Node) -> None:
+        """Emit the operators of one node, by `operators` where its operator is among them."""
+        if node.op in self.extra_operators:
+            self.extra_operators[node.op](self, node)
+        else:
+            getattr(self, f"op_{node.op}")(node)
 
     # --- tensors ----------------------------------------------------------------------------
 

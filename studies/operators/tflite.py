@@ -1,4 +1,4 @@
-"""The operators of the studies in `.tflite`: a part of TfliteLowering, which has all others."""
+"""The operators of the studies in `.tflite`, as functions that extend TfliteLowering."""
 
 from __future__ import annotations
 
@@ -6,46 +6,56 @@ from typing import Any
 
 import numpy as np
 
-from edge_edet.converters.write.tflite.flatbuffer import schema
+from edge_edet.converters.write.tflite import TfliteLowering, schema
 from edge_edet.errors import InputError
 from edge_edet.network import FUSION_EPSILON, Node
 
-__all__ = ["StudyOperators"]
+__all__ = ["NEXT_TO_NOTHING", "TFLITE_OPERATORS"]
 
 Op = schema.BuiltinOperator
-NEXT_TO_NOTHING = 1e-12  # how much a fusion weight depends on the picture
+NEXT_TO_NOTHING = 1e-12  # times a mean of the picture is added, to prevent constant folding
 
 
-class StudyOperators:
-    """Mixed into TfliteLowering; `self` is one."""
+def relu(lowering: TfliteLowering, node: Node) -> None:
+    """Emit a RELU."""
+    inputs = [lowering.index[node.inputs[0]]]
+    lowering.emit(Op.RELU, 2 if lowering.integer else 1, node, inputs, None)
 
-    def op_relu(self: Any, node: Node) -> None:
-        self.emit(Op.RELU, 2 if self.integer else 1, node, [self.index[node.inputs[0]]], None)
 
-    def op_leaky_relu(self: Any, node: Node) -> None:
-        options = schema.LeakyReluOptionsT()
-        options.alpha = node.attrs["alpha"]
-        version = 2 if self.integer else 1
-        self.emit(Op.LEAKY_RELU, version, node, [self.index[node.inputs[0]]], options)
+def leaky_relu(lowering: TfliteLowering, node: Node) -> None:
+    """Emit a LEAKY_RELU."""
+    options = schema.LeakyReluOptionsT()
+    options.alpha = node.attrs["alpha"]
+    version = 2 if lowering.integer else 1
+    lowering.emit(Op.LEAKY_RELU, version, node, [lowering.index[node.inputs[0]]], options)
 
-    def op_fusion(self: Any, node: Node) -> None:
-        """Weights to shares at every inference, then the weighted sum: in float only."""
-        if self.integer:
-            raise InputError(
-                "fusion weights that are normalized at run time have no INT8: use fp32"
-            )
-        probe, *inputs = (self.index[name] for name in node.inputs)
-        weights = _Fusion(self, node).raw(probe)
-        if node.attrs["stacked"]:
-            _Fusion(self, node).stacked(weights, inputs)
-        else:
-            _Fusion(self, node).scalars(weights, inputs)
+
+def fusion(lowering: TfliteLowering, node: Node) -> None:
+    """Emit a fusion that normalizes its weights at every inference, then adds: float only.
+
+    Raises
+    ------
+    InputError
+        For an INT8 model.
+    """
+    if lowering.integer:
+        raise InputError("fusion weights that are normalized at run time have no INT8: use fp32")
+    probe, *inputs = (lowering.index[name] for name in node.inputs)
+    weights = _Fusion(lowering, node).raw(probe)
+    if node.attrs["stacked"]:
+        _Fusion(lowering, node).stacked(weights, inputs)
+    else:
+        _Fusion(lowering, node).scalars(weights, inputs)
+
+
+# operator of a study's graph -> the function that emits it
+TFLITE_OPERATORS = {"relu": relu, "leaky_relu": leaky_relu, "fusion": fusion}
 
 
 class _Fusion:
     """The operators of one fusion; shapes with the weights, [1, 1, 1, n], last."""
 
-    def __init__(self, lowering: Any, node: Node):
+    def __init__(self, lowering: TfliteLowering, node: Node):
         self.lowering, self.node = lowering, node
         self.count = len(node.inputs) - 1
         self.softmax = node.attrs["method"] == "softmax"
@@ -71,7 +81,7 @@ class _Fusion:
         return int(self.lowering.constant(f"{self.node.name}/{name}", np.asarray(values)))
 
     def raw(self, probe: int) -> int:
-        """The weights as they were trained, plus next to nothing of the picture."""
+        """Weights as trained, plus 1e-12 times a mean of the picture: prevents constant folding."""
         one, row = (1, 1, 1, 1), (1, 1, 1, self.count)
         axes = self.constant("channels", np.asarray([3], np.int32))
         value = self.emit(Op.MEAN, "probe", [probe, axes], one, _keeping())
