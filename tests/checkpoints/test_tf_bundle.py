@@ -13,6 +13,7 @@ from edge_edet.converters.checkpoints import read_checkpoint
 from edge_edet.converters.checkpoints.families.automl import normalize_automl
 from edge_edet.converters.checkpoints.tensorflow.bundle import read_tf_bundle
 from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c
+from edge_edet.converters.checkpoints.tensorflow.leveldb_table import read_table
 from edge_edet.converters.checkpoints.tensorflow.snappy import decompress
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import get_variant
@@ -167,3 +168,48 @@ def test_snappy(packed, plain):
             decompress(packed)
     else:
         assert decompress(packed) == plain
+
+
+def _compression(index):
+    """The compression type of each block of a table, that of the block of handles first."""
+    from edge_edet.converters.checkpoints.tensorflow import leveldb_table as table
+
+    footer = index[-48:]
+    _, _, position = table._handle(footer, 0)
+    offset, size, _ = table._handle(footer, position)
+    handles = [
+        table._handle(value, 0) for _, value in table._entries(index[offset : offset + size])
+    ]
+    ends = [offset + size, *(start + length for start, length, _ in handles)]
+    return [index[end] for end in ends]
+
+
+@pytest.mark.parametrize("name", ["tf1/model.ckpt-7", "tf2/model"])
+def test_the_goldens_indexes_are_uncompressed(golden, name):
+    assert _compression((golden / f"{name}.index").read_bytes()) == [0, 0]
+
+
+def test_tensorflow_writes_indexes_uncompressed(tmp_path):
+    """As tensor_bundle.cc says (kNoCompression), in its TF1 Saver too."""
+    tensorflow = pytest.importorskip("tensorflow")
+    names = [f"layer_{number}/a/name/that/compresses/well/kernel" for number in range(300)]
+    module = tensorflow.Module()
+    module.all = [tensorflow.Variable([1.0, 2.0], name=name) for name in names]
+    tensorflow.train.Checkpoint(model=module).write(str(tmp_path / "tf2"))
+    v1 = tensorflow.compat.v1
+    with tensorflow.Graph().as_default(), v1.Session() as session:
+        variables = [v1.get_variable(name, [2]) for name in names]
+        session.run(v1.global_variables_initializer())
+        v1.train.Saver(variables).save(session, str(tmp_path / "tf1"))
+    for name in ("tf1", "tf2"):
+        index = (tmp_path / f"{name}.index").read_bytes()
+        assert set(_compression(index)) == {0}
+        assert len(read_table(index)) > len(names)
+        assert set(read_tf_bundle(tmp_path / name)) >= set(names)
+
+
+def test_the_published_checkpoints_have_compressed_indexes(shared):
+    """Google's own, of TensorFlow's model zoo: this is why there is a decompressor."""
+    index = (shared / "reference/checkpoints/tfod_d0_coco17_ckpt-0.index").read_bytes()
+    assert _compression(index) == [0, 1]
+    assert any(key.startswith(b"model/_feature_extractor/") for key in read_table(index))

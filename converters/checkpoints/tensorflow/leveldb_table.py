@@ -1,6 +1,7 @@
 """The sorted table of LevelDB, in which a TF checkpoint's `.index` keeps its entries.
 
-Format: leveldb/doc/table_format.md; TensorFlow's copy in tensorflow/core/lib/io/format.cc.
+Format: leveldb/doc/table_format.md; TensorFlow's copy in tensorflow/core/lib/io/format.cc. Blocks are plain
+or compressed with Snappy.
 """
 
 from __future__ import annotations
@@ -57,7 +58,23 @@ def _handle(data: bytes, position: int) -> tuple[int, int, int]:
 
 
 def read_table(data: bytes) -> dict[bytes, bytes]:
-    """Key -> value of the whole table."""
+    """Read all entries of a table file.
+
+    Parameters
+    ----------
+    data
+        The bytes of the `.index` file.
+
+    Returns
+    -------
+    dict
+        Value by key, in the order of the file.
+
+    Raises
+    ------
+    CheckpointError
+        When the table is truncated or damaged; every block has a checksum.
+    """
     if len(data) < _FOOTER_BYTES or not data.endswith(TABLE_MAGIC):
         raise CheckpointError("is truncated or damaged: not an index of a TensorFlow checkpoint")
     footer = data[-_FOOTER_BYTES:]

@@ -1,6 +1,8 @@
-"""Snappy decompression, which TensorFlow applies to the blocks of a checkpoint's index.
+"""Snappy decompression, for checkpoints whose index is compressed, as in TensorFlow's model zoo.
 
-Format: google/snappy, format_description.txt.
+TensorFlow as people install it writes the index plain (tensorflow/core/util/tensor_bundle/
+tensor_bundle.cc, kNoCompression), but reads both. The checkpoints that Google published for the Object
+Detection API, ssd_efficientdet_d0 to d7, are compressed. Format: google/snappy, format_description.txt.
 """
 
 from __future__ import annotations
@@ -14,7 +16,24 @@ _MAX_BYTES = 64 << 20  # an index of thousands of tensors has some hundred kilob
 
 
 def decompress(data: bytes) -> bytes:
-    """The uncompressed bytes. Raises CheckpointError when the data is not sound."""
+    """Decompress one block.
+
+    Parameters
+    ----------
+    data
+        A raw Snappy stream: the decompressed length, then literals and copies.
+
+    Returns
+    -------
+    bytes
+        The decompressed block, at most 64 MiB.
+
+    Raises
+    ------
+    CheckpointError
+        When the stream is truncated, refers to bytes before its beginning, or has another length than
+        it announces.
+    """
     size, position = varint(data, 0)
     if size > _MAX_BYTES:
         raise CheckpointError(f"is damaged: a block of the index unpacks to {size} bytes")

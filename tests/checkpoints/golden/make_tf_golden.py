@@ -27,7 +27,7 @@ def write_tf1() -> None:
         "fpn_cells/cell_0/fnode0/WSM_1": np.float64(0.1),
         "global_step": np.int64(7),
     }
-    for index in range(40):  # enough names for prefix compression and snappy to have work
+    for index in range(40):  # enough names for the index to shorten common prefixes
         values[f"class_net/class-{index}-bn-3/gamma"] = np.full(2, index, np.float32)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {
