@@ -16,36 +16,23 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source, shape_list
+from edge_edet.converters.checkpoints.families.tensorflow_layers import (
+    EFFICIENTNETS,
+    layer_sources,
+)
+from edge_edet.converters.checkpoints.mapping import Family, Source, shape_list
 from edge_edet.errors import CheckpointError
-from edge_edet.network import backbone_blocks, bifpn_nodes, parameter_shapes
+from edge_edet.network import backbone_blocks, bifpn_nodes
 from edge_edet.variants import Variant
 
 __all__ = ["AUTOML", "normalize_automl"]
 
 _AVERAGE = "/ExponentialMovingAverage"
-# efficientnet_builder.py and efficientnet_lite_builder.py: (width, depth) -> the model's number.
-_MODELS = {
-    (1.0, 1.0): 0,
-    (1.0, 1.1): 1,
-    (1.1, 1.2): 2,
-    (1.2, 1.4): 3,
-    (1.4, 1.8): 4,
-    (1.6, 2.2): 5,
-    (1.8, 2.6): 6,
-    (2.0, 3.1): 7,
-}
 # A model that was first called rather than built has its own name before all variables.
 _SCOPES = r"(efficientnet-(b|lite)\d/|resample_p\d/|fpn_cells/|class_net/|box_net/)"
 _OUTER_SCOPE = re.compile(rf"^[^/]+/(?={_SCOPES})")
 # Backbone batch norms trained on a GPU lack the prefix tpu_ or have sync_ for it.
 _GPU_NORM = re.compile(r"(?<=/)(sync_|tpu_)?batch_normalization(?=[_/])")
-_BATCH_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
 _ROOT2 = math.sqrt(2.0)
 # Optimizer state, the training loop's counters, and the classifier head of a backbone.
 _IGNORED = re.compile(
@@ -62,7 +49,7 @@ def _norm(name: str) -> str:
 def _backbone(variant: Variant) -> dict[str, str]:
     """Canonical module -> automl's, stem and blocks."""
     kind = "lite" if variant.lite else "b"
-    scope = f"efficientnet-{kind}{_MODELS[variant.width, variant.depth]}"
+    scope = f"efficientnet-{kind}{EFFICIENTNETS[variant.width, variant.depth]}"
     modules = {
         "backbone.conv_stem": f"{scope}/stem/conv2d",
         "backbone.bn1": f"{scope}/stem/{_norm('')}",
@@ -118,25 +105,14 @@ def _heads(variant: Variant) -> dict[str, str]:
     return modules
 
 
-def _source(name: str, shape: tuple[int, ...], modules: dict[str, str]) -> Source:
-    module, leaf = name.rsplit(".", 1)
-    theirs = modules[module]
-    if leaf == "edge_weights":
-        return Source(tuple(f"{theirs}/WSM{f'_{i}' * (i > 0)}" for i in range(shape[0])), ())
-    if re.search(r"(^|\.)bn\d?$", module):
-        return Source((f"{theirs}/{_BATCH_NORM[leaf]}",), shape)
-    if leaf == "bias":
-        return Source((f"{theirs}/bias",), shape)
-    if module.endswith(".conv_dw"):
-        return Source.of(f"{theirs}/depthwise_kernel", shape, HWIM)
-    separable = module.endswith(".conv_pw") and not module.startswith("backbone.")
-    return Source.of(f"{theirs}/{'pointwise_' * separable}kernel", shape, HWIO)
+def _fusion_weights(scope: str, count: int) -> Source:
+    """One scalar for each input: WSM, WSM_1, ..."""
+    return Source(tuple(f"{scope}/WSM{f'_{i}' * (i > 0)}" for i in range(count)), ())
 
 
 def _sources(variant: Variant) -> dict[str, Source]:
-    modules = _backbone(variant) | _pyramid(variant) | _heads(variant)
-    shapes = parameter_shapes(variant)
-    return {name: _source(name, shape, modules) for name, shape in shapes.items()}
+    layers = _backbone(variant) | _pyramid(variant) | _heads(variant)
+    return layer_sources(variant, layers, _fusion_weights)
 
 
 def normalize_automl(

@@ -22,9 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_edet.converters.checkpoints.families.tensorflow_layers import layer_sources
 from edge_edet.converters.checkpoints.families.tfod_pipeline import Pipeline
-from edge_edet.converters.checkpoints.mapping import HWIM, HWIO, Family, Source
-from edge_edet.network import backbone_blocks, bifpn_nodes, parameter_shapes
+from edge_edet.converters.checkpoints.mapping import Family, Source
+from edge_edet.network import backbone_blocks, bifpn_nodes
 from edge_edet.variants import Variant
 
 __all__ = ["TFOD", "arrange_tfod"]
@@ -35,12 +36,6 @@ _PYRAMID = "_feature_extractor/_bifpn_stage"
 _HEADS = "_box_predictor"
 _BOXES = f"{_HEADS}/_box_prediction_head/_box_encoder_layers/0"
 _CLASSES = f"{_HEADS}/_prediction_heads/class_predictions_with_background/_class_predictor_layers/0"
-_BATCH_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
 _FUSION_WEIGHTS = "/bifpn_combine_weights"
 
 
@@ -103,25 +98,13 @@ def _heads(variant: Variant) -> dict[str, str]:
     return modules
 
 
-def _source(name: str, shape: tuple[int, ...], modules: Mapping[str, str]) -> Source:
-    module, leaf = name.rsplit(".", 1)
-    theirs = modules[module]
-    if leaf == "edge_weights":
-        return Source((theirs + _FUSION_WEIGHTS,), shape)
-    if re.search(r"(^|\.)bn\d?$", module):
-        return Source((f"{theirs}/{_BATCH_NORM[leaf]}",), shape)
-    if leaf == "bias":
-        return Source((f"{theirs}/bias",), shape)
-    if module.endswith(".conv_dw"):
-        return Source.of(f"{theirs}/depthwise_kernel", shape, HWIM)
-    separable = module.endswith(".conv_pw") and not module.startswith("backbone.")
-    return Source.of(f"{theirs}/{'pointwise_' * separable}kernel", shape, HWIO)
+def _fusion_weights(scope: str, count: int) -> Source:
+    return Source((scope + _FUSION_WEIGHTS,), (count,))
 
 
 def _sources(variant: Variant) -> dict[str, Source]:
-    modules = _backbone(variant) | _pyramid(variant) | _heads(variant)
-    shapes = parameter_shapes(variant)
-    return {name: _source(name, shape, modules) for name, shape in shapes.items()}
+    layers = _backbone(variant) | _pyramid(variant) | _heads(variant)
+    return layer_sources(variant, layers, _fusion_weights)
 
 
 def arrange_tfod(

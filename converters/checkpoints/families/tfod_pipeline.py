@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_edet.converters.checkpoints.arrays import read_limited
+from edge_edet.converters.checkpoints.families.tensorflow_layers import EFFICIENTNETS
 from edge_edet.converters.checkpoints.tensorflow import MAX_TEXT_BYTES, Message, parse_text
 from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError
@@ -25,10 +26,6 @@ NAME = "pipeline.config"
 # "attention" comes down to a sum: utils/bifpn_utils.py, `_combine_attention`, takes the softmax of
 # weights [n, 1] over their last axis, which is 1 for each.
 _FUSIONS = {"fast_attention": "fast", "attention": "sum", "sum": "sum"}
-_BACKBONES = {  # width and depth of the backbone -> its number
-    (1.0, 1.0): 0, (1.0, 1.1): 1, (1.1, 1.2): 2, (1.2, 1.4): 3, (1.4, 1.8): 4, (1.6, 2.2): 5,
-    (1.8, 2.6): 6, (2.0, 3.1): 7,
-}  # fmt: skip
 _PYRAMID = ("_feature_extractor/_bifpn_stage/",)
 _TOWERS = (
     "_box_predictor/_head_scope_conv_layers/",
@@ -122,7 +119,7 @@ def _check_network(ssd: Message, variant: Variant) -> None:
     match = re.fullmatch(r"ssd_efficientnet-b(\d)_bifpn_keras", kind)
     if match is None:
         raise extractor.fail("type", kind, "ssd_efficientnet-b0_bifpn_keras to b7")
-    number = _BACKBONES.get((variant.width, variant.depth))
+    number = EFFICIENTNETS.get((variant.width, variant.depth))
     if variant.lite or int(match[1]) != number:
         raise extractor.fail("type", kind, f"{variant.name}'s b{number}; name the variant it is of")
     bifpn = extractor.message("bifpn")
