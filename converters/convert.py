@@ -28,7 +28,7 @@ from edge_edet.converters.inspect import (
     look_for_objects,
     pictures_and_accuracy,
 )
-from edge_edet.converters.inspect.parity import claim_certificate, write_certificate
+from edge_edet.converters.inspect.parity import claim_parity_report, write_parity_report
 from edge_edet.converters.output_formats import SUFFIXES, beside, leave_out_openvino, plan
 from edge_edet.converters.quantize import (
     ChannelwiseRecipe,
@@ -72,12 +72,12 @@ class Request:
     formats: Sequence[str] | None = None
     recipe: str | None = None
     max_drop: float | None = None  # AP points, 100 = 1.0
-    data: Path | None = None  # what the budget and the certificate are measured on
+    data: Path | None = None  # what the budget and the parity report are measured on
     check_data: Path | None = None  # labelled pictures: does it detect anything at all
     split: str | None = None
-    picture_range: PictureRange = None  # of the pictures for calibration, budget and certificate
+    picture_range: PictureRange = None  # of the pictures for calibration, budget and parity report
     strict: bool = False  # a bad picture of a folder is the end
-    certificate: bool = True
+    parity_report: bool = True
     training: TrainingOptions | None = None  # what is known of it; None: nothing
     command: Sequence[str] = ()
     overwrite: bool = False  # whether files that convert did not write may be replaced
@@ -149,11 +149,11 @@ def _claim(
                     outputs.claim(beside(path, ".search.jsonl"), SEARCH_LOG)
                     outputs.claim(beside(path, ".pareto.json"), PARETO)
                 if (
-                    request.certificate
+                    request.parity_report
                     and request.weights != "random"
                     and (request.data is not None or request.calibration is not None)
                 ):
-                    claim_certificate(outputs, beside(path, "-certificate"))
+                    claim_parity_report(outputs, beside(path, "-parity"))
 
 
 def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, None, None]:
@@ -213,7 +213,7 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
             request.data is not None
             and "int8" in planned
             and not source.random
-            and (request.certificate or request.max_drop is not None)
+            and (request.parity_report or request.max_drop is not None)
         ):
             check_classes(labels, request.data, request.split)
         graph = build_network(source.variant, source.weights)
@@ -270,7 +270,7 @@ def _convert(request: Request, outputs: Outputs) -> Generator[Written | str, Non
                         path, checked, request.split, request.threads, request.picture_range
                     )
                 if precision == "int8":
-                    yield from _certify(
+                    yield from _write_parity_report(
                         request, described, graph, calibration, log.notes(), path, outputs
                     )
                 started = time.monotonic()
@@ -363,7 +363,7 @@ def _int8_ir(
     return Made(files, float_convolutions=len(floats))
 
 
-def _certify(
+def _write_parity_report(
     request: Request,
     described: ModelFile,
     graph: Graph,
@@ -372,8 +372,8 @@ def _certify(
     path: Path,
     outputs: Outputs,
 ) -> Generator[Written | str, None, None]:
-    """Writes the parity certificate beside an INT8 model, where there are pictures to compare on."""
-    if not request.certificate or described.source.random:
+    """Writes the parity report beside an INT8 model, where there are pictures to compare on."""
+    if not request.parity_report or described.source.random:
         return
     if request.data is None and not calibration:
         twin = Path(f"FLOAT{path.suffix}")
@@ -381,8 +381,8 @@ def _certify(
             twin = path.with_name(path.name.replace("-int8", "-fp32"))
         pair = shlex.join([str(path), "--against", str(twin)])
         yield (
-            f"{path.name}: no pictures were given, so no certificate: give --data DIR, or later: "
-            f"edge-edet certify {pair} --data DIR"
+            f"{path.name}: no pictures were given, so no parity report: give --data DIR, or later: "
+            f"edge-edet compare-float {pair} --data DIR"
         )
         return
     plain = dataclasses.replace(described, precision="fp32", calibration=None)
@@ -411,8 +411,8 @@ def _certify(
             )
             yield from log.lines()
             notes = log.notes()
-        output = beside(path, "-certificate")
-        record = write_certificate(
+        output = beside(path, "-parity")
+        record = write_parity_report(
             path,
             twin,
             pictures,
@@ -426,7 +426,7 @@ def _certify(
         )
     causes = [f for f in record["findings"] if f["severity"] == "cause"]
     first = "".join(f"; cause: {f['place']}: {f['text']}; do: {f['advice']}" for f in causes[:1])
-    yield f"certificate: {output / 'index.html'}: {record['verdict']}: {record['because']}{first}"
+    yield f"parity report: {output / 'index.html'}: {record['verdict']}: {record['because']}{first}"
 
 
 def _within_budget(

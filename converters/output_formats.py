@@ -32,7 +32,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def beside(model: Path, what: str) -> Path:
-    """The path of what belongs to a model, such as "-certificate" or ".pareto.json".
+    """The path of what belongs to a model, such as "-parity" or ".pareto.json".
 
     Both formats of a model have the same stem: what belongs to an IR has `-openvino` in its name.
     """

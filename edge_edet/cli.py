@@ -38,9 +38,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.converters.commands.inspect",
         "show what a model file holds, and where INT8 loses against float",
     ),
-    "certify": (
-        "edge_edet.converters.commands.certify",
-        "write down how far an INT8 model is its float twin",
+    "compare-float": (
+        "edge_edet.converters.commands.compare_float",
+        "compare an INT8 model with its float model, and write a parity report",
     ),
     "detect": ("edge_edet.commands.detect", "find objects in pictures with a model file"),
     "eval": ("edge_edet.benchmarks.commands.eval", "measure AP on labelled pictures"),
@@ -80,6 +80,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("edge_edet.commands.doctor", "show what this machine can run, and what is missing"),
 }
 
+# former name -> present name; the former one answers with the present one
+RENAMED = {"certify": "compare-float"}
+
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 MAX_MESSAGE = 2000  # characters of an error
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
@@ -118,6 +121,8 @@ def _run(argv: list[str]) -> int:
         parser_for("").print_help()
         return 0
     asked = argv[0]
+    if asked in RENAMED:
+        raise InputError(f"'edge-edet {asked}' is now 'edge-edet {RENAMED[asked]}'")
     if not asked.startswith("-") and asked not in COMMANDS:
         known = ", ".join(COMMANDS)
         raise InputError(f"unknown command {asked!r}: known are {known}; see 'edge-edet --help'")

@@ -12,7 +12,7 @@ from edge_edet.files import Limit, read_input
 
 __all__ = ["NAME_THEM", "class_map", "read_class_map"]
 
-# Only eval takes --labels and --class-map; what certify and bench measure is named by its conversion.
+# Only eval takes --labels and --class-map; what compare-float and bench measure is named by its conversion.
 NAME_THEM = (
     ": convert again with --labels FILE, or give 'edge-edet eval' --labels FILE or --class-map FILE"
 )

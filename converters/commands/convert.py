@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from edge_edet.commands import add_renamed_option
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.output_formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
@@ -100,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR|JSON",
-        help="what --max-drop and the certificate are measured on: labelled "
+        help="what --max-drop and the parity report are measured on: labelled "
         "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
         "the float model counts",
     )
@@ -113,12 +114,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
     parser.add_argument(
-        "--no-certificate",
-        dest="certificate",
+        "--no-parity-report",
+        dest="parity_report",
         action="store_false",
         help="with --int8: don't compare with the float model on the pictures of "
         "--data or --calibration",
     )
+    add_renamed_option(parser, "--no-certificate", "--no-parity-report")
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
@@ -281,7 +283,7 @@ def run(args: argparse.Namespace) -> int:
         split=args.split,
         picture_range=args.picture_range,
         strict=args.strict,
-        certificate=args.certificate,
+        parity_report=args.parity_report,
         training=training_options(args),
         overwrite=args.overwrite,
         command=("edge-edet", *sys.argv[1:]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.backends import RunOptions, applies, run_apart
-from edge_edet.commands import add_isolate_argument, add_verify_argument
+from edge_edet.commands import add_isolate_argument, add_renamed_option, add_verify_argument
 from edge_edet.content_sum import check_content
 from edge_edet.converters.commands.convert import positive
 from edge_edet.converters.inspect.figure import DRAWN_BY
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "The verdict is about what the model detects, against its float twin on the pictures: "
         f"{MEANINGS}. Exit status 1 where it is a fault, else 0; of a file alone nothing is known but "
-        "what looks suspicious, and the status is 0. certify measures AP too, where there are labels."
+        "what looks suspicious, and the status is 0. compare-float measures AP too, where there are labels."
     )
     parser.add_argument(
         "model",
@@ -53,8 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", metavar="DIR|PICTURE", help="pictures to measure the errors on"
     )
     parser.add_argument(
-        "--pictures", type=positive, default=8, metavar="N", help="how many of them (default: 8)"
+        "--limit",
+        type=positive,
+        default=8,
+        metavar="N",
+        help="only N of the pictures, spread evenly (default: 8)",
     )
+    add_renamed_option(parser, "--pictures", "--limit")
     add_picture_arguments(parser)
     parser.add_argument(
         "--tensors",
@@ -115,7 +120,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
         for each, right in ((model, verified), (twin, also)):
             if applies(args.isolate, right, RunOptions()):
                 run_apart(each, RunOptions(), threads=args.threads)
-        pictures = pick(args.data, args.pictures, args.picture_range, strict=args.strict, log=log)
+        pictures = pick(args.data, args.limit, args.picture_range, strict=args.strict, log=log)
         log.say()
         judged = compare_and_judge(
             args.model,
@@ -193,8 +198,8 @@ def _checkpoint(args: argparse.Namespace) -> int:
         if args.model.suffix != ".onnx":
             raise
         raise InputError(
-            f"{str(args.model)!r} is ONNX: inspect and certify look into .tflite and OpenVINO .xml files, "
-            f"and these are no weights to convert: {error}"
+            f"{str(args.model)!r} is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml "
+            f"files, and these are no weights to convert: {error}"
         ) from None
     print(
         json.dumps(facts.to_dict(), ensure_ascii=False) if args.json else "\n".join(facts.lines())

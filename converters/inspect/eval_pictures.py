@@ -1,4 +1,4 @@
-"""The pictures that a certificate compares on, and AP where they have labels."""
+"""The pictures that a parity report compares on, and AP where they have labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An INT8 model compared with its float twin and judged: what `inspect`, `certify` and `convert` share."""
+"""Compares an INT8 model with its float model and judges it: `inspect`, `compare-float`, `convert`."""
 
 from __future__ import annotations
 

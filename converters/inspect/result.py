@@ -52,7 +52,7 @@ def readable(path: Path) -> ModelFile:
     model = read_model(path)
     if model.format == ".onnx":
         raise InputError(
-            f"{str(path)!r} is ONNX: inspect and certify look into .tflite and OpenVINO .xml files; "
+            f"{str(path)!r} is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml files; "
             "'edge-edet eval' measures its accuracy"
         )
     return model

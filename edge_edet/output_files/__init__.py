@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from edge_edet.output_files.kinds import (
     CALIBRATION,
-    CERTIFICATE,
-    CERTIFICATE_PAGE,
     DRAWING,
     GRAPH,
     MODEL,
     PARETO,
+    PARITY_PAGE,
+    PARITY_REPORT,
     SEARCH_LOG,
     STUDY_MODEL,
     Kind,
@@ -24,12 +24,12 @@ from edge_edet.output_files.outputs import Outputs, add_overwrite_argument, outp
 
 __all__ = [
     "CALIBRATION",
-    "CERTIFICATE",
-    "CERTIFICATE_PAGE",
     "DRAWING",
     "GRAPH",
     "MODEL",
     "PARETO",
+    "PARITY_PAGE",
+    "PARITY_REPORT",
     "SEARCH_LOG",
     "STUDY_MODEL",
     "Kind",

@@ -16,12 +16,12 @@ from typing import Any
 
 __all__ = [
     "CALIBRATION",
-    "CERTIFICATE",
-    "CERTIFICATE_PAGE",
     "DRAWING",
     "GRAPH",
     "MODEL",
     "PARETO",
+    "PARITY_PAGE",
+    "PARITY_REPORT",
     "SEARCH_LOG",
     "STUDY_MODEL",
     "Kind",
@@ -182,9 +182,9 @@ MODEL = Kind("a model of 'edge-edet convert'", _model)
 GRAPH = Kind("a model of 'edge-edet convert'", _graph)
 STUDY_MODEL = Kind("a model of 'edge-edet reproduce'", _study_model)
 CALIBRATION = Kind("a record of 'edge-edet calibrate'", _calibration)
-CERTIFICATE_PAGE = Kind("a certificate of edge-edet", page_by("edge-edet certify"))
-CERTIFICATE = Kind(
-    "a certificate of edge-edet",
+PARITY_PAGE = Kind("a parity report of edge-edet", page_by("edge-edet compare-float"))
+PARITY_REPORT = Kind(
+    "a parity report of edge-edet",
     json_with(("int8", "float", "protocol", "findings"), generator="edge-edet "),
 )
 PARETO = Kind(

@@ -3,7 +3,7 @@
 Pictures are the files whose names end in one of SUFFIXES, in upper or lower case. Hidden files and
 folders (a name that begins with a dot, as macOS' `._x.jpg`) and the folders that systems keep beside
 pictures are left out. `detect`, `inspect` and `bench` look into the folder itself, as they take several
-paths and patterns; `calibrate`, `convert`, `certify` and `--max-drop` into all that lies below it.
+paths and patterns; `calibrate`, `convert`, `compare-float` and `--max-drop` into all that lies below it.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class ApModels:
         ]
         command += ["--weights", self.weights]
         if precision == "int8":
-            command += ["--no-certificate"]
+            command += ["--no-parity-report"]
             command += ["--calibration", self.calibration] if self.calibration else []
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
             status = main(command)

@@ -477,7 +477,7 @@ def test_a_folder_converts_to_every_format(write_checkpoint, tmp_path, values):
         tmp_path / "out",
         weights=str(folder),
         calibration=pictures,
-        certificate=False,
+        parity_report=False,
         formats=["tflite", "onnx", "openvino"],
     )
     written = [step for step in convert(request) if isinstance(step, Written)]

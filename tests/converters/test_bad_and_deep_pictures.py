@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits, and bad ones, in what is calibrated and certified on."""
+"""Pictures of more than 8 bits, and bad ones, in what is calibrated and compared on."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_convert_leaves_bad_pictures_out_and_range_and_counts_travel(
     assert any(
         '"range": "0,4080"' in str(text) or b"0,4080" in text for text in provenance.values()
     )
-    report = tmp_path / "out" / f"{written.path.stem}-certificate"
+    report = tmp_path / "out" / f"{written.path.stem}-parity"
     record = json.loads((report / "report.json").read_text("utf-8"))
     assert record["protocol"]["detections"]["pictures"] == 3
     assert record["range"] == "0,4080"
@@ -188,7 +188,7 @@ def test_convert_leaves_bad_pictures_out_and_range_and_counts_travel(
         list(convert(dataclasses.replace(asked, strict=True)))
 
 
-def test_a_record_s_range_is_that_of_the_certificate_s_pictures(
+def test_a_record_s_range_is_that_of_the_parity_report_s_pictures(
     smears: Path, tmp_path: Path
 ) -> None:
     folder = grey_copies(smears, tmp_path / "16", 16)
@@ -213,7 +213,7 @@ def test_a_record_s_range_is_that_of_the_certificate_s_pictures(
     asked = tiny_request(tmp_path / "out", calibration=source, data=folder)
     steps = [step for step in convert(asked) if isinstance(step, str)]
     assert "was taken with --range auto: other pictures are read so too" in steps[0]
-    [report] = (tmp_path / "out").glob("*-certificate/report.json")
+    [report] = (tmp_path / "out").glob("*-parity/report.json")
     assert json.loads(report.read_text("utf-8"))["range"] == "auto"
     other = dataclasses.replace(asked, picture_range=(0, 4095))
     with pytest.raises(InputError, match=r"taken with --range auto, and --range 0,4095 is asked"):

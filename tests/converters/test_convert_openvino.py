@@ -142,7 +142,7 @@ def test_nncf_states_what_it_did(command: Run, tmp_path: Path, smears: Path) -> 
         *SMALL,
         "--recipe",
         "nncf-mixed",
-        "--no-certificate",
+        "--no-parity-report",
         "--calibration",
         smears,
         "--calibration-images",
@@ -174,7 +174,7 @@ def test_nncf_gives_the_same_bytes_again(helpers: Any, tmp_path: Path, smears: P
         "recipe": "nncf-performance",
         "calibration": smears,
         "calibration_images": 1,
-        "certificate": False,
+        "parity_report": False,
     }
     paths = [
         helpers.write_models(tmp_path / name, "int8", **request)["int8"] for name in ("a", "b")

@@ -68,7 +68,7 @@ def twins(picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Twins:
                     nms=nms,
                     image_size=SIDE,
                     calibration=picture.parent,
-                    certificate=False,
+                    parity_report=False,
                     recipe=recipe if precision == "int8" else None,
                     input_dtype=dtype,
                 )

@@ -107,7 +107,7 @@ def made(checkpoint, folder, training=None, precisions=("fp32",), **more):
                 weights=str(checkpoint),
                 training=training,
                 threads=2,
-                certificate=False,
+                parity_report=False,
                 **more,
             )
         )
@@ -477,7 +477,7 @@ def test_a_model_without_class_names_is_looked_at_whatever_the_class(
 def test_int8_of_a_model_without_class_names_ends_before_the_work(
     tmp_path, weights, labelled, command
 ):
-    """Its certificate could not state AP; known at the end, that would cost the calibration."""
+    """Its parity report could not state AP; known at the end, that would cost the calibration."""
     other = dict(weights)
     other[f"{CLASSES}.bias"] = other[f"{CLASSES}.bias"] + np.float32(0.01)
     path = written(tmp_path / "own.safetensors", other, {"pad_rgb": "[0, 0, 0]"})

@@ -129,7 +129,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             weights,
             pictures,
             image_size=SIZE,
-            certificate=False,
+            parity_report=False,
             formats=("tflite", "openvino", "onnx"),
         )
         for item in convert(request):

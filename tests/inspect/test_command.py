@@ -31,7 +31,7 @@ def test_compares_draws_and_prints_json(
         twin,
         "--data",
         bench.pictures[0].parent,
-        "--pictures",
+        "--limit",
         1,
         "--threads",
         1,
@@ -78,7 +78,7 @@ def test_lists_every_tensor_in_80_columns(
         (["FLOAT", "--against", "FLOAT", "--data", "EMPTY"], "is no INT8 model"),
         (["INT8", "--against", "OTHER", "--data", "EMPTY"], "twin of another network"),
         (["INT8", "--against", "FLOAT", "--data", __file__], "is not a picture"),
-        (["INT8", "--against", "FLOAT", "--data", "EMPTY", "--pictures", "0"], "not positive"),
+        (["INT8", "--against", "FLOAT", "--data", "EMPTY", "--limit", "0"], "not positive"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -150,7 +150,7 @@ def test_the_command_writes_a_png(
             str(twin),
             "--data",
             str(bench.pictures[0].parent),
-            "--pictures",
+            "--limit",
             "1",
             "--threads",
             "1",

@@ -169,7 +169,7 @@ def test_command_lists_quantizers_and_prints_json(
         (["IR", "--against", "TFLITE", "--data", "x"], "the float twin in the same format"),
         (["IR", "--against", "IR", "--data", "x"], "wants the float twin"),
         (["FLOAT", "--against", "FLOAT", "--data", "x"], "is no INT8 model"),
-        (["ONNX"], "is ONNX: inspect and certify look into .tflite and OpenVINO .xml files"),
+        (["ONNX"], "is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml files"),
         (["LONE"], "beside"),
     ],
 )
@@ -201,20 +201,20 @@ def test_bad_input_is_one_line(
     assert message in captured.err
 
 
-def test_certificate_of_an_ir(
+def test_parity_report_of_an_ir(
     ir_model: Model, ir_twin: Path, bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "a.jpg").symlink_to(bench.pictures[0])
     command = [
-        "certify",
+        "compare-float",
         str(ir_model("sound")),
         "--against",
         str(ir_twin),
         "--data",
         str(folder),
-        "--pictures",
+        "--tensor-limit",
         "1",
         "-o",
         str(tmp_path / "out"),

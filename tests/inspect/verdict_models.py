@@ -1,4 +1,4 @@
-"""The models that the certificate's thresholds are calibrated on: sound, worse and broken ones.
+"""The models that the parity report's thresholds are calibrated on: sound, worse and broken ones.
 
 Two networks: the bundled D0 at 512 pixels, and one of its own: its weights moved by noise, at 384
 pixels, calibrated anew. Both by every recipe of both formats; the planted faults of faults.py and

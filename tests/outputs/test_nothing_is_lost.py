@@ -177,7 +177,7 @@ def test_a_model_that_is_read_is_not_replaced(
     assert everything(tmp_path) == before
 
 
-def test_a_certificate_and_a_report_leave_foreign_pages(
+def test_a_parity_report_and_a_report_leave_foreign_pages(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Refused before anything is measured, and before any of the files is written."""
@@ -188,24 +188,24 @@ def test_a_certificate_and_a_report_leave_foreign_pages(
     converted(tmp_path / "m", seed=0)
     int8 = [arg if arg != "--fp32" else "--int8" for arg in ("convert", "--fp32", "lite0", *SMALL)]
     assert main([*int8, "--to", "tflite", "--recipe", "minmax", "-o", str(tmp_path / "m")]) == 0
-    certify = [
-        "certify",
+    compare = [
+        "compare-float",
         str(tmp_path / "m/lite0-64-int8.tflite"),
         "--data",
         str(photos),
         "--threads",
         "1",
     ]
-    certify += ["--against", str(tmp_path / "m/lite0-64-fp32.tflite"), "-o"]
+    compare += ["--against", str(tmp_path / "m/lite0-64-fp32.tflite"), "-o"]
     capsys.readouterr()
-    assert main([*certify, str(page.parent)]) == 2
-    assert "index.html' is there and is not a certificate of edge-edet" in error(capsys)
+    assert main([*compare, str(page.parent)]) == 2
+    assert "index.html' is there and is not a parity report of edge-edet" in error(capsys)
     assert everything(page.parent) == before
     other = tmp_path / "c"
-    assert main([*certify, str(other)]) in (0, 1)
-    assert main([*certify, str(other)]) in (0, 1)
+    assert main([*compare, str(other)]) in (0, 1)
+    assert main([*compare, str(other)]) in (0, 1)
     assert sorted(everything(other)) == ["index.html", "report.json"]
-    figure = ["inspect", certify[1], "--against", certify[7], "--data", str(photos)]
+    figure = ["inspect", compare[1], "--against", compare[7], "--data", str(photos)]
     for name in ("error.svg", "error.png"):
         target = other / name
         target.write_bytes(MINE)
@@ -324,7 +324,15 @@ def test_marks(test: object, content: bytes, ours: bool, tmp_path: Path) -> None
 
 
 def test_every_command_that_can_refuse_has_the_option(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("convert", "calibrate", "detect", "inspect", "certify", "report", "reproduce"):
+    for command in (
+        "convert",
+        "calibrate",
+        "detect",
+        "inspect",
+        "compare-float",
+        "report",
+        "reproduce",
+    ):
         assert main([command, "--help"]) == 0
         assert "--overwrite" in capsys.readouterr().out, command
     assert main(["weights", "pull", "--help"]) == 0

@@ -79,7 +79,7 @@ def request(data: Path, output: Path, max_drop: float, target: str = "tflite") -
         data=data,
         threads=2,
         formats=(target,),
-        certificate=False,
+        parity_report=False,
     )
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.inspect.parity.report import claim_certificate, write_certificate
+from edge_edet.converters.inspect.parity.report import claim_parity_report, write_parity_report
 
-__all__ = ["claim_certificate", "write_certificate"]
+__all__ = ["claim_parity_report", "write_parity_report"]

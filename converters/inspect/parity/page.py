@@ -1,4 +1,4 @@
-"""The certificate as one page of HTML: no script, no request, light and dark."""
+"""The parity report as one page of HTML: no script, no request, light and dark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(record: Mapping[str, Any], figure: str) -> str:
     parts = [
         "<!doctype html>",
         '<html lang="en"><meta charset="utf-8">',
-        generator_meta("edge-edet certify"),
+        generator_meta("edge-edet compare-float"),
         '<meta name="viewport" content="width=device-width">',
         f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
         f"<h1>Parity of {escape(name)} with its float twin</h1>",

@@ -1,7 +1,7 @@
-"""The parity certificate: all that is known of an INT8 model against its float twin, in one record.
+"""The parity report: all that is known of an INT8 model against its float twin, in one record.
 
 report.json, format version 1, and beside it one page of HTML that needs nothing else. No date and no
-machine path but what the command has: the same files and pictures give the same certificate.
+machine path but what the command has: the same files and pictures give the same parity report.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge_edet.errors import InputError
 from edge_edet.files import sha256_input
 from edge_edet.formats import ModelFile, sha256_of
 from edge_edet.manifest import manifest_of
-from edge_edet.output_files import CERTIFICATE, CERTIFICATE_PAGE, Outputs, outputs_of
+from edge_edet.output_files import PARITY_PAGE, PARITY_REPORT, Outputs, outputs_of
 from edge_edet.pictures import PictureRange, range_text
 
 FORMAT_VERSION = 1
@@ -34,13 +34,13 @@ RUNTIME = {".tflite": "ai-edge-litert", ".xml": "openvino"}
 WORST_TENSORS = 40
 
 
-def write_certificate(
+def write_parity_report(
     int8_path: Path,
     float_path: Path,
     pictures: Sequence[Path],
     dataset_result: Mapping[str, Any] | None = None,
     *,
-    output: Path = Path("build/certificate"),
+    output: Path = Path("build/parity"),
     compared: Sequence[Path] = (),
     command: str = "",
     threads: int = 2,
@@ -54,14 +54,14 @@ def write_certificate(
     the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
     dicts, as `edge-edet eval --json` prints. picture_range: how the pictures are read; notes: what was
     met in them. outputs: what else the command writes, and its inputs. Raises InputError where the files
-    are not twins, and where other files stand where the certificate should.
+    are not twins, and where other files stand where the parity report should.
     """
     integer, exact = readable(int8_path), readable(float_path)
     check_same_input(integer, exact)
     check_same_weights(integer, exact)
     inner = list(compared or pictures[:8])
     if not inner:
-        raise InputError("a certificate needs pictures: none were given")
+        raise InputError("a parity report needs pictures: none were given")
     judged = compare_and_judge(
         int8_path,
         float_path,
@@ -80,16 +80,16 @@ def write_certificate(
     figure = error_figure(inspection.tensors, inspection.blocks, f"{int8_path.name} against float")
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     with outputs_of(outputs) as writing:
-        claim_certificate(writing, output)
-        writing.write(output / "report.json", f"{text}\n".encode(), CERTIFICATE)
-        writing.write(output / "index.html", page(record, svg(figure)).encode(), CERTIFICATE_PAGE)
+        claim_parity_report(writing, output)
+        writing.write(output / "report.json", f"{text}\n".encode(), PARITY_REPORT)
+        writing.write(output / "index.html", page(record, svg(figure)).encode(), PARITY_PAGE)
     return record
 
 
-def claim_certificate(outputs: Outputs, folder: Path) -> None:
+def claim_parity_report(outputs: Outputs, folder: Path) -> None:
     """Raises InputError where the two files may not be written there."""
-    outputs.claim(folder / "report.json", CERTIFICATE)
-    outputs.claim(folder / "index.html", CERTIFICATE_PAGE)
+    outputs.claim(folder / "report.json", PARITY_REPORT)
+    outputs.claim(folder / "index.html", PARITY_PAGE)
 
 
 def _record(

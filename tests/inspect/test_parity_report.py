@@ -1,4 +1,4 @@
-"""The parity certificate: agreement of boxes, what is recorded, and that it is reproducible."""
+"""The parity report: agreement of boxes, what is recorded, and that it is reproducible."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.commands.certify import summary
+from edge_edet.converters.commands.compare_float import summary
 from edge_edet.converters.inspect import inspection
-from edge_edet.converters.inspect.parity.report import write_certificate
+from edge_edet.converters.inspect.parity.report import write_parity_report
 from edge_edet.converters.inspect.verdict.detections import Agreement
 from edge_edet.converters.inspect.verdict.diagnosis import score_shift
 from edge_edet.detection.detections import Detections
@@ -83,7 +83,7 @@ def pair(planted: Any, bench: Any) -> tuple[Path, Path]:
     return planted.with_manifest(bench, "equalized"), planted.with_manifest(bench, "fp32")
 
 
-def test_certificate_is_complete_and_reproducible(
+def test_parity_report_is_complete_and_reproducible(
     pair: tuple[Path, Path], bench: Any, tmp_path: Path
 ) -> None:
     pictures = bench.pictures[:2]
@@ -102,13 +102,13 @@ def test_certificate_is_complete_and_reproducible(
         "differences": [{"numbers": {"ap": -0.1}, "intervals": {"ap": [-0.2, 0.0]}}],
     }
     for name in ("a", "b"):
-        record = write_certificate(
+        record = write_parity_report(
             *pair,
             pictures,
             accuracy,
             output=tmp_path / name,
             compared=pictures[:1],
-            command="edge-edet certify <x>",
+            command="edge-edet compare-float <x>",
         )
     assert "note: 7 crowd <boxes>" in list(summary(record, tmp_path))
     report, text = ((tmp_path / "a" / n).read_text("utf-8") for n in ("report.json", "index.html"))
@@ -128,7 +128,7 @@ def test_certificate_is_complete_and_reproducible(
     assert '<strong class="unsure">Unknown</strong>: AP -0.1000' in text
     for part in (
         "-0.1000 (-0.2000 to +0.0000)",
-        "edge-edet certify &lt;x&gt;",
+        "edge-edet compare-float &lt;x&gt;",
         "<svg",
         "Note: 7 crowd &lt;boxes&gt;",
         record["int8"]["sha256"],
@@ -141,7 +141,7 @@ def test_command_on_labelled_pictures_measures_ap(
 ) -> None:
     status = main(
         [
-            "certify",
+            "compare-float",
             str(pair[0]),
             "--against",
             str(pair[1]),
@@ -151,7 +151,7 @@ def test_command_on_labelled_pictures_measures_ap(
             "test",
             "--limit",
             "2",
-            "--pictures",
+            "--tensor-limit",
             "1",
             "-o",
             str(tmp_path),
@@ -167,7 +167,7 @@ def test_command_on_labelled_pictures_measures_ap(
     assert len(record["accuracy"]["results"]) == 2
 
 
-def test_model_that_does_not_run_gets_its_certificate_too(
+def test_model_that_does_not_run_gets_its_parity_report_too(
     model: Callable[[str], Path],
     twin: Path,
     bench: Any,
@@ -178,7 +178,7 @@ def test_model_that_does_not_run_gets_its_certificate_too(
         raise BackendError("the runtime refuses operator 3")
 
     monkeypatch.setattr(inspection, "compare", refuse)
-    record = write_certificate(model("equalized"), twin, bench.pictures[:1], output=tmp_path)
+    record = write_parity_report(model("equalized"), twin, bench.pictures[:1], output=tmp_path)
     assert record["agreement"] is None
     assert (record["verdict"], record["because"]) == ("fault", "it does not run")
     assert record["findings"][0]["kind"] == "refused"
@@ -189,5 +189,5 @@ def test_other_weights_are_refused(
     pair: tuple[Path, Path], planted: Any, bench: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = planted.with_manifest(bench, "fp32", weights="other")
-    assert main(["certify", str(pair[0]), "--against", str(other), "--data", "x"]) == 2
+    assert main(["compare-float", str(pair[0]), "--against", str(other), "--data", "x"]) == 2
     assert "converted from different weights" in capsys.readouterr().err

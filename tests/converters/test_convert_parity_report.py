@@ -1,4 +1,4 @@
-"""The certificate that `convert --int8` writes by itself: on which pictures, and what it says where not."""
+"""The parity report that `convert --int8` writes by itself: on which pictures, and what it says where not."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_pictures_of_the_data_else_of_the_calibration_are_compared_on(
     written, note = convert(asked)
     assert isinstance(written, Written)  # told before the comparison, which takes longer
     name = written.path.with_suffix("").name
-    assert str(note).startswith(f"certificate: {tmp_path / 'out' / name}-certificate/index.html: ")
-    record = json.loads((tmp_path / "out" / f"{name}-certificate/report.json").read_text("utf-8"))
+    assert str(note).startswith(f"parity report: {tmp_path / 'out' / name}-parity/index.html: ")
+    record = json.loads((tmp_path / "out" / f"{name}-parity/report.json").read_text("utf-8"))
     assert record["protocol"]["detections"]["pictures"] == count
     assert record["accuracy"] is None
     assert {e["name"] for e in record["outputs"]} == {"box_codes", "class_logits"}
@@ -66,7 +66,7 @@ def test_without_pictures_the_note_is_a_command_that_works(tmp_path: Path) -> No
     output = tmp_path / "my models"
     asked = request(output, image_size=None, precisions=("int8", "fp32"))
     _, note, _ = convert(asked)
-    assert "no pictures were given, so no certificate: give --data DIR, or later" in str(note)
+    assert "no pictures were given, so no parity report: give --data DIR, or later" in str(note)
     pair = f"'{output}/d0-int8.tflite' --against '{output}/d0-fp32.tflite' --data DIR"
     assert str(note).endswith(pair)
 

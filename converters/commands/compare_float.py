@@ -1,4 +1,4 @@
-"""`edge-edet certify`: writes down how far an INT8 model is its float twin."""
+"""`edge-edet compare-float`: compare an INT8 model with its float model, and write a parity report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_edet.commands import add_renamed_option
 from edge_edet.converters.commands.convert import positive
 from edge_edet.converters.commands.inspect import STATUS_FAULT, check_pair
 from edge_edet.converters.inspect import pictures_and_accuracy
@@ -43,20 +44,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument(
-        "--pictures",
+        "--tensor-limit",
         type=positive,
         default=8,
         metavar="N",
-        help="on how many of them tensors are compared (default: 8)",
+        help="compare tensors on only N of them, spread evenly (default: 8)",
     )
+    add_renamed_option(parser, "--pictures", "--tensor-limit")
     add_picture_arguments(parser)
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
-        default=Path("build/certificate"),
+        default=Path("build/parity"),
         metavar="DIR",
-        help="folder of the two files (default: build/certificate)",
+        help="folder of the two files (default: build/parity)",
     )
     parser.add_argument(
         "--threads",
@@ -70,18 +72,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from edge_edet.converters.inspect import readable
-    from edge_edet.converters.inspect.parity import claim_certificate
+    from edge_edet.converters.inspect.parity import claim_parity_report
 
     check_pair(readable(args.model), readable(args.against))
     log = PictureLog()
     with Outputs((args.model, args.against, args.data), overwrite=args.overwrite) as outputs:
-        claim_certificate(outputs, args.output)
+        claim_parity_report(outputs, args.output)
         return _write(args, log, outputs)
 
 
 def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
     from edge_edet.converters.inspect import spread
-    from edge_edet.converters.inspect.parity import write_certificate
+    from edge_edet.converters.inspect.parity import write_parity_report
 
     pictures, accuracy = pictures_and_accuracy(
         args.model,
@@ -95,13 +97,13 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
         log=log,
     )
     log.say()
-    record = write_certificate(
+    record = write_parity_report(
         args.model,
         args.against,
         pictures,
         accuracy,
         output=args.output,
-        compared=spread(pictures, args.pictures),
+        compared=spread(pictures, args.tensor_limit),
         threads=args.threads,
         command=shlex.join(["edge-edet", *sys.argv[1:]]),
         picture_range=args.picture_range,
