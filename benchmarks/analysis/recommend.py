@@ -97,7 +97,7 @@ def candidates_of(
         known = ", ".join(sorted({row.device.id for row in rows})) or "none"
         raise InputError(
             f"no row is of device {device!r}: there are rows of {known}; make some with "
-            f"'edge-edet bench --device {device}'"
+            f"'edge-edet bench --board {device}'"
         )
     judge = Judge(rows, options.published, options.published_ap)
     found: list[tuple[BenchmarkRow, str, Value, list[Judged]]] = []
@@ -151,7 +151,7 @@ def published_candidates(device: str, published: Published) -> list[Candidate]:
         known = ", ".join(dict.fromkeys(row["device"] for row in read_published("board_latency")))
         raise InputError(
             f"nothing is published for device {device!r}: known are {known}; give ROWS of "
-            f"'edge-edet bench --device {device}'"
+            f"'edge-edet bench --board {device}'"
         )
     made = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the bench command shows: a table as it grows, one JSON document, or a stream of lines."""
+"""What the bench command shows: a table as it grows, one JSON document, or JSON Lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["BenchOutput"]
 
 
 class BenchOutput:
-    """Takes the lines of docs/measuring.md from any number of threads. form: table, json, stream.
+    """Takes the lines of docs/measuring.md from any number of threads. form: table, json, jsonl.
 
     Rows are on the disk before they are shown.
     """
@@ -42,7 +42,7 @@ class BenchOutput:
                 self._row(line)
             elif line["kind"] in ("begun", "minute") and self._journal is not None:
                 self._journal.add(line)
-            if self.form == "stream":
+            if self.form == "jsonl":
                 print(json.dumps(line, ensure_ascii=False), flush=True)
             elif line["kind"] == "note":
                 self._say(line["text"])
@@ -54,7 +54,7 @@ class BenchOutput:
 
     def end(self) -> None:
         """Says what comes after all rows."""
-        if self.form == "stream":
+        if self.form == "jsonl":
             self({"kind": "end", "rows": len(self.rows)})
         elif self.form == "json":
             listed = [

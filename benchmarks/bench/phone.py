@@ -40,11 +40,11 @@ def measure_phone(
     grid = plan.grid
     for option, given in (
         ("--runtime", grid.runtimes != (None,)),
-        ("--device-type", grid.device_types != (None,)),
-        ("--streams", grid.streams > 1),
+        ("--device", grid.device_types != (None,)),
+        ("--parallel", grid.streams > 1),
         ("--sustain", plan.sustain_s is not None),
-        ("--pictures", bool(plan.pictures)),
-        ("--precision", grid.precision is not None),
+        ("--images", bool(plan.pictures)),
+        ("--inference-precision", grid.precision is not None),
         ("--delegate-option", bool(grid.delegate_options)),
         ("--data", data is not None),
     ):

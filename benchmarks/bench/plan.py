@@ -69,9 +69,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.grid.streams < 1 or self.grid.streams > 256:
-            raise InputError(f"--streams must be from 1 to 256, but got {self.grid.streams}")
+            raise InputError(f"--parallel must be from 1 to 256, but got {self.grid.streams}")
         if self.sustain_s is not None and self.grid.streams > 1:
-            raise InputError("--sustain runs one stream: leave --streams out, or --sustain")
+            raise InputError(
+                "--sustain runs one inference at a time: leave out --parallel or --sustain"
+            )
 
 
 def make_jobs(

@@ -100,12 +100,12 @@ def there_arguments(
 ) -> list[str]:
     """The command line of docs/measuring.md, after `edge-edet`."""
     grid, rule = plan.grid, plan.rule
-    arguments = ["bench", *models, "--board", device, "--stream"]
+    arguments = ["bench", *models, "--this-board", device, "--jsonl"]
     lists = {
         "--threads": grid.threads,
         "--runtime": grid.runtimes,
         "--delegate": grid.delegates,
-        "--device-type": grid.device_types,
+        "--device": grid.device_types,
     }
     for option, values in lists.items():
         if values != (None,):
@@ -113,16 +113,16 @@ def there_arguments(
     for key, value in grid.delegate_options:
         arguments += ["--delegate-option", f"{key}={value}"]
     if grid.precision is not None:
-        arguments += ["--precision", grid.precision]
+        arguments += ["--inference-precision", grid.precision]
     if pictures:
-        arguments += ["--pictures", *pictures]
+        arguments += ["--images", *pictures]
     plain = {
-        "--streams": grid.streams,
+        "--parallel": grid.streams,
         "--score-threshold": plan.score_threshold,
         "--warmup": rule.warmup,
         "--warmup-seconds": rule.warmup_s,
         "--samples": rule.min_samples,
-        "--width": rule.relative_width,
+        "--ci-width": rule.relative_width,
         "--max-samples": rule.max_samples,
         "--max-seconds": rule.max_s,
     }

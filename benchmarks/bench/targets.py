@@ -37,7 +37,9 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
         find_profile(device, profiles)
     if hosts:
         if len(devices) > 1:
-            raise InputError("of several --device the --host that is meant is not clear: give one")
+            raise InputError(
+                "with --host give one --board at most: which host is which board would not be clear"
+            )
         twice = [text for text in hosts if hosts.count(text) > 1]
         if twice:
             raise InputError(

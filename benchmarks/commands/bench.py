@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.commands.bench_arguments import ROWS, add_arguments, plan_of
+from edge_edet.benchmarks.commands.bench_arguments import ROWS, add_arguments, boards_of, plan_of
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.terminal import ended_politely
 
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     data = read_labelled(args.data, args.split, args.limit)
     if data is not None and any(place.kind == "remote" for place in places):
         data.to_send()
-    path = args.output or (None if args.stream else ROWS)
-    form = "stream" if args.stream else "json" if args.json else "table"
+    path = args.output or (None if args.jsonl else ROWS)
+    form = "jsonl" if args.jsonl else "json" if args.json else "table"
     with contextlib.ExitStack() as stack:
         stack.enter_context(ended_politely())
         file = stack.enter_context(open_rows(path)) if path is not None else None
@@ -59,12 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _places(args: argparse.Namespace) -> list[Place]:
-    from edge_edet.benchmarks.bench import Place, find_places, name_device, parse_list
+    from edge_edet.benchmarks.bench import Place, find_places, name_device
 
-    if args.board is not None:  # the other side knows what this machine is
-        return [Place("local", name_device(args.board))]
-    devices = [one for one in parse_list(args.device, "--device") if one is not None]
-    return find_places(devices, args.host)
+    if args.this_board is not None:  # the other side knows what this machine is
+        return [Place("local", name_device(args.this_board))]
+    return find_places(boards_of(args), args.host)
 
 
 def _measure_all(
@@ -151,7 +150,7 @@ def _check_estimable(args: argparse.Namespace, place: Place, plan: Plan) -> None
 
     assert place.device is not None
     configs_to_estimate(plan.grid.all(), place.device.id)
-    asked = {"--sustain": args.sustain, "--pictures": args.pictures}
+    asked = {"--sustain": args.sustain, "--images": args.images}
     for option in (option for option, value in asked.items() if value):
         raise InputError(
             f"no {place.device.id} is at hand, and an estimate of the inference has no {option}: give "

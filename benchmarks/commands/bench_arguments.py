@@ -3,79 +3,126 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.measuring import StopRule
 from edge_edet.benchmarks.rows import OPTIONS
-from edge_edet.commands import add_verify_argument, parse_options
+from edge_edet.commands import add_renamed_option, add_verify_argument, parse_options
 from edge_edet.errors import InputError
 from edge_edet.pictures import PictureLog, find_given, usable
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.bench import Plan
 
-__all__ = ["ROWS", "add_arguments", "plan_of"]
+__all__ = ["ROWS", "add_arguments", "boards_of", "plan_of"]
 
 ROWS = Path("build") / "bench.jsonl"
+PROCESSORS = (
+    "CPU",
+    "GPU",
+    "NPU",
+    "AUTO",
+    "MULTI",
+    "HETERO",
+)  # all else that --device names is a board
+RENAMED = {
+    "--device-type": "--device",
+    "--pictures": "--images",
+    "--precision": "--inference-precision",
+    "--stream": "--jsonl",
+    "--streams": "--parallel",
+    "--width": "--ci-width",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `bench`, and the spellings that were replaced."""
     parser.add_argument(
         "models",
         nargs="*",
         type=Path,
         metavar="MODEL",
-        help=".tflite, .xml or .onnx; default: every one under build/, and D0 is made where none is",
+        help=".tflite, .xml or .onnx; default: every model under build/; if there is none, D0 is "
+        "converted first",
     )
-    where = parser.add_argument_group("where")
+    where = parser.add_argument_group("where it runs")
     where.add_argument(
-        "--device",
+        "--board",
         metavar="ID,...",
-        help="a board of 'edge-edet devices'; one that is not at hand is estimated, and said to be",
+        help="boards, as 'edge-edet devices' lists them; the latency of a board that cannot be "
+        "reached is estimated, and marked as an estimate",
     )
     where.add_argument(
         "--host",
         action="append",
         default=[],
         metavar="HOST",
-        help="user@machine or a name of hosts.toml; may be repeated, they run side by side",
+        help="USER@ADDRESS of a board, or a name from hosts.toml; may be repeated: boards run side "
+        "by side",
     )
-    _add_ways(parser.add_argument_group("how it runs (lists: in all combinations)"))
+    _add_grid(parser.add_argument_group("how it runs (a row for each combination of the lists)"))
     _add_rule(parser.add_argument_group("how it is measured"))
     data = parser.add_argument_group("accuracy")
-    data.add_argument("--data", metavar="DIR", help="AP on these labelled pictures, in each row")
-    data.add_argument("--split", metavar="NAME", help="of the data, such as test")
-    data.add_argument("--limit", type=int, metavar="N", help="only its first N pictures")
-    output = parser.add_argument_group("output")
+    data.add_argument(
+        "--data", metavar="DIR", help="labelled pictures: each row gets the AP on them as well"
+    )
+    data.add_argument("--split", metavar="NAME", help="part of the data, such as test")
+    data.add_argument(
+        "--limit", type=int, metavar="N", help="only the first N pictures of the data"
+    )
+    _add_output(parser.add_argument_group("output"))
+    for old, new in RENAMED.items():
+        add_renamed_option(parser, old, new)
+
+
+def _add_output(output: argparse._ArgumentGroup) -> None:
     output.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="FILE",
-        help=f"rows are appended here as they come; default: {ROWS}",
+        help=f"file that each row is appended to when it is measured; default: {ROWS}",
     )
-    output.add_argument("--resume", action="store_true", help="leave out what the file has already")
+    output.add_argument(
+        "--resume", action="store_true", help="skip the rows that the file has already"
+    )
     form = output.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document at the end")
     form.add_argument(
-        "--stream",
+        "--jsonl",
         action="store_true",
-        help="JSON lines as it goes, no file without -o: what runs on a board (docs/measuring.md)",
+        help="events and rows as JSON Lines while it runs, and no file unless -o is given; this is "
+        "how bench runs on a board (docs/measuring.md)",
     )
     output.add_argument(
-        "--board",
+        "--this-board",
         metavar="ID",
-        help="with --stream: which board this machine is, as whoever reached it found out",
+        help="with --jsonl: the board that this machine is, as the machine that reached it found",
     )
-    output.add_argument("--skip", metavar="KEY,...", help="rows to leave out, by their keys")
+    output.add_argument("--skip", metavar="KEY,...", help="keys of rows to leave out")
 
 
-def _add_ways(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--threads", metavar="N,...", help="default: physical cores, at most 4")
-    group.add_argument("--runtime", metavar="R,...", help="default: the first that is installed")
+def _add_grid(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--delegate", metavar="D,...", help="of a .tflite: none, xnnpack, gpu, edgetpu or a library"
+        "--threads", metavar="N,...", help="CPU threads; default: physical cores, at most 4"
+    )
+    group.add_argument(
+        "--runtime",
+        metavar="R,...",
+        help="for a .tflite ai-edge-litert, tflite-runtime or tensorflow, default: the first "
+        "installed; for an .onnx onnxruntime (default) or openvino",
+    )
+    group.add_argument(
+        "--device",
+        metavar="D,...",
+        help="processor: CPU, GPU, NPU or AUTO (a board's ID is accepted, as --board)",
+    )
+    group.add_argument(
+        "--delegate",
+        metavar="D,...",
+        help="for a .tflite: none, xnnpack, gpu, edgetpu or a delegate library",
     )
     group.add_argument(
         "--delegate-option",
@@ -84,28 +131,42 @@ def _add_ways(group: argparse._ArgumentGroup) -> None:
         metavar="KEY=VALUE",
         help="passed to the delegate; may be repeated",
     )
-    group.add_argument("--device-type", metavar="T,...", help="CPU, GPU, NPU or AUTO")
-    add_verify_argument(group)
-    group.add_argument("--precision", metavar="P", help="of an .xml: f32, bf16, f16 or default")
     group.add_argument(
-        "--streams", type=int, default=1, metavar="N", help="detectors at a time, for throughput"
+        "--inference-precision",
+        dest="precision",
+        metavar="P",
+        help="for an .xml, precision of the layers that are not INT8: f32, bf16, f16, or default, "
+        "the device's choice",
     )
+    group.add_argument(
+        "--parallel",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of inferences at the same time, to measure throughput; default: 1",
+    )
+    add_verify_argument(group)
     group.add_argument(
         "--in-process",
         action="store_true",
-        help="no process for each row, where none can be started; peak memory is not told then",
+        help="measure in this process, where none can be started; peak memory is not known then",
     )
 
 
 def _add_rule(group: argparse._ArgumentGroup) -> None:
     rule = StopRule()
     for name, kind, letter, text in (
-        ("warmup", int, "N", "runs before sampling, at least"),
-        ("warmup_s", float, "S", "and at least so long"),
-        ("min_samples", int, "N", "at least"),
-        ("relative_width", float, "X", "of the median's 95%% interval, to go on until"),
-        ("max_samples", int, "N", "at most"),
-        ("max_s", float, "S", "at most, once there are --samples"),
+        ("warmup", int, "N", "least number of runs before sampling"),
+        ("warmup_s", float, "S", "least seconds of runs before sampling"),
+        ("min_samples", int, "N", "least number of samples"),
+        (
+            "relative_width",
+            float,
+            "X",
+            "sample until the 95%% interval of the median is narrower than this part of it",
+        ),
+        ("max_samples", int, "N", "largest number of samples"),
+        ("max_s", float, "S", "most seconds of sampling, once there are --samples"),
     ):
         value = getattr(rule, name)
         group.add_argument(
@@ -117,29 +178,41 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
             help=f"{text}; default: {value:g}",
         )
     group.add_argument(
-        "--sustain", metavar="TIME", help="run for 30m, 90s or 1h: is the last minute as the first?"
+        "--sustain",
+        metavar="TIME",
+        help="run for 30m, 90s or 1h without a pause, and report whether latency drifts",
     )
     group.add_argument(
-        "--pictures",
+        "--images",
         type=Path,
         nargs="+",
         default=[],
         metavar="PATH",
-        help="files or folders of them; default: a drawn blood smear, 640 x 480",
+        help="pictures to run on, files or folders; default: a drawn blood smear of 640 x 480",
     )
     group.add_argument(
-        "--score-threshold", type=float, default=0.3, metavar="X", help="default: 0.3"
+        "--score-threshold",
+        type=float,
+        default=0.3,
+        metavar="X",
+        help="lowest score of a detection; default: 0.3",
     )
 
 
 def plan_of(args: argparse.Namespace) -> Plan:
-    """Raises InputError for options that do not go together, or have no such value."""
-    if args.stream and args.resume and args.output is None:
-        raise InputError("--stream keeps no rows to --resume from: give -o, or --skip")
-    if args.board is not None and (not args.stream or args.device or args.host):
+    """Build the plan that the options describe.
+
+    Raises
+    ------
+    InputError
+        For options that exclude each other, or a value that is not possible.
+    """
+    if args.jsonl and args.resume and args.output is None:
+        raise InputError("--jsonl keeps no rows to --resume from: give -o, or --skip")
+    if args.this_board is not None and (not args.jsonl or boards_of(args) or args.host):
         raise InputError(
-            "--board is for --stream on the board itself, without --device and --host: to measure, or "
-            "estimate, a board give --device"
+            "--this-board is for --jsonl on the board itself, without --board and --host: to measure "
+            "or estimate a board give --board"
         )
     from edge_edet.benchmarks.bench import ConfigGrid, Plan, parse_list, parse_threads
     from edge_edet.benchmarks.measuring import parse_duration
@@ -148,10 +221,10 @@ def plan_of(args: argparse.Namespace) -> Plan:
         threads=parse_threads(args.threads),
         runtimes=parse_list(args.runtime, "--runtime"),
         delegates=parse_list(args.delegate, "--delegate"),
-        device_types=parse_list(args.device_type, "--device-type"),
+        device_types=_devices(args)[0],
         delegate_options=tuple(sorted(parse_options(args.delegate_option).items())),
         precision=args.precision,
-        streams=args.streams,
+        streams=args.parallel,
     )
     rule = StopRule(
         args.warmup,
@@ -162,7 +235,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         args.max_s,
     )
     sustain_s = parse_duration(args.sustain) if args.sustain else None
-    pictures = _pictures(args.pictures)
+    pictures = _pictures(args.images)
     return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify)
 
 
@@ -175,3 +248,20 @@ def _pictures(given: list[Path]) -> tuple[Path, ...]:
     good = usable(found.paths, None, log, strict=False, named=named)
     log.say()
     return tuple(good)
+
+
+def boards_of(args: argparse.Namespace) -> list[str]:
+    """The boards that --board names, and those that people give to --device."""
+    from edge_edet.benchmarks.bench import parse_list
+
+    named = [board for board in parse_list(args.board, "--board") if board is not None]
+    return list(dict.fromkeys([*named, *_devices(args)[1]]))
+
+
+def _devices(args: argparse.Namespace) -> tuple[tuple[str | None, ...], list[str]]:
+    """What --device names: processors, (None,) for the default one, and boards."""
+    from edge_edet.benchmarks.bench import parse_list
+
+    given = [one for one in parse_list(args.device, "--device") if one is not None]
+    processors = [one for one in given if re.split("[.:]", one)[0].upper() in PROCESSORS]
+    return tuple(processors) or (None,), [one for one in given if one not in processors]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, Protocol
-from edge_edet.commands import add_run_arguments, run_options
+from edge_edet.commands import add_renamed_option, add_run_arguments, run_options
 from edge_edet.foreign import add_input_arguments, input_options
 from edge_edet.pictures import add_picture_arguments, range_text
 from edge_edet.terminal import joined
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
     add_run_arguments(ran)
+    add_renamed_option(parser, "--precision", "--inference-precision")
     add_input_arguments(parser.add_argument_group("labels, and what a foreign model's file omits"))
     ran.add_argument(
         "--scheduler",

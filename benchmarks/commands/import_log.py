@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from edge_edet.benchmarks.rows import BenchmarkRow, DeviceName, dump_row, open_rows, rows_of_log
+from edge_edet.commands import add_renamed_option
 from edge_edet.devices.boards import find_profile, known_profiles
 
 __all__ = ["add_arguments", "run"]
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what it printed, TensorFlow's since 1.10 or LiteRT's, behind any logger's prefix",
     )
     parser.add_argument("-m", "--model", type=Path, required=True, help="the .tflite it ran")
-    parser.add_argument("--device", required=True, metavar="ID", help="see 'edge-edet devices'")
+    parser.add_argument("--board", required=True, metavar="ID", help="see 'edge-edet devices'")
+    add_renamed_option(parser, "--device", "--board")
     parser.add_argument(
         "--profile",
         type=Path,
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    profile = find_profile(args.device, known_profiles(args.profile))
+    profile = find_profile(args.board, known_profiles(args.profile))
     device = DeviceName(profile.id, profile.name)
     rows = []
     for path in args.logs:

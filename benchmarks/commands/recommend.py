@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_edet.benchmarks.commands.bench_arguments import ROWS
 from edge_edet.benchmarks.commands.report import DEFAULT_SOURCE, add_published_arguments
+from edge_edet.commands import add_renamed_option
 from edge_edet.errors import InputError
 from edge_edet.terminal import joined
 
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROWS",
         help=f"files of 'edge-edet bench'; default: {ROWS}, and published numbers alone where it is not",
     )
-    parser.add_argument("--device", required=True, metavar="ID", help="of the rows, such as rpi4")
+    parser.add_argument("--board", required=True, metavar="ID", help="of the rows, such as rpi4")
+    add_renamed_option(parser, "--device", "--board")
     parser.add_argument("--budget", required=True, metavar="TIME", help="such as 100ms or 0.5s")
     parser.add_argument(
         "--min-ap", type=float, metavar="POINTS", help="at least so much AP, 0 to 100"
@@ -60,19 +62,17 @@ def run(args: argparse.Namespace) -> int:
     if paths:
         rows = [row for path in paths for row in read_rows(path)]
         options = Options(published, args.published_ap)
-        candidates = candidates_of(rows, args.device, options, notes)
+        candidates = candidates_of(rows, args.board, options, notes)
     elif published is None:
         raise InputError(f"no ROWS, no {ROWS}, and --published none: there is nothing to go by")
     else:
-        candidates = published_candidates(args.device, published)
+        candidates = published_candidates(args.board, published)
         notes.add("no ROWS were given: all numbers are published, none is of your device or model")
     choice = choose_model(candidates, budget_ms, min_ap)
     if args.json:
-        print(
-            json.dumps(_document(choice, args.device, budget_ms, min_ap, notes.lines()), indent=1)
-        )
+        print(json.dumps(_document(choice, args.board, budget_ms, min_ap, notes.lines()), indent=1))
     else:
-        print(joined(_lines(choice, args.device, budget_ms, min_ap, notes.lines())))
+        print(joined(_lines(choice, args.board, budget_ms, min_ap, notes.lines())))
     return 0 if choice.pick is not None else 1
 
 

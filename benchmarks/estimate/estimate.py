@@ -73,7 +73,7 @@ def check_asked(device_id: str, threads: int) -> None:
         raise InputError(
             f"no estimate for {device_id!r}: published latencies to estimate from are there for "
             f"{', '.join(MEASURED_BOARDS)}; to measure on the board itself: edge-edet bench "
-            f"--device {device_id} --host USER@ADDRESS"
+            f"--board {device_id} --host USER@ADDRESS"
         )
     if type(threads) is not int or threads not in MEASURED_THREADS:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Estimates as rows and as text: `bench --device rpi4` where there is no rpi4."""
+"""Estimates as rows and as text: `bench --board rpi4` where there is no rpi4."""
 
 from __future__ import annotations
 
@@ -211,4 +211,4 @@ def _name(file: str) -> str:
 
 def how_to_measure(device_id: str) -> str:
     user = "pi" if device_id.startswith("rpi") else "user"
-    return f"to measure: edge-edet bench --device {device_id} --host {user}@ADDRESS"
+    return f"to measure: edge-edet bench --board {device_id} --host {user}@ADDRESS"

@@ -89,7 +89,7 @@ def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
     if kind == "CPU" and asked.delegate in (None, "none", "xnnpack"):
         return options
     raise InputError(
-        f"--device-type {asked.device_type} does not go with {Path(model).name!r}"
+        f"--device {asked.device_type} does not go with {Path(model).name!r}"
         f"{f' and --delegate {asked.delegate}' if asked.delegate else ''}: a .tflite runs on CPU or "
         "GPU, anything else is a --delegate"
     )

@@ -6,7 +6,7 @@ OPTIONS = {  # of `edge-edet bench`, by the rule's fields
     "warmup": "--warmup",
     "warmup_s": "--warmup-seconds",
     "min_samples": "--samples",
-    "relative_width": "--width",
+    "relative_width": "--ci-width",
     "max_samples": "--max-samples",
     "max_s": "--max-seconds",
 }

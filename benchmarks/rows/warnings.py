@@ -73,7 +73,7 @@ def _ran(row: BenchmarkRow) -> Iterator[Warned]:
         yield Warned(
             "reduced-precision",
             f"the float model ran as {ran.precision}",
-            "--precision f32, or compare it with others of that precision only",
+            "--inference-precision f32, or compare it with others of that precision only",
         )
     if any(name in (ran.device or "").lower() for name in SOFTWARE):
         yield Warned(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_edet.commands.renamed import add_renamed_option
 from edge_edet.errors import ImageError, InputError
 from edge_edet.foreign import add_input_arguments, input_options
 from edge_edet.output_files import DRAWING, Outputs, add_overwrite_argument
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .tflite, .xml (OpenVINO) or .onnx; default: the newest .tflite in build/",
     )
     add_run_arguments(parser)
+    add_renamed_option(parser, "--precision", "--inference-precision")
     add_input_arguments(parser)
     parser.add_argument(
         "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
@@ -80,7 +82,8 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
         help="of an .xml or .onnx: CPU (default), GPU, NPU, AUTO, as 'edge-edet doctor' lists them",
     )
     parser.add_argument(
-        "--precision",
+        "--inference-precision",
+        dest="precision",
         metavar="P",
         help="of an .xml, what computes that is not integer: f32, bf16, f16, or default, the "
         "device's choice; if not given, default for an INT8 model, else f32",

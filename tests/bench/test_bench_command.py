@@ -29,7 +29,7 @@ QUICK = (
     6,
     "--threads",
     1,
-    "--device",
+    "--board",
     "host",
 )
 
@@ -87,9 +87,9 @@ def test_a_stream_is_json_lines_and_skip_leaves_out(run_cli: Run, models: dict[s
         *QUICK[:-2],
         "--threads",
         "1,2",
-        "--board",
+        "--this-board",
         "rpi4",
-        "--stream",
+        "--jsonl",
     )
     result = run_cli(*command)
     assert result.returncode == 0, result.stderr
@@ -109,7 +109,7 @@ def test_a_stream_is_json_lines_and_skip_leaves_out(run_cli: Run, models: dict[s
 
 
 def test_json_is_one_document_with_statistics(run_cli: Run, models: dict[str, Path]) -> None:
-    result = run_cli("bench", models["fp32"], *QUICK, "--streams", 2, "--json", "--in-process")
+    result = run_cli("bench", models["fp32"], *QUICK, "--parallel", 2, "--json", "--in-process")
     assert result.returncode == 0, result.stderr
     (one,) = json.loads(result.stdout)["rows"]
     row = row_from_dict(one["row"], "document")
@@ -148,8 +148,8 @@ def test_resume_repeats_nothing_and_a_kill_loses_the_running_row_only(
 def test_the_measuring_process_ends_with_the_command(
     models: dict[str, Path], tmp_path: Path, how: signal.Signals, status: int
 ) -> None:
-    command = [sys.executable, "-m", "edge_edet", "bench", str(models["fp32"]), "--stream"]
-    command += ["--samples", "1000000", "--max-samples", "1000000", "--device", "host"]
+    command = [sys.executable, "-m", "edge_edet", "bench", str(models["fp32"]), "--jsonl"]
+    command += ["--samples", "1000000", "--max-samples", "1000000", "--board", "host"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -210,20 +210,26 @@ def test_accuracy_stands_in_the_same_row(
         (["--data", "none"], "no data 'none': give a COCO .json"),
         (["--host", "pi@x", "--host", "pi@x"], "--host 'pi@x' is given twice"),
         (["--sustain", "soon"], "must be like 90s, 30m or 1h, up to 168h, but got 'soon'"),
-        (["--sustain", "1m", "--streams", "2"], "--sustain runs one stream"),
-        (["--streams", "0"], "--streams must be from 1 to 256, but got 0"),
-        (["--device-type", "NPU"], "--device-type NPU does not go with 'lite0-64-fp32.tflite'"),
-        (["--device-type", "GPU", "--delegate", "none"], "and --delegate none: a .tflite runs on"),
+        (["--sustain", "1m", "--parallel", "2"], "--sustain runs one inference at a time"),
+        (["--parallel", "0"], "--parallel must be from 1 to 256, but got 0"),
+        (["--device", "NPU"], "--device NPU does not go with 'lite0-64-fp32.tflite'"),
+        (["--device", "GPU", "--delegate", "none"], "and --delegate none: a .tflite runs on"),
         (["--runtime", "openvino"], "runtime 'openvino' does not take"),
-        (["--pictures", "none.jpg"], "no picture 'none.jpg'"),
-        (["--pictures", "."], "no pictures in folder '.'"),
-        (["--board", "rpi4"], "--board is for --stream on the board itself, without --device"),
-        (["--board", "rpi4", "--stream", "--device", "rpi4"], "--board is for --stream on the"),
-        (["--stream", "--resume"], "--stream keeps no rows to --resume from"),
-        (
-            ["--device", "rpi3,rpi4", "--host", "pi@x"],
-            "of several --device the --host that is meant",
-        ),
+        (["--images", "none.jpg"], "no picture 'none.jpg'"),
+        (["--images", "."], "no pictures in folder '.'"),
+        (["--this-board", "rpi4"], "--this-board is for --jsonl on the board itself, without --b"),
+        (["--this-board", "rpi4", "--jsonl", "--board", "rpi4"], "--this-board is for --jsonl on"),
+        (["--this-board", "rpi4", "--jsonl", "--device", "rpi4"], "--this-board is for --jsonl on"),
+        (["--jsonl", "--resume"], "--jsonl keeps no rows to --resume from"),
+        (["--board", "rpi3,rpi4", "--host", "pi@x"], "with --host give one --board at most"),
+        (["--board", "rpi3", "--device", "rpi4", "--host", "pi@x"], "with --host give one --board"),
+        (["--board", "rpi44"], "unknown device 'rpi44': known are"),
+        (["--stream"], "--stream is now --jsonl"),
+        (["--streams", "2"], "--streams is now --parallel"),
+        (["--pictures", "a.png", "b.png"], "--pictures is now --images"),
+        (["--precision=f32"], "--precision is now --inference-precision"),
+        (["--width", "0.05"], "--width is now --ci-width"),
+        (["--device-type", "CPU"], "--device-type is now --device"),
         (["-o", "a-model.tflite"], "a-model.tflite, line 1: expected a row as JSON"),
     ],
 )

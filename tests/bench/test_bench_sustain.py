@@ -25,7 +25,7 @@ QUICK = (
     6,
     "--threads",
     1,
-    "--device",
+    "--board",
     "host",
 )
 

@@ -67,7 +67,7 @@ def test_a_quiet_machine_gives_none(quiet: BenchmarkRow) -> None:
             {"model": {"precision": "fp32"}, "ran": {"precision": "bf16"}},
             "reduced-precision",
             "the float model ran as bf16",
-            "--precision f32",
+            "--inference-precision f32",
         ),
         (
             {"ran": {"device": "SwiftShader Device (CPU / Software)"}},

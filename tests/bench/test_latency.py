@@ -100,7 +100,7 @@ def test_a_failure_in_a_stream_ends_all_of_them(clock: Any) -> None:
         ({"min_samples": 5}, "--samples must be at least 6, but got 5"),
         ({"max_samples": 49}, "--max-samples is 49, below the 50 of --samples: giv"),
         ({"warmup": -1}, "--warmup must be at least 0, but got -1"),
-        ({"relative_width": float("nan")}, "--width must be at least 0, but got nan"),
+        ({"relative_width": float("nan")}, "--ci-width must be at least 0, but got nan"),
         ({"max_s": -1.0}, "--max-seconds must be at least 0, but got -1"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_phone_that_cannot_be_reached(
         (
             {"device": "pixel6"},
             BackendError,
-            r"is called pixel6, by --device or in .*, but it is pixel8 ",
+            r"is called pixel6, by --board or in .*, but it is pixel8 ",
         ),
         (
             {"properties": "[ro.product.cpu.abi]: [x86_64]"},

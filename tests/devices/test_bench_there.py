@@ -123,11 +123,11 @@ def test_another_board_than_was_meant(
     there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
 ) -> None:
     environment = there("one", device="jetson-nano")
-    done = bench(environment, tmp_path, tiny_int8, "--device", "jetson-nano", *QUICK)
+    done = bench(environment, tmp_path, tiny_int8, "--board", "jetson-nano", *QUICK)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()[-1:]
     assert line.startswith(
-        "edge-edet: error: one is called jetson-nano, by --device or in hosts.toml, but it is "
+        "edge-edet: error: one is called jetson-nano, by --board or in hosts.toml, but it is "
     )
 
 

@@ -38,7 +38,7 @@ def test_a_log_becomes_a_row(
     log: Callable[..., Path], tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows_file = tmp_path / "rows.jsonl"
-    command = ["import-log", str(log()), "-m", str(tiny_int8), "--device", "pixel8"]
+    command = ["import-log", str(log()), "-m", str(tiny_int8), "--board", "pixel8"]
     assert main([*command, "-o", str(rows_file)]) == 0
     assert capsys.readouterr().out == f"1 row of pixel8 added to {rows_file}\n"
     assert main([*command, "-o", str(rows_file)]) == 0
@@ -63,7 +63,7 @@ def test_a_delegate_that_did_nothing_is_told(
     log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = log("logcat-nnapi-ignored")
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel6"]) == 0
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel6"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row["ran"]["delegate"] == "none"
     told = {one["code"]: one["text"] for one in row["warnings"]}
@@ -80,7 +80,7 @@ def test_a_log_out_of_a_pipe_begins_now(
     writer = threading.Thread(target=pipe.write_bytes, args=(log().read_bytes(),), daemon=True)
     writer.start()
     before = datetime.now(timezone.utc).replace(microsecond=0)
-    assert main(["import-log", str(pipe), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    assert main(["import-log", str(pipe), "-m", str(tiny_int8), "--board", "pixel8"]) == 0
     writer.join()
     row = json.loads(capsys.readouterr().out)
     assert before <= datetime.fromisoformat(row["started_at"]) <= datetime.now(timezone.utc)
@@ -90,7 +90,7 @@ def test_the_same_log_twice_is_one_row(
     log: Callable[..., Path], tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, rows = str(log()), str(tmp_path / "rows.jsonl")
-    command = ["import-log", path, path, "-m", str(tiny_int8), "--device", "pixel8", "-o", rows]
+    command = ["import-log", path, path, "-m", str(tiny_int8), "--board", "pixel8", "-o", rows]
     assert main(command) == 0
     assert capsys.readouterr().out == f"1 row of pixel8 added to {rows}, 1 was there already\n"
 
@@ -102,7 +102,7 @@ def test_a_log_of_two_phones_programs_is_two_rows(
     text = path.read_text()
     mixed = zip(text.splitlines(), text.replace("200250", "200150").splitlines(), strict=True)
     path.write_text("".join(f"I/a( 1): {one}\nI/a( 2): {other}\n" for one, other in mixed))
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["summary"]["mean_ms"] for row in rows] == [200.25, 200.15]
 
@@ -114,7 +114,7 @@ def test_a_log_that_powershell_wrote(
     """Its > writes UTF-16 with a byte order mark, and lines end with \\r\\n."""
     path = log()
     path.write_bytes(path.read_text().replace("\n", "\r\n").encode(encoding))
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 0
     assert json.loads(capsys.readouterr().out)["summary"]["mean_ms"] == 200.25
 
 
@@ -127,7 +127,7 @@ def test_a_log_that_cannot_be_read(
     big = tmp_path / "big.txt"
     big.write_bytes(b"x" * 2_000_000)
     monkeypatch.setattr(log_rows, "LIMIT", log_rows.LIMIT._replace(size_bytes=1 << 20))
-    command = ["import-log", str(big), "-m", str(tiny_int8), "--device", "pixel8"]
+    command = ["import-log", str(big), "-m", str(tiny_int8), "--board", "pixel8"]
     assert main(command) == 2
     said = capsys.readouterr().err
     assert said == (
@@ -142,10 +142,10 @@ def test_what_is_refused(
     log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = log()
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel88"]) == 2
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel88"]) == 2
     assert "error: unknown device 'pixel88': known are " in capsys.readouterr().err
     none = path.with_suffix(".none")
-    assert main(["import-log", str(none), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    assert main(["import-log", str(none), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
     said = capsys.readouterr().err
     assert said == f"edge-edet: error: there is no file '{none}': give a log of benchmark_model\n"
 
@@ -154,7 +154,7 @@ def test_a_log_of_another_model(
     log: Callable[..., Path], tiny_int8: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = log(size=4_276_350)
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
     said = capsys.readouterr().err
     assert "is of a model of 4,276,350 bytes (d0-fp32.tflite), but tiny-int8.tflite has " in said
     assert said.endswith(": give the model that was measured\n")
@@ -165,7 +165,7 @@ def test_a_log_without_a_size_proves_no_model(
 ) -> None:
     path = log()
     path.write_text(path.read_text().replace("model file size", "model"))
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 0
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 0
     codes = [one["code"] for one in json.loads(capsys.readouterr().out)["warnings"]]
     assert codes == ["no-samples", "model-not-proven"]
 
@@ -205,7 +205,7 @@ def test_numbers_that_cannot_be_make_no_row(
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+    assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
     output = capsys.readouterr()
     assert f"tells what cannot be: {said}" in output.err
     assert output.out == ""
@@ -221,5 +221,5 @@ def test_no_inferences_and_no_time_make_no_row(
         ("200250", "0", "mean_ms must be above 0, but is 0"),
     ):
         path.write_text(text.replace(old, new))
-        assert main(["import-log", str(path), "-m", str(tiny_int8), "--device", "pixel8"]) == 2
+        assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
         assert said in capsys.readouterr().err

@@ -85,7 +85,7 @@ def test_rows_are_passed_on_under_the_name_of_the_host(row: Callable[[int], Benc
     emitted = bench(device, threads=(1, 2))
     assert rows_of(emitted) == [at("pi", row(1)), at("pi", row(2))]
     assert {"kind": "note", "text": "pi: hello"} in emitted
-    assert device.asked[:5] == ["bench", "/there/d0.tflite", "--board", "rpi4", "--stream"]
+    assert device.asked[:5] == ["bench", "/there/d0.tflite", "--this-board", "rpi4", "--jsonl"]
     assert device.asked[5:7] == ["--threads", "1,2"]
 
 
@@ -207,7 +207,7 @@ def test_a_phone_runs_benchmark_model(tiny_int8: Path, tmp_path: Path) -> None:
     assert (rows_of(again), phone.asked) == ([], [])
     refused: list[tuple[str, dict[str, Any]]] = [
         ("--runtime", {"runtimes": ("openvino",)}),
-        ("--precision", {"precision": "f32"}),
+        ("--inference-precision", {"precision": "f32"}),
         ("--delegate-option", {"delegate_options": (("a", "b"),)}),
     ]
     for option, ways in refused:

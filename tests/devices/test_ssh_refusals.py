@@ -111,7 +111,7 @@ def test_another_architecture(
 def test_another_board_than_it_is_named(attempt: Callable[..., EdgeEdetError]) -> None:
     error = attempt(device="jetson-nano")
     assert str(error).startswith(
-        "pi is called jetson-nano, by --device or in hosts.toml, but it is "
+        "pi is called jetson-nano, by --board or in hosts.toml, but it is "
     )
     assert str(error).endswith(": correct the one or the other")
 

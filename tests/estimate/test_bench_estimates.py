@@ -1,4 +1,4 @@
-"""`edge-edet bench --device rpi4` where there is no rpi4."""
+"""`edge-edet bench --board rpi4` where there is no rpi4."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def test_the_table_marks_every_figure_and_ends_with_how_to_measure(
 ) -> None:
     models = [str(converted("lite0", "int8")), str(converted("d0", "int8"))]
     capsys.readouterr()
-    assert main(["bench", "--device", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]) == 0
+    assert main(["bench", "--board", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert (
         sum(re.search(r" ~\d+ ms \(\d+-\d+, estimated\)$", line) is not None for line in lines) == 8
     )
-    assert lines[-1] == "to measure: edge-edet bench --device rpi4 --host pi@ADDRESS"
+    assert lines[-1] == "to measure: edge-edet bench --board rpi4 --host pi@ADDRESS"
     assert "decode" not in "".join(lines)  # stages that nobody timed
     rows = read_rows(own_folder / "r.jsonl")
     assert [(row.how, row.device.id) for row in rows] == [("estimated", "rpi4")] * 4
 
 
 def test_resuming_doubles_nothing(converted: Convert, own_folder: Path) -> None:
-    command = ["bench", "--device", "n100", str(converted("lite0", "int8")), "-o", "r.jsonl"]
+    command = ["bench", "--board", "n100", str(converted("lite0", "int8")), "-o", "r.jsonl"]
     assert main(command) == main([*command, "--resume"]) == 0
     assert [row.asked.threads for row in read_rows(own_folder / "r.jsonl")] == [1, 2, 4]
 
@@ -63,7 +63,7 @@ def test_ap_is_measured_here_where_the_time_is_estimated(
 ) -> None:
     write_smear(own_folder / "data")
     models = [str(trained), str(converted("lite0", "int8"))]
-    command = ["bench", "--device", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]
+    command = ["bench", "--board", "rpi4", *models, "--threads", "1,4", "-o", "r.jsonl"]
     capsys.readouterr()
     assert main([*command, "--data", "data"]) == 0
     told = capsys.readouterr()
@@ -81,7 +81,7 @@ def test_ap_is_measured_here_where_the_time_is_estimated(
     assert [one.code for one in rows[2].warnings] == ["random-weights"]
     assert main([*command, "--data", "data", "--resume"]) == 0
     assert len(read_rows(own_folder / "r.jsonl")) == 4
-    assert main(["recommend", "r.jsonl", "--device", "rpi4", "--budget", "600ms"]) == 0
+    assert main(["recommend", "r.jsonl", "--board", "rpi4", "--budget", "600ms"]) == 0
     assert "pick: d0-int8.tflite, rpi4, " in capsys.readouterr().out
 
 
@@ -96,7 +96,7 @@ def test_ap_that_is_in_the_file_of_rows_is_not_measured_again(
     command = ["bench", str(trained), "--data", "data", "-o", "r.jsonl"]
     assert main([*command, *quick]) == 0
     capsys.readouterr()
-    assert main([*command, "--device", "n100", "--threads", "4"]) == 0
+    assert main([*command, "--board", "n100", "--threads", "4"]) == 0
     assert "measuring AP" not in capsys.readouterr().err
     here, estimated = read_rows(own_folder / "r.jsonl")
     assert here.accuracy == estimated.accuracy
@@ -105,8 +105,8 @@ def test_ap_that_is_in_the_file_of_rows_is_not_measured_again(
 def test_a_stream_is_estimated_too(
     converted: Convert, own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["bench", str(converted("d0", "int8")), "--device", "rpi4", "--threads", "4"]
-    assert main([*command, "--stream"]) == 0
+    command = ["bench", str(converted("d0", "int8")), "--board", "rpi4", "--threads", "4"]
+    assert main([*command, "--jsonl"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["kind"] for one in lines] == ["row", "end"]
     assert lines[0]["row"]["how"] == "estimated"
@@ -117,7 +117,7 @@ def test_json_says_that_it_is_estimated(
 ) -> None:
     model = str(converted("lite0", "int8"))
     capsys.readouterr()
-    assert main(["bench", "--device", "rpi5,n100", "--threads", "2", "--json", model]) == 0
+    assert main(["bench", "--board", "rpi5,n100", "--threads", "2", "--json", model]) == 0
     rows = [one["row"] for one in json.loads(capsys.readouterr().out)["rows"]]
     assert [(row["how"], row["device"]["id"]) for row in rows] == [
         ("estimated", "rpi5"),
@@ -129,12 +129,12 @@ def test_json_says_that_it_is_estimated(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--device", "pixel8"], "no estimate for 'pixel8': .* rpi4, rpi5, n100; to measure"),
-        (["--device", "rpi4", "--threads", "8"], "no estimate for 8 threads"),
-        (["--device", "rpi4", "--runtime", "openvino"], "no estimate for runtime 'openvino'"),
-        (["--device", "rpi4", "--sustain", "1m"], "has no --sustain: give --host"),
-        (["--device", "rpi4", "--data", "bccd"], "no data 'bccd'"),
-        (["--device", "rpi4", "--pictures", "a.png"], "has no --pictures: give --host|a.png"),
+        (["--board", "pixel8"], "no estimate for 'pixel8': .* rpi4, rpi5, n100; to measure"),
+        (["--board", "rpi4", "--threads", "8"], "no estimate for 8 threads"),
+        (["--board", "rpi4", "--runtime", "openvino"], "no estimate for runtime 'openvino'"),
+        (["--board", "rpi4", "--sustain", "1m"], "has no --sustain: give --host"),
+        (["--board", "rpi4", "--data", "bccd"], "no data 'bccd'"),
+        (["--board", "rpi4", "--images", "a.png"], "has no --images: give --host|a.png"),
     ],
 )
 def test_what_cannot_be_estimated_is_refused_before_anything_is_converted(

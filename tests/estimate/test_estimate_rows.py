@@ -41,7 +41,7 @@ def test_every_figure_of_the_table_is_marked(converted: Convert) -> None:
     table = lines[3:7]
     assert all(" ~" in line and line.endswith(", estimated)") for line in table)
     assert "leave-one-model-out error on rpi4: median" in " ".join(lines)
-    assert lines[-1] == "to measure: edge-edet bench --device rpi4 --host pi@ADDRESS"
+    assert lines[-1] == "to measure: edge-edet bench --board rpi4 --host pi@ADDRESS"
 
 
 @pytest.mark.parametrize(

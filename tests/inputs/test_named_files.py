@@ -24,8 +24,8 @@ COMMANDS = {
     "labels": "detect -m MODEL --labels BAD.txt PICTURE",
     "rows": "compare BAD.jsonl BAD.jsonl",
     "rows of a report": "report BAD.jsonl -o OUT",
-    "rows to choose from": "recommend BAD.jsonl --device rpi4 --budget 50ms",
-    "rows to add to": "bench MODEL --pictures PICTURE -o BAD.jsonl",
+    "rows to choose from": "recommend BAD.jsonl --board rpi4 --budget 50ms",
+    "rows to add to": "bench MODEL --images PICTURE -o BAD.jsonl",
     "profile": "devices --profile bad.toml",
     "checkpoint": "convert --fp32 d0 --weights BAD.pth --to tflite -o OUT",
     "checkpoint as onnx": "convert --fp32 d0 --weights BAD.onnx --to tflite -o OUT",
@@ -36,7 +36,7 @@ COMMANDS = {
     "coco": "eval MODEL --data BAD.json",
     "data.yaml": "eval MODEL --data BAD.yaml",
     "class map": "eval MODEL --class-map BAD.json --data PICTURE",
-    "model of a log": "import-log LOG -m BAD.tflite --device rpi4",
+    "model of a log": "import-log LOG -m BAD.tflite --board rpi4",
 }
 
 LOG = """STARTING!

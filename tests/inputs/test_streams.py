@@ -82,7 +82,7 @@ def test_the_time_is_the_variables(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
-    command = ["import-log", str(tmp_path / "pipe"), "-m", str(tiny_int8), "--device", "rpi4"]
+    command = ["import-log", str(tmp_path / "pipe"), "-m", str(tiny_int8), "--board", "rpi4"]
     monkeypatch.setenv("EDGE_EDET_WAIT_S", "0.1")
     assert main(command) == 2
     assert "is a pipe, and no byte came for 0.1 s, after 0" in capsys.readouterr().err
@@ -95,5 +95,5 @@ def test_the_time_is_the_variables(
 
 
 def test_a_device_is_no_log(tiny_int8: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["import-log", "/dev/zero", "-m", str(tiny_int8), "--device", "rpi4"]) == 2
+    assert main(["import-log", "/dev/zero", "-m", str(tiny_int8), "--board", "rpi4"]) == 2
     assert "log '/dev/zero': it is a device, expected a regular file" in capsys.readouterr().err

@@ -123,7 +123,7 @@ def test_categories_and_rows(run: Run, model: Path, tmp_path: Path) -> None:
     run("eval", model, "--data", "coco.json", "--bootstrap", "0", "--score-threshold", "0.5")
     (tmp_path / "rows.jsonl").write_text(json.dumps({"schema_version": EVIL, "how": EVIL}) + "\n")
     for command in ("report", "recommend", "compare"):
-        extra = {"recommend": ("--device", EVIL), "compare": ("rows.jsonl",)}.get(command, ())
+        extra = {"recommend": ("--board", EVIL), "compare": ("rows.jsonl",)}.get(command, ())
         assert run(command, "rows.jsonl", *extra)[0] == 2
     assert run("devices", "--profile", "rows.jsonl")[0] == 2
 

@@ -92,7 +92,7 @@ def rows(tmp_path: Path, make_row: Make, make_estimate: Make, make_long_run: Mak
 
 def test_a_measured_pick_says_what_it_rests_on(cli: Cli, rows: Path) -> None:
     status, out, _ = cli(
-        "recommend", rows, "--device", "host", "--budget", "100ms", "--min-ap", "33.4"
+        "recommend", rows, "--board", "host", "--budget", "100ms", "--min-ap", "33.4"
     )
     assert status == 0
     assert "pick: d0-fp32.tflite, host" in out
@@ -106,7 +106,7 @@ def test_a_measured_pick_says_what_it_rests_on(cli: Cli, rows: Path) -> None:
 
 
 def test_an_estimated_pick_says_so_twice(cli: Cli, rows: Path) -> None:
-    asked = ("recommend", rows, "--device", "rpi4", "--budget", "0.15s")
+    asked = ("recommend", rows, "--board", "rpi4", "--budget", "0.15s")
     status, out, _ = cli(*asked)
     assert status == 0  # the AP of the same file, measured on another device
     flat = " ".join(out.split())
@@ -127,9 +127,7 @@ def test_an_estimated_pick_says_so_twice(cli: Cli, rows: Path) -> None:
 
 
 def test_nothing_fits_says_what_comes_nearest(cli: Cli, rows: Path) -> None:
-    status, out, _ = cli(
-        "recommend", rows, "--device", "host", "--budget", "20ms", "--min-ap", "33"
-    )
+    status, out, _ = cli("recommend", rows, "--board", "host", "--budget", "20ms", "--min-ap", "33")
     assert status == 1
     assert "nothing fits; nearest:\n- d0-int8.tflite" in out
 
@@ -138,17 +136,15 @@ def test_without_rows_it_goes_by_what_is_published(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    status, out, _ = cli("recommend", "--device", "rpi4", "--budget", "150ms", "--min-ap", "30")
+    status, out, _ = cli("recommend", "--board", "rpi4", "--budget", "150ms", "--min-ap", "30")
     assert status == 0
     assert "pick: lite1 int8, rpi4, 4 threads" in out
     assert "no interval is known" in out
     assert "all numbers are published" in out
-    status, _, err = cli("recommend", "--device", "pixel8", "--budget", "150ms")
+    status, _, err = cli("recommend", "--board", "pixel8", "--budget", "150ms")
     assert status == 2
     assert "nothing is published for device 'pixel8': known are rpi4, rpi5, n100" in err
-    status, _, err = cli(
-        "recommend", "--device", "rpi4", "--budget", "150ms", "--published", "none"
-    )
+    status, _, err = cli("recommend", "--board", "rpi4", "--budget", "150ms", "--published", "none")
     assert (status, "there is nothing to go by" in err) == (2, True)
 
 
@@ -156,20 +152,20 @@ def test_without_rows_it_goes_by_what_is_published(
     ("options", "said"),
     [
         (
-            ["--device", "rpi5", "--budget", "100ms"],
+            ["--board", "rpi5", "--budget", "100ms"],
             "no row is of device 'rpi5': there are rows of host",
         ),
         (
-            ["--device", "host", "--budget", "100"],
+            ["--board", "host", "--budget", "100"],
             "--budget must be a time like 100ms or 0.5s, but",
         ),
-        (["--device", "host", "--budget", "0ms"], "--budget must be a time"),
+        (["--board", "host", "--budget", "0ms"], "--budget must be a time"),
         (
-            ["--device", "host", "--budget", "1s", "--min-ap", "0.3"],
+            ["--board", "host", "--budget", "1s", "--min-ap", "0.3"],
             "in points, 0 to 100: 0.3 would be 30",
         ),
-        (["--device", "host", "--budget", "1s", "--min-ap", "101"], "0 to 100, but got 101"),
-        (["--device", "host", "--budget", "1s", "--min-ap", "nan"], "0 to 100, but got nan"),
+        (["--board", "host", "--budget", "1s", "--min-ap", "101"], "0 to 100, but got 101"),
+        (["--board", "host", "--budget", "1s", "--min-ap", "nan"], "0 to 100, but got nan"),
     ],
 )
 def test_bad_questions(cli: Cli, rows: Path, options: list[str], said: str) -> None:
@@ -181,6 +177,6 @@ def test_bad_questions(cli: Cli, rows: Path, options: list[str], said: str) -> N
 def test_aps_of_different_data_are_not_compared(cli: Cli, make_row: Make, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     append_rows(path, [make_row("d0", ap=0.3), make_row("d1", ap=0.5, data="bccd", pictures=72)])
-    status, _, err = cli("recommend", path, "--device", "host", "--budget", "1s")
+    status, _, err = cli("recommend", path, "--board", "host", "--budget", "1s")
     assert status == 2
     assert "not of the same data and protocol (COCO val2017; bccd, 72 pictures)" in err

@@ -144,7 +144,7 @@ def test_videos_and_streams_are_named_as_such(
         ("calibrate", "d0", "--calibration"),
         ("convert", "d0", "--int8", "--data"),
         ("eval", "MODEL", "--data"),
-        ("bench", "MODEL", "--pictures"),
+        ("bench", "MODEL", "--images"),
     ],
 )
 def test_every_command_names_a_stream_as_it_was_given(
