@@ -1,4 +1,4 @@
-"""`edge-edet devices`: the boards that there are profiles of, and which one this machine is."""
+"""`edge-edet devices`: the boards that have a profile, and which of them this machine is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import shutil
 import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +26,39 @@ from edge_edet.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
-COLUMNS = 80
+LEAST_WIDTH = 80  # columns; a narrower terminal breaks the lines by itself
+GAP = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("device", nargs="?", metavar="DEVICE", help="tell all about this one")
+    """Add the options of `edge-edet devices`."""
+    parser.add_argument("device", nargs="?", metavar="DEVICE", help="show all about this board")
     parser.add_argument(
         "--profile",
         type=Path,
         action="append",
         default=[],
         metavar="FILE",
-        help="a profile of your own besides those in the config folder; may be repeated",
+        help="a profile of your own, beside those in the config folder; may be repeated",
     )
     visit = parser.add_mutually_exclusive_group()
     visit.add_argument(
-        "--check", metavar="HOST", help="reach this host, say what it is, make it ready to measure"
+        "--check",
+        metavar="HOST",
+        help="connect to this host, print which board it is and prepare it for measuring",
     )
     visit.add_argument(
-        "--clean", metavar="HOST", help="remove all that edge-edet ever put on this host"
+        "--clean", metavar="HOST", help="remove everything that edge-edet put on this host"
+    )
+    parser.add_argument(
+        "--wide", action="store_true", help="one line for each board, however wide the terminal is"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.epilog = f"Your own profiles and hosts: {config_folder()}/devices/*.toml and hosts.toml"
 
 
 def run(args: argparse.Namespace) -> int:
+    """List the boards, show one, or check or clean a host; returns the exit status."""
     host = args.clean if args.check is None else args.check
     if host is not None:
         _refuse_beside(args)
@@ -61,13 +71,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_as_json(shown, matches), indent=2))
         return 0
+    width = None if args.wide else max(shutil.get_terminal_size().columns, LEAST_WIDTH)
     if args.device is not None:
-        _print_one(shown[args.device])
+        _print_one(shown[args.device], width)
         return 0
-    for profile in shown.values():
-        mark = "*" if any(match.profile.id == profile.id for match in matches) else " "
-        line = f"{mark} {profile.id:17} {profile.name:33} {profile.cpu}"
-        print(line if len(line) <= COLUMNS else f"{line[: COLUMNS - 3]}...")  # DEVICE tells all
+    here = {match.profile.id for match in matches}
+    rows = [
+        (f"{'*' if one.id in here else ' '} {one.id}", one.name, one.cpu) for one in shown.values()
+    ]
+    for line in table_lines(rows, width):
+        print(line)
     for match in matches:
         print(f"\n* this machine: {match.profile.id} ({match.because})", end="")
     print()
@@ -77,10 +90,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _refuse_beside(args: argparse.Namespace) -> None:
-    """What would be left out without a word."""
+    """Raise InputError for arguments that --check and --clean would ignore."""
     option = "--clean" if args.check is None else "--check"
     if args.device is not None:
-        raise InputError(f"{option} takes a host alone, and {args.device!r} is left over")
+        raise InputError(f"{option} takes only a host: {args.device!r} is one argument too many")
     if args.profile:
         raise InputError(
             f"{option} does not take --profile: put {args.profile[0]} in {config_folder()}/devices"
@@ -92,8 +105,8 @@ def _visit(host: str, args: argparse.Namespace) -> int:
         found = device.prepare() if args.check is not None else None
         removed = device.clean() if args.clean is not None else 0
     if args.json:
-        told = {"removed_bytes": removed} if found is None else dataclasses.asdict(found)
-        print(json.dumps({"host": device.name, **told}, indent=2))
+        facts = {"removed_bytes": removed} if found is None else dataclasses.asdict(found)
+        print(json.dumps({"host": device.name, **facts}, indent=2))
     elif found is not None:
         print(f"{device.name}: {found.device} ({found.because}), {found.system}: ready")
     else:
@@ -109,7 +122,42 @@ def _as_json(profiles: dict[str, DeviceProfile], matches: list[Match]) -> dict[s
     }
 
 
-def _print_one(profile: DeviceProfile) -> None:
+def table_lines(rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    """Lay out rows in columns; what does not fit into the last column goes on below it.
+
+    Parameters
+    ----------
+    rows
+        Cells of text, as many in each row. All but the last column get the width of their longest cell.
+    width
+        Columns of the terminal; None: one line for each row.
+
+    Yields
+    ------
+    str
+        The lines, none longer than width unless a single word or the other columns are.
+    """
+    widths = [max(map(len, column)) + GAP for column in zip(*rows, strict=True)][:-1]
+    indent = " " * sum(widths)
+    for *cells, last in rows:
+        start = "".join(f"{cell:{size}}" for cell, size in zip(cells, widths, strict=True))
+        yield from _wrapped(last, width, start, indent)
+
+
+def _wrapped(text: str, width: int | None, start: str, indent: str) -> list[str]:
+    if width is None:
+        return [(start + text).rstrip()]
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=start,
+        subsequent_indent=indent,
+        break_long_words=False,  # an address stays whole
+        break_on_hyphens=False,
+    ) or [start.rstrip()]
+
+
+def _print_one(profile: DeviceProfile, width: int | None) -> None:
     memory = ", ".join(f"{size / 1024:g}" for size in profile.memory_mb)
     rows = {
         "name": profile.name,
@@ -123,6 +171,5 @@ def _print_one(profile: DeviceProfile) -> None:
         "limits": "; ".join(profile.limits),
         "source": profile.source,
     }
-    for key, text in rows.items():
-        start = f"{key:13}"
-        print(textwrap.fill(text, COLUMNS, initial_indent=start, subsequent_indent=" " * 13))
+    for line in table_lines(list(rows.items()), width):
+        print(line)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
+from edge_edet.devices.boards import known_profiles
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +25,39 @@ def test_the_list_says_which_one_this_machine_is(capsys: pytest.CaptureFixture[s
     assert main(["devices"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  rpi4              Raspberry Pi 4 Model B" in [line[:42].rstrip() for line in lines]
-    assert max(map(len, lines)) <= 80
     assert main(["devices", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     ids = [one["id"] for one in document["this_machine"]]
     assert [line.split()[1] for line in lines if line.startswith("* ") and ":" not in line] == ids
     (last,) = [line for line in lines if line.startswith("* this machine: ")][:1]
     assert last == f"* this machine: {ids[0]} ({document['this_machine'][0]['because']})"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_no_cell_is_cut(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["devices"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= columns
+    assert "..." not in text
+    words = text.split()
+    for profile in known_profiles().values():
+        assert set(profile.cpu.split()) <= set(words)
+    assert main(["devices", "pixel6"]) == 0
+    text = capsys.readouterr().out
+    assert known_profiles()["pixel6"].source in text  # in one piece
+
+
+def test_wide_is_one_line_for_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["devices", "--wide"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for profile, line in zip(known_profiles().values(), lines, strict=False):
+        assert line[2:].split() == [profile.id, *profile.name.split(), *profile.cpu.split()]
 
 
 def test_one_device(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,7 +112,7 @@ def test_no_option_of_ssh_is_a_host(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--check", ""], "--host: '' is no host: expected user@machine"),
         (["--clean", ""], "--host: '' is no host: expected user@machine"),
-        (["rpi4", "--check", "pi"], "--check takes a host alone, and 'rpi4' is left over"),
+        (["rpi4", "--check", "pi"], "--check takes only a host: 'rpi4' is one argument too many"),
         (
             ["--clean", "pi", "--profile", "x.toml"],
             "--clean does not take --profile: put x.toml in",
