@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_edet import load
 from edge_edet.converters.inspect.eval_pictures import is_labelled
+from edge_edet.detection import iou_matrix
 from edge_edet.errors import ImageError, InputError, MissingExtraError
 from edge_edet.pictures import PictureRange, range_text
 
@@ -103,7 +103,7 @@ def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) 
         except ImageError:  # left out, as evaluate does
             continue
         objects += len(ends)
-        covered += int((_overlaps(ends, found) >= OVERLAP).any(axis=1).sum())
+        covered += int((iou_matrix(ends, found) >= OVERLAP).any(axis=1).sum())
     if not objects:
         yield f"{name}: not checked, no picture of {data.source!r} can be read"
         return
@@ -114,13 +114,3 @@ def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) 
         f"their class{doubt}; the classes are not checked: {why.removesuffix(NAME_THEM)}: name the model's "
         "by --labels FILE"
     )
-
-
-def _overlaps(a: npt.NDArray[np.float64], b: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Intersection over union of boxes [n, 4] and [m, 4] x0 y0 x1 y1, as [n, m]."""
-    least = np.maximum(a[:, None, :2], b[None, :, :2])
-    most = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    both = np.prod(np.maximum(most - least, 0), axis=2)
-    areas = [np.prod(np.maximum(one[:, 2:] - one[:, :2], 0), axis=1) for one in (a, b)]
-    union = areas[0][:, None] + areas[1][None] - both
-    return np.asarray(both / np.maximum(union, 1e-9), np.float64)

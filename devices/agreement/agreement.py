@@ -10,12 +10,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import edge_edet
+from edge_edet.detection import match_boxes
 from edge_edet.devices.agreement.probing import Probe, probe_emulated, probe_here
 from edge_edet.devices.emulation import CPUS, DEFAULT_ROOT, SITES
 from edge_edet.errors import InputError
@@ -61,17 +61,10 @@ def compare(reference: Probe, other: Probe) -> Agreement:
     if kinds != {"int8"}:
         raise InputError(f"agreement is counted in steps of int8, but the outputs are {kinds}")
     ours, theirs = reference.arrays, other.arrays
-    overlaps = _iou(ours["boxes"], theirs["boxes"])
-    overlaps *= ours["classes"][:, None] == theirs["classes"][None]
-    pairs: list[tuple[int, int]] = []
-    # The closest first: in which order equal scores come does not matter.
-    for at in np.argsort(-overlaps, axis=None, kind="stable"):
-        i, j = (int(k) for k in np.unravel_index(at, overlaps.shape))
-        if overlaps[i, j] < SAME_BOX_IOU:
-            break
-        if all(i != a and j != b for a, b in pairs):
-            pairs.append((i, j))
-    scores = [abs(float(ours["scores"][i]) - float(theirs["scores"][j])) for i, j in pairs]
+    pairs = match_boxes(
+        ours["boxes"], ours["classes"], theirs["boxes"], theirs["classes"], SAME_BOX_IOU
+    )
+    scores = [abs(float(ours["scores"][i]) - float(theirs["scores"][j])) for i, j, _ in pairs]
     return Agreement(
         same_input=np.array_equal(ours["input"], theirs["input"]),
         boxes=_difference(ours["raw_boxes"], theirs["raw_boxes"]),
@@ -79,7 +72,7 @@ def compare(reference: Probe, other: Probe) -> Agreement:
         matched=len(pairs),
         lost=len(ours["boxes"]) - len(pairs),
         invented=len(theirs["boxes"]) - len(pairs),
-        lowest_iou=min((float(overlaps[pair]) for pair in pairs), default=1.0),
+        lowest_iou=min((iou for _, _, iou in pairs), default=1.0),
         score_difference=max(scores, default=0.0),
     )
 
@@ -87,17 +80,6 @@ def compare(reference: Probe, other: Probe) -> Agreement:
 def _difference(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Difference:
     lsb = np.abs(a.astype(np.int16) - b)
     return Difference(int(lsb.max()), float((lsb == 0).mean()), float((lsb <= NEAR_LSB).mean()))
-
-
-def _iou(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """[n, m] of boxes [n, 4] and [m, 4], xmin ymin xmax ymax."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = (side[:, 2:] - side[:, :2] for side in (a, b))
-    area_a, area_b = (sides.prod(axis=1) for sides in areas)
-    overlaps: npt.NDArray[Any] = shared / np.maximum(area_a[:, None] + area_b - shared, 1e-9)
-    return overlaps
 
 
 def table(probes: Sequence[Probe]) -> str:

@@ -7,6 +7,7 @@ from edge_edet.detection.detections import Detection, Detections
 from edge_edet.detection.detector import Detector, load
 from edge_edet.detection.info import DetectorInfo
 from edge_edet.detection.model_layout import ModelLayout, layout_of
+from edge_edet.detection.overlap import iou_matrix, match_boxes
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.detection.preprocess import Placement, letterbox, stretch
 from edge_edet.detection.raw_outputs import RAW, RawOutputs
@@ -22,8 +23,10 @@ __all__ = [
     "PostprocessConfig",
     "RawOutputs",
     "anchors",
+    "iou_matrix",
     "layout_of",
     "letterbox",
     "load",
+    "match_boxes",
     "stretch",
 ]

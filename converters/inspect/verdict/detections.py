@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.detection import Detections, load
+from edge_edet.detection import Detections, load, match_boxes
 from edge_edet.errors import InputError
 from edge_edet.pictures import PictureRange, read_picture
 from edge_edet.terminal import track
@@ -79,7 +79,7 @@ class Agreement:
 
     def add(self, exact: Detections, integer: Detections) -> None:
         """Takes in one picture."""
-        pairs = matched(exact, integer)
+        pairs = match_boxes(exact.boxes, exact.classes, integer.boxes, integer.classes, MOVED_IOU)
         self.pictures += 1
         for i, j, iou in pairs:
             self.same += iou >= SAME_IOU
@@ -146,32 +146,6 @@ def _wilson(share: float, count: float) -> tuple[float, float]:
     half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
     scale = 1 + Z * Z / count
     return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
-
-
-def matched(exact: Detections, integer: Detections) -> list[tuple[int, int, float]]:
-    """(float box, INT8 box, IoU) of one class and at least MOVED_IOU, the largest IoU first."""
-    iou = _iou(exact.boxes.astype(np.float64), integer.boxes.astype(np.float64))
-    iou[exact.classes[:, None] != integer.classes[None]] = 0.0
-    pairs: list[tuple[int, int, float]] = []
-    for flat in np.argsort(-iou, axis=None, kind="stable"):
-        i, j = divmod(int(flat), iou.shape[1])
-        if iou[i, j] < MOVED_IOU:
-            break
-        if all(i != a and j != b for a, b, _ in pairs):
-            pairs.append((i, j, float(iou[i, j])))
-    return pairs
-
-
-def _iou(a: Doubles, b: Doubles) -> Doubles:
-    """[n, m] of boxes [n, 4] and [m, 4], xmin ymin xmax ymax; 0 where there is no union."""
-    low, high = (
-        np.maximum(a[:, None, :2], b[None, :, :2]),
-        np.minimum(a[:, None, 2:], b[None, :, 2:]),
-    )
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    areas = (np.prod(x[:, 2:] - x[:, :2], axis=1) for x in (a, b))
-    union = np.add.outer(*areas) - shared
-    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
 
 
 def _summary(values: Doubles) -> dict[str, float] | None:
