@@ -140,6 +140,7 @@ def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool =
     )
     parser.add_argument(
         "--seed",
+        metavar="N",
         type=natural,
         default=0,
         help="which pictures are drawn, and random weights (default: 0)",
