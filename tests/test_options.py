@@ -114,6 +114,7 @@ MEANINGS = {
     "--warmup": "least number of runs before sampling",
     "--warmup-seconds": "least seconds of runs before sampling",
     "--weights": "the checkpoint",
+    "--wide": "one line for each row of a table, however wide the terminal is",
 }
 SHORT = {"-h": "--help", "-m": "--model", "-o": "--output"}
 # what each command's value of an option looks like; lists of what others take one of are alike

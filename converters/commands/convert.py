@@ -160,6 +160,7 @@ def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool =
     add_training_arguments(parser)
     parser.add_argument(
         "--threads",
+        metavar="N",
         type=positive,
         default=min(os.cpu_count() or 1, 8),
         help="for calibration (default: all cores, at most 8)",
