@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FLOAT",
-        help="its float twin, of the same weights and format",
+        help="its float model, of the same weights and format",
     )
     parser.add_argument(
         "--data",
@@ -71,10 +71,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect import readable
+    from edge_edet.converters.inspect import read_inspectable
     from edge_edet.converters.inspect.parity import claim_parity_report
 
-    check_pair(readable(args.model), readable(args.against))
+    check_pair(read_inspectable(args.model), read_inspectable(args.against))
     log = PictureLog()
     with Outputs((args.model, args.against, args.data), overwrite=args.overwrite) as outputs:
         claim_parity_report(outputs, args.output)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
-    from edge_edet.converters.inspect import spread
+    from edge_edet.converters.inspect import spread_evenly
     from edge_edet.converters.inspect.parity import write_parity_report
 
     pictures, accuracy = pictures_and_accuracy(
@@ -103,7 +103,7 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
         pictures,
         accuracy,
         output=args.output,
-        compared=spread(pictures, args.tensor_limit),
+        compared=spread_evenly(pictures, args.tensor_limit),
         threads=args.threads,
         command=shlex.join(["edge-edet", *sys.argv[1:]]),
         picture_range=args.picture_range,

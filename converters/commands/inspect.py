@@ -1,4 +1,4 @@
-"""`edge-edet inspect`: what a model file holds, and where an INT8 one loses against its float twin."""
+"""`edge-edet inspect`: what a model file holds, and where an INT8 one loses against its float model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STATUS_FAULT = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
-        "The verdict is about what the model detects, against its float twin on the pictures: "
+        "The verdict is about what the model detects, against its float model on the pictures: "
         f"{MEANINGS}. Exit status 1 where it is a fault, else 0; of a file alone nothing is known but "
         "what looks suspicious, and the status is 0. compare-float measures AP too, where there are labels."
     )
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         metavar="FLOAT",
-        help="its float twin, of the same weights and format; needs --data",
+        help="its float model, of the same weights and format; needs --data",
     )
     parser.add_argument(
         "--data", nargs="+", metavar="DIR|PICTURE", help="pictures to measure the errors on"
@@ -100,27 +100,29 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
         compare_and_judge,
         inspect_file,
         lines,
-        pick,
-        readable,
+        pick_pictures,
+        read_inspectable,
     )
 
     _check(args)
     if args.figure is not None:
         outputs.claim(args.figure, _kind(args.figure))
-    model = readable(args.model)
+    model = read_inspectable(args.model)
     verified = check_content(model, manifest_of(model)) if args.verify else False
     pictures: list[Path] = []
     log = PictureLog()
     if args.against is None:
         inspection, verdict = inspect_file(args.model), FILE_ALONE
     else:
-        twin = readable(args.against)
-        check_pair(model, twin)
-        also = check_content(twin, manifest_of(twin)) if args.verify else False
-        for each, right in ((model, verified), (twin, also)):
+        float_model = read_inspectable(args.against)
+        check_pair(model, float_model)
+        also = check_content(float_model, manifest_of(float_model)) if args.verify else False
+        for each, right in ((model, verified), (float_model, also)):
             if applies(args.isolate, right, RunOptions()):
                 run_apart(each, RunOptions(), threads=args.threads)
-        pictures = pick(args.data, args.limit, args.picture_range, strict=args.strict, log=log)
+        pictures = pick_pictures(
+            args.data, args.limit, args.picture_range, strict=args.strict, log=log
+        )
         log.say()
         judged = compare_and_judge(
             args.model,
@@ -227,20 +229,20 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def check_pair(model: ModelFile, other: ModelFile) -> None:
-    """Raises InputError where they cannot be an INT8 model and its float twin."""
+    """Raises InputError where they cannot be an INT8 model and its float model."""
     from edge_edet.converters.inspect import check_same_input, check_same_weights, is_integer_file
 
     if model.format != other.format:
         raise InputError(
             f"{str(other.path)!r} is {FORMATS[other.format]} and {str(model.path)!r} is "
-            f"{FORMATS[model.format]}: --against wants the float twin in the same format"
+            f"{FORMATS[model.format]}: --against wants the float model in the same format"
         )
     if not is_integer_file(model):
         raise InputError(
             f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float"
         )
     if is_integer_file(other):
-        raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float twin")
+        raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float model")
     check_same_input(model, other)
     check_same_weights(model, other)
 

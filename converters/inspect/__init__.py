@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.inspect.checkpoint import checkpoint_facts
-from edge_edet.converters.inspect.eval_pictures import (
+from edge_edet.converters.inspect.accuracy import (
     check_classes,
     check_data,
     is_labelled,
     pictures_and_accuracy,
 )
+from edge_edet.converters.inspect.checkpoint import checkpoint_facts
+from edge_edet.converters.inspect.comparison import compare_and_judge
 from edge_edet.converters.inspect.facts import is_integer_file, tensor_dict
+from edge_edet.converters.inspect.first_look import check_labelled, look_for_objects
 from edge_edet.converters.inspect.inspection import inspect_file
-from edge_edet.converters.inspect.judged import compare_and_judge
-from edge_edet.converters.inspect.near_zero import check_labelled, look_for_objects
-from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights, pick, spread
-from edge_edet.converters.inspect.result import Inspection, readable
+from edge_edet.converters.inspect.pictures import (
+    check_same_input,
+    check_same_weights,
+    pick_pictures,
+    spread_evenly,
+)
+from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
 
 __all__ = [
@@ -33,9 +38,9 @@ __all__ = [
     "is_labelled",
     "lines",
     "look_for_objects",
-    "pick",
+    "pick_pictures",
     "pictures_and_accuracy",
-    "readable",
-    "spread",
+    "read_inspectable",
+    "spread_evenly",
     "tensor_dict",
 ]

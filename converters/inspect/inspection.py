@@ -1,4 +1,4 @@
-"""The whole comparison of an INT8 model with its float twin, each file opened once."""
+"""The whole comparison of an INT8 model with its float model, each file opened once."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from edge_edet.converters.inspect.errors import (
     Pixels,
+    block_errors,
     by_harm,
-    compare,
     compare_constants,
-    errors_of_blocks,
     stated_changes,
+    tensor_errors,
 )
 from edge_edet.converters.inspect.facts import facts_of
-from edge_edet.converters.inspect.result import Inspection, readable
+from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.static_checks import (
+    check_statically,
     has_random_weights,
     refused,
-    suspect,
     without_ranges,
 )
-from edge_edet.converters.inspect.tflite import Rewritable, match
+from edge_edet.converters.inspect.tflite import Rewritable, match_tensors
 from edge_edet.converters.inspect.verdict import better_recipe, diagnose
 from edge_edet.errors import BackendError
 from edge_edet.formats.tflite import read_tflite
@@ -32,40 +32,40 @@ def inspect_file(path: Path) -> Inspection:
 
     Raises ModelFileError for a file that is no model.
     """
-    if readable(path).format == ".xml":
+    if read_inspectable(path).format == ".xml":
         from edge_edet.converters.inspect.openvino import inspect_ir
 
         return inspect_ir(path)
     opened = Rewritable(read_tflite(path))
     facts = facts_of(opened)
-    return Inspection(facts, suspect(opened, facts), [], [], [])
+    return Inspection(facts, check_statically(opened, facts), [], [], [])
 
 
 def inspect_against(
     int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
 ) -> Inspection:
-    """The file and its errors against the float twin on the pictures, [1, S, S, 3] uint8 each.
+    """The file and its errors against the float model on the pictures, [1, S, S, 3] uint8 each.
 
     A model that the runtime refuses is a finding, not an error. Raises InputError where the files
-    are not twins.
+    are not pairs.
     """
-    if readable(int8_path).format == ".xml":
+    if read_inspectable(int8_path).format == ".xml":
         from edge_edet.converters.inspect.openvino import inspect_ir_against
 
         return inspect_ir_against(int8_path, float_path, pictures, threads)
     integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
     facts = facts_of(integer)
-    suspicions = suspect(integer, facts)
-    twins = match(integer, exact)
+    static_findings = check_statically(integer, facts)
+    pairs = match_tensors(integer, exact)
     stated = stated_changes((facts.manifest or {}).get("recipe"))
-    constants = compare_constants(integer, exact, twins, stated)
+    constants = compare_constants(integer, exact, pairs, stated)
     try:
-        errors = compare(integer, exact, twins, pictures, threads)
-        blocks = errors_of_blocks(integer, exact, twins, pictures, threads)
+        errors = tensor_errors(integer, exact, pairs, pictures, threads)
+        blocks = block_errors(integer, exact, pairs, pictures, threads)
     except BackendError as error:
-        findings = diagnose([], [], [*suspicions, refused(error)], constants)
+        findings = diagnose([], [], [*static_findings, refused(error)], constants)
         return Inspection(facts, findings, [], [], constants)
-    findings = diagnose(errors, blocks, suspicions, constants, better_recipe(facts))
+    findings = diagnose(errors, blocks, static_findings, constants, better_recipe(facts))
     if has_random_weights(facts):
         findings = without_ranges(findings)
     return Inspection(facts, findings, by_harm(errors), blocks, constants)

@@ -14,7 +14,7 @@ from edge_edet.manifest import manifest_of
 from edge_edet.pictures import PictureLog, PictureRange, find_given, read_picture, usable
 
 
-def pick(
+def pick_pictures(
     given: Sequence[str],
     count: int,
     picture_range: PictureRange = None,
@@ -29,10 +29,10 @@ def pick(
     found = find_given(given)
     named = [path for path, by_name in found.items() if by_name]
     log = PictureLog() if log is None else log
-    return usable(spread(found.paths, count), picture_range, log, strict=strict, named=named)
+    return usable(spread_evenly(found.paths, count), picture_range, log, strict=strict, named=named)
 
 
-def spread(found: Sequence[Path], count: int) -> list[Path]:
+def spread_evenly(found: Sequence[Path], count: int) -> list[Path]:
     """`count` of them at even distances, all where there are fewer."""
     if len(found) <= count:
         return list(found)

@@ -27,7 +27,7 @@ class Inspection:
     constants: list[ConstantError]
 
     @property
-    def unsuspicious(self) -> bool:
+    def nothing_stands_out(self) -> bool:
         """Whether no tensor, grid or constant stands out."""
         return nothing_stands_out(self.findings)
 
@@ -47,7 +47,7 @@ class Inspection:
         }
 
 
-def readable(path: Path) -> ModelFile:
+def read_inspectable(path: Path) -> ModelFile:
     """The file, of a format that can be looked into. Raises InputError, ModelFileError."""
     model = read_model(path)
     if model.format == ".onnx":

@@ -1,4 +1,4 @@
-"""What an INT8 file gives away by itself, without pictures and without its float twin."""
+"""What an INT8 file gives away by itself, without pictures and without its float model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from edge_edet.converters.inspect.facts import Facts, is_integer_model
-from edge_edet.converters.inspect.tflite import CROSSINGS, SWISH_CLOSES, Rewritable, Wiring
+from edge_edet.converters.inspect.tflite import CROSSINGS, SWISH_CLOSES, GraphIndex, Rewritable
 from edge_edet.converters.inspect.verdict import CALIBRATE, Finding, sorted_findings
 from edge_edet.errors import BackendError
 from edge_edet.formats import TensorInfo
@@ -19,7 +19,7 @@ FLOOR = 0.05  # and the lowest less
 COARSE_LOGIT = 1.0  # one step is a factor of e in the odds
 
 
-def suspect(opened: Rewritable, facts: Facts) -> list[Finding]:
+def check_statically(opened: Rewritable, facts: Facts) -> list[Finding]:
     """Findings from the file alone; none for a float model."""
     model = opened.model
     if not is_integer_model(model):
@@ -109,9 +109,9 @@ def _is_stated(place: str, operators: list[str], parts: list[str]) -> bool:
 
 
 def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Finding]:
-    wiring = Wiring(opened)
-    rescaled = wiring.factors(set())
-    before = [t for t in grids if wiring.reader(t.index) == "swish" and t.index not in rescaled]
+    graph = GraphIndex(opened)
+    rescaled = graph.factors(set())
+    before = [t for t in grids if graph.reader(t.index) == "swish" and t.index not in rescaled]
     wasted = {t.name: _wasted(t) for t in before if t.scales}
     worst = sorted(
         (name for name in wasted if wasted[name] > WASTED_STEPS), key=lambda n: -wasted[n]

@@ -41,12 +41,12 @@ def head(inspection: Inspection, verdict: Verdict) -> Iterator[str]:
     findings = inspection.findings
     if verdict != FILE_ALONE:
         yield from _wrapped(str(verdict))
-        if verdict.is_bad and inspection.unsuspicious:
+        if verdict.is_bad and inspection.nothing_stands_out:
             yield from _wrapped(NO_CAUSE)
     elif not findings and inspection.facts.precision == "int8":
         yield "nothing suspicious in the file alone; --against and --data measure it"
     for finding in findings[:SHOWN_FINDINGS]:
-        told = finding.told(verdict.name)
+        told = finding.for_verdict(verdict.name)
         yield from _wrapped(f"{told.severity(verdict.name)}: {told.place}: {told.text}")
         yield from _wrapped(told.advice, "  do: ", "      ")
     if len(findings) > SHOWN_FINDINGS:

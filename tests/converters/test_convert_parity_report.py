@@ -10,8 +10,8 @@ import pytest
 
 from edge_edet.cli import main
 from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.inspect.eval_pictures import pictures_and_accuracy
-from edge_edet.converters.inspect.result import readable
+from edge_edet.converters.inspect.accuracy import pictures_and_accuracy
+from edge_edet.converters.inspect.result import read_inspectable
 from edge_edet.converters.inspect.verdict.advice import calibrated_on
 from edge_edet.errors import InputError
 
@@ -57,7 +57,7 @@ def test_pictures_of_the_data_else_of_the_calibration_are_compared_on(
     assert record["accuracy"] is None
     assert {e["name"] for e in record["outputs"]} == {"box_codes", "class_logits"}
     assert not any("detection_" in f["place"] for f in record["findings"])
-    model = readable(written.path)
+    model = read_inspectable(written.path)
     assert calibrated_on(model, sorted(nested.rglob("*.png")))
     assert not calibrated_on(model, sorted(nested.rglob("*.png"))[:1])
 

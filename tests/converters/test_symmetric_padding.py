@@ -149,7 +149,7 @@ def test_the_turned_network_sees_the_turned_picture(
     before = run(made[f"plain fp32.{format}"], plain, helpers)
     expected = turned_outputs(before, variant)
     found = error(run(made[f"turned fp32.{format}"], turned, helpers), expected)
-    print(f"{format}: {found:.1e} of the spread")
+    print(f"{format}: {found:.1e} of the spread_evenly")
     assert found <= TOLERANCE
 
 
@@ -182,7 +182,7 @@ def test_inspect_finds_no_fault(format: str, made: dict[str, Path]) -> None:
     """The padded picture is the picture still, whose mean the stem's bias takes over."""
     pixels = picture_input(made["turned picture"], VARIANTS["d0"].replace(image_size=SIZE))
     paths = [made[f"turned {precision}.{format}"] for precision in ("int8", "fp32")]
-    assert inspect_against(*paths, [pixels], threads=1).unsuspicious
+    assert inspect_against(*paths, [pixels], threads=1).nothing_stands_out
 
 
 def test_the_manifest_says_how_it_pads(made: dict[str, Path]) -> None:

@@ -40,8 +40,8 @@ def bench(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def twin(bench: Any) -> Path:
-    path: Path = bench.float_twin()
+def float_path(bench: Any) -> Path:
+    path: Path = bench.float_model()
     return path
 
 
@@ -67,7 +67,7 @@ def planted_ir() -> Any:
 
 
 @pytest.fixture(scope="session")
-def ir_twin(bench: Any, planted_ir: Any) -> Path:
+def ir_float(bench: Any, planted_ir: Any) -> Path:
     path: Path = planted_ir.write(bench, "fp32", None)
     return path
 

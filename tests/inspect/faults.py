@@ -43,7 +43,7 @@ class Bench:
     made: dict[str, tuple[Graph, Quantized]] = dataclasses.field(default_factory=dict)
     metadata: dict[str, bytes] = dataclasses.field(default_factory=dict)  # of every `.tflite`
 
-    def float_twin(self) -> Path:
+    def float_model(self) -> Path:
         return self.write(
             "fp32", write_tflite(self.graph, "fp32", None, described(self.graph, "fp32"))
         )
@@ -108,7 +108,7 @@ def with_manifest(
     float_parts: tuple[str, ...] = (),
     stated: bool = True,
 ) -> Path:
-    """The float twin ("fp32") or the INT8 model of a recipe, as `convert` describes them.
+    """The float model ("fp32") or the INT8 model of a recipe, as `convert` describes them.
 
     float_parts: those in float; stated: whether the recipe says so.
     """

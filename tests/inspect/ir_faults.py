@@ -34,7 +34,7 @@ def write(
     graph: Any = None,
     random: bool = False,
 ) -> Path:
-    """An INT8 IR, or with no integers the float twin, as `convert` describes them."""
+    """An INT8 IR, or with no integers the float model, as `convert` describes them."""
     precision = "int8" if quantized else "fp32"
     recipe = RECIPE.to_dict() | {"float_convolutions": quantized.floats} if quantized else None
     calibration = {"digest": "test", "images": 8, "source": "test"} if quantized else None

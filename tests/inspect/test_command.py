@@ -19,7 +19,7 @@ def run(*arguments: object) -> int:
 
 def test_compares_draws_and_prints_json(
     model: Callable[[str], Path],
-    twin: Path,
+    float_path: Path,
     bench: Any,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -28,7 +28,7 @@ def test_compares_draws_and_prints_json(
     status = run(
         model("clipped"),
         "--against",
-        twin,
+        float_path,
         "--data",
         bench.pictures[0].parent,
         "--limit",
@@ -74,9 +74,9 @@ def test_lists_every_tensor_in_80_columns(
             ["INT8", "--against", "FLOAT", "--data", "EMPTY", "--figure", "a.jpg"],
             "ends in .svg or .png",
         ),
-        (["INT8", "--against", "INT8", "--data", "EMPTY"], "wants the float twin"),
+        (["INT8", "--against", "INT8", "--data", "EMPTY"], "wants the float model"),
         (["FLOAT", "--against", "FLOAT", "--data", "EMPTY"], "is no INT8 model"),
-        (["INT8", "--against", "OTHER", "--data", "EMPTY"], "twin of another network"),
+        (["INT8", "--against", "OTHER", "--data", "EMPTY"], "model of another network"),
         (["INT8", "--against", "FLOAT", "--data", __file__], "is not a picture"),
         (["INT8", "--against", "FLOAT", "--data", "EMPTY", "--limit", "0"], "not positive"),
     ],
@@ -85,16 +85,20 @@ def test_bad_input_is_one_line(
     arguments: list[str],
     message: str,
     model: Callable[[str], Path],
-    twin: Path,
+    float_path: Path,
     planted: Any,
     shared: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "empty").mkdir()
-    names = {"INT8": str(model("equalized")), "FLOAT": str(twin), "EMPTY": str(tmp_path / "empty")}
+    names = {
+        "INT8": str(model("equalized")),
+        "FLOAT": str(float_path),
+        "EMPTY": str(tmp_path / "empty"),
+    }
     if "OTHER" in arguments:
-        names["OTHER"] = str(planted.lite(shared, tmp_path / "lite").float_twin())
+        names["OTHER"] = str(planted.lite(shared, tmp_path / "lite").float_model())
     assert run(*(names.get(a, a) for a in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from edge_edet.cli import main
+from edge_edet.converters.inspect.comparison import Comparison, compare_and_judge
 from edge_edet.converters.inspect.errors.constants import BAD_WEIGHTS_DB
 from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
-from edge_edet.converters.inspect.judged import Judged, compare_and_judge
 from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.text_report import COLUMNS, lines
 from edge_edet.converters.inspect.tflite.expose import Rewritable
@@ -26,18 +26,18 @@ from edge_edet.formats.tflite.file import read_tflite
 PICTURES = 1
 
 
-def inspected(path: Path, twin: Path, bench: Any) -> Inspection:
+def inspected(path: Path, float_path: Path, bench: Any) -> Inspection:
     inputs = [bench.pixels(p) for p in bench.pictures[1 : 1 + PICTURES]]
-    return inspect_against(path, twin, inputs, threads=1)
+    return inspect_against(path, float_path, inputs, threads=1)
 
 
-def judged(path: Path, twin: Path, bench: Any) -> Judged:
+def judged(path: Path, float_path: Path, bench: Any) -> Comparison:
     """Tensors on one picture, detections on eight."""
     one = bench.pictures[1 : 1 + PICTURES]
-    return compare_and_judge(path, twin, one, 1, detected=bench.pictures[:8])
+    return compare_and_judge(path, float_path, one, 1, detected=bench.pictures[:8])
 
 
-def head(found: Judged, count: int = 6) -> str:
+def head(found: Comparison, count: int = 6) -> str:
     """The first lines, joined."""
     text = list(lines(found.inspection, found.verdict))
     assert max(map(len, text)) <= COLUMNS
@@ -63,10 +63,10 @@ def test_first_lines_name_the_culprit_and_what_to_do(
     words: str,
     advice: str,
     model: Callable[[str], Path],
-    twin: Path,
+    float_path: Path,
     bench: Any,
 ) -> None:
-    found = judged(model(fault), twin, bench)
+    found = judged(model(fault), float_path, bench)
     text = head(found)
     verdict, _, cause = text.partition(" cause: ")
     assert verdict.startswith(("fault: its boxes agree with", "fault: it does not run"))
@@ -77,10 +77,12 @@ def test_first_lines_name_the_culprit_and_what_to_do(
 
 
 def test_float_operators_inside_are_told_and_no_cause_of_what_they_did_not_do(
-    model: Callable[[str], Path], twin: Path, bench: Any
+    model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
     (found,) = [
-        f for f in inspected(model("island"), twin, bench).findings if f.kind == "float island"
+        f
+        for f in inspected(model("island"), float_path, bench).findings
+        if f.kind == "float island"
     ]
     assert found.place == "fpn/cell.0/fnode.2"
     assert "float operators" in found.text
@@ -89,23 +91,23 @@ def test_float_operators_inside_are_told_and_no_cause_of_what_they_did_not_do(
 
 @pytest.mark.parametrize("recipe", ["equalized", "mse"])
 def test_nothing_stands_out_in_sound_recipes(
-    recipe: str, model: Callable[[str], Path], twin: Path, bench: Any
+    recipe: str, model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
-    assert inspected(model(recipe), twin, bench).unsuspicious
+    assert inspected(model(recipe), float_path, bench).nothing_stands_out
 
 
 def test_model_that_lost_is_a_fault_though_no_tensor_stands_out(
-    model: Callable[[str], Path], twin: Path, bench: Any
+    model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
     """Of this size the plain recipe loses half of the boxes: many small errors."""
-    found = judged(model("mse"), twin, bench)
+    found = judged(model("mse"), float_path, bench)
     assert found.verdict.name == FAULT
     assert "cause: no tensor stands out" in head(found)
 
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the bundled D0 as people get it: the default recipe, and its float twin."""
+    """The folder with the bundled D0 as people get it: the default recipe, and its float model."""
     folder = tmp_path_factory.mktemp("converted")
     bundled = ["convert", "d0", "--weights", "bundled", "--to", "tflite", "-o", str(folder)]
     assert main([*bundled, "--int8", "--fp32"]) == 0
@@ -119,7 +121,7 @@ def against_float(path: Path, folder: Path) -> Inspection:
 
 def test_nothing_stands_out_in_the_default_recipe_though_it_moves_weights(converted: Path) -> None:
     found = against_float(converted / "d0-int8.tflite", converted)
-    assert found.unsuspicious, found.findings
+    assert found.nothing_stands_out, found.findings
     moved = [c for c in found.constants if c.weight_db < BAD_WEIGHTS_DB]
     assert moved  # else this proves nothing
     assert not any(c.weights_differ or c.bias_differs for c in found.constants)
@@ -147,9 +149,9 @@ def test_layer_that_was_corrected_can_still_be_at_fault(
 
 
 def test_weakest_block_of_the_plain_recipe_is_noted(
-    model: Callable[[str], Path], twin: Path, bench: Any
+    model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
-    notes = inspected(model("mse"), twin, bench).findings
+    notes = inspected(model("mse"), float_path, bench).findings
     assert [f.kind for f in notes] == ["weak block"]
     assert notes[0].place == "backbone/blocks.0.0"  # what equalization is for
 
@@ -157,8 +159,8 @@ def test_weakest_block_of_the_plain_recipe_is_noted(
 def test_of_random_weights_nothing_is_known(shared: Path, planted: Any, tmp_path: Path) -> None:
     bench = planted.lite(shared, tmp_path / "lite")
     path = bench.write("int8", planted.healthy(bench))
-    found = judged(path, bench.float_twin(), bench)
-    assert found.inspection.unsuspicious
+    found = judged(path, bench.float_model(), bench)
+    assert found.inspection.nothing_stands_out
     assert found.verdict.name == UNKNOWN
     assert "random weights" in found.verdict.because
 
@@ -194,19 +196,19 @@ def test_scale_that_no_runtime_takes_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize("name", ["equalized", "mse"])
-def test_sound_files_raise_none(name: str, model: Callable[[str], Path], twin: Path) -> None:
+def test_sound_files_raise_none(name: str, model: Callable[[str], Path], float_path: Path) -> None:
     assert inspect_file(model(name)).findings == []
     assert next(lines(inspect_file(model(name)))).startswith("nothing suspicious in the file alone")
-    assert inspect_file(twin).findings == []
+    assert inspect_file(float_path).findings == []
 
 
 @pytest.mark.parametrize(("random", "quiet"), [(True, True), (False, False)])
 def test_ranges_of_random_weights_are_not_judged(
-    random: bool, quiet: bool, planted: Any, twin: Path, bench: Any
+    random: bool, quiet: bool, planted: Any, float_path: Path, bench: Any
 ) -> None:
     path = planted.with_manifest(bench, "black_calibration", random=random)
-    found = inspected(path, twin, bench)
-    assert found.unsuspicious == quiet
+    found = inspected(path, float_path, bench)
+    assert found.nothing_stands_out == quiet
     assert ("random weights" in [f.kind for f in found.findings]) == random
 
 
@@ -225,7 +227,7 @@ def test_suppressed_boxes_are_not_compared_row_by_row(bench: Any) -> None:
     path = bench.write("nms-int8", write_tflite_with_nms(graph, "int8", quantized))
     plain = bench.write("nms-fp32", write_tflite_with_nms(bench.graph, "fp32"))
     found = inspected(path, plain, bench)
-    assert found.unsuspicious, found.findings
+    assert found.nothing_stands_out, found.findings
     compared = {e.name for e in found.tensors}
     assert {"box_codes", "class_logits", "suppression/highest"} <= compared
     assert not any(name.startswith(("detection_", "suppression/box")) for name in compared)
@@ -237,12 +239,12 @@ PARTS = ("backbone/conv_stem", "backbone/blocks.2.0", "fpn/inputs", "class_net/p
 
 @pytest.mark.parametrize("stated", [True, False])
 def test_parts_that_a_budget_kept_in_float_are_no_fault(
-    stated: bool, planted: Any, twin: Path, bench: Any
+    stated: bool, planted: Any, float_path: Path, bench: Any
 ) -> None:
     path = planted.with_manifest(bench, "equalized", float_parts=PARTS, stated=stated)
-    found = inspected(path, twin, bench)
+    found = inspected(path, float_path, bench)
     text = " ".join(" ".join(lines(found)).split())
     place = "note: backbone/conv_stem, backbone/blocks.2.0, fpn/inputs, ...: 4 parts"
     assert (place in text) == stated
     assert ("float operators (" in text) == (not stated)
-    assert found.unsuspicious
+    assert found.nothing_stands_out

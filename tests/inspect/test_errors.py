@@ -9,15 +9,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.inspect.errors.block_error import block_errors
+from edge_edet.converters.inspect.errors.block_error import BlockError, block_errors
 from edge_edet.converters.inspect.errors.error_sums import decibels
-from edge_edet.converters.inspect.errors.tensor_error import TensorError, by_harm, compare_tensors
+from edge_edet.converters.inspect.errors.tensor_error import TensorError, by_harm, tensor_errors
 from edge_edet.converters.inspect.network_parts import block_of, part_of
 from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.pairs import match
+from edge_edet.converters.inspect.tflite.pairs import match_tensors
 from edge_edet.converters.inspect.tflite.runner import Runner
 from edge_edet.errors import InputError
 from edge_edet.formats.tflite.file import read_tflite
+
+
+def opened_pair(int8_path: Path, float_path: Path) -> tuple[Rewritable, Rewritable]:
+    return Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
+
+
+def errors_of(int8_path: Path, float_path: Path, inputs: list[Any]) -> list[TensorError]:
+    """Most harmful first."""
+    integer, exact = opened_pair(int8_path, float_path)
+    return by_harm(tensor_errors(integer, exact, match_tensors(integer, exact), inputs, 1))
+
+
+def blocks_of(int8_path: Path, float_path: Path, inputs: list[Any]) -> list[BlockError]:
+    integer, exact = opened_pair(int8_path, float_path)
+    return block_errors(integer, exact, match_tensors(integer, exact), inputs, 1)
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +41,8 @@ def inputs(bench: Any) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def clipped(model: Callable[[str], Path], twin: Path, inputs: list[Any]) -> list[TensorError]:
-    return compare_tensors(model("clipped"), twin, inputs, 1)
+def clipped(model: Callable[[str], Path], float_path: Path, inputs: list[Any]) -> list[TensorError]:
+    return errors_of(model("clipped"), float_path, inputs)
 
 
 def test_most_harmful_is_the_cause_not_what_it_spoilt(clipped: list[TensorError]) -> None:
@@ -49,14 +64,14 @@ def test_carried_integers_are_no_ones_own(clipped: list[TensorError]) -> None:
 
 
 def test_rescaled_channels_are_undone(
-    model: Callable[[str], Path], twin: Path, inputs: list[Any]
+    model: Callable[[str], Path], float_path: Path, inputs: list[Any]
 ) -> None:
-    integer, exact = Rewritable(read_tflite(model("equalized"))), Rewritable(read_tflite(twin))
-    rescaled = {t.name for t in match(integer, exact) if t.factors is not None}
+    integer, exact = opened_pair(model("equalized"), float_path)
+    rescaled = {t.name for t in match_tensors(integer, exact) if t.factors is not None}
     assert {"backbone/blocks.0.0/conv_dw", "backbone/blocks.0.0/conv_dw/swish"} <= rescaled
     assert {"backbone/blocks.0.0/se/mean", "backbone/blocks.0.0/se/mul"} <= rescaled
     assert "backbone/blocks.0.0/conv_pw" not in rescaled
-    errors = {e.name: e for e in compare_tensors(model("equalized"), twin, inputs, 1)}
+    errors = {e.name: e for e in errors_of(model("equalized"), float_path, inputs)}
     assert all(errors[name].cosine > 0.9 for name in rescaled)
 
 
@@ -76,9 +91,9 @@ def test_exposed_tensors_do_not_change_what_runs(
 
 
 def test_a_block_is_blamed_for_its_own_error_only(
-    model: Callable[[str], Path], twin: Path, inputs: list[Any]
+    model: Callable[[str], Path], float_path: Path, inputs: list[Any]
 ) -> None:
-    blocks = {b.tensor: b for b in block_errors(model("empty_weights"), twin, inputs, 1)}
+    blocks = {b.tensor: b for b in blocks_of(model("empty_weights"), float_path, inputs)}
     assert blocks["fpn/cell.1/fnode.4/conv_pw"].own_db < 1
     behind = [b for b in blocks.values() if b.block.startswith("fpn/cell.2")]
     assert len(behind) == 8
@@ -86,10 +101,10 @@ def test_a_block_is_blamed_for_its_own_error_only(
 
 
 def test_first_block_alone_is_the_running_model(
-    model: Callable[[str], Path], twin: Path, inputs: list[Any]
+    model: Callable[[str], Path], float_path: Path, inputs: list[Any]
 ) -> None:
-    blocks = block_errors(model("mse"), twin, inputs, 1)
-    errors = {e.name: e for e in compare_tensors(model("mse"), twin, inputs, 1)}
+    blocks = blocks_of(model("mse"), float_path, inputs)
+    errors = {e.name: e for e in errors_of(model("mse"), float_path, inputs)}
     assert blocks[0].tensor == "backbone/conv_stem/swish"
     assert blocks[0].own_db == pytest.approx(errors["backbone/conv_stem/swish"].behind_db, abs=0.01)
 
@@ -97,9 +112,9 @@ def test_first_block_alone_is_the_running_model(
 def test_another_network_is_refused(
     shared: Path, planted: Any, model: Callable[[str], Path], tmp_path: Path, inputs: list[Any]
 ) -> None:
-    other = planted.lite(shared, tmp_path / "lite").float_twin()
-    with pytest.raises(InputError, match="is not the float twin of"):
-        compare_tensors(model("mse"), other, inputs, 1)
+    other = planted.lite(shared, tmp_path / "lite").float_model()
+    with pytest.raises(InputError, match="is not the float model of"):
+        errors_of(model("mse"), other, inputs)
 
 
 @pytest.mark.parametrize(

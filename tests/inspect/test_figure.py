@@ -139,7 +139,7 @@ def test_without_tensors_only_the_axes_remain() -> None:
 
 
 def test_the_command_writes_a_png(
-    model: Callable[[str], Path], twin: Path, bench: Any, tmp_path: Path
+    model: Callable[[str], Path], float_path: Path, bench: Any, tmp_path: Path
 ) -> None:
     target = tmp_path / "new" / "error.PNG"
     main(
@@ -147,7 +147,7 @@ def test_the_command_writes_a_png(
             "inspect",
             str(model("equalized")),
             "--against",
-            str(twin),
+            str(float_path),
             "--data",
             str(bench.pictures[0].parent),
             "--limit",
@@ -165,7 +165,7 @@ def test_the_command_writes_a_png(
 
 def test_a_pillow_without_fonts_is_told_before_the_work(
     model: Callable[[str], Path],
-    twin: Path,
+    float_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -179,7 +179,7 @@ def test_a_pillow_without_fonts_is_told_before_the_work(
             "inspect",
             str(model("equalized")),
             "--against",
-            str(twin),
+            str(float_path),
             "--data",
             str(tmp_path),
             "--figure",

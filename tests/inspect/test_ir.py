@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from edge_edet.cli import main
+from edge_edet.converters.inspect.comparison import compare_and_judge
 from edge_edet.converters.inspect.inspection import inspect_against, inspect_file
-from edge_edet.converters.inspect.judged import compare_and_judge
 from edge_edet.converters.inspect.openvino.errors import compare_ir_constants
 from edge_edet.converters.inspect.openvino.graph import IrGraph
-from edge_edet.converters.inspect.openvino.pairs import match_irs
+from edge_edet.converters.inspect.openvino.pairs import match_ir_tensors
 from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.text_report import head, lines
 from edge_edet.converters.inspect.verdict.diagnosis import diagnose
@@ -26,12 +26,12 @@ Model = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def sound(ir_model: Model, ir_twin: Path, bench: Any) -> Inspection:
-    return inspect_against(ir_model("sound"), ir_twin, [bench.pixels(bench.pictures[0])], 2)
+def sound(ir_model: Model, ir_float: Path, bench: Any) -> Inspection:
+    return inspect_against(ir_model("sound"), ir_float, [bench.pixels(bench.pictures[0])], 2)
 
 
 def test_sound_model_is_healthy_and_its_errors_have_places(sound: Inspection) -> None:
-    assert sound.unsuspicious
+    assert sound.nothing_stands_out
     by_name = {e.name: e for e in sound.tensors}
     assert by_name["class_logits"].reader == "sigmoid"
     assert by_name["class_logits"].behind_db > 15
@@ -73,10 +73,10 @@ def test_what_really_ran_is_told(sound: Inspection) -> None:
     ],
 )
 def test_first_lines_name_the_culprit(
-    fault: str, name: str, place: str, kind: str, ir_model: Model, ir_twin: Path, bench: Any
+    fault: str, name: str, place: str, kind: str, ir_model: Model, ir_float: Path, bench: Any
 ) -> None:
     found = compare_and_judge(
-        ir_model(fault), ir_twin, bench.pictures[:1], 2, detected=bench.pictures[:8]
+        ir_model(fault), ir_float, bench.pictures[:1], 2, detected=bench.pictures[:8]
     )
     assert found.verdict.name == name
     assert found.inspection.findings[0].kind == kind
@@ -94,9 +94,9 @@ def test_dead_range_shows_in_the_file_alone(ir_model: Model) -> None:
     [("empty_weights", None), ("one_quantizer_wrong", pytest.approx(1 / 3, 0.01))],
 )
 def test_weights_are_held_to_the_quantizer_before_them(
-    fault: str, gain: Any, ir_model: Model, ir_twin: Path
+    fault: str, gain: Any, ir_model: Model, ir_float: Path
 ) -> None:
-    graphs = IrGraph(read_ir(ir_model(fault))), IrGraph(read_ir(ir_twin))
+    graphs = IrGraph(read_ir(ir_model(fault))), IrGraph(read_ir(ir_float))
     constants = compare_ir_constants(*graphs)
     worst = min(constants, key=lambda c: c.weight_db)
     assert worst.name == "fpn/cell.1/fnode.4/conv_pw"
@@ -115,7 +115,7 @@ def test_grid_rounds_as_the_runtime_does(ir_model: Model, bench: Any) -> None:
     graph = IrGraph(read_ir(ir_model("sound")))
     ov = graph.ov
     quantizer = graph.quantizers["backbone/blocks.1.0/conv_pwl"]
-    [twin] = [t for t in match_irs(graph, graph) if t.name == quantizer.source]
+    [pair] = [t for t in match_ir_tensors(graph, graph) if t.name == quantizer.source]
     values = (
         np.random.default_rng(0).normal(0, 40, (1, 6, 5, quantizer.step.size)).astype(np.float32)
     )
@@ -129,10 +129,10 @@ def test_grid_rounds_as_the_runtime_does(ir_model: Model, bench: Any) -> None:
         ov.Model([op], [parameter], "one"), {"INFERENCE_PRECISION_HINT": "f32"}
     )
     wanted = compiled([values.transpose(0, 3, 1, 2)])[0].transpose(0, 2, 3, 1)
-    difference = np.abs(twin.rounded(values) - wanted)
+    difference = np.abs(pair.rounded(values) - wanted)
     assert (difference < 1e-3 * quantizer.step).mean() > 0.999  # ties go either way
     assert (difference <= 1.01 * quantizer.step).all()
-    below, above = twin.beyond(values)
+    below, above = pair.beyond(values)
     assert below > 0
     assert above > 0
 
@@ -166,8 +166,8 @@ def test_command_lists_quantizers_and_prints_json(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["IR", "--against", "TFLITE", "--data", "x"], "the float twin in the same format"),
-        (["IR", "--against", "IR", "--data", "x"], "wants the float twin"),
+        (["IR", "--against", "TFLITE", "--data", "x"], "the float model in the same format"),
+        (["IR", "--against", "IR", "--data", "x"], "wants the float model"),
         (["FLOAT", "--against", "FLOAT", "--data", "x"], "is no INT8 model"),
         (["ONNX"], "is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml files"),
         (["LONE"], "beside"),
@@ -177,20 +177,20 @@ def test_bad_input_is_one_line(
     arguments: list[str],
     message: str,
     ir_model: Model,
-    ir_twin: Path,
-    twin: Path,
+    ir_float: Path,
+    float_path: Path,
     bench: Any,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     names = {
         "IR": ir_model("sound"),
-        "FLOAT": ir_twin,
-        "TFLITE": twin,
+        "FLOAT": ir_float,
+        "TFLITE": float_path,
         "LONE": tmp_path / "x.xml",
         "ONNX": tmp_path / "x.onnx",
     }
-    names["LONE"].write_bytes(ir_twin.read_bytes())
+    names["LONE"].write_bytes(ir_float.read_bytes())
     if "ONNX" in arguments:
         from edge_edet.converters.write.onnx.write import write_onnx
 
@@ -202,7 +202,7 @@ def test_bad_input_is_one_line(
 
 
 def test_parity_report_of_an_ir(
-    ir_model: Model, ir_twin: Path, bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ir_model: Model, ir_float: Path, bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -211,7 +211,7 @@ def test_parity_report_of_an_ir(
         "compare-float",
         str(ir_model("sound")),
         "--against",
-        str(ir_twin),
+        str(ir_float),
         "--data",
         str(folder),
         "--tensor-limit",

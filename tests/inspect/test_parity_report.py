@@ -169,7 +169,7 @@ def test_command_on_labelled_pictures_measures_ap(
 
 def test_model_that_does_not_run_gets_its_parity_report_too(
     model: Callable[[str], Path],
-    twin: Path,
+    float_path: Path,
     bench: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -178,7 +178,9 @@ def test_model_that_does_not_run_gets_its_parity_report_too(
         raise BackendError("the runtime refuses operator 3")
 
     monkeypatch.setattr(inspection, "compare", refuse)
-    record = write_parity_report(model("equalized"), twin, bench.pictures[:1], output=tmp_path)
+    record = write_parity_report(
+        model("equalized"), float_path, bench.pictures[:1], output=tmp_path
+    )
     assert record["agreement"] is None
     assert (record["verdict"], record["because"]) == ("fault", "it does not run")
     assert record["findings"][0]["kind"] == "refused"

@@ -110,13 +110,13 @@ def test_findings_explain_a_verdict_and_never_make_one(kind: str) -> None:
     assert finding.severity(v.UNKNOWN) in ("suspicion", "note")
     assert finding.severity(v.FAULT) == finding.severity(v.WORSE) in ("cause", "note")
     if finding.severity(v.FAULT) == "cause":
-        assert finding.told(v.HEALTHY).advice == "nothing: the detections are kept"
+        assert finding.for_verdict(v.HEALTHY).advice == "nothing: the detections are kept"
 
 
 def test_threshold_is_no_cure_for_a_broken_model() -> None:
     finding = Finding("score shift", "class_logits", "a text", "set the score threshold")
-    assert finding.told(v.HEALTHY).advice == "set the score threshold"
-    assert finding.told(v.FAULT).advice.startswith("mend what it comes from first")
+    assert finding.for_verdict(v.HEALTHY).advice == "set the score threshold"
+    assert finding.for_verdict(v.FAULT).advice.startswith("mend what it comes from first")
 
 
 def facts(recipe: Any, openvino: Any = None) -> Facts:

@@ -33,9 +33,9 @@ NNCF_PICTURES = 24
 
 
 class Entry(NamedTuple):
-    """twin: the network whose float model it is compared with; build: folder -> the file."""
+    """network: the one whose float model it is compared with; build: folder -> the file."""
 
-    twin: str
+    network: str
     kind: str
     name: str
     build: Callable[[Path], Path]

@@ -102,7 +102,7 @@ def compared(
         try:
             one = measured(lambda entry=entry: entry.build(folder), key, data, state)
         except ModelFileError as error:
-            print(f"{entry.twin} {entry.name}: refused: {error}")
+            print(f"{entry.network} {entry.name}: refused: {error}")
             continue
         difference = one.ap - exact.ap
         ends = interval(one.resampled - exact.resampled, difference, (-1.0, 1.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.inspect.errors.block_error import BlockError, errors_of_blocks
+from edge_edet.converters.inspect.errors.block_error import BlockError, block_errors
 from edge_edet.converters.inspect.errors.constants import (
     BAD_WEIGHTS_DB,
     ConstantError,
@@ -12,10 +12,10 @@ from edge_edet.converters.inspect.errors.constants import (
 from edge_edet.converters.inspect.errors.error_sums import Doubles, decibels
 from edge_edet.converters.inspect.errors.tensor_error import (
     Pixels,
-    Sums,
     TensorError,
+    TensorSums,
     by_harm,
-    compare,
+    tensor_errors,
 )
 
 __all__ = [
@@ -24,12 +24,12 @@ __all__ = [
     "ConstantError",
     "Doubles",
     "Pixels",
-    "Sums",
     "TensorError",
+    "TensorSums",
+    "block_errors",
     "by_harm",
-    "compare",
     "compare_constants",
     "decibels",
-    "errors_of_blocks",
     "stated_changes",
+    "tensor_errors",
 ]

@@ -1,4 +1,4 @@
-"""Whether the INT8 model's weights and biases are those of its float twin, rounded."""
+"""Whether the INT8 model's weights and biases are those of its float model, rounded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.inspect.errors.error_sums import decibels
-from edge_edet.converters.inspect.tflite import Rewritable, Twin, Wiring
+from edge_edet.converters.inspect.tflite import GraphIndex, Rewritable, TensorPair
 from edge_edet.formats import TensorInfo
 from edge_edet.formats.tflite import OperatorInfo
 
@@ -59,30 +59,30 @@ class ConstantError:
 def compare_constants(
     integer: Rewritable,
     exact: Rewritable,
-    twins: Sequence[Twin],
+    pairs: Sequence[TensorPair],
     corrected: Mapping[str, Change] = NOTHING,
 ) -> list[ConstantError]:
     """Of every convolution whose weights are int8 in one file and float32 in the other.
 
     corrected: stated_changes, how far a recipe moved each layer's on purpose.
     """
-    wiring = Wiring(integer)
+    graph = GraphIndex(integer)
     written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
     writers = {t: op for op in integer.model.operators for t in op.outputs}
-    factors = wiring.factors({t.name for t in exact.model.tensors})
+    factors = graph.factors({t.name for t in exact.model.tensors})
     found = []
-    for twin in twins:
-        op, other = writers[twin.integer.index], written[twin.name]
+    for pair in pairs:
+        op, other = writers[pair.integer.index], written[pair.name]
         if op.name not in CONVOLUTIONS or op.name != other.name or len(op.inputs) != 3:
             continue
-        pairs = [
+        values = [
             (_values(integer, a), _values(exact, b))
             for a, b in _constants(integer, op, exact, other)
         ]
-        (weight, weight_exact), (bias, bias_exact) = pairs
+        (weight, weight_exact), (bias, bias_exact) = values
         if weight is None or weight_exact is None or weight.shape != weight_exact.shape:
             continue
-        out, into = twin.factors, factors.get(op.inputs[0])
+        out, into = pair.factors, factors.get(op.inputs[0])
         if out is not None:
             depthwise = op.name == "DEPTHWISE_CONV_2D"
             weight_exact = weight_exact / out.reshape((1, 1, 1, -1) if depthwise else (-1, 1, 1, 1))
@@ -92,14 +92,14 @@ def compare_constants(
             float(np.square(weight_exact).sum()), float(np.square(weight - weight_exact).sum())
         )
         steps = None
-        step = (twin.integer.scales[0] if twin.is_integer else 0.0) or 1.0
-        reads_picture = any(wiring.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
-        if bias is not None and bias_exact is not None and not reads_picture and twin.is_integer:
+        step = (pair.integer.scales[0] if pair.is_integer else 0.0) or 1.0
+        reads_picture = any(graph.is_input_itself(w) for i in op.inputs if (w := writers.get(i)))
+        if bias is not None and bias_exact is not None and not reads_picture and pair.is_integer:
             scaled = bias_exact if out is None else bias_exact / out
             steps = float(np.abs(bias - scaled).max() / step)
-        least, most = _allowed(corrected.get(twin.name), step)
+        least, most = _allowed(corrected.get(pair.name), step)
         found.append(
-            ConstantError(twin.name, error, steps, least_weight_db=least, most_bias_steps=most)
+            ConstantError(pair.name, error, steps, least_weight_db=least, most_bias_steps=most)
         )
     return found
 

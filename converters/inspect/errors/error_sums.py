@@ -1,4 +1,4 @@
-"""Sums over pairs of an exact and a quantized value, and what follows from them."""
+"""TensorSums over pairs of an exact and a quantized value, and what follows from them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Sums over pairs of an exact value x and what came of it, y; e = y - x."""
+class ErrorSums:
+    """TensorSums over pairs of an exact value x and what came of it, y; e = y - x."""
 
     n: int = 0
     sum_x: float = 0.0
@@ -28,10 +28,10 @@ class Moments:
     sum_e: float = 0.0
     sum_ee: float = 0.0
 
-    def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> Moments:
+    def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> ErrorSums:
         a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
         e = b - a
-        return Moments(
+        return ErrorSums(
             self.n + a.size,
             self.sum_x + float(a.sum()),
             self.sum_xx + _dot(a, a),

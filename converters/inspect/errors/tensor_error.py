@@ -1,7 +1,7 @@
-"""The error of every tensor of an INT8 model against its float twin, on pictures.
+"""The error of every tensor of an INT8 model against its float model, on pictures.
 
 Two errors are kept apart. The *total* is what the running INT8 model shows; most of it is inherited
-from the tensors before. A tensor's *own* error is what its grid alone does to the float twin's
+from the tensors before. A tensor's *own* error is what its grid alone does to the float model's
 values, seen behind the activation that reads it: what lies below -8 before a swish is lost on no
 one. `harm` is the own error's power as a part of the signal's, with its mean counted extra as in
 converters/quantize/ranges.py; sorted by it, the tensor that spoils a network stands before those that it
@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -23,11 +22,16 @@ from edge_edet.converters.inspect.errors.error_sums import (
     ACTIVATIONS,
     MAX_DB,
     Doubles,
-    Moments,
+    ErrorSums,
     decibels,
 )
-from edge_edet.converters.inspect.tflite import Floats, Rewritable, Twin, exposing, match, passes
-from edge_edet.formats.tflite import read_tflite
+from edge_edet.converters.inspect.tflite import (
+    Floats,
+    Rewritable,
+    TensorPair,
+    exposing,
+    passes,
+)
 
 MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
 Pixels = npt.NDArray[Any]  # uint8, or float32 with the same values
@@ -38,7 +42,7 @@ class TensorError:
     """One tensor over all pictures. Ratios are powers in dB; shares are of the values, 0 to 1.
 
     sqnr_db: the total error; behind_db: the same behind the activation; own_db: the own error
-    behind the activation. below, above: values of the float twin beyond the grid's ends;
+    behind the activation. below, above: values of the float model beyond the grid's ends;
     reach_db: what a grid from the smallest to the largest value would leave of the
     own error; grid_used: steps of the grid that occur; shift: part of the total error that is one constant
     for each channel; dead: the INT8 tensor never changes and the float one does.
@@ -70,50 +74,37 @@ class TensorError:
         return asdict(self)
 
 
-def compare_tensors(
-    int8_path: Path, float_path: Path, pictures: Iterable[Pixels], threads: int = 2
-) -> list[TensorError]:
-    """Every tensor that both files compute, most harmful first.
-
-    pictures: inputs [1, S, S, 3] uint8, read again for each pass. Raises InputError where the files
-    are not twins, BackendError where one does not run.
-    """
-    integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
-    errors = compare(integer, exact, match(integer, exact), list(pictures), threads)
-    return by_harm(errors)
-
-
 def by_harm(errors: Iterable[TensorError]) -> list[TensorError]:
     """Own errors first, largest first; tensors that only carry another one's integers last."""
     return sorted(errors, key=lambda e: (e.carried, -e.harm, e.order))
 
 
-def compare(
+def tensor_errors(
     integer: Rewritable,
     exact: Rewritable,
-    twins: Sequence[Twin],
+    pairs: Sequence[TensorPair],
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[TensorError]:
-    """The errors of the twins, in their order."""
+    """The errors of the pairs, in their order."""
     outputs = {integer.model.tensors[i].name for i in integer.model.outputs}
     errors: list[TensorError] = []
-    for group in passes([(twin.integer, twin.exact) for twin in twins]):
-        part = [twins[i] for i in group]
-        sums = [Sums(t, all_values=t.name in outputs) for t in part]
+    for group in passes([pair.size_bytes for pair in pairs]):
+        part = [pairs[i] for i in group]
+        sums = [TensorSums(t, all_values=t.name in outputs) for t in part]
         left = exposing(integer, [t.integer.index for t in part], threads)
         right = exposing(exact, [t.exact.index for t in part], threads)
         for pixels in pictures:
             left.run({left.inputs[0]: pixels})
             right.run({right.inputs[0]: pixels})
             for total in sums:
-                total.add(left.get(total.twin.integer.index), right.get(total.twin.exact.index))
+                total.add(left.get(total.pair.integer.index), right.get(total.pair.exact.index))
         errors += [total.error(i) for total, i in zip(sums, group, strict=True)]
     return errors
 
 
 class Paired(Protocol):
-    """A tensor of an INT8 model beside its float twin, of whatever format. Channels come last.
+    """A tensor of an INT8 model beside its float model, of whatever format. Channels come last.
 
     is_integer: whether it has a grid of `levels` steps; scale, zero_point: None where channels differ.
     """
@@ -140,7 +131,7 @@ class Paired(Protocol):
     def zero_point(self) -> int | None: ...
 
     def dequantize(self, integers: npt.NDArray[Any]) -> Floats:
-        """What the running model has there, in the float twin's units."""
+        """What the running model has there, in the float model's units."""
         ...
 
     def steps(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -148,11 +139,11 @@ class Paired(Protocol):
         ...
 
     def rounded(self, values: Floats) -> Floats:
-        """The float twin's values through the grid."""
+        """The float model's values through the grid."""
         ...
 
     def beyond(self, values: Floats) -> tuple[int, int]:
-        """How many of the float twin's values lie below the grid, and above."""
+        """How many of the float model's values lie below the grid, and above."""
         ...
 
     def plain_error(self, low: Doubles, high: Doubles) -> float:
@@ -163,28 +154,28 @@ class Paired(Protocol):
 P = TypeVar("P", bound=Paired)
 
 
-class Sums(Generic[P]):
+class TensorSums(Generic[P]):
     """What is added up over the pictures for one tensor."""
 
-    def __init__(self, twin: P, all_values: bool = False):
-        self.twin = twin
+    def __init__(self, pair: P, all_values: bool = False):
+        self.pair = pair
         self.limit = MAX_SAMPLES if not all_values else 2**62
         self.n = self.below = self.above = 0
-        self.total = self.own = self.after = Moments()
-        self.seen = np.zeros(twin.levels if twin.is_integer else 1, np.bool_)
+        self.total = self.own = self.after = ErrorSums()
+        self.seen = np.zeros(pair.levels if pair.is_integer else 1, np.bool_)
         self.y_low, self.y_high = math.inf, -math.inf
-        self.low: Doubles = np.zeros(1)  # of the float twin, by channel
+        self.low: Doubles = np.zeros(1)  # of the float model, by channel
         self.high: Doubles = np.zeros(1)
         self.channel_error: Doubles | float = 0.0
 
     def behind(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return ACTIVATIONS[self.twin.reader](values)
+        return ACTIVATIONS[self.pair.reader](values)
 
     def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
-        """One picture: what the running model has there, and the float twin's values."""
-        twin = self.twin
+        """One picture: what the running model has there, and the float model's values."""
+        pair = self.pair
         q, x = _sampled(integers, self.limit), _sampled(exact, self.limit)
-        y = twin.dequantize(q)
+        y = pair.dequantize(q)
         self.n += x.size
         self.total = self.total.plus(x, y)
         self.channel_error = self.channel_error + (y - x).sum(axis=0, dtype=np.float64)
@@ -193,37 +184,37 @@ class Sums(Generic[P]):
         self.y_low, self.y_high = min(self.y_low, float(y.min())), max(self.y_high, float(y.max()))
         self.low = np.minimum(self.low, x.min(axis=0))
         self.high = np.maximum(self.high, x.max(axis=0))
-        if twin.is_integer:
-            self.seen[twin.steps(q)] = True
-            self.own = self.own.plus(fx, self.behind(twin.rounded(x)))
-            below, above = twin.beyond(x)
+        if pair.is_integer:
+            self.seen[pair.steps(q)] = True
+            self.own = self.own.plus(fx, self.behind(pair.rounded(x)))
+            below, above = pair.beyond(x)
             self.below += below
             self.above += above
 
     def error(self, order: int) -> TensorError:
-        twin, t = self.twin, self.total
+        pair, t = self.pair, self.total
         n = max(self.n, 1)
         channels = np.atleast_1d(np.asarray(self.channel_error))
         shift = float(
             np.square(channels).sum() * channels.size / n
         )  # each channel has n / C values
         varies = t.variance > 1e-12 * (1 + t.power)
-        plain = twin.plain_error(self.low, self.high) if twin.is_integer else 0.0
+        plain = pair.plain_error(self.low, self.high) if pair.is_integer else 0.0
         return TensorError(
-            name=twin.name,
-            block=twin.block,
+            name=pair.name,
+            block=pair.block,
             order=order,
-            operator=twin.operator,
-            dtype=twin.dtype,
-            scale=twin.scale,
-            zero_point=twin.zero_point,
-            reader=twin.reader,
-            carried=twin.carried or not twin.is_integer,
+            operator=pair.operator,
+            dtype=pair.dtype,
+            scale=pair.scale,
+            zero_point=pair.zero_point,
+            reader=pair.reader,
+            carried=pair.carried or not pair.is_integer,
             sqnr_db=decibels(t.power, t.error),
             behind_db=decibels(self.after.power, self.after.error),
-            own_db=decibels(self.own.power, self.own.error) if twin.is_integer else MAX_DB,
-            reach_db=decibels(self.own.power, plain) if twin.is_integer else MAX_DB,
-            harm=self.own.harm if twin.is_integer else 0.0,
+            own_db=decibels(self.own.power, self.own.error) if pair.is_integer else MAX_DB,
+            reach_db=decibels(self.own.power, plain) if pair.is_integer else MAX_DB,
+            harm=self.own.harm if pair.is_integer else 0.0,
             cosine=t.cosine,
             mean_error=t.mean_error,
             below=self.below / n,

@@ -1,13 +1,13 @@
-"""Errors of an INT8 IR against its float twin: of each tensor, each block, and the stored weights.
+"""Errors of an INT8 IR against its float model: of each tensor, each block, and the stored weights.
 
 As tensor_error.py, block_error.py and constants.py say it for a `.tflite`, but for one thing: tensors
-are real-valued here, so that a block is fed the float twin's values themselves, and rounds them in
+are real-valued here, so that a block is fed the float model's values themselves, and rounds them in
 its own fake quantizers. All of it with what is not integer in float32, on the CPU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from edge_edet.converters.inspect.errors import (
     ConstantError,
     Doubles,
     Pixels,
-    Sums,
     TensorError,
+    TensorSums,
     decibels,
 )
 from edge_edet.converters.inspect.openvino.graph import (
@@ -30,26 +30,27 @@ from edge_edet.converters.inspect.openvino.graph import (
     readers,
     reading_block,
 )
-from edge_edet.converters.inspect.openvino.pairs import IrTwin
-from edge_edet.converters.inspect.tflite import MAX_PASS_BYTES
+from edge_edet.converters.inspect.openvino.pairs import IrTensorPair
+from edge_edet.converters.inspect.tflite import passes
 
 STEPS = 255
 LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone
 
 
-def compare_irs(
+def ir_tensor_sums(
     integer: IrGraph,
     exact: IrGraph,
-    twins: Sequence[IrTwin],
+    pairs: Sequence[IrTensorPair],
     pictures: Sequence[Pixels],
     threads: int,
-) -> list[Sums[IrTwin]]:
-    """The sums of the twins, in their order."""
+) -> list[TensorSums[IrTensorPair]]:
+    """The sums of the pairs, in their order."""
     outputs = {t.name for t in integer.file.output_tensors}
-    found: list[Sums[IrTwin]] = []
-    for part in _passes(twins):
-        sums = [Sums(twin, all_values=twin.name in outputs) for twin in part]
-        names = [twin.name for twin in part]
+    found: list[TensorSums[IrTensorPair]] = []
+    for group in passes([pair.size_bytes for pair in pairs]):
+        part = [pairs[i] for i in group]
+        sums = [TensorSums(pair, all_values=pair.name in outputs) for pair in part]
+        names = [pair.name for pair in part]
         left, right = integer.exposing(names, threads), exact.exposing(names, threads)
         for pixels in pictures:
             left.run([pixels])
@@ -60,38 +61,24 @@ def compare_irs(
     return found
 
 
-def tensor_errors(sums: Sequence[Sums[IrTwin]]) -> list[TensorError]:
+def tensor_errors(sums: Sequence[TensorSums[IrTensorPair]]) -> list[TensorError]:
     return [total.error(order) for order, total in enumerate(sums)]
 
 
-def _passes(twins: Sequence[IrTwin]) -> Iterator[list[IrTwin]]:
-    group: list[IrTwin] = []
-    used = 0
-    for twin in twins:
-        size = 2 * 4 * int(np.prod(twin.shape))
-        if group and used + size > MAX_PASS_BYTES:
-            yield group
-            group, used = [], 0
-        group.append(twin)
-        used += size
-    if group:
-        yield group
-
-
-def errors_of_ir_blocks(
+def ir_block_errors(
     integer: IrGraph,
     exact: IrGraph,
-    twins: Sequence[IrTwin],
+    pairs: Sequence[IrTensorPair],
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[BlockError]:
     """What each block adds by itself, see block_error.py."""
-    borders = [t for t in twins if _leaves_block(integer.running[t.name], t.block)]
+    borders = [t for t in pairs if _leaves_block(integer.running[t.name], t.block)]
     if not borders:
         return []
     names = [t.name for t in borders]
     runner, reference = integer.cut(names, threads), exact.exposing(names, threads)
-    sums = [Sums(twin) for twin in borders]
+    sums = [TensorSums(pair) for pair in borders]
     for pixels in pictures:
         reference.run([pixels])
         runner.run([pixels, *(reference.get(name) for name in runner.fed)])
@@ -106,14 +93,14 @@ def _leaves_block(op: Op, block: str) -> bool:
 
 
 def compare_ir_constants(
-    integer: IrGraph, exact: IrGraph, sums: Sequence[Sums[IrTwin]] = ()
+    integer: IrGraph, exact: IrGraph, sums: Sequence[TensorSums[IrTensorPair]] = ()
 ) -> list[ConstantError]:
     """Of every convolution of both: weights as they act on real values, and biases.
 
     A fake quantizer may hand on steps, which the weights then take back. Biases are told in steps of
-    a grid over what the float twin's tensor holds on the pictures, so only where `sums` are given.
+    a grid over what the float model's tensor holds on the pictures, so only where `sums` are given.
     """
-    ranges = {t.twin.name: float(t.high.max() - t.low.min()) for t in sums}
+    ranges = {t.pair.name: float(t.high.max() - t.low.min()) for t in sums}
     names = [name for name in integer.convolutions if name in exact.convolutions]
     pairs = list(zip(_stored(integer, names), _stored(exact, names), strict=True))
     found = []

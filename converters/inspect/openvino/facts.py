@@ -62,7 +62,7 @@ def quantizer_dict(q: FakeQuantizer) -> dict[str, Any]:
     }
 
 
-def suspect_ir(graph: IrGraph, facts: Facts) -> list[Finding]:
+def check_ir_statically(graph: IrGraph, facts: Facts) -> list[Finding]:
     """Findings from the file and what ran of it; none for a float model."""
     if not graph.quantizers:
         return []

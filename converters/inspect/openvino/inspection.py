@@ -1,4 +1,4 @@
-"""The whole comparison of an INT8 IR with its float twin, each file opened once."""
+"""The whole comparison of an INT8 IR with its float model, each file opened once."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.inspect.errors import Pixels, Sums, by_harm
+from edge_edet.converters.inspect.errors import Pixels, TensorSums, by_harm
 from edge_edet.converters.inspect.facts import Facts
 from edge_edet.converters.inspect.openvino.errors import (
     compare_ir_constants,
-    compare_irs,
-    errors_of_ir_blocks,
+    ir_block_errors,
+    ir_tensor_sums,
     tensor_errors,
 )
-from edge_edet.converters.inspect.openvino.facts import facts_of_ir, suspect_ir
+from edge_edet.converters.inspect.openvino.facts import check_ir_statically, facts_of_ir
 from edge_edet.converters.inspect.openvino.graph import IrGraph, IrRunner, channels_last
-from edge_edet.converters.inspect.openvino.pairs import IrTwin, match_irs
+from edge_edet.converters.inspect.openvino.pairs import IrTensorPair, match_ir_tensors
 from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.static_checks import has_random_weights, refused, without_ranges
 from edge_edet.converters.inspect.verdict import better_recipe, diagnose
@@ -29,33 +29,33 @@ def inspect_ir(path: Path) -> Inspection:
     """What the file tells, and what the CPU runs of it."""
     graph = IrGraph(read_ir(path))
     facts = facts_of_ir(graph)
-    return Inspection(facts, suspect_ir(graph, facts), [], [], [])
+    return Inspection(facts, check_ir_statically(graph, facts), [], [], [])
 
 
 def inspect_ir_against(
     int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
 ) -> Inspection:
-    """The file and its errors against the float twin on the pictures, [1, S, S, 3] uint8 each.
+    """The file and its errors against the float model on the pictures, [1, S, S, 3] uint8 each.
 
     Errors are measured with what is not integer in float32; facts.openvino["as_run"] has those of
     the outputs in the precision that the CPU takes by itself.
     """
     integer, exact = IrGraph(read_ir(int8_path)), IrGraph(read_ir(float_path))
     facts = facts_of_ir(integer)
-    suspicions = suspect_ir(integer, facts)
-    twins = match_irs(integer, exact)
+    static_findings = check_ir_statically(integer, facts)
+    pairs = match_ir_tensors(integer, exact)
     try:
-        sums = compare_irs(integer, exact, twins, pictures, threads)
-        blocks = errors_of_ir_blocks(integer, exact, twins, pictures, threads)
-        facts = _with_outputs_as_run(facts, integer, exact, twins, pictures, threads)
+        sums = ir_tensor_sums(integer, exact, pairs, pictures, threads)
+        blocks = ir_block_errors(integer, exact, pairs, pictures, threads)
+        facts = _with_outputs_as_run(facts, integer, exact, pairs, pictures, threads)
     except BackendError as error:
         constants = compare_ir_constants(integer, exact)
-        findings = diagnose([], [], [*suspicions, refused(error)], constants)
+        findings = diagnose([], [], [*static_findings, refused(error)], constants)
         return Inspection(facts, findings, [], [], constants)
     constants = compare_ir_constants(integer, exact, sums)
     errors = tensor_errors(sums)
     findings = diagnose(
-        errors, blocks, suspicions, constants, better_recipe(facts), by_design=_fitted(facts)
+        errors, blocks, static_findings, constants, better_recipe(facts), by_design=_fitted(facts)
     )
     if has_random_weights(facts):
         findings = without_ranges(findings)
@@ -74,7 +74,7 @@ def _with_outputs_as_run(
     facts: Facts,
     integer: IrGraph,
     exact: IrGraph,
-    twins: Sequence[IrTwin],
+    pairs: Sequence[IrTensorPair],
     pictures: Sequence[Pixels],
     threads: int,
 ) -> Facts:
@@ -82,12 +82,12 @@ def _with_outputs_as_run(
     ran: Any = (facts.openvino or {}).get("executed")
     if not ran or ran["precision"] == "f32":
         return facts
-    named = {twin.name: twin for twin in twins}
+    named = {pair.name: pair for pair in pairs}
     outputs = [next(iter(o.get_names()), "") for o in integer.model.outputs]
     names = [name for name in outputs if name in named]
     running = IrRunner(integer.as_run, outputs)
     reference = exact.exposing(names, threads)
-    sums = [Sums(named[name], all_values=True) for name in names]
+    sums = [TensorSums(named[name], all_values=True) for name in names]
     for pixels in pictures:
         running.run([pixels])
         reference.run([pixels])

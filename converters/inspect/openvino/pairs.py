@@ -1,4 +1,4 @@
-"""Pairs the tensors of an INT8 IR with those of its float twin, each with the grid that reads it."""
+"""Pairs the tensors of an INT8 IR with those of its float model, each with the grid that reads it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIVATIONS = {"Swish": "swish", "Sigmoid": "sigmoid"}
 
 
 @dataclass(frozen=True)
-class IrTwin:
+class IrTensorPair:
     """One real-valued tensor in both files; quantizer: what stands behind it in the INT8 one."""
 
     name: str
@@ -32,6 +32,11 @@ class IrTwin:
     @property
     def block(self) -> str:
         return block_of(self.name)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of both tensors, float32 each."""
+        return 2 * 4 * int(np.prod(self.shape))
 
     @property
     def is_integer(self) -> bool:
@@ -93,7 +98,7 @@ def _one(values: Doubles) -> float | None:
     return float(values[0]) if np.ptp(values) <= 1e-6 * np.abs(values).max() else None
 
 
-def match_irs(integer: IrGraph, exact: IrGraph) -> list[IrTwin]:
+def match_ir_tensors(integer: IrGraph, exact: IrGraph) -> list[IrTensorPair]:
     """The tensors that both files compute behind the first layer, in execution order.
 
     Raises InputError where the files are not the same network.
@@ -102,12 +107,12 @@ def match_irs(integer: IrGraph, exact: IrGraph) -> list[IrTwin]:
     names = {name: op for name, op in integer.tensors.items() if name not in before}
     others = exact.tensors
     outputs = {t.name for t in integer.file.output_tensors}
-    twins, unequal = [], []
+    pairs, unequal = [], []
     for name, op in names.items():
-        twin = others.get(name)
-        if twin is None:
+        other_op = others.get(name)
+        if other_op is None:
             continue
-        shape, other = (tuple(int(n) for n in o.output(0).get_shape()) for o in (op, twin))
+        shape, other = (tuple(int(n) for n in o.output(0).get_shape()) for o in (op, other_op))
         if shape != other:
             unequal.append(f"{name} {list(shape)} and {list(other)}")
             continue
@@ -115,18 +120,18 @@ def match_irs(integer: IrGraph, exact: IrGraph) -> list[IrTwin]:
             continue
         reader = "sigmoid" if name in outputs and name == "class_logits" else _reader(op)
         quantizer = integer.quantizers.get(name)
-        twins.append(IrTwin(name, op.get_type_name(), shape, quantizer, reader))
-    if unequal or len(twins) < LEAST_MATCHED * len(names):
+        pairs.append(IrTensorPair(name, op.get_type_name(), shape, quantizer, reader))
+    if unequal or len(pairs) < LEAST_MATCHED * len(names):
         found = (
             f"they differ at {unequal[0]}"
             if unequal
-            else (f"only {len(twins)} of its {len(names)} tensors have one of the same name there")
+            else (f"only {len(pairs)} of its {len(names)} tensors have one of the same name there")
         )
         raise InputError(
-            f"{str(exact.file.path)!r} is not the float twin of {str(integer.file.path)!r}: {found}; "
+            f"{str(exact.file.path)!r} is not the float model of {str(integer.file.path)!r}: {found}; "
             "convert both from the same weights"
         )
-    return twins
+    return pairs
 
 
 def _reader(op: Op) -> str:

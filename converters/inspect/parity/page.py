@@ -32,7 +32,7 @@ def page(record: Mapping[str, Any], figure: str) -> str:
         generator_meta("edge-edet compare-float"),
         '<meta name="viewport" content="width=device-width">',
         f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
-        f"<h1>Parity of {escape(name)} with its float twin</h1>",
+        f"<h1>Parity of {escape(name)} with its float model</h1>",
         *_verdict(record),
         *_accuracy(record["accuracy"]),
         *_agreement(record["agreement"]),

@@ -1,4 +1,4 @@
-"""The parity report: all that is known of an INT8 model against its float twin, in one record.
+"""The parity report: all that is known of an INT8 model against its float model, in one record.
 
 report.json, format version 1, and beside it one page of HTML that needs nothing else. No date and no
 machine path but what the command has: the same files and pictures give the same parity report.
@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
+from edge_edet.converters.inspect.comparison import Comparison, compare_and_judge
 from edge_edet.converters.inspect.figure import error_figure, svg
-from edge_edet.converters.inspect.judged import Judged, compare_and_judge
 from edge_edet.converters.inspect.network_parts import part_of
 from edge_edet.converters.inspect.parity.page import page
 from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
-from edge_edet.converters.inspect.result import Inspection, readable
+from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.verdict import MOVED_IOU, SAME_IOU, Agreement, thresholds
 from edge_edet.errors import InputError
 from edge_edet.files import sha256_input
@@ -56,7 +56,7 @@ def write_parity_report(
     met in them. outputs: what else the command writes, and its inputs. Raises InputError where the files
     are not twins, and where other files stand where the parity report should.
     """
-    integer, exact = readable(int8_path), readable(float_path)
+    integer, exact = read_inspectable(int8_path), read_inspectable(float_path)
     check_same_input(integer, exact)
     check_same_weights(integer, exact)
     inner = list(compared or pictures[:8])
@@ -95,7 +95,7 @@ def claim_parity_report(outputs: Outputs, folder: Path) -> None:
 def _record(
     integer: ModelFile,
     exact: ModelFile,
-    judged: Judged,
+    judged: Comparison,
     pictures: Sequence[Path],
     inner: Sequence[Path],
 ) -> dict[str, Any]:

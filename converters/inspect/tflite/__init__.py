@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.graph_index import CROSSINGS, Wiring
+from edge_edet.converters.inspect.tflite.graph_index import CROSSINGS, GraphIndex
 from edge_edet.converters.inspect.tflite.pairs import (
     LEAST_MATCHED,
     SWISH_CLOSES,
     Floats,
-    Twin,
-    match,
+    TensorPair,
+    match_tensors,
 )
-from edge_edet.converters.inspect.tflite.runner import MAX_PASS_BYTES, Runner, exposing, passes
+from edge_edet.converters.inspect.tflite.runner import Runner, exposing, passes
 
 __all__ = [
     "CROSSINGS",
     "LEAST_MATCHED",
-    "MAX_PASS_BYTES",
     "SWISH_CLOSES",
     "Floats",
+    "GraphIndex",
     "Rewritable",
     "Runner",
-    "Twin",
-    "Wiring",
+    "TensorPair",
     "exposing",
-    "match",
+    "match_tensors",
     "passes",
 ]

@@ -24,7 +24,7 @@ SORTING = (
 )
 
 
-class Wiring:
+class GraphIndex:
     """The operators of one model's main graph, by the tensors that they read."""
 
     def __init__(self, model: Rewritable):
@@ -102,7 +102,7 @@ class Wiring:
         return op.name == "MUL" and any(self.tensor(i).name.endswith("/factors") for i in op.inputs)
 
     def factors(self, known: set[str]) -> dict[int, Floats]:
-        """Tensor -> factors of its channels, where the float twin has none of that name."""
+        """Tensor -> factors of its channels, where the float model has none of that name."""
         found: dict[int, Floats] = {}
         for op in self.model.operators:
             if not self.is_factor_product(op):

@@ -1,4 +1,4 @@
-"""Pairs the tensors of an INT8 model with those of its float twin, and says what the integers mean.
+"""Pairs the tensors of an INT8 model with those of its float model, and says what the integers mean.
 
 A tensor of the equalized INT8 file holds each channel divided by a factor (converters/quantize/equalize.py);
 the factors are a constant of the file, `.../swish/factors`, and are multiplied back here.
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.network_parts import block_of
 from edge_edet.converters.inspect.tflite.expose import Rewritable
-from edge_edet.converters.inspect.tflite.graph_index import Wiring
+from edge_edet.converters.inspect.tflite.graph_index import GraphIndex
 from edge_edet.errors import InputError
 from edge_edet.formats import TensorInfo
 
@@ -25,7 +25,7 @@ INTEGERS = ("int8", "uint8", "int16")
 
 
 @dataclass(frozen=True)
-class Twin:
+class TensorPair:
     """One tensor in both files.
 
     reader: what alone reads it, "swish" or "sigmoid" (of class logits: the score), else "".
@@ -47,6 +47,12 @@ class Twin:
     @property
     def is_integer(self) -> bool:
         return self.integer.dtype in INTEGERS and len(self.integer.scales) == 1
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of both tensors."""
+        bytes_each = (4 if t.dtype == "float32" else 1 for t in (self.integer, self.exact))
+        return int(np.prod(self.exact.shape)) * sum(bytes_each)
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -78,7 +84,7 @@ class Twin:
         return np.asarray(np.clip(q, *self.limits), np.int64)
 
     def dequantize(self, integers: npt.NDArray[np.integer]) -> Floats:
-        """Integers to the float twin's units."""
+        """Integers to the float model's units."""
         if not self.is_integer:
             values = integers.astype(np.float32)
         else:
@@ -111,50 +117,50 @@ class Twin:
         return step**2 / 12 * float(np.square(factors).mean())
 
 
-def match(integer: Rewritable, exact: Rewritable) -> list[Twin]:
+def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
     """The tensors that both files compute, in execution order.
 
     Raises InputError where the files are not the same network.
     """
     model, other = integer.model, exact.model
     by_name = {t.name: t for op in other.operators for t in (other.tensors[i] for i in op.outputs)}
-    wiring = Wiring(integer)
-    factors = wiring.factors({t.name for t in other.tensors})
-    ordered = wiring.sorted_by_score()
-    twins, unequal = [], []
+    graph = GraphIndex(integer)
+    factors = graph.factors({t.name for t in other.tensors})
+    ordered = graph.sorted_by_score()
+    pairs, unequal = [], []
     for op in model.operators:
         for index in op.outputs:
             tensor = model.tensors[index]
-            twin = by_name.get(tensor.name)
-            if twin is None or twin.dtype != "float32" or index in ordered:
+            other_tensor = by_name.get(tensor.name)
+            if other_tensor is None or other_tensor.dtype != "float32" or index in ordered:
                 continue
-            if wiring.is_input_itself(op):
+            if graph.is_input_itself(op):
                 continue
-            if twin.shape != tensor.shape:
-                unequal.append(f"{tensor.name} {list(tensor.shape)} and {list(twin.shape)}")
+            if other_tensor.shape != tensor.shape:
+                unequal.append(f"{tensor.name} {list(tensor.shape)} and {list(other_tensor.shape)}")
                 continue
-            twins.append(
-                Twin(
+            pairs.append(
+                TensorPair(
                     tensor.name,
                     tensor,
-                    twin,
+                    other_tensor,
                     op.name,
-                    wiring.reader(index),
-                    wiring.is_carried(op),
+                    graph.reader(index),
+                    graph.is_carried(op),
                     factors.get(index),
                 )
             )
     computed = {t for op in model.operators for t in op.outputs} - ordered
-    if unequal or len(twins) < LEAST_MATCHED * len(computed):
+    if unequal or len(pairs) < LEAST_MATCHED * len(computed):
         found = (
             f"they differ at {unequal[0]}"
             if unequal
             else (
-                f"only {len(twins)} of its {len(computed)} tensors have one of the same name there"
+                f"only {len(pairs)} of its {len(computed)} tensors have one of the same name there"
             )
         )
         raise InputError(
-            f"{str(other.path)!r} is not the float twin of {str(model.path)!r}: {found}; convert "
+            f"{str(other.path)!r} is not the float model of {str(model.path)!r}: {found}; convert "
             "both from the same weights"
         )
-    return twins
+    return pairs

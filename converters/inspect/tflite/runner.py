@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.errors import BackendError
-from edge_edet.formats import TensorInfo
 
-MAX_PASS_BYTES = 2**29  # of both twins' tensors that one pass keeps
+MAX_PASS_BYTES = 2**29  # of both models' tensors that one pass keeps
 Values = npt.NDArray[Any]
 
 
@@ -43,12 +42,22 @@ class Runner:
         return np.asarray(self._interpreter.get_tensor(index))
 
 
-def passes(pairs: Sequence[tuple[TensorInfo, TensorInfo]]) -> Iterator[list[int]]:
-    """Positions in `pairs`, in groups whose tensors fit into MAX_PASS_BYTES."""
+def passes(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Split tensors into groups that fit into MAX_PASS_BYTES.
+
+    Parameters
+    ----------
+    sizes
+        Bytes that each tensor takes, in both models together.
+
+    Yields
+    ------
+    list of int
+        Positions in `sizes`, in order. A tensor that is larger than the limit has a group of its own.
+    """
     group: list[int] = []
     used = 0
-    for position, pair in enumerate(pairs):
-        size = sum(int(np.prod(t.shape)) * (4 if t.dtype == "float32" else 1) for t in pair)
+    for position, size in enumerate(sizes):
         if group and used + size > MAX_PASS_BYTES:
             yield group
             group, used = [], 0

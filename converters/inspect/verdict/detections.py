@@ -1,4 +1,4 @@
-"""How far the detections of an INT8 model agree with those of its float twin, box by box.
+"""How far the detections of an INT8 model agree with those of its float model, box by box.
 
 The one number of it, `share`, is an F1: twice the matched boxes over the boxes of both models, at one
 score threshold and within each class, averaged over the IoU thresholds 0.50, 0.55 ... 0.95 as AP is.

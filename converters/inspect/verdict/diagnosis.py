@@ -3,7 +3,7 @@
 They explain a verdict and do not make it, see verdict.py. The thresholds stand between what sound
 models show and what planted faults do (tests/inspect). A grid stands out where a plain one, from the
 smallest to the largest value seen, would do much better; a convolution does where its constants are not
-the float twin's.
+the float model's.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ NOTED_SHIFT = 0.02  # of scores
 def diagnose(
     errors: Sequence[TensorError],
     blocks: Sequence[BlockError],
-    suspicions: Sequence[Finding] = (),
+    static_findings: Sequence[Finding] = (),
     constants: Sequence[ConstantError] = (),
     better: str = "take --recipe reconstructed",
     by_design: Collection[str] = (),
 ) -> list[Finding]:
     """All findings, the cause first. Empty, or notes only: nothing stands out.
 
-    errors: tensor_error.compare_tensors; blocks: block_error.block_errors; suspicions:
-    suspicion.suspect, what the file alone gave away; constants: constants.compare_constants;
+    errors: tensor_error.compare_tensors; blocks: block_error.block_errors; static_findings:
+    suspicion.check_statically, what the file alone gave away; constants: constants.compare_constants;
     better: what to do about grids that lose too much by themselves; by_design: tensors whose error the
     recipe chose.
     """
-    suspicions = [s for s in suspicions if not _refuted(s, errors)]
-    explained = {name for s in suspicions for name in s.place.split(" and ")}
+    static_findings = [s for s in static_findings if not _refuted(s, errors)]
+    explained = {name for s in static_findings for name in s.place.split(" and ")}
     bad = [
         e
         for e in errors
         if is_bad_grid(e) and e.name not in by_design and not _within(e.name, explained)
     ]
     clipped = [e for e in bad if e.below + e.above > CLIPPING]
-    found = list(suspicions)
+    found = list(static_findings)
     parts = {part_of(e.name) for e in clipped}
     systemic = len(clipped) >= SYSTEMIC_TENSORS and len(parts) >= SYSTEMIC_PARTS
     if systemic:

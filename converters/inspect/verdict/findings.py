@@ -60,7 +60,7 @@ class Finding:
             return "note"
         return "suspicion" if verdict == UNKNOWN else "cause"
 
-    def told(self, verdict: str) -> Finding:
+    def for_verdict(self, verdict: str) -> Finding:
         """With the advice that a model of that verdict needs: a healthy one's grids are left alone."""
         if verdict == HEALTHY and (self.level != "note" or self.kind == "weak block"):
             return dataclasses.replace(self, advice=NOTHING_TO_DO)
@@ -71,7 +71,7 @@ class Finding:
         return self
 
     def to_dict(self, verdict: str) -> dict[str, Any]:
-        return {"severity": self.severity(verdict), **dataclasses.asdict(self.told(verdict))}
+        return {"severity": self.severity(verdict), **dataclasses.asdict(self.for_verdict(verdict))}
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_edet import load
-from edge_edet.converters.inspect.eval_pictures import is_labelled
+from edge_edet.converters.inspect.accuracy import is_labelled
 from edge_edet.detection import iou_matrix
 from edge_edet.errors import ImageError, InputError, MissingExtraError
 from edge_edet.pictures import PictureRange, range_text

@@ -69,7 +69,7 @@ def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -
 
 def pictures_and_accuracy(
     model: Path,
-    twin: Path,
+    float_path: Path,
     data: Path,
     split: str | None,
     threads: int,
@@ -98,7 +98,7 @@ def pictures_and_accuracy(
     paths = [picture.path for picture in dataset.pictures]
     pictures = usable(paths, picture_range, log, strict=strict)
     protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
-    results = [evaluate(path, dataset, protocol, threads=threads) for path in (twin, model)]
+    results = [evaluate(path, dataset, protocol, threads=threads) for path in (float_path, model)]
     return pictures, document(results, [compare(*results)])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_edet.converters.inspect.inspection import inspect_against
 from edge_edet.converters.inspect.pictures import inputs_of
-from edge_edet.converters.inspect.result import Inspection, readable
+from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.static_checks import has_random_weights
 from edge_edet.converters.inspect.verdict import (
     CALIBRATE,
@@ -30,7 +30,7 @@ from edge_edet.pictures import PictureRange
 
 
 @dataclass(frozen=True)
-class Judged:
+class Comparison:
     """agreement: None where the model does not run or is no detector."""
 
     inspection: Inspection
@@ -49,18 +49,18 @@ def compare_and_judge(
     given: Sequence[Path] = (),
     accuracy: Mapping[str, Any] | None = None,
     verify: bool = True,
-) -> Judged:
+) -> Comparison:
     """Tensors are compared on the pictures `compared`, detections on `detected`, by default the same.
 
     given: all pictures that these were taken from, for advice about the calibration; accuracy: see
     verdict.judge; verify: see edge_edet.load. Raises InputError where the files are not twins,
     ImageError for a bad picture.
     """
-    integer = readable(int8_path)
+    integer = read_inspectable(int8_path)
     inputs = inputs_of(integer, compared, picture_range)
     inspection = inspect_against(int8_path, float_path, inputs, threads)
     if inspection.refused:
-        return Judged(inspection, None, REFUSED)
+        return Comparison(inspection, None, REFUSED)
     found = None
     if is_detector(int8_path):
         found = agreement(
@@ -70,12 +70,12 @@ def compare_and_judge(
     if has_random_weights(inspection.facts):
         verdict = RANDOM
     findings = list(inspection.findings)
-    if any(CALIBRATE in f.told(verdict.name).advice for f in findings) and calibrated_on(
+    if any(CALIBRATE in f.for_verdict(verdict.name).advice for f in findings) and calibrated_on(
         integer, given or detected or compared, picture_range
     ):
         findings = for_seen_pictures(findings, better_recipe(inspection.facts))
     findings += score_shift(found) if found else []
-    return Judged(replace(inspection, findings=findings), found, verdict)
+    return Comparison(replace(inspection, findings=findings), found, verdict)
 
 
 def _allowed(inspection: Inspection) -> float:
@@ -88,7 +88,7 @@ def _allowed(inspection: Inspection) -> float:
 def is_detector(path: Path) -> bool:
     """Whether its outputs are known as boxes and scores."""
     try:
-        layout_of(readable(path))
+        layout_of(read_inspectable(path))
     except ModelFileError:
         return False
     return True
