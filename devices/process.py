@@ -38,6 +38,6 @@ def finish(
         raise BackendError(f"{what} did not start: {error}") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        reason = said[-1] if said else f"exit status {done.returncode}, without a word"
+        reason = said[-1] if said else f"exit status {done.returncode}, without a message"
         raise BackendError(f"{what} failed: {reason}")
     return done.stdout

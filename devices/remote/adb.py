@@ -15,14 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_edet.devices.boards import (
-    Evidence,
-    find_profile,
-    known_profiles,
-    parse_properties,
-    recognize,
-)
+from edge_edet.devices.boards import Evidence, parse_properties
 from edge_edet.devices.remote.content_listing import list_files
+from edge_edet.devices.remote.identify import identify
 from edge_edet.devices.remote.transport import Board
 from edge_edet.errors import BackendError, InputError
 
@@ -68,17 +63,12 @@ class Adb:
 
     def prepare(self, extras: Sequence[str] = ()) -> Board:
         properties = self._shell("getprop")
-        abi = parse_properties(properties).get("ro.product.cpu.abi", "")
+        stated = parse_properties(properties)
+        abi = stated.get("ro.product.cpu.abi", "")
         if abi != ABI:
             raise BackendError(f"{self.name} runs {abi or 'unknown'} programs, expected {ABI}")
-        profiles = known_profiles()
-        match = recognize(Evidence(properties=properties), profiles)[0]
-        wanted = self._host.device
-        if wanted is not None and find_profile(wanted, profiles) != match.profile:
-            raise BackendError(
-                f"{self.name} is called {wanted}, by --board or in hosts.toml, but it is "
-                f"{match.profile.id} ({match.because}): correct the one or the other"
-            )
+        release = stated.get("ro.build.version.release", "?")
+        board = identify(self._host, Evidence(properties=properties), f"{abi}, Android {release}")
         tool = self._host.benchmark_model
         if tool is None or not Path(tool).expanduser().is_file():
             given = f"no file {tool!r}" if tool else "no benchmark_model named"
@@ -86,8 +76,7 @@ class Adb:
         path = Path(tool).expanduser()
         self._tool = self.push([path])[path]
         self._shell(f"chmod 755 {self._tool}")
-        release = parse_properties(properties).get("ro.build.version.release", "?")
-        return Board(match.profile.id, match.because, f"{abi}, Android {release}")
+        return board
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
         there = {}
@@ -122,7 +111,7 @@ class Adb:
         if status != "0":
             said = [line.strip() for line in log.splitlines() if line.strip()]
             errors = [line for line in said if line.startswith("ERROR")]
-            last = (errors or said or ["without a word"])[-1]
+            last = (errors or said or ["without a message"])[-1]
             raise BackendError(f"{self.name}: benchmark_model failed ({status}): {last[:200]}")
         yield {"log": log}
 
@@ -169,7 +158,7 @@ class Adb:
         if done.returncode == 0:
             return done.stdout
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        last = (said or [f"exit status {done.returncode}, without a word"])[-1]
+        last = (said or [f"exit status {done.returncode}, without a message"])[-1]
         note = next((f"; {text}" for sign, text in SIGNS.items() if sign in last), "")
         kind = _GoneError if last.startswith(("error: ", "adb: error: ")) else BackendError
         raise kind(f"{self.name}: {last.removeprefix('adb: ').removeprefix('error: ')}{note}")

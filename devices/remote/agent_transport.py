@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
-from edge_edet.devices.boards import Evidence, find_profile, known_profiles, recognize
+from edge_edet.devices.boards import Evidence
 from edge_edet.devices.remote.channel import AgentError, Channel
 from edge_edet.devices.remote.content_listing import Entry, digest, list_files
+from edge_edet.devices.remote.identify import identify
 from edge_edet.devices.remote.process_owner import is_gone, this_process
-from edge_edet.devices.remote.program_output import ending, parse_row, pass_on
+from edge_edet.devices.remote.program_output import error_of_status, parse_row, pass_on
 from edge_edet.devices.remote.transport import Board
 from edge_edet.devices.remote.wheels import fetch_wheels, platforms, write_wheel
 from edge_edet.errors import BackendError, EdgeEdetError
@@ -55,7 +56,8 @@ class AgentTransport:
                 f"{self.name} runs {facts['bits']}-bit programs on {machine}, but runtimes have "
                 f"wheels for 64-bit {' and '.join(MACHINES)} only: install a 64-bit system"
             )
-        board = self._recognize(Evidence(**facts["evidence"]), f"{machine}, Python {version}")
+        system = f"{machine}, Python {version}"
+        board = identify(self._host, Evidence(**facts["evidence"]), system)
         self._python = self._environment(facts, extras)
         return board
 
@@ -86,7 +88,7 @@ class AgentTransport:
                 if not self._channel.lost:
                     self._call({"do": "stop", "job": job}, patience_s=STOP_S)
         if status:
-            raise ending(self.name, status, last)
+            raise error_of_status(self.name, status, last)
 
     def _end_orphan(self) -> None:
         """What a command of this machine left running there when it was killed."""
@@ -102,17 +104,6 @@ class AgentTransport:
 
     def close(self) -> None:
         self._channel.close()
-
-    def _recognize(self, evidence: Evidence, system: str) -> Board:
-        profiles = known_profiles()
-        match = recognize(evidence, profiles)[0]
-        wanted = self._host.device
-        if wanted is not None and find_profile(wanted, profiles) != match.profile:
-            raise BackendError(
-                f"{self.name} is called {wanted}, by --board or in hosts.toml, but it is "
-                f"{match.profile.id} ({match.because}): correct the one or the other"
-            )
-        return Board(match.profile.id, match.because, system)
 
     def _environment(self, facts: dict[str, Any], extras: Sequence[str]) -> str:
         if self._host.environment is not None:

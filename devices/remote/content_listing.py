@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.errors import InputError
-from edge_edet.files import open_input
+from edge_edet.files import sha256_input
 
 __all__ = ["Entry", "digest", "list_files"]
 
 IR_SUFFIX, WEIGHTS_SUFFIX = ".xml", ".bin"  # of an OpenVINO model: one is nothing without the other
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,8 @@ class Entry:
 
     @classmethod
     def of(cls, path: Path, name: str) -> Entry:
-        value = hashlib.sha256()
-        with open_input(path, repr(str(path))) as file:
-            while data := file.read(CHUNK):
-                value.update(data)
-            return cls(path, name, value.hexdigest(), file.tell())
+        value = sha256_input(path, repr(str(path)))
+        return cls(path, name, value.hex(), path.stat().st_size)
 
 
 def list_files(paths: Sequence[Path]) -> list[Entry]:

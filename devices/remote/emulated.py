@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet.devices.boards import find_profile, known_profiles
 from edge_edet.devices.emulation import DEFAULT_ROOT, PYTHON, command_line, find_qemu, prepare
 from edge_edet.devices.remote.content_listing import digest
-from edge_edet.devices.remote.local import run_here
+from edge_edet.devices.remote.program_output import run_here
 from edge_edet.devices.remote.transport import Board
 from edge_edet.devices.remote.wheels import write_wheel
 from edge_edet.errors import InputError

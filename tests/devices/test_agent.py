@@ -11,11 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from edge_edet.devices.boards.recognition import EVIDENCE_FILES
 from edge_edet.devices.remote.agent import jobs
+from edge_edet.devices.remote.agent.files import EVIDENCE
 from edge_edet.devices.remote.channel.channel import MODULES, bootstrap
 from edge_edet.devices.remote.process_owner import is_gone, this_process
 
 AGENT = Path(jobs.__file__).parent
+
+
+def test_the_agent_reads_what_recognition_needs() -> None:
+    """Two tables, because the agent stands alone: nothing of edge-edet is on the board yet."""
+    assert {name: f"/{path}" for name, path in EVIDENCE_FILES.items()} == EVIDENCE
 
 
 def test_a_measurement_that_nobody_follows_ends(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_an_old_root_is_not_taken_for_a_new_one(path_of: Callable[..., Path], re
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("import sys; sys.exit(3)", r"^it failed: exit status 3, without a word$"),
+        ("import sys; sys.exit(3)", r"^it failed: exit status 3, without a message$"),
         ("print('a'); print('b'); 1 / 0", r"^it failed: ZeroDivisionError: division by zero$"),
     ],
 )

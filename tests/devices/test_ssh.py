@@ -247,8 +247,8 @@ def test_a_board_that_restarts_in_the_middle(
             InputError,
             "^pi: no d0$",
         ),
-        ("import sys; sys.exit(3)", BackendError, "^pi: exit status 3, without a word$"),
-        ("print('hello')", BackendError, "^pi printed 'hello', expected JSON lines only$"),
+        ("import sys; sys.exit(3)", BackendError, "^pi: exit status 3, without a message$"),
+        ("print('hello')", BackendError, "^pi printed 'hello', expected only JSON lines$"),
     ],
 )
 def test_a_program_that_fails_there(

@@ -61,5 +61,5 @@ def _finish(command: "list[str]", code: str) -> str:
             raise RequestError("full", "no space left on device")
         said = [one for one in output.splitlines() if one.strip()]
         errors = [one for one in said if one.startswith("ERROR:")]
-        raise RequestError(code, (errors or said or ["it failed without a word"])[-1])
+        raise RequestError(code, (errors or said or ["it failed without a message"])[-1])
     return output
