@@ -1,10 +1,10 @@
-"""What follows from rows: comparisons, selections, the Pareto front, published numbers."""
+"""Conclusions from rows: comparisons, selections, the Pareto front, and published numbers."""
 
 from __future__ import annotations
 
-from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged, is_coco_model
+from edge_edet.benchmarks.analysis.ap_of_row import ApLookup, ApOfRow, is_coco_model
 from edge_edet.benchmarks.analysis.compare import Change, compare_rows, pair_rows, refusal
-from edge_edet.benchmarks.analysis.eval_set import VAL2017, Yardstick, yardstick_of
+from edge_edet.benchmarks.analysis.eval_set import VAL2017, EvalSet, eval_set_of
 from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import (
     BOARDS,
@@ -24,12 +24,12 @@ from edge_edet.benchmarks.analysis.recommend import (
     published_candidates,
 )
 from edge_edet.benchmarks.analysis.selection import (
-    Chosen,
     Notes,
-    choose,
+    SelectedRows,
     has_time,
     is_gpu,
     protocol_names,
+    select_rows,
 )
 from edge_edet.benchmarks.analysis.values import Value, ap_of, latency_of, threads_of, way_of
 
@@ -37,24 +37,24 @@ __all__ = [
     "BOARDS",
     "SPLITS",
     "VAL2017",
+    "ApLookup",
+    "ApOfRow",
     "Candidate",
     "Change",
     "Choice",
-    "Chosen",
-    "Judge",
-    "Judged",
+    "EvalSet",
     "Notes",
     "Options",
     "Published",
     "Quantity",
+    "SelectedRows",
     "Value",
-    "Yardstick",
     "ap_of",
     "board_latency",
     "candidates_of",
-    "choose",
     "choose_model",
     "compare_rows",
+    "eval_set_of",
     "has_time",
     "is_coco_model",
     "is_gpu",
@@ -66,7 +66,7 @@ __all__ = [
     "published_candidates",
     "published_from",
     "refusal",
+    "select_rows",
     "threads_of",
     "way_of",
-    "yardstick_of",
 ]

@@ -1,4 +1,4 @@
-"""Which rows of two files belong together, what differs between them, and by how much."""
+"""Pair the rows of two files, and state what differs between them and by how much."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edge_edet.errors import InputError
 
 __all__ = ["Change", "Pairs", "compare_rows", "pair_rows", "refusal"]
 
-# what a reader should know to differ, of all that a row says: path -> what it is called
-TOLD = {
+# fields whose differences a reader should know: path in the row -> its name for people
+SHOWN = {
     "model.sha256": "model",
     "model.precision": "precision",
     "ran.runtime": "runtime",
@@ -41,14 +41,22 @@ TOLD = {
 }
 
 
-DOUBTS = ("busy", "throttled", "spread")  # warnings that may be all there is to a change
+DOUBTS = ("busy", "throttled", "spread")  # warnings that may explain a change on their own
 
-Runs = tuple[BenchmarkRow, ...]  # of one thing, by the same protocol, in their order
+Runs = tuple[BenchmarkRow, ...]  # repeated measurements by the same protocol, in their order
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """pairs: (a, b) that are of the same thing. alone: runs without a partner, by side."""
+    """Runs of two files that measure the same thing.
+
+    Attributes
+    ----------
+    pairs
+        (runs of a, runs of b).
+    alone
+        Runs without a partner: (those of a, those of b).
+    """
 
     pairs: tuple[tuple[Runs, Runs], ...]
     alone: tuple[tuple[Runs, ...], tuple[Runs, ...]]
@@ -56,9 +64,18 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Change:
-    """b against a, the last rows of `runs`. stages: stage -> ratio of the medians.
+    """The change from a to b, which are the last rows of their runs.
 
-    differs: what, in a, in b. doubts: what may have moved the medians besides.
+    Attributes
+    ----------
+    runs
+        How many runs each side has.
+    stages
+        Stage -> ratio of the medians, b / a.
+    differs
+        (field, its value in a, its value in b) of each field that differs.
+    doubts
+        Disturbances that may have moved the medians.
     """
 
     a: BenchmarkRow
@@ -70,10 +87,10 @@ class Change:
 
 
 def pair_rows(a: Sequence[BenchmarkRow], b: Sequence[BenchmarkRow]) -> Pairs:
-    """By model name, precision, device, host and what was asked.
+    """Pair runs by model name, precision, device, host and requested configuration.
 
-    A host may have another name in b, where no other board of the device is left in either. Where
-    each side has one thing they are a pair, whatever they are of: the difference is the question.
+    A host may have another name in b if neither side has another board of that kind left. If each
+    side holds runs of a single configuration, these are a pair whatever they measure.
     """
     first, second = _grouped(a), _grouped(b)
     if len(first) == len(second) == 1:
@@ -94,7 +111,18 @@ def pair_rows(a: Sequence[BenchmarkRow], b: Sequence[BenchmarkRow]) -> Pairs:
 
 
 def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
-    """Raises InputError where they must not be compared."""
+    """Compare the runs of a pair.
+
+    Parameters
+    ----------
+    seed
+        Of the bootstrap behind the intervals.
+
+    Raises
+    ------
+    InputError
+        The two are not comparable, see `refusal`.
+    """
     last, newer = a[-1], b[-1]
     reason = refusal(last, newer)
     if reason is not None:
@@ -119,9 +147,9 @@ def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
 
 
 def refusal(a: BenchmarkRow, b: BenchmarkRow) -> str | None:
-    """Why not, in a few words; None where they may be compared.
+    """Return why two rows are not comparable, in a few words; None where they are.
 
-    How long they sampled may differ: it makes intervals wider or narrower, not medians other ones.
+    The numbers of samples may differ: they change the width of intervals, not the medians.
     """
     for row in (a, b):
         if row.how != "measured":
@@ -141,7 +169,7 @@ def _timed(row: BenchmarkRow, stage: str) -> bool:
 
 
 def _grouped(rows: Sequence[BenchmarkRow]) -> dict[tuple[str, str | None], Runs]:
-    """(thing, host) -> the rows that are of the same file and protocol as the last one."""
+    """Group by (what is measured, host): the rows of the same file and protocol as the last one."""
     found: dict[tuple[str, str | None], list[BenchmarkRow]] = {}
     for row in rows:
         asked = to_json(row.asked)
@@ -154,7 +182,7 @@ def _grouped(rows: Sequence[BenchmarkRow]) -> dict[tuple[str, str | None], Runs]
 
 
 def _differs(a: BenchmarkRow, b: BenchmarkRow) -> Iterator[tuple[str, str, str]]:
-    for path, name in TOLD.items():
+    for path, name in SHOWN.items():
         one, other = _at(to_json(a), path), _at(to_json(b), path)
         if one != other:
             yield name, _text(one), _text(other)
@@ -172,7 +200,7 @@ def _at(document: Any, path: str) -> Any:
 
 def _text(value: Any) -> str:
     if value is None:
-        return "not told"
+        return "unknown"
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
     text = str(value)

@@ -1,4 +1,4 @@
-"""What an AP was measured on: APs stand in one figure only where this is the same."""
+"""The evaluation set of an AP: APs share a figure only where their evaluation sets are equal."""
 
 from __future__ import annotations
 
@@ -8,30 +8,42 @@ from pathlib import PurePath
 
 from edge_edet.benchmarks.rows import Accuracy, to_json
 
-__all__ = ["TEST_DEV", "VAL2017", "Yardstick", "yardstick_of"]
+__all__ = ["TEST_DEV", "VAL2017", "EvalSet", "eval_set_of"]
 
 VAL2017_PICTURES = 5000
 VAL2017_FILE = "instances_val2017.json"
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """key: what must be equal. name: for an axis."""
+class EvalSet:
+    """Pictures and protocol that an AP belongs to.
+
+    Attributes
+    ----------
+    key
+        Equal for APs that may be compared.
+    name
+        For the label of an axis.
+    """
 
     key: str
     name: str
 
 
-VAL2017 = Yardstick("val2017", "COCO val2017")
-TEST_DEV = Yardstick("test-dev", "COCO test-dev")
+VAL2017 = EvalSet("val2017", "COCO val2017")
+TEST_DEV = EvalSet("test-dev", "COCO test-dev")
 
 
-def yardstick_of(accuracy: Accuracy) -> Yardstick:
-    """COCO val2017 is the whole of it, under its own file name; parts of it are something else."""
+def eval_set_of(accuracy: Accuracy) -> EvalSet:
+    """Return the evaluation set of a measured AP.
+
+    Only all 5,000 pictures under COCO's own file name are COCO val2017; a part of them is a set of
+    its own.
+    """
     file = PurePath(accuracy.data.replace("\\", "/"))
     protocol = json.dumps(to_json(accuracy.protocol), sort_keys=True)
     if file.name == VAL2017_FILE and accuracy.pictures == VAL2017_PICTURES:
         return VAL2017
     name = file.parent.name if file.suffix == ".json" and file.parent.name else file.name
-    told = f"{name or 'unnamed data'}, {accuracy.pictures} pictures"
-    return Yardstick(f"{accuracy.data_digest} {accuracy.pictures} {protocol}", told)
+    label = f"{name or 'unnamed data'}, {accuracy.pictures} pictures"
+    return EvalSet(f"{accuracy.data_digest} {accuracy.pictures} {protocol}", label)

@@ -1,4 +1,4 @@
-"""What people choose for figures and recommendations."""
+"""Choices for figures and recommendations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,19 @@ from edge_edet.benchmarks.analysis.published_numbers import Published
 
 @dataclass(frozen=True)
 class Options:
-    """published: overlaid, None for nothing. published_ap: also in place of an AP not measured.
-    boards: published latencies of boards are overlaid where the same network was timed on them."""
+    """What to draw or use besides the rows themselves.
+
+    Attributes
+    ----------
+    published
+        Published numbers to overlay; None for none.
+    published_ap
+        Use the published AP where none was measured.
+    stage
+        The time that is drawn: "inference" or "end_to_end".
+    boards
+        Overlay published latencies of boards on which the same network was timed.
+    """
 
     published: Published | None
     published_ap: bool = False

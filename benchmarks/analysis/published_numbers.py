@@ -1,11 +1,11 @@
-"""Published numbers as series and values, each from one named source; sources are never mixed."""
+"""Published numbers, each from one named source; sources are never mixed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_edet.benchmarks.analysis.eval_set import TEST_DEV, VAL2017, Yardstick
+from edge_edet.benchmarks.analysis.eval_set import TEST_DEV, VAL2017, EvalSet
 from edge_edet.benchmarks.analysis.values import Value
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.errors import InputError
@@ -24,14 +24,24 @@ LITE = "google/automl README, EfficientDet-Lite"
 
 @dataclass(frozen=True)
 class Quantity:
-    """column of the file -> what a horizontal axis shows; scale: to the unit of the axis."""
+    """A column of published numbers that a horizontal axis can show.
+
+    Attributes
+    ----------
+    column
+        Its name in the CSV file.
+    what
+        What it holds, for people.
+    scale
+        Factor from the unit of the column to that of the axis.
+    """
 
     column: str
     what: str
     scale: float = 1.0
 
 
-# of figure: the columns that a source may have for it, the first that it has counts
+# figure -> the columns that a source may have for it; the first one that it has is used
 QUANTITIES: dict[str, tuple[Quantity, ...]] = {
     "flops": (Quantity("flops_g", "billions of multiply-adds"),),
     "params": (Quantity("params_m", "millions of parameters"),),
@@ -45,21 +55,26 @@ QUANTITIES: dict[str, tuple[Quantity, ...]] = {
 
 @dataclass(frozen=True)
 class Published:
-    """One source and one split of COCO."""
+    """The numbers of one source, with AP on one split of COCO."""
 
     source: str
     split: Literal["val2017", "test-dev"]
 
     @property
     def name(self) -> str:
+        """The source, for people."""
         return SOURCES[self.source]
 
     @property
-    def yardstick(self) -> Yardstick:
+    def eval_set(self) -> EvalSet:
+        """The pictures of the published APs."""
         return VAL2017 if self.split == "val2017" else TEST_DEV
 
     def ap(self, variant: str, precision: str) -> Value | None:
-        """In points. Of the paper's family it is the float model's, whatever the precision."""
+        """Return the published AP of a variant in points, None where there is none.
+
+        The paper publishes float models only, so D0 to D7x have the same AP at every precision.
+        """
         if variant.startswith("lite"):
             column = "ap_int8" if precision == "int8" else "ap_float"
             for row in read_rows("lite"):
@@ -69,12 +84,12 @@ class Published:
         for row in read_rows("efficientdet"):
             text = row[SPLITS[self.split]]
             if (row["source"], row["model"]) == (self.source, variant) and text:
-                basis = f"{self.name}, {self.yardstick.name}, the float model"
+                basis = f"{self.name}, {self.eval_set.name}, the float model"
                 return Value(float(text), "published", basis)
         return None
 
     def quantity(self, figure: str) -> Quantity | None:
-        """What the source has for the horizontal axis of a figure."""
+        """Return the column that the source has for the horizontal axis of a figure."""
         rows = [row for row in read_rows("efficientdet") if row["source"] == self.source]
         for one in QUANTITIES[figure]:
             if any(row[one.column] for row in rows):
@@ -83,7 +98,13 @@ class Published:
 
 
 def published_from(source: str, split: str) -> Published | None:
-    """None for the source "none". Raises InputError for one that is not known."""
+    """Return the numbers of a source; None for the source "none".
+
+    Raises
+    ------
+    InputError
+        The source or the split is unknown.
+    """
     if split not in SPLITS:
         raise InputError(f"unknown --published-split {split!r}: known are {', '.join(SPLITS)}")
     if source == "none":
@@ -95,7 +116,7 @@ def published_from(source: str, split: str) -> Published | None:
 
 
 def board_latency(device: str, variant: str, precision: str, threads: int | None) -> Value | None:
-    """The mean of 50 runs of an EfficientDet-Lite on a board, in ms."""
+    """Return the published latency of an EfficientDet-Lite on a board: the mean of 50 runs in ms."""
     wanted = (device, variant, precision, str(threads))
     for row in read_rows("board_latency"):
         if (row["device"], row["model"], row["precision"], row["threads"]) == wanted:

@@ -1,4 +1,4 @@
-"""Which model to take on a device: the Pareto front of AP and time, the pick, and why."""
+"""Choose a model for a device: the Pareto front of AP and time, the pick, and the reasons."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.analysis.ap_of_row import Judge, Judged
-from edge_edet.benchmarks.analysis.eval_set import Yardstick
+from edge_edet.benchmarks.analysis.ap_of_row import ApLookup, ApOfRow
+from edge_edet.benchmarks.analysis.eval_set import EvalSet
 from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import Published, board_latency
-from edge_edet.benchmarks.analysis.selection import Notes, choose, has_time
+from edge_edet.benchmarks.analysis.selection import Notes, has_time, select_rows
 from edge_edet.benchmarks.analysis.values import Value, latency_of, way_of
 from edge_edet.benchmarks.published import read_rows as read_published
 from edge_edet.benchmarks.rows import BenchmarkRow, verdict
@@ -27,12 +27,24 @@ __all__ = [
 ]
 
 UNITS = {"ms": 1.0, "s": 1000.0}
-STAGES = ("end_to_end", "inference")  # the first that a row has
+STAGES = ("end_to_end", "inference")  # the first one that a row has is used
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model, run in one way. stage: what its time is of. row: None where all is published."""
+    """A model in one configuration: its time and its AP.
+
+    Attributes
+    ----------
+    time
+        In ms, of `stage`.
+    ap
+        In points.
+    row
+        None where time and AP are both published.
+    notes
+        What to know before choosing it: warnings of its row, and drift in long runs.
+    """
 
     name: str
     time: Value
@@ -42,19 +54,30 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
     def surely_within(self, budget_ms: float) -> bool:
-        """The upper end of its interval, not only the middle."""
+        """Return whether even the upper end of the time's interval is within the budget."""
         return self.time.high is not None and self.time.high <= budget_ms
 
     def within(self, budget_ms: float) -> bool:
+        """Return whether the time itself is within the budget."""
         return self.time.middle <= budget_ms
 
 
 @dataclass(frozen=True)
 class Choice:
-    """front: by time, each with more AP than all faster ones. pick: None where nothing fits.
+    """The pick among candidates, and what to know about the others.
 
-    sure: its time is within the budget up to the end of its interval. better: of higher AP, whose
-    middle alone is within. nearest: where there is no pick, what has one of the two.
+    Attributes
+    ----------
+    front
+        The Pareto front by time: each has more AP than all faster ones.
+    pick
+        None where nothing fits.
+    sure
+        The whole interval of the pick's time is within the budget.
+    better
+        A candidate of higher AP whose time is within the budget, but not its whole interval.
+    nearest
+        Without a pick: the fastest that has the AP, and the best that is fast enough.
     """
 
     front: tuple[Candidate, ...]
@@ -65,7 +88,13 @@ class Choice:
 
 
 def parse_budget(text: str) -> float:
-    """ms of `100ms` or `0.1s`. Raises InputError."""
+    """Return the milliseconds of a text such as `100ms` or `0.1s`.
+
+    Raises
+    ------
+    InputError
+        The text is not a positive time with a unit.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)", text.strip())
     value = float(match[1]) * UNITS[match[2]] if match else 0.0
     if not 0 < value < 1e9:
@@ -74,11 +103,19 @@ def parse_budget(text: str) -> float:
 
 
 def parse_min_ap(value: float | None) -> float:
-    """Points. Raises InputError, also for what looks like a fraction."""
+    """Return the smallest AP in points, 0 for None.
+
+    Raises
+    ------
+    InputError
+        The value is not within 0 to 100, or looks like a fraction.
+    """
     if value is None:
         return 0.0
     if 0 < value < 1:
-        raise InputError(f"--min-ap is in points, 0 to 100: {value:g} would be {value * 100:g}")
+        raise InputError(
+            f"--min-ap is in points, 0 to 100, but got {value:g}: did you mean {value * 100:g}?"
+        )
     if not 0 <= value <= 100:
         raise InputError(f"--min-ap must be in points, 0 to 100, but got {value:g}")
     return value
@@ -87,21 +124,26 @@ def parse_min_ap(value: float | None) -> float:
 def candidates_of(
     rows: Sequence[BenchmarkRow], device: str, options: Options, notes: Notes
 ) -> list[Candidate]:
-    """Those on the device that have a time and an AP, be it measured in another row of the same file.
+    """Return the models of a device that have both a time and an AP.
 
-    Raises InputError where there is none, or where no data has an AP of all of them: APs of different
-    data must not be compared.
+    The AP may come from another row of the same file. `notes` gets what was left out and why.
+
+    Raises
+    ------
+    InputError
+        There is none, or no evaluation set has an AP of all of them: APs on different data must not
+        be compared.
     """
-    there = [row for row in choose(rows).rows if row.device.id == device]
-    if not there:
+    on_device = [row for row in select_rows(rows).rows if row.device.id == device]
+    if not on_device:
         known = ", ".join(sorted({row.device.id for row in rows})) or "none"
         raise InputError(
             f"no row is of device {device!r}: there are rows of {known}; make some with "
             f"'edge-edet bench --board {device}'"
         )
-    judge = Judge(rows, options.published, options.published_ap)
-    found: list[tuple[BenchmarkRow, str, Value, list[Judged]]] = []
-    for row in there:
+    ap_lookup = ApLookup(rows, options.published, options.published_ap)
+    found: list[tuple[BenchmarkRow, str, Value, list[ApOfRow]]] = []
+    for row in on_device:
         if not has_time(row, notes):
             continue
         timed = next(
@@ -110,42 +152,50 @@ def candidates_of(
         if timed is None:
             notes.add("left out: no time", row.model.file)
             continue
-        judged = judge.all(row, notes)
-        if judged:
-            found.append((row, *timed, judged))
+        aps = ap_lookup.all(row, notes)
+        if aps:
+            found.append((row, *timed, aps))
     if not found:
         raise InputError(
             f"no row of {device} has both a time and an AP: {'; '.join(notes.lines())}"
         )
-    yardstick = _common([judged for *_, judged in found], notes)
-    slowed = _slowed(there)
+    eval_set = _common_eval_set([aps for *_, aps in found], notes)
+    slowed = _slowed_in_long_runs(on_device)
     made = []
-    for row, stage, time, judged in found:
-        ap = next(one.value for one in judged if one.yardstick == yardstick)
-        told = [*(one.text for one in row.warnings), *slowed.get(row.model.sha256, ())]
+    for row, stage, time, aps in found:
+        ap = next(one.value for one in aps if one.eval_set == eval_set)
+        texts = [*(one.text for one in row.warnings), *slowed.get(row.model.sha256, ())]
         made.append(
-            Candidate(f"{row.model.file}, {way_of(row)}", time, stage, ap, row, tuple(told))
+            Candidate(f"{row.model.file}, {way_of(row)}", time, stage, ap, row, tuple(texts))
         )
     return made
 
 
-def _common(judged: Sequence[Sequence[Judged]], notes: Notes) -> Yardstick:
-    """The only one that all have. Raises InputError where there is none, or are several."""
-    names = {one.yardstick: one.yardstick.name for each in judged for one in each}
-    shared = [y for y in names if all(any(one.yardstick == y for one in each) for each in judged)]
+def _common_eval_set(aps: Sequence[Sequence[ApOfRow]], notes: Notes) -> EvalSet:
+    """Return the evaluation set that all rows share; InputError for none and for several."""
+    names = {one.eval_set: one.eval_set.name for each in aps for one in each}
+    shared = [s for s in names if all(any(one.eval_set == s for one in each) for each in aps)]
     if len(shared) != 1:
         raise InputError(
             f"the APs are not of the same data and protocol ({'; '.join(names.values())}): give rows of "
-            "one of them"
+            "one of these only"
         )
     if len(names) > 1:
-        others = "; ".join(name for y, name in names.items() if y != shared[0])
-        notes.add(f"AP is that on {names[shared[0]]}, which all have; not used: {others}")
+        others = "; ".join(name for known, name in names.items() if known != shared[0])
+        notes.add(
+            f"AP is measured on {names[shared[0]]}, which all models have; not used: {others}"
+        )
     return shared[0]
 
 
 def published_candidates(device: str, published: Published) -> list[Candidate]:
-    """EfficientDet-Lite on a board, all of it published. Raises InputError for other devices."""
+    """Return EfficientDet-Lite models on a board by published time and published AP.
+
+    Raises
+    ------
+    InputError
+        Nothing is published for the device or the split.
+    """
     rows = [row for row in read_published("board_latency") if row["device"] == device]
     if not rows:
         known = ", ".join(dict.fromkeys(row["device"] for row in read_published("board_latency")))
@@ -163,14 +213,17 @@ def published_candidates(device: str, published: Published) -> list[Candidate]:
             made.append(Candidate(name, time, "inference", ap, None))
     if not made:
         raise InputError(
-            f"{published.yardstick.name} AP of EfficientDet-Lite is not published: leave "
+            f"no AP of EfficientDet-Lite on {published.eval_set.name} is published: leave "
             "--published-split out"
         )
     return made
 
 
 def choose_model(candidates: Sequence[Candidate], budget_ms: float, min_ap: float = 0.0) -> Choice:
-    """The highest AP that is surely within the budget; if none is, the highest within it at all."""
+    """Pick the highest AP whose whole interval of time is within the budget.
+
+    Where there is none, pick the highest AP whose time is within it.
+    """
     good = [one for one in candidates if one.ap.middle >= min_ap]
     sure = [one for one in good if one.surely_within(budget_ms)]
     within = [one for one in good if one.within(budget_ms)]
@@ -197,7 +250,7 @@ def _front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 def _nearest(
     candidates: Sequence[Candidate], budget_ms: float, min_ap: float
 ) -> tuple[Candidate, ...]:
-    """The fastest that has the AP, and the best that is fast enough, as far as there are any."""
+    """Return the fastest with that AP and the best that is fast enough; without both, the fastest."""
     good = [one for one in candidates if one.ap.middle >= min_ap]
     fastest = min(good, key=lambda one: (one.time.middle, -one.ap.middle), default=None)
     best = _best(one for one in candidates if one.within(budget_ms))
@@ -205,10 +258,10 @@ def _nearest(
     return found or tuple(sorted(candidates, key=lambda one: one.time.middle)[:1])
 
 
-def _slowed(rows: Iterable[BenchmarkRow]) -> dict[str, tuple[str, ...]]:
-    """What long runs on the device tell of a model."""
-    told: dict[str, tuple[str, ...]] = {}
+def _slowed_in_long_runs(rows: Iterable[BenchmarkRow]) -> dict[str, tuple[str, ...]]:
+    """sha256 of a model -> how much slower it became in a long run on the device."""
+    found: dict[str, tuple[str, ...]] = {}
     for row in rows:
         if row.sustain is not None and verdict(row.sustain).code == "slower":
-            told[row.model.sha256] = (f"in a long run {verdict(row.sustain).text}",)
-    return told
+            found[row.model.sha256] = (f"in a long run {verdict(row.sustain).text}",)
+    return found

@@ -1,4 +1,4 @@
-"""Which rows go into figures, and a line for each kind that does not."""
+"""Select the rows that figures show, and note those that they leave out."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from dataclasses import dataclass
 
 from edge_edet.benchmarks.rows import SAMPLING, SOFTWARE, BenchmarkRow, to_json
 
-__all__ = ["Chosen", "Notes", "choose", "has_time", "is_gpu", "protocol_names"]
+__all__ = ["Notes", "SelectedRows", "has_time", "is_gpu", "protocol_names", "select_rows"]
 
 GPUS = ("GPU", "CUDA", "Tensorrt", "ROCM", "Dml")  # devices of OpenVINO, providers of onnxruntime
 NAMED = 3  # of the files in a line
 
 
 class Notes:
-    """Reasons with the files that they are about; a reason is told once."""
+    """Reasons, each listed once with the files that it concerns."""
 
     def __init__(self) -> None:
         self._files: dict[str, list[str]] = {}
 
     def add(self, reason: str, file: str | None = None) -> None:
+        """Add a reason, or a file to a reason that is already listed."""
         files = self._files.setdefault(reason, [])
         if file is not None:
             files.append(file)
 
     def lines(self) -> tuple[str, ...]:
+        """Return one line per reason, naming at most three of its files."""
         return tuple(f"{reason}{_named(files)}" for reason, files in self._files.items())
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """rows: each thing once, the last of those that are the same. notes: what was left out."""
+class SelectedRows:
+    """Rows without repetitions, and one line for each kind of repetition that was dropped."""
 
     rows: tuple[BenchmarkRow, ...]
     notes: tuple[str, ...]
 
 
-def choose(rows: Sequence[BenchmarkRow]) -> Chosen:
-    """As `compare` does, the last row of a key counts: it is the newest of its file."""
+def select_rows(rows: Sequence[BenchmarkRow]) -> SelectedRows:
+    """Keep the last row of each key, as `compare` does: it is the newest one of its file."""
     last: dict[str, BenchmarkRow] = {}
     same = again = 0
     for row in rows:
@@ -48,27 +50,28 @@ def choose(rows: Sequence[BenchmarkRow]) -> Chosen:
         last[f"{row.how} {row.key}"] = row
     notes = []
     if same:
-        notes.append(f"{same} {_rows(same)} there twice: counted once")
+        notes.append(f"{same} {_rows(same)} present twice: counted once")
     if again:
-        notes.append(f"{again} {_rows(again)} measured again later: the last one counts")
-    return Chosen(tuple(last.values()), tuple(notes))
+        notes.append(f"{again} {_rows(again)} measured again later: only the latest counts")
+    return SelectedRows(tuple(last.values()), tuple(notes))
 
 
 def has_time(row: BenchmarkRow, notes: Notes) -> bool:
-    """Whether its times mean something beside others. Long runs have a figure of their own."""
+    """Return whether the row's times are comparable with others; if not, note why."""
     device = (row.ran.device or "").lower() if row.ran is not None else ""
     if row.how == "emulated":
-        notes.add("left out: the times of an emulated device mean nothing", row.model.file)
+        notes.add("left out: times of an emulated device are meaningless", row.model.file)
     elif any(name in device for name in SOFTWARE):
-        notes.add("left out: a GPU in software is no GPU", row.model.file)
+        notes.add("left out: the GPU was emulated in software", row.model.file)
     elif row.sustain is not None:
-        notes.add("left out: long runs, which have their own figure", row.model.file)
+        notes.add("left out: long runs, which have a figure of their own", row.model.file)
     else:
         return True
     return False
 
 
 def is_gpu(row: BenchmarkRow) -> bool:
+    """Return whether the model ran on a GPU, or was requested to where that was not reported."""
     ran = row.ran
     if ran is None:
         return row.asked.delegate == "gpu" or (row.asked.device_type or "").upper() == "GPU"
@@ -76,9 +79,14 @@ def is_gpu(row: BenchmarkRow) -> bool:
 
 
 def protocol_names(rows: Iterable[BenchmarkRow], notes: Notes) -> dict[str, str]:
-    """Row key -> "" where all measured rows agree in their protocol, else " (protocol 2)".
+    """Assign numbers to the measuring protocols of the rows.
 
-    What is measured by different protocols is never joined by a line; notes tells what differs.
+    Rows of different protocols are never joined by a line; `notes` gets what the protocols differ in.
+
+    Returns
+    -------
+    dict
+        Row key -> "" where all measured rows have the same protocol, else " (protocol 2)" and so on.
     """
     found: dict[str, dict[str, object]] = {}
     names: dict[str, str] = {}

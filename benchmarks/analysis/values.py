@@ -1,4 +1,4 @@
-"""A number of a row with its interval and where it comes from. AP is in points, times in ms."""
+"""Numbers of a row, each with its interval and its origin. AP is in points, times are in ms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ CPUS = (("CPU",), ("CPUExecutionProvider",))
 
 @dataclass(frozen=True)
 class Value:
-    """low, high: the ends of what `basis` says, None where nothing is known of them."""
+    """A number, how it was obtained, and its interval.
+
+    Attributes
+    ----------
+    middle
+        The number itself: a median, a mean, an AP or a count.
+    basis
+        For people: what the number and its interval are, such as "median of 50, its 95 % interval".
+    low, high
+        The ends of the interval; None where it is unknown.
+    """
 
     middle: float
     how: How
@@ -26,7 +36,11 @@ class Value:
 
 
 def latency_of(row: BenchmarkRow, stage: str = "inference") -> Value | None:
-    """None where the row tells nothing of the stage, or nothing that is a time."""
+    """Return the latency of a stage in ms.
+
+    None where the row has no time of that stage, or where its times are meaningless because the
+    device was emulated.
+    """
     if row.how == "emulated":
         return None
     if row.estimate is not None:
@@ -39,11 +53,14 @@ def latency_of(row: BenchmarkRow, stage: str = "inference") -> Value | None:
         basis = f"estimate, {one.coverage:.0%} interval; {one.source}"
         return Value(one.p50_ms, "estimated", basis, one.low_ms, one.high_ms)
     if row.summary is not None:
-        told = row.summary
-        if told.stage != stage:
+        summary = row.summary
+        if summary.stage != stage:
             return None
-        middle, kind = (told.mean_ms, "mean") if told.p50_ms is None else (told.p50_ms, "median")
-        return Value(middle, "measured", f"{kind} of {told.n}, no samples kept; {told.source}")
+        middle, kind = (
+            (summary.mean_ms, "mean") if summary.p50_ms is None else (summary.p50_ms, "median")
+        )
+        basis = f"{kind} of {summary.n}, no samples kept; {summary.source}"
+        return Value(middle, "measured", basis)
     middle_ms = p50(row, stage)
     if middle_ms is None:
         return None
@@ -55,7 +72,10 @@ def latency_of(row: BenchmarkRow, stage: str = "inference") -> Value | None:
 
 
 def ap_of(accuracy: Accuracy | None) -> Value | None:
-    """In points, 0 to 100; None where there is none. COCOeval's -1 means nothing to find."""
+    """Return the AP in points, 0 to 100; None where there is none.
+
+    COCOeval reports -1 where the data has no objects: that is no AP either.
+    """
     if accuracy is None or accuracy.ap is None or accuracy.ap < 0:
         return None
     ends = accuracy.intervals.get("ap")
@@ -67,21 +87,21 @@ def ap_of(accuracy: Accuracy | None) -> Value | None:
 
 
 def threads_of(row: BenchmarkRow) -> int | None:
-    """As run; as asked for where that was not read back."""
+    """Return the threads that the runtime used, or those requested where it does not report them."""
     ran = row.ran.threads if row.ran is not None else None
     return ran if ran is not None else row.asked.threads
 
 
 def way_of(row: BenchmarkRow) -> str:
-    """Where and how it ran, for people: `rpi4, ai-edge-litert xnnpack, 4 threads`."""
+    """Describe where and how the model ran: `rpi4, ai-edge-litert xnnpack, 4 threads`."""
     ran, words = row.ran, [row.device.place]
     runtime = ran.runtime if ran is not None else row.asked.runtime
     delegate = ran.delegate if ran is not None else row.asked.delegate
     shown = [runtime, delegate if delegate != "none" else None]
     if row.model.format == "onnx" and runtime == "openvino":
         shown.append("from .onnx")
-    if told := " ".join(word for word in shown if word):
-        words.append(told)
+    if text := " ".join(word for word in shown if word):
+        words.append(text)
     devices = ran.execution_devices if ran is not None else ()
     if devices and devices not in CPUS:
         words.append("+".join(devices))

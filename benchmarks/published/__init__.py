@@ -1,4 +1,4 @@
-"""The numbers that others published, each row with its source, in CSV files beside this module."""
+"""Numbers that others published, each row with its source, in CSV files beside this module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EFFDET = "rwightman/efficientdet-pytorch README (effdet 0.4.1)"
 
 @dataclass(frozen=True)
 class PublishedSize:
-    """What is published about the size of one model; None where nothing is."""
+    """The published size of one model, with the sources; None where nothing is published."""
 
     parameters: int | None = None
     parameters_source: str | None = None
@@ -24,13 +24,13 @@ class PublishedSize:
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """The rows of `name`.csv, column -> text, without its `#` lines."""
+    """Return the rows of `name`.csv, column -> text, without its `#` lines."""
     text = files("edge_edet.benchmarks.published").joinpath(f"{name}.csv").read_text("utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 def published_size(model: str) -> PublishedSize:
-    """Parameters and multiply-adds of a variant as their authors print them, rounded."""
+    """Return parameters and multiply-adds of a variant as its authors print them, rounded."""
     for row in read_rows("lite"):
         if row["model"] == model:
             return PublishedSize(round(float(row["params_m"]) * 1e6), _README)

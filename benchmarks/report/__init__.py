@@ -1,4 +1,4 @@
-"""Rows into one page of figures that needs nothing else."""
+"""Draw the rows of benchmarks as one self-contained page of figures."""
 
 from __future__ import annotations
 

@@ -28,14 +28,22 @@ from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["device_latency_figures"]
 
-LINES = 18  # of a figure
+LINES = 18  # categories per figure
 ORDER = ("fp32", "fp16", "int8-dynamic", "int8")
 
 
 def device_latency_figures(
     rows: Sequence[BenchmarkRow], stage: str, *, overlay: bool = True
 ) -> Iterator[Figure]:
-    """overlay: published latencies of the same model, precision and threads on the same board."""
+    """Draw the latency of each model and device, split into several figures where there are many.
+
+    Parameters
+    ----------
+    stage
+        "inference" or "end_to_end".
+    overlay
+        Add published latencies of the same model, precision and threads on the same board.
+    """
     notes = Notes()
     timed = [row for row in rows if has_time(row, notes) and _drawable(row, stage, notes)]
     protocols = protocol_names(timed, notes)
@@ -45,7 +53,7 @@ def device_latency_figures(
         places.setdefault(name, []).append(row)
     title = f"Latency of each device and precision: {stage.replace('_', ' ')}"
     if not places:
-        nothing = f"no row has a time of {stage.replace('_', ' ')}"
+        nothing = f"no row has a {stage.replace('_', ' ')} time"
         yield Figure("latency-devices", title, (), (nothing, *notes.lines()))
         return
     names = list(places)
@@ -57,7 +65,10 @@ def device_latency_figures(
         boards = tuple(_published(part, places)) if overlay else ()
         if boards:
             series.append(Series("published, boards", None, boards, line=False))
-            notes.add(f"published: {BOARDS}, mean of 50 runs of files that suppress boxes inside")
+            notes.add(
+                f"published: {BOARDS}, mean of 50 runs of model files that include non-maximum "
+                "suppression"
+            )
         x = Axis(f"{stage.replace('_', ' ')}, ms", "ms", log=True)
         yield Figure(
             f"latency-devices-{number}" if several else "latency-devices",
@@ -70,9 +81,9 @@ def device_latency_figures(
 def _drawable(row: BenchmarkRow, stage: str, notes: Notes) -> bool:
     value = latency_of(row, stage)
     if value is None:
-        notes.add(f"left out: no time of {stage.replace('_', ' ')}", row.model.file)
+        notes.add(f"left out: no {stage.replace('_', ' ')} time", row.model.file)
     elif not value.middle > 0:
-        notes.add("left out: a time of 0 has no place on a logarithmic axis", row.model.file)
+        notes.add("left out: a time of 0 cannot be drawn on a logarithmic axis", row.model.file)
     else:
         return True
     return False

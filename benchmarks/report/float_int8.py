@@ -1,4 +1,4 @@
-"""What other precisions gain and cost against float: the same network, device, way and protocol."""
+"""Speed-up and AP of other precisions against float32, everything else being equal."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from edge_edet.benchmarks.analysis import (
     Notes,
     Value,
     ap_of,
+    eval_set_of,
     has_time,
     latency_of,
     way_of,
-    yardstick_of,
 )
 from edge_edet.benchmarks.report.figures import (
     PRECISION_COLORS,
@@ -26,26 +26,30 @@ from edge_edet.benchmarks.rows import BenchmarkRow, median_ratio, same_way
 
 __all__ = ["float_int8_figures"]
 
-LINES = 14
+LINES = 14  # pairs per figure
 FLOAT = "fp32"
 Pair = tuple[BenchmarkRow, BenchmarkRow]
 
 
 def float_int8_figures(rows: Sequence[BenchmarkRow], stage: str) -> Iterator[Figure]:
+    """Draw each float32 row against its counterparts of other precisions.
+
+    Counterparts have the same network, format, device, configuration and protocol.
+    """
     notes = Notes()
     pairs = list(_pairs([row for row in rows if has_time(row, notes)], stage))
     title = "Float against INT8"
     if not pairs:
         nothing = (
-            "no float32 row has a row of another precision that was measured alike "
+            "no float32 row has a counterpart of another precision that was measured in the same way "
             "(variant, format, device, options, protocol)"
         )
         yield Figure("float-int8", title, (), (nothing, *notes.lines()))
         return
     notes.add(
-        "faster: median of float32 over median of the other, with the 95 % interval of the "
-        "ratio; AP: each model's own interval, which is wider than that of their "
-        "difference ('edge-edet eval FLOAT INT8' gives it)"
+        "speed-up: median time of float32 divided by that of the other precision, with the 95 % "
+        "interval of the ratio; AP: each model with its own interval, which is wider than that of "
+        "the difference (for the difference use 'edge-edet eval FLOAT INT8')"
     )
     parts = [pairs[start : start + LINES] for start in range(0, len(pairs), LINES)]
     for number, part in enumerate(parts, 1):
@@ -85,7 +89,7 @@ def _panels(pairs: Sequence[Pair], stage: str, notes: Notes) -> Iterator[Panel]:
     if marks:
         yield Panel(Axis("AP", "points"), places, tuple(_grouped(marks)))
     else:
-        notes.add("no AP: none of these pairs was evaluated on the same data by the same protocol")
+        notes.add("no AP: in none of these pairs both were evaluated on the same data and protocol")
 
 
 def _speed_up(pair: Pair, place: int, stage: str) -> Mark:
@@ -109,9 +113,9 @@ def _accuracies(pair: Pair, place: int, notes: Notes) -> Iterator[Mark]:
     first, second = (row.accuracy for row in pair)
     if first is None or second is None or None in values:
         return
-    if (yardstick_of(first), first.protocol) != (yardstick_of(second), second.protocol):
+    if (eval_set_of(first), first.protocol) != (eval_set_of(second), second.protocol):
         notes.add(
-            "no AP: evaluated on different data or by different protocols", pair[1].model.file
+            "no AP: evaluated on different data or with different protocols", pair[1].model.file
         )
         return
     for row, value in zip(pair, values, strict=True):

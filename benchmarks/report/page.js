@@ -1,20 +1,20 @@
 "use strict";
-// Shows what a point says: the nearest one under the pointer, the one that is tapped, or that has focus.
+// Shows the details of a point: the nearest one under the pointer, the tapped one, or the one with focus.
 const data = JSON.parse(document.getElementById("data").textContent);
 const tip = document.getElementById("tip");
 const REACH = 26, COVERED = 3; // CSS pixels
-let shown = null, pinned = false, from = 0; // from: where the page stood when it was shown
+let shown = null, pinned = false, from = 0; // from: scroll position when it was shown
 
 function lines(list, target) {
   for (const [key, text] of list) {
-    const term = document.createElement("dt"), told = document.createElement("dd");
+    const term = document.createElement("dt"), value = document.createElement("dd");
     term.textContent = key;
-    told.textContent = text;
-    target.append(term, told);
+    value.textContent = text;
+    target.append(term, value);
   }
 }
 
-// Others of the same figure at the same place: a network has the same cost and about the same AP in each runtime.
+// Other marks at the same place: a network has the same cost and about the same AP in each runtime.
 function covered(mark) {
   const [x, y] = middle(mark);
   return [...mark.closest("svg").querySelectorAll(".mark")].filter((other) => {
@@ -28,7 +28,7 @@ function middle(mark) {
   return [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
 }
 
-function told(mark) {
+function details(mark) {
   const one = data.marks[mark.dataset.mark];
   const head = document.createElement("h3"), list = document.createElement("dl");
   head.textContent = one.title;
@@ -45,7 +45,7 @@ function show(mark) {
   hide();
   shown = mark;
   mark.classList.add("on");
-  const parts = [mark, ...covered(mark)].flatMap(told);
+  const parts = [mark, ...covered(mark)].flatMap(details);
   tip.replaceChildren(...parts);
   tip.hidden = false;
   tip.scrollTop = 0;
@@ -110,5 +110,5 @@ for (const svg of document.querySelectorAll("figure svg")) {
 }
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 document.addEventListener("click", (event) => { if (!event.target.closest("svg, #tip")) hide(); });
-// the event of a scroll that brought the point under the pointer comes after it is shown
+// the scroll event that brought the point under the pointer arrives after the point is shown
 window.addEventListener("scroll", () => { if (!pinned && window.scrollY !== from) hide(); }, { passive: true });

@@ -1,4 +1,4 @@
-"""The report as one page: no request, light and dark, for wide and narrow screens and for paper."""
+"""The report as one HTML page: self-contained, light and dark, for screens of any width and for paper."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ __all__ = ["Content", "page"]
 
 @dataclass(frozen=True)
 class Content:
-    """svgs: figure name -> layout name -> SVG. given: files of rows. notes: of rows left out."""
+    """What the page shows.
+
+    Attributes
+    ----------
+    svgs
+        Figure name -> layout name -> SVG.
+    given
+        The files of rows, as the person gave them.
+    notes
+        On rows that were left out.
+    """
 
     figures: Sequence[Figure]
     svgs: Mapping[str, Mapping[str, str]]
@@ -32,10 +42,12 @@ class Content:
 
     @property
     def drawn(self) -> list[Figure]:
+        """The figures that have something to draw."""
         return [figure for figure in self.figures if figure.panels]
 
 
 def page(content: Content) -> str:
+    """Return the HTML of the report; it loads nothing and its policy forbids it to."""
     script = _asset("page.js")
     style = _asset("page.css").replace("LIGHT", css_variables(False))
     style = style.replace("DARK", css_variables(True))
@@ -71,16 +83,16 @@ def _head(content: Content) -> Iterator[str]:
     yield f"<h1>{_title(content)}</h1>"
     count = len(content.rows)
     hows = [row.how for row in content.rows]
-    told = ", ".join(f"{hows.count(how)} {how}" for how in dict.fromkeys(hows))
+    counts = ", ".join(f"{hows.count(how)} {how}" for how in dict.fromkeys(hows))
     devices = ", ".join(dict.fromkeys(row.device.id for row in content.rows))
     yield (
-        f"<p>{count} row{'s' * (count != 1)} ({escape(told)}) of {escape(', '.join(content.given))}; "
+        f"<p>{count} row{'s' * (count != 1)} ({escape(counts)}) from {escape(', '.join(content.given))}; "
         f"devices: {escape(devices)}.</p>"
     )
     if content.drawn:
-        yield f"<p>{' '.join(_marks_told(content))}</p>"
+        yield f"<p>{' '.join(_how_to_read(content))}</p>"
         yield (
-            '<p class="hint muted">Point at a mark, tap it, or reach it with Tab, to see its whole row.</p>'
+            '<p class="hint muted">Point at a mark, tap it, or move to it with Tab to see its whole row.</p>'
         )
     yield from _list(content.notes)
     links = [f'<li><a href="#{f.name}">{escape(f.title)}</a></li>' for f in content.drawn]
@@ -88,36 +100,36 @@ def _head(content: Content) -> Iterator[str]:
 
 
 def _title(content: Content) -> str:
-    """Of what is there."""
+    """Return a title for the figures that are drawn."""
     names = [figure.name for figure in content.drawn]
     if any(name.startswith("ap-") for name in names):
         return "Accuracy against latency and size"
     return "Latency" if names else "Benchmark rows"
 
 
-def _marks_told(content: Content) -> Iterator[str]:
-    """How to read the marks, of the kinds that are drawn."""
+def _how_to_read(content: Content) -> Iterator[str]:
+    """Explain the kinds of marks that are drawn."""
     marks = [mark for figure in content.drawn for _, _, mark in figure.marks()]
     own = {mark.how for mark in marks if not mark.all_published}
     if own & {"measured", "counted"}:
         yield (
-            "Full marks were measured; their bars are 95 % intervals, of the median where it is a time."
+            "Filled marks are measured; their bars are 95 % intervals (for times, of the median)."
         )
     if "estimated" in own:
-        yield "Hollow marks are estimated, with the interval of the estimate."
+        yield "Hollow marks are estimates; their bars are the intervals of the estimates."
     if "published" in own:
-        yield "Half-full ones stand at a published AP that was not measured here."
+        yield "Half-filled marks have a published AP that was not measured here."
     if any(mark.all_published for mark in marks):
-        yield "Grey ones are published, each from the source that is named."
+        yield "Grey marks are published numbers of the source that the legend names."
 
 
 def _not_drawn(content: Content) -> Iterator[str]:
-    """One line for all figures that have no data, and what was left out of them."""
+    """List the figures that have no data, and what was left out of them."""
     empty = [figure for figure in content.figures if not figure.panels]
     if not empty:
         return
-    told = "; ".join(f"{one.title}: {one.notes[0]}" for one in empty)
-    yield f'<section id="not-drawn"><p class="muted">Not drawn. {escape(told)}.</p>'
+    reasons = "; ".join(f"{one.title}: {one.notes[0]}" for one in empty)
+    yield f'<section id="not-drawn"><p class="muted">Not drawn. {escape(reasons)}.</p>'
     drawn = {note for figure in content.drawn for note in figure.notes}
     more = dict.fromkeys(note for one in empty for note in one.notes[1:] if note not in drawn)
     yield f'<div class="muted">{"".join(_list(list(more)))}</div></section>'
@@ -145,7 +157,15 @@ def _list(notes: Sequence[str]) -> Iterator[str]:
 
 def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     yield '<section id="rows"><h2>All rows</h2><div class="scroll"><table>'
-    heads = ("model", "precision", "device and way", "how", "inference, ms", "AP", "warnings")
+    heads = (
+        "model",
+        "precision",
+        "device and configuration",
+        "origin",
+        "inference, ms",
+        "AP",
+        "warnings",
+    )
     numbers = (4, 5)
     yield (
         "<tr>" + "".join(_cell("th", text, n in numbers) for n, text in enumerate(heads)) + "</tr>"
@@ -176,14 +196,17 @@ def _cell(tag: str, text: str, number: bool) -> str:
 
 
 def _data(content: Content) -> str:
-    """marks: id -> title, lines and the number of its row. Nothing in it can end the script."""
+    """Return the JSON that the script shows: mark id -> title, lines and number of its row.
+
+    "<" is escaped, so that no text of a row can end the script element.
+    """
     numbers = {id(row): number for number, row in enumerate(content.rows)}
     marks = {}
     for figure in content.figures:
         for one, (panel, series, mark) in zip(mark_ids(figure), figure.marks(), strict=True):
-            told = [["series", series.name], *mark_lines(panel, mark)]
+            lines = [["series", series.name], *mark_lines(panel, mark)]
             row = numbers[id(mark.row)] if mark.row is not None else None
-            marks[one] = {"title": mark.title, "lines": told, "row": row}
+            marks[one] = {"title": mark.title, "lines": lines, "row": row}
     document = {"marks": marks, "rows": [row_lines(row) for row in content.rows]}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

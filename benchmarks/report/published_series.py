@@ -10,7 +10,10 @@ __all__ = ["published_series"]
 
 
 def published_series(published: Published, figure: str) -> list[Series]:
-    """EfficientDet as a line, the detectors that the source compares it with as points."""
+    """Return the published series of a figure, none where the source has no such numbers.
+
+    EfficientDet is a line; the detectors that the source compares it with are points.
+    """
     quantity = published.quantity(figure)
     if quantity is None:
         return []
@@ -41,7 +44,7 @@ def _mark(published: Published, row: dict[str, str], quantity: Quantity) -> Mark
     size = f" {row['input_size']}" if row["input_size"] and not _ours(row["model"]) else ""
     return Mark(
         Value(x, "published", f"{published.name}: {quantity.what}"),
-        Value(ap, "published", f"{published.name}: {published.yardstick.name} AP"),
+        Value(ap, "published", f"{published.name}: {published.eval_set.name} AP"),
         _short(row["model"]),
         f"{row['model']}{size}, published",
         "x" if _ours(row["model"]) else "+",
@@ -50,7 +53,7 @@ def _mark(published: Published, row: dict[str, str], quantity: Quantity) -> Mark
 
 
 def _short(model: str) -> str:
-    """For beside a mark; the whole name is in what it says."""
+    """Return a short name to draw beside a mark; its title has the whole name."""
     if _ours(model):
         return model.upper().replace("X", "x")
     model = model.removesuffix("-nas-fpn-aa")

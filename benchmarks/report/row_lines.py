@@ -1,4 +1,4 @@
-"""Everything that a row or a mark says, as (key, text) pairs for people."""
+"""The contents of a row or a mark as (key, text) pairs for people."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from edge_edet.benchmarks.rows import (
 __all__ = ["mark_lines", "row_lines", "value_text"]
 
 Line = tuple[str, str]
-COUNTED = ("samples_ms", "sustain", "warnings")  # told in other words
+SUMMARIZED = ("samples_ms", "sustain", "warnings")  # shown as statistics and sentences
 
 
 def mark_lines(panel: Panel, mark: Mark) -> list[Line]:
-    """Its two values with their intervals, then what it tells itself."""
+    """Return the mark's two values with their intervals, then its own lines."""
     lines = []
     for axis, value in ((panel.y, mark.y), (panel.x, mark.x)):
         if not axis.categories:
@@ -35,7 +35,7 @@ def mark_lines(panel: Panel, mark: Mark) -> list[Line]:
 
 
 def value_text(axis: Axis, value: Value) -> str:
-    """`33.5 points (32.9 to 34.1), measured: on 5000 pictures, 95 % interval`."""
+    """Return a text such as `33.5 points (32.9 to 34.1), measured: on 5000 pictures, 95 % interval`."""
     ends = ""
     if value.low is not None and value.high is not None:
         ends = f" ({_figure(value.low)} to {_figure(value.high)})"
@@ -45,10 +45,10 @@ def value_text(axis: Axis, value: Value) -> str:
 
 
 def row_lines(row: BenchmarkRow) -> list[Line]:
-    """All fields, nested ones as `ran.runtime`; samples as their statistics."""
+    """Return all fields of a row, nested ones as `ran.runtime`, and statistics of its samples."""
     lines: list[Line] = []
     for key, value in to_json(row).items():
-        if key not in COUNTED:
+        if key not in SUMMARIZED:
             lines += _flat(key, value)
     return [*lines, *_samples(row), *_warnings(row)]
 
@@ -60,7 +60,7 @@ def _flat(key: str, value: Any) -> Iterator[Line]:
     elif isinstance(value, list):
         yield key, ", ".join(map(str, value)) or "none"
     else:
-        yield key, "not told" if value is None else str(value)
+        yield key, "unknown" if value is None else str(value)
 
 
 def _samples(row: BenchmarkRow) -> Iterator[Line]:
@@ -68,10 +68,12 @@ def _samples(row: BenchmarkRow) -> Iterator[Line]:
         samples = row.samples_ms.get(stage)
         if samples:
             ends = median_interval(samples)
-            told = f", 95 % interval of the median {ends[0]:.4g} to {ends[1]:.4g}" if ends else ""
+            interval = (
+                f", 95 % interval of the median {ends[0]:.4g} to {ends[1]:.4g}" if ends else ""
+            )
             numbers = [f"{of(row, stage):.4g}" for of in (p50, p90, p99)]
             text = "p50 {}, p90 {}, p99 {} ms".format(*numbers)
-            yield f"samples_ms.{stage}", f"{text}, n {count(row, stage)}{told}"
+            yield f"samples_ms.{stage}", f"{text}, n {count(row, stage)}{interval}"
     if row.sustain is not None:
         minutes = len(row.sustain.minutes)
         yield "sustain", f"{minutes} minutes of {row.sustain.seconds / 60:g}"

@@ -1,4 +1,4 @@
-"""Long runs: the median of each minute, and how warm and how fast the clock was."""
+"""Long runs: the median latency, the temperature and the clock of each minute."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from edge_edet.benchmarks.rows import BenchmarkRow, Minute, median_interval, per
 
 __all__ = ["sustained_figures"]
 
-RUNS = 6  # of a figure
-LONGEST = 1  # of empty minutes in a hole: one is enough for a gap
+RUNS = 6  # per figure
+LONGEST = 1  # empty minutes per hole: one is enough to interrupt the line
 
 
 def sustained_figures(rows: Sequence[BenchmarkRow]) -> Iterator[Figure]:
+    """Draw the long runs minute by minute, six runs per figure."""
     runs = [row for row in rows if row.sustain is not None and row.how == "measured"]
     title = "Sustained load: end to end, minute by minute"
     if not runs:
-        nothing = "no long run ('edge-edet bench --sustain 30m')"
+        nothing = "no long run; 'edge-edet bench --sustain 30m' measures one"
         yield Figure("sustained", title, (), (nothing,))
         return
     parts = [runs[start : start + RUNS] for start in range(0, len(runs), RUNS)]
@@ -29,12 +30,12 @@ def sustained_figures(rows: Sequence[BenchmarkRow]) -> Iterator[Figure]:
             f"sustained-{number}" if several else "sustained",
             f"{title} ({number} of {len(parts)})" if several else title,
             tuple(_panels(part)),
-            tuple(_told(row) for row in part),
+            tuple(_verdict_line(row) for row in part),
             stacked=True,
         )
 
 
-def _told(row: BenchmarkRow) -> str:
+def _verdict_line(row: BenchmarkRow) -> str:
     assert row.sustain is not None
     return f"{row.model.file}, {way_of(row)}: {verdict(row.sustain).text}"
 
@@ -61,7 +62,7 @@ def _panels(runs: Sequence[BenchmarkRow]) -> Iterator[Panel]:
 
 
 def _without_holes(minutes: Sequence[Minute]) -> Iterator[Minute]:
-    """A minute that is missing comes as an empty one: no line leads over it."""
+    """Insert an empty minute where some are missing, so that no line is drawn across the hole."""
     expected = minutes[0].minute if minutes else 1
     for minute in minutes:
         for number in range(expected, min(minute.minute, expected + LONGEST)):
@@ -71,23 +72,23 @@ def _without_holes(minutes: Sequence[Minute]) -> Iterator[Minute]:
 
 
 def _mark(row: BenchmarkRow, minute: Minute, y: Value) -> Mark:
-    told = [("minute", str(minute.minute)), ("pictures", str(len(minute.samples_ms)))]
+    lines = [("minute", str(minute.minute)), ("pictures", str(len(minute.samples_ms)))]
     if minute.samples_ms:
-        told.append(("p90", f"{percentile(minute.samples_ms, 90):.4g} ms"))
+        lines.append(("p90", f"{percentile(minute.samples_ms, 90):.4g} ms"))
     if minute.temperature_c is not None:
-        told.append(("temperature", f"{minute.temperature_c:.1f} C"))
+        lines.append(("temperature", f"{minute.temperature_c:.1f} C"))
     if minute.frequency_mhz is not None:
-        told.append(("clock", f"{minute.frequency_mhz:.0f} MHz"))
+        lines.append(("clock", f"{minute.frequency_mhz:.0f} MHz"))
     if minute.throttled is not None:
-        told.append(("throttled", ", ".join(minute.throttled) or "nothing"))
+        lines.append(("throttled", ", ".join(minute.throttled) or "no"))
     x = Value(float(minute.minute), "counted", "")
-    return Mark(x, y, "", f"{row.model.file}, minute {minute.minute}", "o", tuple(told), row)
+    return Mark(x, y, "", f"{row.model.file}, minute {minute.minute}", "o", tuple(lines), row)
 
 
 def _median(minute: Minute) -> Value:
-    """NaN for a minute without a picture: a gap in the line."""
+    """Return the median latency; NaN, a gap in the line, for a minute without a picture."""
     if not minute.samples_ms:
-        return Value(math.nan, "measured", "no picture was done in it")
+        return Value(math.nan, "measured", "no picture was processed in this minute")
     low, high = median_interval(minute.samples_ms) or (None, None)
     basis = f"median of {len(minute.samples_ms)}, its 95 % interval"
     return Value(percentile(minute.samples_ms, 50), "measured", basis, low, high)

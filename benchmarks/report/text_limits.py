@@ -1,6 +1,7 @@
-"""Long texts of rows, cut with a mark before they are drawn: rows are written by anyone.
+"""Cut long texts of rows before they are drawn, and mark where.
 
-A name of a megabyte would stand in every label, title and cell of the page.
+Rows may come from anyone; a name of a megabyte would be repeated in every label, title and cell of the
+page.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from typing import Any, TypeVar
 
 __all__ = ["LONGEST", "cut_texts"]
 
-LONGEST = 200  # characters: four lines of the page; names of files have 255 bytes at most
+LONGEST = 200  # characters: four lines of the page; file names have 255 bytes at most
 MARK = "..."
 T = TypeVar("T")
 
 
 def cut_texts(value: T) -> T:
-    """The same row (or tuple, list, mapping, text in it) with no text longer than LONGEST characters."""
+    """Return the value with every text in it cut to at most 200 characters.
+
+    Dataclasses, tuples, lists and mappings are searched; a value without long texts is returned as it
+    is.
+    """
     found: Any = value
     if isinstance(value, str):
         found = value if len(value) <= LONGEST else value[: LONGEST - len(MARK)] + MARK

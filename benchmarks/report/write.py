@@ -1,4 +1,4 @@
-"""Rows to a folder: the page, and each figure as SVG, PNG and CSV."""
+"""Write the report to a folder: the page, and each figure as SVG, PNG and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.analysis import Chosen, Options, Value, choose
+from edge_edet.benchmarks.analysis import Options, SelectedRows, Value, select_rows
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
 from edge_edet.benchmarks.report.figures import DRAWN_BY, LAYOUTS, Axis, Figure, draw_both, draw_svg
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
@@ -63,26 +63,35 @@ def write_report(
     options: Options,
     outputs: Outputs | None = None,
 ) -> list[Path]:
-    """The files, the page first.
+    """Write the report and return its files, the page first.
 
-    given: the files of the rows. outputs: by default only files of an earlier report are replaced. Raises
-    InputError where there is no row, no folder can be, or other files are in it under these names.
+    Parameters
+    ----------
+    given
+        The files of the rows, for the page and for messages.
+    outputs
+        Writes the files; by default only files of an earlier report are replaced.
+
+    Raises
+    ------
+    InputError
+        There is no row, `folder` is a file, or it holds other files of these names.
     """
     if not rows:
         raise InputError(
             f"no rows in {', '.join(map(repr, given))}: make some with 'edge-edet bench -o FILE'"
         )
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{str(folder)!r} is a file: -o takes a folder")
-    chosen = choose(rows)
-    figures = list(figures_of(chosen.rows, options))
+        raise InputError(f"{str(folder)!r} is a file: give -o a folder")
+    selected = select_rows(rows)
+    figures = list(figures_of(selected.rows, options))
     with contextlib.nullcontext(outputs) if outputs else Outputs(given) as writing:
-        return _write(figures, chosen, given, folder, writing)
+        return _write(figures, selected, given, folder, writing)
 
 
 def _write(
     figures: Sequence[Figure],
-    chosen: Chosen,
+    selected: SelectedRows,
     given: Sequence[str],
     folder: Path,
     outputs: Outputs,
@@ -105,14 +114,17 @@ def _write(
         ):
             written.append(folder / f"{figure.name}.{kind}")
             outputs.write(written[-1], data, KINDS[kind])
-    content = Content(figures, svgs, chosen.rows, given, chosen.notes)
+    content = Content(figures, svgs, selected.rows, given, selected.notes)
     outputs.write(folder / PAGE, xml_text(page(content)).encode(), KINDS["html"])
     return [folder / PAGE, *written]
 
 
 def figures_of(rows: Sequence[BenchmarkRow], options: Options) -> Iterator[Figure]:
-    """All figures in the order of the page: those with points of the rows, those that are published
-    alone, and last those with nothing to draw, which say why."""
+    """Yield all figures in the order of the page.
+
+    Figures with points of the rows come first, then those of published numbers alone, and last those
+    with nothing to draw, whose notes say why.
+    """
     figures = [
         *tradeoff_figures(rows, options),
         *device_latency_figures(rows, options.stage, overlay=options.boards),
@@ -129,7 +141,7 @@ def _place(figure: Figure) -> int:
 
 
 def figure_csv(figure: Figure) -> str:
-    """A line for each mark, as drawn; empty where a value or an end of its interval is not known."""
+    """Return a CSV line for each mark; cells are empty where a value or an end of it is unknown."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)

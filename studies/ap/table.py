@@ -8,10 +8,10 @@ from typing import Any
 from edge_edet.benchmarks.analysis import (
     VAL2017,
     ap_of,
+    eval_set_of,
     latency_of,
     published_from,
     threads_of,
-    yardstick_of,
 )
 from edge_edet.benchmarks.rows import BenchmarkRow
 from edge_edet.studies.lines import wrapped
@@ -34,7 +34,7 @@ def to_text(rows: Sequence[BenchmarkRow]) -> str:
         ).rstrip()
         for line in table
     ]
-    names = dict.fromkeys(yardstick_of(row.accuracy).name for row in rows if row.accuracy)
+    names = dict.fromkeys(eval_set_of(row.accuracy).name for row in rows if row.accuracy)
     told = (
         f"AP in points, of {', '.join(names) or 'nothing'}; ms: inference, median",
         *measured_on(rows),
@@ -49,7 +49,7 @@ def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:
     lines = []
     for row in rows:
         model, ap, time = row.model, ap_of(row.accuracy), latency_of(row)
-        comparable = row.accuracy is not None and yardstick_of(row.accuracy) == VAL2017
+        comparable = row.accuracy is not None and eval_set_of(row.accuracy) == VAL2017
         told = published.ap(model.variant or "", model.precision) if comparable else None
         lines.append(
             {

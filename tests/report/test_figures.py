@@ -10,7 +10,7 @@ import pytest
 
 from edge_edet.benchmarks.analysis.options import Options
 from edge_edet.benchmarks.analysis.published_numbers import published_from
-from edge_edet.benchmarks.analysis.selection import choose
+from edge_edet.benchmarks.analysis.selection import select_rows
 from edge_edet.benchmarks.report.device_latency import device_latency_figures
 from edge_edet.benchmarks.report.figures.figure import Figure, Series
 from edge_edet.benchmarks.report.float_int8 import float_int8_figures
@@ -51,8 +51,8 @@ def test_measured_points_have_their_intervals(make_row: Make) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
-        ("ap-flops", {"multiply_adds": None}, "not known: multiply-adds"),
-        ("ap-params", {"parameters": None}, "not known: parameters"),
+        ("ap-flops", {"multiply_adds": None}, "no multiply-adds"),
+        ("ap-params", {"parameters": None}, "no parameters"),
     ],
 )
 def test_what_is_not_known_is_a_gap_that_is_said(
@@ -83,7 +83,7 @@ def test_times_that_mean_nothing_are_left_out(make_row: Make, make_long_run: Mak
         assert reason in told(found)
     found = figure([software_gpu(make_row(ap=0.3))], "ap-gpu")
     assert found.panels == ()
-    assert "GPU in software" in told(found)
+    assert "GPU was emulated in software" in told(found)
 
 
 def test_a_gpu_row_is_in_the_gpu_figure_only(make_row: Make) -> None:
@@ -111,7 +111,7 @@ def test_published_ap_only_when_asked_and_marked(make_row: Make) -> None:
     rows, published = [make_row("d0")], published_from("v7", "val2017")
     without = figure(rows, "ap-cpu", Options(published))
     assert without.panels == ()
-    assert "of the published weights --published-ap takes the published one" in told(without)
+    assert "for the published weights, --published-ap takes the published AP" in told(without)
     (series,) = drawn(figure(rows, "ap-cpu", Options(published, published_ap=True)))
     assert series.name.endswith("published AP")
     assert (series.marks[0].y.middle, series.marks[0].how) == (34.3, "published")
@@ -120,9 +120,9 @@ def test_published_ap_only_when_asked_and_marked(make_row: Make) -> None:
 @pytest.mark.parametrize(
     ("variant", "size", "split", "reason"),
     [
-        (None, 320, "val2017", "none published for this network"),
-        ("d0", 320, "val2017", "none published for this network"),
-        ("lite0", 320, "test-dev", "no COCO test-dev AP"),
+        (None, 320, "val2017", "no AP is published for this network"),
+        ("d0", 320, "val2017", "no AP is published for this network"),
+        ("lite0", 320, "test-dev", "no AP on COCO test-dev"),
     ],
 )
 def test_published_ap_is_not_lent_to_another_network(
@@ -176,7 +176,7 @@ def test_ap_of_another_row_of_the_same_file_makes_a_point(
     (lent,) = by_name["int8, rpi4, 1 thread, estimated, AP measured elsewhere"]
     assert (lent.x.middle, lent.y.middle, lent.y.low) == pytest.approx((130.0, 33.1, 32.1))
     assert lent.how == "estimated"
-    assert "same file (sha256), evaluated: host, ai-edge-litert" in lent.y.basis
+    assert "evaluated in another row of the same file (sha256): host, ai-edge-litert" in lent.y.basis
     assert len(by_name) == 2
     other = dataclasses.replace(rows[0].model, sha256="f" * 64)
     alone = figure([dataclasses.replace(rows[0], model=other), rows[1]], "ap-cpu")
@@ -232,18 +232,18 @@ def test_two_models_of_one_variant_are_not_joined(make_row: Make) -> None:
 
 def test_rows_that_are_there_twice_count_once(make_row: Make) -> None:
     row, again = make_row(ap=0.3), make_row(ap=0.3, seed=1)
-    chosen = choose([row, row, again])
-    assert chosen.rows == (again,)
-    assert chosen.notes == (
-        "1 row is there twice: counted once",
-        "1 row is measured again later: the last one counts",
+    selected = select_rows([row, row, again])
+    assert selected.rows == (again,)
+    assert selected.notes == (
+        "1 row is present twice: counted once",
+        "1 row is measured again later: only the latest counts",
     )
 
 
 def test_nothing_to_measure_is_a_gap(make_row: Make) -> None:
     found = figure([make_row(ap=None), make_row("d1", ap=-1.0)], "ap-cpu")
     assert found.panels == ()
-    assert "the evaluation found nothing to measure (d1-fp32.tflite)" in told(found)
+    assert "its evaluation had no objects to find (d1-fp32.tflite)" in told(found)
 
 
 def test_many_ways_become_several_figures(make_row: Make) -> None:
@@ -274,7 +274,7 @@ def test_devices_show_estimates_apart_and_boards_beside(
     assert drawn(found)[2].marks[0].x.middle == 329.0  # rpi4, lite0, fp32, 1 thread
     (found,) = device_latency_figures(rows[1:2], "end_to_end")
     assert found.panels == ()
-    assert "no time of end to end" in told(found)
+    assert "no end to end time" in told(found)
 
 
 def test_a_foreign_summary_has_a_point_without_an_interval(make_row: Make) -> None:
@@ -297,7 +297,7 @@ def test_float_against_int8_needs_rows_measured_alike(make_row: Make) -> None:
     assert [len(series.marks) for series in accuracy.series] == [1, 1]
     (none,) = float_int8_figures([rows[0], make_row("d0", "int8", ms=40, threads=2)], "inference")
     assert none.panels == ()
-    assert "measured alike" in told(none)
+    assert "measured in the same way" in told(none)
     other = make_row("d0", "int8", ms=40, ap=0.32, data="bccd", pictures=72)
     (found,) = float_int8_figures([rows[0], other], "inference")
     assert len(found.panels) == 1

@@ -111,7 +111,7 @@ def test_an_estimated_pick_says_so_twice(cli: Cli, rows: Path) -> None:
     assert status == 0  # the AP of the same file, measured on another device
     flat = " ".join(out.split())
     assert "pick: d0-int8.tflite, rpi4, 1 thread" in flat
-    assert "same file (sha256), evaluated: host, ai-edge-litert xnnpack, 1 thread" in flat
+    assert "evaluated in another row of the same file (sha256): host, ai-edge-litert xnnpack, 1 thread" in flat
     assert "left out: no AP measured: 'edge-edet bench --data DIR' measures it" in flat
     status, out, _ = cli(*asked, "--published-ap", "--json")
     document: dict[str, Any] = json.loads(out)
@@ -162,7 +162,7 @@ def test_without_rows_it_goes_by_what_is_published(
         (["--board", "host", "--budget", "0ms"], "--budget must be a time"),
         (
             ["--board", "host", "--budget", "1s", "--min-ap", "0.3"],
-            "in points, 0 to 100: 0.3 would be 30",
+            "in points, 0 to 100, but got 0.3: did you mean 30?",
         ),
         (["--board", "host", "--budget", "1s", "--min-ap", "101"], "0 to 100, but got 101"),
         (["--board", "host", "--budget", "1s", "--min-ap", "nan"], "0 to 100, but got nan"),

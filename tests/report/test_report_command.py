@@ -38,8 +38,8 @@ def test_one_point_makes_a_report_with_honest_gaps(
     gaps = re.findall(r"Not drawn\. .*", page)
     assert len(gaps) == 1
     for gap in (
-        "AP against GPU latency: COCO val2017: no row has both",
-        "Float against INT8: no float32 row has a row of another precision",
+        "AP against GPU latency: COCO val2017: no row has both an AP and GPU latency",
+        "Float against INT8: no float32 row has a counterpart of another precision",
         "minute by minute: no long run",
     ):
         assert gap in gaps[0]
@@ -174,7 +174,7 @@ def test_files_that_are_no_rows_are_one_line(
         (["--published-split", "val"], "unknown --published-split 'val'"),
         (["--published", "none", "--published-ap"], "--published-ap needs a source"),
         (["--stage", "decode"], "--stage must be inference or end_to_end, but got 'decode'"),
-        (["-o", "rows.jsonl"], "is a file: -o takes a folder"),
+        (["-o", "rows.jsonl"], "is a file: give -o a folder"),
     ],
 )
 def test_options_that_make_no_sense(

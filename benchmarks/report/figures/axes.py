@@ -14,13 +14,21 @@ from edge_edet.benchmarks.report.figures.theme import LIGHT
 __all__ = ["draw_rules", "finish_axes", "limits", "set_axes"]
 
 PAD = 0.08  # of the span
-LEAST_SPAN = 0.2  # of the middle: noise is not blown up to fill the picture
-RULE = (0.21, 0.32)  # of a row: how far rules go above and below its points
-NARROW = 6.0  # a logarithmic axis that spans less has ticks in even steps
+LEAST_SPAN = 0.2  # of the middle: noise is not blown up to fill the figure
+RULE = (0.21, 0.32)  # of a row: how far grid lines extend above and below its points
+NARROW = 6.0  # a logarithmic axis that spans a smaller factor has evenly spaced ticks
 
 
 def set_axes(axes: Any, panel: Panel, columns: int, *, last: bool) -> None:
-    """columns: characters that a category's name has room for."""
+    """Set scales, limits, labels and the names of categories.
+
+    Parameters
+    ----------
+    columns
+        Characters per line of a category's name.
+    last
+        The panel is at the bottom of a stack, so it has the label of the shared axis.
+    """
     marks = [mark for series in panel.series for mark in series.marks]
     if panel.x.log:
         axes.set_xscale("log")
@@ -57,7 +65,7 @@ def set_axes(axes: Any, panel: Panel, columns: int, *, last: bool) -> None:
 
 
 def draw_rules(axes: Any, panel: Panel) -> None:
-    """The grid of an axis of names, once its ticks are known."""
+    """Draw the grid of an axis of categories, once its ticks are known."""
     if panel.y.categories:
         low, high = axes.get_xlim()
         inside = [tick for tick in axes.get_xticks() if low <= tick <= high]
@@ -65,7 +73,7 @@ def draw_rules(axes: Any, panel: Panel) -> None:
 
 
 def _rules(axes: Any, panel: Panel, xs: Sequence[float], role: str, width: float) -> None:
-    """Upright lines beside the points of each row, not through the names above them."""
+    """Draw vertical lines beside the points of each row, not through the names above them."""
     places = [(x, place) for place in range(len(panel.y.categories)) for x in xs]
     axes.vlines(
         [x for x, _ in places],
@@ -78,7 +86,7 @@ def _rules(axes: Any, panel: Panel, xs: Sequence[float], role: str, width: float
 
 
 def finish_axes(axes: Any, panel: Panel) -> None:
-    """Ticks, once it is known how large the panel is."""
+    """Set the ticks, once the size of the panel is known."""
     from matplotlib import ticker
 
     frame = axes.get_window_extent()
@@ -94,7 +102,7 @@ def finish_axes(axes: Any, panel: Panel) -> None:
 
 
 def limits(values: Sequence[Value], axis: Axis, also: float | None) -> tuple[float, float]:
-    """With room around; a single point gets a span too. Ends of intervals are inside."""
+    """Return the limits of an axis: around all values and ends of intervals, with room at both sides."""
     ends = [end for value in values for end in _ends(value)]
     ends += [also] if also is not None else []
     if not ends:
@@ -120,7 +128,7 @@ def _ends(value: Value) -> Iterator[float]:
 
 
 def _log_ticks(low: float, high: float, count: int) -> Iterator[float]:
-    """1, 2 and 5 of each decade, or fewer where they would crowd, or even steps in a narrow span."""
+    """Yield 1, 2 and 5 of each decade, fewer where they would crowd, or even steps in a narrow span."""
     from matplotlib import ticker
 
     if high / low < NARROW:

@@ -1,4 +1,4 @@
-"""Figures as data -> SVG and PNG, by matplotlib. Each mark becomes an element with an id."""
+"""Draw figures as SVG and PNG with matplotlib; each mark becomes an element with an id."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from edge_edet.terminal import xml_text
 
 __all__ = ["draw_both", "draw_svg", "drawn", "mark_ids"]
 
-DRAWN_BY = "edge-edet report"  # by which a figure is known as ours
+DRAWN_BY = "edge-edet report"  # recognizes a figure as one of ours
 MARKER = 6.0  # points
 PNG_DPI = 160
-ASIDE = 8.0  # points between neighbours
-NEAR = 14  # points: a name stands once for several points of it that lie so close
-LEAD = 7  # points: a name that is farther from its point has a line to it
-STEPS = 12  # of a line between two points, where labels are kept off it
+OFFSET = 8.0  # points between neighbours that are drawn side by side
+NEAR = 14  # points: marks of the same name within this distance share one label
+LEAD = 7  # points: a label farther from its mark than this has a line to it
+STEPS = 12  # per line between two points, where labels are kept off it
 
 
 def draw_svg(figure: Figure, layout: Layout) -> str:
-    """The same figure gives the same bytes."""
+    """Return the figure as SVG; the same figure gives the same bytes."""
     with _settings():
         return _svg(drawn(figure, layout), figure)
 
 
 def draw_both(figure: Figure, layout: Layout) -> tuple[str, bytes]:
-    """The SVG, and the same as PNG."""
+    """Return the figure as SVG and as PNG."""
     stream = io.BytesIO()
     with _settings():
         canvas = drawn(figure, layout)
@@ -54,12 +54,12 @@ def _svg(canvas: Any, figure: Figure) -> str:
 
 
 def mark_ids(figure: Figure) -> list[str]:
-    """An id for each of `figure.marks()`, in their order."""
+    """Return an id for each of `figure.marks()`, in their order."""
     return [f"{figure.name}-{number}" for number, _ in enumerate(figure.marks())]
 
 
 def drawn(figure: Figure, layout: Layout) -> Any:
-    """matplotlib's Figure, laid out, with its labels in place."""
+    """Return matplotlib's figure, laid out, with all labels in place."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas
 
@@ -95,7 +95,7 @@ def drawn(figure: Figure, layout: Layout) -> Any:
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """Names in scripts that the font lacks are drawn as boxes; the page and the CSV have them."""
+    """Apply our settings; characters that the font lacks are drawn as boxes without a warning."""
     import matplotlib as mpl
 
     with mpl.rc_context(RC), warnings.catch_warnings():
@@ -116,18 +116,17 @@ def _height(figure: Figure, layout: Layout, columns: int, rows: int) -> float:
 
 
 def _moved(axes: Any, panel: Panel, series: Series) -> Any:
-    """From data to the paper, a little aside where other series have points of the same networks."""
+    """Return the transform from data to the canvas, shifted where series are drawn side by side."""
     from matplotlib.transforms import ScaledTranslation
 
-    aside = _aside(panel, series) / 72
-    return axes.transData + ScaledTranslation(aside, 0, axes.figure.dpi_scale_trans)
+    offset = _offset_points(panel, series) / 72
+    return axes.transData + ScaledTranslation(offset, 0, axes.figure.dpi_scale_trans)
 
 
-def _aside(panel: Panel, series: Series) -> float:
-    """In points."""
-    if not panel.aside or series.color is None:
+def _offset_points(panel: Panel, series: Series) -> float:
+    if not panel.side_by_side or series.color is None:
         return 0.0
-    return ASIDE * (panel.series.index(series) - (len(panel.series) - 1) / 2)
+    return OFFSET * (panel.series.index(series) - (len(panel.series) - 1) / 2)
 
 
 def _draw_series(axes: Any, series: Series, ids: Iterator[str], place: Any) -> None:
@@ -142,12 +141,12 @@ def _draw_series(axes: Any, series: Series, ids: Iterator[str], place: Any) -> N
     if series.band:
         low, high = ([_end(m, end) for m in marks] for end in ("low", "high"))
         axes.fill_between(xs, low, high, color=color, alpha=0.18, linewidth=0, zorder=1)
-    size = 0.6 if series.band else 1.0  # of many points in a row
+    size = 0.6 if series.band else 1.0  # smaller where many points follow each other
     for mark in marks:
         if not series.band:
             _bars(axes, mark, color, place)
-        look = _look(mark, color, size)
-        (line,) = axes.plot(mark.x.middle, mark.y.middle, **look, transform=place)
+        style = _marker_style(mark, color, size)
+        (line,) = axes.plot(mark.x.middle, mark.y.middle, **style, transform=place)
         line.set_gid(next(ids))
 
 
@@ -156,10 +155,10 @@ def _end(mark: Mark, which: str) -> float:
     return mark.y.middle if value is None else value
 
 
-def _look(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
-    """Measured: full. Estimated: hollow. Measured cost and published AP: the left half full."""
+def _marker_style(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
+    """Measured marks are filled, estimated ones hollow, those of a published AP half filled."""
     kind = mark.how
-    look: dict[str, Any] = {
+    style: dict[str, Any] = {
         "marker": mark.shape,
         "markersize": MARKER * size,
         "color": color,
@@ -169,13 +168,13 @@ def _look(mark: Mark, color: str, size: float = 1.0) -> dict[str, Any]:
         "markerfacecoloralt": LIGHT["paper"],
     }
     if mark.all_published:
-        return look
+        return style
     if kind == "estimated":
-        look["fillstyle"] = "full"
-        look["markerfacecolor"] = LIGHT["paper"]
+        style["fillstyle"] = "full"
+        style["markerfacecolor"] = LIGHT["paper"]
     elif kind == "published":
-        look["fillstyle"] = "left"
-    return look
+        style["fillstyle"] = "left"
+    return style
 
 
 def _bars(axes: Any, mark: Mark, color: str, place: Any) -> None:
@@ -197,7 +196,7 @@ def _bars(axes: Any, mark: Mark, color: str, place: Any) -> None:
 
 
 def _entries(figure: Figure) -> dict[str, Series]:
-    """What the legend tells, each once."""
+    """Return the entries of the legend, each once."""
     found: dict[str, Series] = {}
     for panel in figure.panels:
         for series in panel.series:
@@ -216,20 +215,19 @@ def _legend(canvas: Any, figure: Figure, layout: Layout) -> None:
         columns = 1
     for name, series in entries.items():
         mark = series.marks[0]
-        look = _look(mark, series_color(series.color))
+        style = _marker_style(mark, series_color(series.color))
         if series.line:
-            look["linestyle"] = (
+            style["linestyle"] = (
                 ":" if series.color is None else "-" if mark.how == "measured" else "--"
             )
         wrapped = textwrap.fill(name, layout.legend_width * (layout.legend_columns // columns))
-        handles.append(Line2D([], [], label=wrapped, **look))
+        handles.append(Line2D([], [], label=wrapped, **style))
     if handles:
         canvas.legend(handles=handles, loc="outside lower left", ncols=columns)
 
 
 def _label(canvas: Any, axes: Any, panel: Panel) -> None:
-    """Names beside the points, with a line to those that are farther off; those that have no room are
-    left out."""
+    """Draw names beside the points; a name farther off gets a line, one without room is left out."""
     renderer = canvas.canvas.get_renderer()
     scale = canvas.dpi / 72
     marks = [(series, mark) for series in panel.series for mark in series.marks]
@@ -269,7 +267,7 @@ def _label(canvas: Any, axes: Any, panel: Panel) -> None:
 
 
 def _lead(canvas: Any, text: Any, want: Wanted, place: Box, near: float) -> None:
-    """A thin line from a point to a name that is not right beside it."""
+    """Draw a thin line from a point to a name that is not right beside it."""
     from matplotlib.lines import Line2D
 
     x, y = min(max(want.x, place.x0), place.x1), min(max(want.y, place.y0), place.y1)
@@ -284,7 +282,7 @@ def _lead(canvas: Any, text: Any, want: Wanted, place: Box, near: float) -> None
 def _path(
     all_series: Sequence[Series], to_paper: Mapping[int, Any]
 ) -> Iterator[tuple[float, float]]:
-    """Points along lines and bars."""
+    """Yield points along lines and bars, in pixels."""
     for series in all_series:
         points = [(m.x.middle, m.y.middle) for m in series.marks]
         pairs = list(itertools.pairwise(points)) if series.line else []

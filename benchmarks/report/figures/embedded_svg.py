@@ -1,4 +1,4 @@
-"""An SVG of matplotlib's, made to stand in a page beside others."""
+"""Prepare an SVG of matplotlib for a page that holds several."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ __all__ = ["inline_svg"]
 
 
 def inline_svg(svg: str, prefix: str, title: str) -> str:
-    """prefix: before every id, as ids must be unique in the page. The size is left to the page.
+    """Return the SVG without size and metadata, in the colours of the page.
 
-    title: for those who do not see it; escaped already.
+    Parameters
+    ----------
+    prefix
+        Put before every id, as ids must be unique in the page.
+    title
+        Text for screen readers, already escaped.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""A figure as data: what is drawn, told apart from how."""
+"""Figures as data, separate from their drawing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "shape_of",
 ]
 
-# precision of the file -> marker; drawn and told in one place
+# precision of the file -> matplotlib marker
 PRECISION_SHAPES = {"fp32": "o", "fp16": "s", "int8-dynamic": "^", "int8": "D"}
 OTHER_SHAPE = "P"
 PRECISION_COLORS = {
@@ -27,12 +27,18 @@ PRECISION_COLORS = {
     "fp16": 4,
     "int8-dynamic": 2,
     "int8": 1,
-}  # where colour is free for it
+}  # for figures whose colours do not show the configuration
 
 
 @dataclass(frozen=True)
 class Axis:
-    """categories: names of the places 0, 1, 2 ... of an axis without numbers, first on top."""
+    """One axis of a panel.
+
+    Attributes
+    ----------
+    categories
+        Names of the positions 0, 1, 2 ... of an axis without numbers, the first one on top.
+    """
 
     label: str
     unit: str
@@ -42,7 +48,21 @@ class Axis:
 
 @dataclass(frozen=True)
 class Mark:
-    """One point. label: short, drawn beside it, "" for none. lines: told of it besides its row."""
+    """One point of a figure.
+
+    Attributes
+    ----------
+    label
+        Short name that is drawn beside it, "" for none.
+    title
+        Its whole name, the heading of its details.
+    shape
+        matplotlib's marker.
+    lines
+        (key, text) of its details besides those of its row.
+    row
+        The row that it shows; None where it is published.
+    """
 
     x: Value
     y: Value
@@ -54,7 +74,7 @@ class Mark:
 
     @property
     def how(self) -> str:
-        """The weakest of its two values."""
+        """The weakest origin of its two values: estimated, published, measured, then counted."""
         hows = {self.x.how, self.y.how}
         for one in ("estimated", "published", "measured"):
             if one in hows:
@@ -63,34 +83,62 @@ class Mark:
 
     @property
     def all_published(self) -> bool:
+        """Whether both values are published."""
         return self.row is None
 
 
 @dataclass(frozen=True)
 class Series:
-    """Marks of one thing. color: 0 to 5, None for what is published. line: joined in their order."""
+    """Marks that share one entry of the legend.
+
+    Attributes
+    ----------
+    color
+        0 to 5; None for published numbers.
+    line
+        Join the marks in their order.
+    band
+        Draw the intervals of y as a band, not as bars.
+    """
 
     name: str
     color: int | None
     marks: tuple[Mark, ...]
     line: bool = True
-    band: bool = False  # the interval of y as a band, not as bars
+    band: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
+    """One pair of axes with its series.
+
+    Attributes
+    ----------
+    reference_x
+        Position of a vertical line to compare the points with; None for none.
+    side_by_side
+        Shift the series, as all of their points would lie on each other.
+    """
+
     x: Axis
     y: Axis
     series: tuple[Series, ...]
-    reference_x: float | None = None  # a line to hold the points against
-    aside: bool = False  # series side by side, where all their points would lie on each other
+    reference_x: float | None = None
+    side_by_side: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its files. stacked: panels below each other on one x axis, else beside on one y.
+    """One figure of the report; one without panels is not drawn, and its notes say why.
 
-    Without panels there is nothing to draw; notes then say why.
+    Attributes
+    ----------
+    name
+        The name of its files, without suffix.
+    notes
+        Sentences for below it.
+    stacked
+        Panels stand below each other and share the x axis; else they stand side by side and share y.
     """
 
     name: str
@@ -100,6 +148,7 @@ class Figure:
     stacked: bool = False
 
     def marks(self) -> Iterator[tuple[Panel, Series, Mark]]:
+        """Yield all marks with their panel and series, in the order in which they are drawn."""
         for panel in self.panels:
             for series in panel.series:
                 for mark in series.marks:
@@ -107,4 +156,5 @@ class Figure:
 
 
 def shape_of(precision: str) -> str:
+    """Return the marker of a precision."""
     return PRECISION_SHAPES.get(precision, OTHER_SHAPE)

@@ -1,4 +1,4 @@
-"""Places labels beside their points so that none lies on another, on a point, or off the axes."""
+"""Place labels beside their points so that none covers another or a point, or leaves the axes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Box", "Wanted", "place_labels"]
 
 
 class Box(NamedTuple):
-    """In pixels, y upwards."""
+    """A rectangle in pixels, y upwards."""
 
     x0: float
     y0: float
@@ -18,11 +18,13 @@ class Box(NamedTuple):
     y1: float
 
     def overlaps(self, other: Box) -> bool:
+        """Return whether the two have a common area."""
         return (
             self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
         )
 
     def inside(self, other: Box) -> bool:
+        """Return whether this one lies within the other."""
         return (
             self.x0 >= other.x0
             and self.x1 <= other.x1
@@ -33,7 +35,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A label of this size for the point at x, y."""
+    """The size of a label and the point that it names, in pixels."""
 
     x: float
     y: float
@@ -53,9 +55,18 @@ def place_labels(
     bounds: Box,
     gap: float,
 ) -> list[Box | None]:
-    """A box for each label, None where no place is free: it is left out, not laid over another.
+    """Return a box for each label; None where no place is free, so that the label is left out.
 
-    taken: what must stay free of labels. path: points of lines, which are avoided if they can be.
+    Parameters
+    ----------
+    taken
+        Boxes that must stay free of labels.
+    path
+        Points of lines, which are avoided where possible.
+    bounds
+        Labels stay within it.
+    gap
+        Distance from the point, in pixels.
     """
     full = list(taken)
     placed: list[Box | None] = []

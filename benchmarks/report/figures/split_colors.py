@@ -1,4 +1,4 @@
-"""Colours for series; as many figures as it takes where there are more than can be told apart."""
+"""Assign colours to series, and split figures that need more colours than can be distinguished."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from edge_edet.benchmarks.report.figures.figure import Series
 __all__ = ["COLORS", "colored_parts"]
 
 COLORS = 6
-LEGEND = 9  # entries that a legend has room for
+LEGEND = 9  # entries that fit into a legend
 
 
 def colored_parts(series: Sequence[Series]) -> list[tuple[Series, ...]]:
-    """One colour for each way of running: precisions of it differ in shape, not in colour."""
+    """Split the series into figures and give each configuration a colour.
+
+    Precisions of one configuration differ in shape, not in colour.
+    """
     parts: list[tuple[Series, ...]] = []
     for part in _parts(series):
         ways = list(dict.fromkeys(_way(one) for one in part))
@@ -37,5 +40,5 @@ def _parts(series: Sequence[Series]) -> Iterator[list[Series]]:
 
 
 def _way(series: Series) -> str:
-    """The name without the precision that it begins with."""
+    """Return the name without the precision that it begins with."""
     return series.name.partition(", ")[2]

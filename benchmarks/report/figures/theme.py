@@ -1,7 +1,7 @@
-"""One look for all figures: colours that the colour-blind can tell apart, on light and on dark.
+"""One style for all figures: colours for light and dark that colour-blind readers can distinguish.
 
-Series: Okabe and Ito's palette, darkened where it would be faint on white. Colour is never alone:
-precision is a shape, and what was not measured is hollow and dashed.
+Series use Okabe and Ito's palette, darkened where it would be faint on white. Nothing depends on colour
+alone: precision is a shape, and what was not measured is hollow and dashed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,17 @@ RC = {
 
 @dataclass(frozen=True)
 class Layout:
-    """Sizes in inches; legend_width, columns: characters of an entry and of a category."""
+    """The measures of a drawing.
+
+    Attributes
+    ----------
+    width, height
+        In inches.
+    legend_width
+        Characters per line of an entry of the legend.
+    columns
+        Characters per line of a category's name.
+    """
 
     name: str
     width: float
@@ -71,11 +81,12 @@ LAYOUTS = (Layout("wide", 7.6, 4.3, 2, 52, 58), Layout("narrow", 3.9, 3.6, 1, 48
 
 
 def series_color(color: int | None) -> str:
+    """Return the colour of a series on light paper, as `#rrggbb`."""
     return LIGHT["published" if color is None else f"c{color}"]
 
 
 def themed(svg: str) -> str:
-    """The SVG with its colours as CSS variables, for the page, which has light and dark."""
+    """Return the SVG with CSS variables for colours, as the page has a light and a dark scheme."""
     names = {light: role for role, light in LIGHT.items()}
     return re.sub(
         r"#[0-9a-f]{6}\b",
@@ -85,4 +96,5 @@ def themed(svg: str) -> str:
 
 
 def css_variables(dark: bool) -> str:
+    """Return the CSS declarations of the colours of one scheme."""
     return "".join(f"--{role}:{colors[dark]};" for role, colors in ROLES.items())
