@@ -176,7 +176,9 @@ def test_ap_of_another_row_of_the_same_file_makes_a_point(
     (lent,) = by_name["int8, rpi4, 1 thread, estimated, AP measured elsewhere"]
     assert (lent.x.middle, lent.y.middle, lent.y.low) == pytest.approx((130.0, 33.1, 32.1))
     assert lent.how == "estimated"
-    assert "evaluated in another row of the same file (sha256): host, ai-edge-litert" in lent.y.basis
+    assert (
+        "evaluated in another row of the same file (sha256): host, ai-edge-litert" in lent.y.basis
+    )
     assert len(by_name) == 2
     other = dataclasses.replace(rows[0].model, sha256="f" * 64)
     alone = figure([dataclasses.replace(rows[0], model=other), rows[1]], "ap-cpu")

@@ -145,8 +145,8 @@ def _draw_series(axes: Any, series: Series, ids: Iterator[str], place: Any) -> N
     for mark in marks:
         if not series.band:
             _bars(axes, mark, color, place)
-        style = _marker_style(mark, color, size)
-        (line,) = axes.plot(mark.x.middle, mark.y.middle, **style, transform=place)
+        marker = _marker_style(mark, color, size)
+        (line,) = axes.plot(mark.x.middle, mark.y.middle, **marker, transform=place)
         line.set_gid(next(ids))
 
 
