@@ -1,1 +1,1 @@
-"""Whether runtimes and processors compute the same from one model."""
+"""Compare what runtimes and processors compute from one model."""

@@ -1,4 +1,4 @@
-"""How far runtimes and processors agree on one model: raw INT8 outputs and detections.
+"""Compare runtimes and processors on one model: raw INT8 outputs and detections.
 
 `python -m edge_edet.devices.agreement.agreement MODEL PICTURE` prints the table of docs/agreement.md.
 """
@@ -34,7 +34,7 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Difference:
-    """Of one raw output, in steps of its int8 values."""
+    """How one raw output differs, in steps of its int8 values (LSB)."""
 
     max_lsb: int
     equal: float  # share of the elements, 0 to 1
@@ -43,7 +43,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of another probe with the reference."""
+    """How another probe agrees with the reference."""
 
     same_input: bool
     boxes: Difference
@@ -56,10 +56,21 @@ class Agreement:
 
 
 def compare(reference: Probe, other: Probe) -> Agreement:
-    """Raises InputError for a model whose raw outputs are not int8."""
+    """Compare a probe with the reference.
+
+    Parameters
+    ----------
+    reference, other
+        Two probes of one model and one picture.
+
+    Raises
+    ------
+    InputError
+        When raw outputs are not int8.
+    """
     kinds = {str(side.arrays[name].dtype) for side in (reference, other) for name in RAW}
     if kinds != {"int8"}:
-        raise InputError(f"agreement is counted in steps of int8, but the outputs are {kinds}")
+        raise InputError(f"agreement is counted in steps of int8, but the raw outputs are {kinds}")
     ours, theirs = reference.arrays, other.arrays
     pairs = match_boxes(
         ours["boxes"], ours["classes"], theirs["boxes"], theirs["classes"], SAME_BOX_IOU
@@ -83,7 +94,7 @@ def _difference(a: npt.NDArray[np.int8], b: npt.NDArray[np.int8]) -> Difference:
 
 
 def table(probes: Sequence[Probe]) -> str:
-    """Markdown; the first probe is what the others are compared with."""
+    """Write the Markdown table of docs/agreement.md: each probe compared with the first."""
     lines = [HEAD]
     for one in probes:
         found = compare(probes[0], one)
@@ -102,17 +113,20 @@ def table(probes: Sequence[Probe]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Probe here and emulated, print the table; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m edge_edet.devices.agreement.agreement",
-        description="compare what runtimes and processors, this one and emulated ARM cores, make "
-        "of one INT8 model; the first run fetches Debian's Python for ARM and the wheels",
+        description="compare what runtimes on this processor and on emulated ARM cores compute "
+        "from one INT8 model; the first run downloads Debian's Python for ARM and the wheels",
     )
     parser.add_argument("model", type=Path, metavar="MODEL")
-    parser.add_argument("picture", type=Path, metavar="PICTURE", help="without loss, such as .png")
     parser.add_argument(
-        "--python", type=Path, action="append", default=[], help="another Python with a runtime"
+        "picture", type=Path, metavar="PICTURE", help="in a lossless format, such as .png"
     )
-    parser.add_argument("--cpu", choices=CPUS, action="append", help="to emulate")
+    parser.add_argument(
+        "--python", type=Path, action="append", default=[], help="another Python that has a runtime"
+    )
+    parser.add_argument("--cpu", choices=CPUS, action="append", help="core to emulate")
     parser.add_argument("--root", type=Path, default=DEFAULT_ROOT, metavar="DIR")
     args = parser.parse_args(argv)
     probes = []

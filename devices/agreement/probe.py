@@ -1,6 +1,6 @@
-"""What one runtime makes of one picture: its raw outputs and detections, into a file.
+"""Run one model on one picture and write its raw outputs and detections to a file.
 
-A script that runs where the runtime is, so it imports what a board has: the core of edge_edet.
+This script runs where the runtime is, so it imports only what a board has: the core of edge_edet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,20 @@ import edge_edet
 
 
 def probe(model: Path, picture: Path, output: Path, delegate: str | None, score: float) -> None:
-    """Writes an .npz: the input, raw outputs and their LSBs, detections, about (JSON)."""
+    """Write one probe.
+
+    Parameters
+    ----------
+    model, picture
+        The model file and a lossless picture.
+    output
+        The .npz to write: input, raw_boxes and raw_classes as the model has them; boxes [n, 4], scores
+        [n] and classes [n] of the detections; about, the runtime as a JSON text.
+    delegate
+        As in `edge_edet.load`.
+    score
+        The score threshold of the detections.
+    """
     with edge_edet.load(model, threads=1, delegate=delegate, score_threshold=score) as detector:
         names = detector.layout.outputs
         tensor, placement = detector.prepare(picture)
@@ -38,11 +51,12 @@ def probe(model: Path, picture: Path, output: Path, delegate: str | None, score:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Write one probe; returns the exit status."""
     parser = argparse.ArgumentParser(prog="probe.py", description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("picture", type=Path, help="without loss, such as .png")
+    parser.add_argument("picture", type=Path, help="in a lossless format, such as .png")
     parser.add_argument("output", type=Path, help=".npz to write")
-    parser.add_argument("--delegate", help="none: the runtime's own kernels")
+    parser.add_argument("--delegate", help="none: the runtime's built-in kernels")
     parser.add_argument("--score", type=float, default=0.5, help="threshold (default: 0.5)")
     args = parser.parse_args(argv)
     try:

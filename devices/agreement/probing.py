@@ -1,4 +1,4 @@
-"""Probes: what a runtime makes of a picture, here, in another Python or on an emulated core."""
+"""Run probe.py here, in another Python, or on an emulated core, and read what it wrote."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["Probe", "probe_emulated", "probe_here"]
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """What one runtime made of one picture."""
+    """What one runtime computed from one picture."""
 
     about: dict[str, Any]  # DetectorInfo's fields and arch
     processor: str
-    arrays: dict[str, npt.NDArray[Any]]  # as probe.py names them
+    arrays: dict[str, npt.NDArray[Any]]  # names as in probe.py
 
 
 def probe_here(
     model: Path, picture: Path, *, python: Path | None = None, delegate: str | None = None
 ) -> Probe:
-    """By the first runtime that a Python of this machine has (default: this one)."""
+    """Probe with the first runtime that a Python of this machine has (default: this Python)."""
     with scratch_folder() as folder:
         output = folder / "probe.npz"
         own = package_folder(folder / "own")
@@ -51,7 +51,7 @@ def probe_emulated(
     delegate: str | None = None,
     root: Path = DEFAULT_ROOT,
 ) -> Probe:
-    """By a runtime of emulation.SITES on an emulated ARM core."""
+    """Probe with a runtime of emulation.SITES on an emulated ARM core of emulation.CPUS."""
     with scratch_folder() as folder:
         output = folder / "probe.npz"
         arguments = _arguments(model, picture, output, delegate)

@@ -1,4 +1,4 @@
-"""TensorFlow Lite's benchmark_model: its arguments and its log."""
+"""TensorFlow Lite's benchmark_model: the arguments to call it with, and the log that it prints."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The lines that benchmark_model writes, found wherever they stand in a line of a log.
+"""The lines that benchmark_model prints, found anywhere in the lines of a log.
 
-FORMS says which versions end with which line; the other lines hardly changed. Where a line begins
-is up to the logger (see log_prefixes.py), so each is found by its own words, and by all of them:
-`count=` alone stands in many logs, and in benchmark_model's own profile of the operators.
+FORMS lists which versions end with which line; the other lines hardly changed. What stands before a line
+depends on the logger (see log_prefixes.py), so each line is searched for by its own words, and by all of
+them: `count=` alone occurs in many logs, and in benchmark_model's own profile of the operators.
 
 Sources: tensorflow/lite/tools/benchmark/{benchmark_model,benchmark_tflite_model}.cc and
 android/jni/benchmark_model_jni.cc, tensorflow/core/util/stats_calculator.h of each version, and
@@ -34,7 +34,15 @@ def _field(name: str) -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """How a run ends. The groups of line: mean, init, warmup, first, where it tells them."""
+    """The last line of a run, as some versions print it.
+
+    Attributes
+    ----------
+    of
+        The versions.
+    line
+        Its named groups are mean, init, warmup and first, as far as these versions print them.
+    """
 
     of: str
     line: re.Pattern[str]
@@ -64,19 +72,19 @@ FORMS = (
         ),
     ),
 )
-NO_FORMS = (  # ends of others' logs; what is said of them
+NO_FORMS = (  # last lines of other programs -> what the error says about the log
     (
         re.compile(rf"Average inference timings in us: Warmup: {NUMBER}, no stats: {NUMBER}"),
         "is of TensorFlow's benchmark_model for graphs, which runs no .tflite",
     ),
     (
         re.compile(rf"Average inference timings in us: {NUMBER} ?, Warmup: {NUMBER}"),
-        "is of TensorFlow Lite's benchmark_model before TensorFlow 1.10, which does not tell the "
+        "is of TensorFlow Lite's benchmark_model before TensorFlow 1.10, which does not print the "
         "time to load: measure again with a newer one",
     ),
 )
 PERCENTILES = f"(?:{_field('p5')}{_field('median')}{_field('p95')})?"  # since 2.18
-STATISTICS = re.compile(  # of one series; the profile of the operators has some of its own
+STATISTICS = re.compile(  # of one series; the profile of the operators prints similar ones
     r"(?<!\(microseconds\): )(?<!\(bytes\): )(?<![\w=])(?:"
     rf"(?<![\w,;] )count=(?P<none>0)|"
     rf"count=(?P<some>\d+) curr={_number('same')}(?:\(all same\))?|"
@@ -126,13 +134,13 @@ KINDS = (  # kind, how it is found; the first that fits
         "old peak",
         re.compile(rf"\[Overall\] - Memory usage: max resident set size = {_number('mib')} MB"),
     ),
-    # Of a run that begins, but without a number that is taken.
+    # Lines at the beginning of a run, of which no number is used.
     ("head", re.compile(r"Log parameter values verbosely: \[|(?:Min n|N)um runs: \[")),
     ("head", re.compile(r"Loaded model |Initialized session in |Running benchmark for ")),
     ("summary", re.compile(r"=Summary of All Runs w/ Different Performance Options=")),
     *(("other", pattern) for pattern, _ in NO_FORMS),
 )
-# A log may have millions of lines of others.
+# A cheap first look: a log may have millions of lines of other programs.
 WORTH_A_LOOK = re.compile(
     r"STARTING!|count=|nference timings in us|: \[|delegate|footprint|Memory usage|"
     r"benchmark|Loaded model|Initialized session|model file size|Summary of All"
@@ -141,16 +149,25 @@ WORTH_A_LOOK = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """One of KINDS, with its values, and the process that wrote it, as far as that is told."""
+    """A line of benchmark_model: its kind (see KINDS), its values, and the process that wrote it.
+
+    process is None where the log does not name it.
+    """
 
     kind: str
     values: dict[str, str]
     process: str | None
-    text: str  # from its first own word on
+    text: str  # from the first word that is benchmark_model's
 
 
 def known_lines(text: str) -> Iterator[Line]:
-    """Those of benchmark_model among the lines of a log, in order."""
+    """Find the lines of benchmark_model in a log.
+
+    Yields
+    ------
+    Line
+        In the order of the log; lines of other programs are skipped.
+    """
     header: str | None = None
     for given in text.splitlines():
         if len(given) > MAX_LINE:
@@ -162,12 +179,12 @@ def known_lines(text: str) -> Iterator[Line]:
         for kind, pattern in KINDS:
             if found := pattern.search(raw):
                 rest = raw[found.start() :]
-                told = process(raw[: found.start()]) or process_of_json(rest)
+                writer = process(raw[: found.start()]) or process_of_json(rest)
                 values = {key: value for key, value in found.groupdict().items() if value}
-                yield Line(kind, values, told or header, rest)
+                yield Line(kind, values, writer or header, rest)
                 break
 
 
 def process_of_json(rest: str) -> str | None:
-    """A JSON line may tell it after the message."""
+    """Find the process that a JSON line names after the message; None where it names none."""
     return process(rest) if rest.endswith("}") else None

@@ -1,8 +1,7 @@
-"""Which process wrote a line of a log, as far as what stands before the message tells.
+"""Which process wrote a line of a log, by the prefix that the logger put before the message.
 
-Loggers put all kinds of things before a message. Only the process's number is read from them: so
-that two programs whose lines alternate in one log stay apart. A prefix that is not known here is
-no error, it tells no process.
+Of all that loggers put there only the process id is read, to keep two programs apart whose lines
+alternate in one log. An unknown prefix is no error: the process of its line is then unknown.
 
 Sources: AOSP, system/logging/liblog/logprint.cpp (logcat's formats and their modifiers); Android
 Studio's two logcat windows, old to Electric Eel, new since, and the JSON that the new one exports;
@@ -15,11 +14,11 @@ import re
 
 __all__ = ["NOISE", "header_process", "process"]
 
-# Colours, titles, and what a line end or a wider encoding leaves behind.
+# Colours, titles, and the bytes that CRLF or UTF-16 leave behind.
 NOISE = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00\r]")
 
 LEVEL = r"[VDIWEFAS]"
-PREFIXES = [  # logger, what its prefix looks like; group 1 is the process
+PREFIXES = [  # logger, its prefix; group 1 is the process id
     ("Android Studio, new", re.compile(r"(?:^|:\d\d\.\d+\s+)(\d+)-\d+\s+(?!\d\d:\d\d:)\S")),
     ("Android Studio, old", re.compile(r"(?:^|\s)(\d+)-\d+/\S+ ")),
     ("logcat -v threadtime", re.compile(rf"\s(\d+) +\d+ {LEVEL} ")),  # a uid stands before
@@ -30,19 +29,19 @@ PREFIXES = [  # logger, what its prefix looks like; group 1 is the process
     ("NSLog, syslog, journalctl", re.compile(r"[\w)]\[(\d+)(?::\w+)?\](?:: | [<(\[]| ?$| \w)")),
     ("JSON", re.compile(r"\"(?:pid|_PID|processID|process_id)\" ?: ?\"?(\d+)")),
 ]
-HEADERS = [  # logger, a line before the message's own; group 1 is the process
+HEADERS = [  # logger, a line of its own before the message; group 1 is the process id
     ("logcat -v long", re.compile(rf"^\[ .*?(\d+): *\d+ {LEVEL}/.*\]$")),
     ("Android Studio, exported", re.compile(r"^\s*\"pid\": (\d+),$")),
 ]
 
 
 def header_process(line: str) -> str | None:
-    """The process of the messages that follow this line, where it is a header of its own."""
+    """Find the process id of the messages that follow a header line; None for any other line."""
     return _first(HEADERS, line)
 
 
 def process(prefix: str) -> str | None:
-    """The process, where what stands before a message tells one."""
+    """Find the process id in the prefix of a message; None where it has none."""
     return _first(PREFIXES, prefix)
 
 

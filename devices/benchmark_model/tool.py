@@ -1,9 +1,8 @@
-"""TensorFlow Lite's benchmark_model: its arguments, and what its log says.
+"""TensorFlow Lite's benchmark_model: the arguments to call it with, and how to read its log.
 
 The log is read as TensorFlow 1.10 to 2.21 and LiteRT print it, on a console or behind the prefix
-of any logger: benchmark_lines.py has the lines and their sources. It has no single samples: a
-count, the first, the least, the largest, the mean, the standard deviation, and from 2.18 on the
-median; in microseconds.
+of any logger: lines.py has the lines and their sources. It has no single samples, but the
+count, first, minimum, maximum, mean, standard deviation and, from 2.18 on, median, in microseconds.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from edge_edet.errors import InputError
 
 __all__ = ["BenchmarkLog", "arguments", "parse_logs"]
 
-BEGINNINGS = ("start", "setting", "head")  # kinds of lines with which a run begins
-PROOFS = ("start", COUNTS, TIMINGS)  # a run has one of them at least
-MAX_DIGITS = 24  # characters of a number; a double is printed with fewer
-SAME = 1e-3  # one mean, printed twice
+BEGINNINGS = ("start", "setting", "head")  # kinds of lines at the beginning of a run
+PROOFS = ("start", COUNTS, TIMINGS)  # a run has at least one of them
+MAX_DIGITS = 24  # characters of a number; a double needs fewer
+SAME = 1e-3  # relative: the same mean, printed twice
 MIXED = (
-    "give each its own log, or one that tells the process of each line, such as that of 'adb "
+    "give each its own log, or one that names the process of each line, such as that of 'adb "
     "logcat -v threadtime'"
 )
 
 
 @dataclass(frozen=True)
 class BenchmarkLog:
-    """One run. Times in ms, None where this version does not print them."""
+    """One run. Times are in ms; None: this version does not print it."""
 
     graph: str  # the model's path on the device
     size_mb: float | None  # millions of bytes, six digits
@@ -45,9 +44,9 @@ class BenchmarkLog:
     min_ms: float | None
     max_ms: float | None
     median_ms: float | None
-    peak_memory_mib: float | None  # of the process; what it grew by is another thing
+    peak_memory_mib: float | None  # of the whole process, not what it grew by
     asked_delegate: str | None  # gpu, nnapi, xnnpack, ...; None: the tool's default
-    delegate: str | None  # that executes something; "none"; None: the log does not tell
+    delegate: str | None  # that executes something; "none"; None: not in the log
     delegated: int | None  # nodes
     operators: int | None
     partitions: int | None
@@ -62,7 +61,26 @@ def arguments(
     runs: int = 50,
     half: bool = False,
 ) -> list[str]:
-    """delegate: xnnpack, gpu or none; None: the tool's default. half: let the GPU use float16."""
+    """Make the command line of benchmark_model, without the program's name.
+
+    Parameters
+    ----------
+    model
+        The path of the .tflite on the device.
+    threads
+        None: the tool's default.
+    delegate
+        xnnpack, gpu or none; None: the tool's default.
+    warmup_runs, runs
+        Inferences before and during the measurement.
+    half
+        Allow the GPU to compute in float16.
+
+    Raises
+    ------
+    InputError
+        For another delegate.
+    """
     options = [f"--graph={model}", f"--warmup_runs={warmup_runs}", f"--num_runs={runs}"]
     if threads is not None:
         options.append(f"--num_threads={threads}")
@@ -70,8 +88,8 @@ def arguments(
         return options
     if delegate not in ("xnnpack", "gpu", "none"):
         raise InputError(
-            f"benchmark_model is not called with the delegate {delegate!r} here: expected xnnpack, "
-            "gpu or none"
+            f"benchmark_model cannot be called with the delegate {delegate!r}: expected xnnpack, gpu "
+            "or none"
         )
     options.append(f"--use_xnnpack={'true' if delegate == 'xnnpack' else 'false'}")
     if delegate == "gpu":
@@ -80,10 +98,26 @@ def arguments(
 
 
 def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
-    """The runs of a log, in order of their beginnings.
+    """Read the runs of a log.
 
-    Lines of different processes are different runs, where the log tells the processes.
-    Raises InputError where there is no run, one is cut short, or two are mixed.
+    Lines of different processes belong to different runs, where the log names the processes.
+
+    Parameters
+    ----------
+    text
+        The log.
+    where
+        What an error calls it, such as its path.
+
+    Returns
+    -------
+    list of BenchmarkLog
+        In the order in which the runs begin.
+
+    Raises
+    ------
+    InputError
+        When the log has no run, a run is cut short, or the lines of two runs are mixed.
     """
     lines = list(known_lines(text))
     _refuse_long_numbers(lines, where)
@@ -101,7 +135,7 @@ def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
 
 
 def _refuse_long_numbers(lines: Sequence[Line], where: str) -> None:
-    """Raises InputError for digits that are no count, size or time of anything."""
+    """Raise InputError for numbers with too many digits for a count, size or time."""
     for line in lines:
         for name, value in line.values.items():
             if line.kind != "setting" and value[:1] in "-0123456789" and len(value) > MAX_DIGITS:
@@ -112,7 +146,7 @@ def _refuse_long_numbers(lines: Sequence[Line], where: str) -> None:
 
 
 def _runs(lines: Sequence[Line]) -> list[list[Line]]:
-    """The lines of each run of one process; what stands outside of one is left out."""
+    """Split the lines of one process into runs, without lines that belong to no run."""
     runs: list[list[Line]] = [[]]
     over = outside = False
     for line in lines:
@@ -131,31 +165,31 @@ def _parse(lines: list[Line], where: str) -> BenchmarkLog:
     timings = next((line.values for line in lines if line.kind == TIMINGS), None)
     if timings is None:
         raise InputError(
-            f"{where}: benchmark_model did not come to its end, 'Inference timings' are missing; "
+            f"{where}: benchmark_model did not finish, 'Inference timings' are missing; "
             f"the last line is {lines[-1].text[:80]!r}"
         )
     series = [_series(line) for line in lines if line.kind == COUNTS]
     settings = _settings(lines, where)
     if not series and not settings and "first" not in timings:
         raise InputError(
-            f"{where}: it tells a mean, but not of how many inferences: the Android app of "
+            f"{where}: it prints a mean, but not of how many inferences: the Android app of "
             "TensorFlow before 2.2 does not log them; measure with benchmark_model itself"
         )
     if len(series) != 2:
         raise InputError(
             f"{where}: expected two lines that begin with 'count=', one of the warm-up and one of "
             f"the inferences, but found {len(series)}"
-            + (f": where two programs wrote at once, {MIXED}" if len(series) > 2 else "")
+            + (f": if two programs wrote into it, {MIXED}" if len(series) > 2 else "")
         )
     warmup, measured = series
-    told = {name: float(value) for name, value in timings.items()}
-    if not measured["count"] or not all(map(math.isfinite, (told["mean"], told["init"]))):
+    printed = {name: float(value) for name, value in timings.items()}
+    if not measured["count"] or not all(map(math.isfinite, (printed["mean"], printed["init"]))):
         raise InputError(f"{where}: no inference was measured: was it called with --dry_run?")
     for one, name, text in ((warmup, "warmup", "warm-up"), (measured, "mean", "inferences")):
-        if one["count"] and not math.isclose(one["avg"], told[name], rel_tol=SAME):
+        if one["count"] and not math.isclose(one["avg"], printed[name], rel_tol=SAME):
             raise InputError(
-                f"{where}: the mean of the {text} is {one['avg']:g} us where it is counted, but "
-                f"{told[name]:g} us at the end: where two programs wrote at once, {MIXED}"
+                f"{where}: the mean of the {text} is {one['avg']:g} us in the line with its count, but "
+                f"{printed[name]:g} us at the end: if two programs wrote into it, {MIXED}"
             )
     delegate, delegated, operators, partitions = _delegation(lines)
     threads = settings.get("num threads") or settings.get("#threads used for cpu inference")
@@ -165,11 +199,11 @@ def _parse(lines: list[Line], where: str) -> BenchmarkLog:
         size_mb=_value(lines, "size", "mb", where),
         threads=int(threads) if threads and re.fullmatch("[1-9][0-9]{0,4}", threads) else None,
         warmup_runs=int(warmup["count"]),
-        load_ms=told["init"] / 1e3,
+        load_ms=printed["init"] / 1e3,
         first_ms=warmup["first"] / 1e3 if warmup["count"] else None,
-        warmup_mean_ms=told["warmup"] / 1e3 if warmup["count"] else None,
+        warmup_mean_ms=printed["warmup"] / 1e3 if warmup["count"] else None,
         n=int(measured["count"]),
-        mean_ms=told["mean"] / 1e3,
+        mean_ms=printed["mean"] / 1e3,
         std_ms=_ms(measured, "std"),
         min_ms=_ms(measured, "min"),
         max_ms=_ms(measured, "max"),
@@ -184,11 +218,11 @@ def _parse(lines: list[Line], where: str) -> BenchmarkLog:
 
 
 def _series(line: Line) -> dict[str, float]:
-    """count, and of more than none: first, min, max, avg, std in us; median where it is told."""
+    """Read one series: count and, unless it is 0, first, min, max, avg, std in us; median if printed."""
     values = {name: float(value) for name, value in line.values.items()}
     if "none" in values:
         return {"count": 0.0}
-    if "some" in values:  # they took equally long, or there is one: one number stands for all
+    if "some" in values:  # all took equally long, or there is one: it is printed once
         same = values["same"]
         equal = dict.fromkeys(("first", "min", "max", "avg", "median"), same)
         spread = {"std": 0.0} if values["some"] > 1 else {}
@@ -197,7 +231,7 @@ def _series(line: Line) -> dict[str, float]:
 
 
 def _settings(lines: list[Line], where: str) -> dict[str, str]:
-    """name in small letters -> value."""
+    """Read the settings that the log repeats: lower-case name -> value."""
     settings: dict[str, str] = {}
     for line in lines:
         if line.kind != "setting":
@@ -206,13 +240,13 @@ def _settings(lines: list[Line], where: str) -> dict[str, str]:
         if settings.setdefault(key, value) != value:
             raise InputError(
                 f"{where}: {line.values['key']!r} is {settings[key]!r} and {value!r} in one run: "
-                f"where two programs wrote at once, {MIXED}"
+                f"if two programs wrote into it, {MIXED}"
             )
     return settings
 
 
 def _delegation(lines: list[Line]) -> tuple[str | None, int | None, int | None, int | None]:
-    """(delegate, nodes that it executes, all nodes, partitions)."""
+    """Find the delegate, the number of nodes that it executes, of all nodes, and of partitions."""
     found = next((line.values for line in lines if line.kind == "replaced"), None)
     nodes = None
     if found:
@@ -241,13 +275,13 @@ def _asked(settings: dict[str, str]) -> str | None:
 
 
 def _value(lines: list[Line], kind: str, name: str, where: str) -> float | None:
-    told = list(dict.fromkeys(line.values[name] for line in lines if line.kind == kind))
-    if len(told) > 1:
+    printed = list(dict.fromkeys(line.values[name] for line in lines if line.kind == kind))
+    if len(printed) > 1:
         raise InputError(
-            f"{where}: one run has {kind}s of {told[0]} and {told[1]} MB: where two programs wrote "
-            f"at once, {MIXED}"
+            f"{where}: one run has {kind}s of {printed[0]} and {printed[1]} MB: if two programs wrote "
+            f"into it, {MIXED}"
         )
-    return float(told[0]) if told else None
+    return float(printed[0]) if printed else None
 
 
 def _ms(series: dict[str, float], key: str) -> float | None:

@@ -70,7 +70,7 @@ def test_another_input_is_told() -> None:
 
 
 def test_float_outputs_have_no_steps() -> None:
-    with pytest.raises(InputError, match=r"in steps of int8, but the outputs are .*float32"):
+    with pytest.raises(InputError, match=r"in steps of int8, but the raw outputs are .*float32"):
         compare(probe(), probe(raw_boxes=np.zeros((1, 4, 4), np.float32)))
 
 

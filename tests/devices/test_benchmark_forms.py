@@ -153,12 +153,12 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
         ),
         pytest.param(
             "Average inference timings in us: 23601 , Warmup: 33533, \n",
-            r"^x is of .* before TensorFlow 1\.10, which does not tell the time to load: measure",
+            r"^x is of .* before TensorFlow 1\.10, which does not print the time to load: measure",
             id="before 1.10",
         ),
         pytest.param(
             "Average inference timings in us: Warmup: 91471, Init: 4108, Inference: 80660.1\n",
-            r"^x, run 1: it tells a mean, but not of how many inferences: the Android app of Ten",
+            r"^x, run 1: it prints a mean, but not of how many inferences: the Android app of Ten",
             id="the app's one line",
         ),
         pytest.param(
@@ -170,8 +170,8 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
         ),
         pytest.param(
             (HEAD + COUNTS + NEW_END).replace("(avg): 66790.2", "(avg): 61234"),
-            r"^x, run 1: the mean of the inferences is 66790\.2 us where it is counted, but 61234 us"
-            r" at the end: where two programs wrote at once, give each its own log, or one that",
+            r"^x, run 1: the mean of the inferences is 66790\.2 us in the line with its count, but 61234 us"
+            r" at the end: if two programs wrote into it, give each its own log, or one that",
             id="an end that is not of these counts",
         ),
         pytest.param(
@@ -184,7 +184,7 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
             + "The input model file size (MB): 4.5\nThe input model file size (MB): 5.5\n"
             + COUNTS
             + NEW_END,
-            r"^x, run 1: one run has sizes of 4\.5 and 5\.5 MB: where two programs wrote at once",
+            r"^x, run 1: one run has sizes of 4\.5 and 5\.5 MB: if two programs wrote into it",
             id="two sizes in one run",
         ),
         pytest.param(

@@ -112,11 +112,11 @@ def test_several_runs_in_one_file_stay_apart() -> None:
         ("hello\n", r"^x is no log of benchmark_model"),
         (
             text("gpu").partition("Inference timings")[0],
-            r"^x, run 1: benchmark_model did not come to its end, .* the last line is 'count=50 ",
+            r"^x, run 1: benchmark_model did not finish, .* the last line is 'count=50 ",
         ),
         (
             text("gpu") + text("console-2.5").partition("count=50")[0],
-            r"^x, run 2: benchmark_model did not come to its end",
+            r"^x, run 2: benchmark_model did not finish",
         ),
         (
             text("gpu").replace("count=14", "counted=14"),
@@ -148,7 +148,7 @@ def test_arguments(options: dict[str, Any], expected: list[str]) -> None:
 
 
 def test_a_delegate_that_it_is_not_called_with() -> None:
-    with pytest.raises(InputError, match=r"^benchmark_model is not called with the delegate 'edge"):
+    with pytest.raises(InputError, match=r"^benchmark_model cannot be called with the delegate 'edge"):
         arguments("m.tflite", threads=1, delegate="edgetpu")
 
 

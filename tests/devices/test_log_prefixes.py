@@ -137,5 +137,5 @@ def test_other_programs_numbers_are_not_taken() -> None:
     for i, line in enumerate(PLAIN.splitlines()):
         mixed += behind(prefix, strange[1 + i % 4], 77) + behind(prefix, line)
     assert parse_logs(mixed, "x") == parse_logs(PLAIN, "x")
-    with pytest.raises(InputError, match=r"^x, run 1: benchmark_model did not come to its end"):
+    with pytest.raises(InputError, match=r"^x, run 1: benchmark_model did not finish"):
         parse_logs(behind(prefix, strange[0], 77) + mixed, "x")
