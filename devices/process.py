@@ -1,4 +1,4 @@
-"""Another program, run to its end: its output, or an error of one line that says why not."""
+"""Run another program to its end: its output, or an error of one line with the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,24 @@ def finish(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> str:
-    """Its stdout. Raises BackendError, beginning with what, with the last line that it said."""
+    """Run a program and return its stdout.
+
+    Parameters
+    ----------
+    command
+        The program and its arguments.
+    what
+        How an error begins, such as "unpacking x.deb".
+    timeout_s
+        Seconds after which the program is ended.
+    env, cwd
+        As for `subprocess.run`; None: this process's.
+
+    Raises
+    ------
+    BackendError
+        When the program cannot be started, fails or takes too long, with the last line that it printed.
+    """
     try:
         done = subprocess.run(
             command,
@@ -33,11 +50,11 @@ def finish(
             cwd=cwd,
         )
     except subprocess.TimeoutExpired:
-        raise BackendError(f"{what} was not done after {timeout_s:g} s") from None
+        raise BackendError(f"{what} did not finish within {timeout_s:g} s") from None
     except OSError as error:
-        raise BackendError(f"{what} did not start: {error}") from None
+        raise BackendError(f"{what} could not be started: {error}") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        reason = said[-1] if said else f"exit status {done.returncode}, without a message"
+        printed = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        reason = printed[-1] if printed else f"exit status {done.returncode}, without a message"
         raise BackendError(f"{what} failed: {reason}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""The boards that are known, and which one a machine is."""
+"""Profiles of boards, and recognizing which board a machine is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profiles that there are: bundled ones, and those that the user added."""
+"""All profiles: the bundled ones and the user's own."""
 
 from __future__ import annotations
 
@@ -16,30 +16,46 @@ HOST = "host"
 
 
 def config_folder() -> Path:
-    """Where the user's own profiles (devices/*.toml) and hosts.toml are, after XDG's rules."""
+    """Find the folder of the user's own profiles (devices/*.toml) and hosts.toml.
+
+    XDG_CONFIG_HOME/edge-edet, else ~/.config/edge-edet (XDG Base Directory Specification).
+    """
     given = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".config"
     return base / "edge-edet"
 
 
 def known_profiles(extra: Sequence[Path] = ()) -> dict[str, DeviceProfile]:
-    """id -> profile, in order: bundled, of the config folder, then the files given.
+    """Read all profiles.
 
-    A later file of the same name replaces an earlier profile. Raises InputError for a file that
-    is no profile.
+    Parameters
+    ----------
+    extra
+        Files besides the bundled ones and those of the config folder. Of two files with one name the
+        later one counts, in this order.
+
+    Returns
+    -------
+    dict
+        Profile by id; "host", which stands for every other machine, is last.
+
+    Raises
+    ------
+    InputError
+        When a file is no valid profile.
     """
     own = sorted((config_folder() / "devices").glob("*.toml"))
     files = [*sorted(BUNDLED.glob("*.toml")), *own, *extra]
     profiles = {path.stem: read_profile(path) for path in files}
     host = profiles.pop(HOST)
-    return {**profiles, HOST: host}  # last: what is not recognised
+    return {**profiles, HOST: host}  # last: for what is not recognized
 
 
 def find_profile(name: str, profiles: dict[str, DeviceProfile]) -> DeviceProfile:
-    """Raises InputError for a name that is not known."""
+    """Look up a profile; raises InputError, with all known ids, for an unknown one."""
     if name not in profiles:
         known = ", ".join(profiles)
         raise InputError(
-            f"unknown device {name!r}: known are {known}; list them with 'edge-edet devices'"
+            f"unknown board {name!r}: known are {known}; list them with 'edge-edet devices'"
         )
     return profiles[name]

@@ -1,18 +1,18 @@
-"""What is known about one board: read from a TOML file, strictly.
+"""The profile of one board, read strictly from a TOML file.
 
 The keys of a profile, all but `emulated_cpu` and `recognize` required:
 
 format        1
-name, cpu     for people
-arch          what its Python calls the machine: aarch64, armv7l, x86_64; or any
+name, cpu     as people call them
+arch          platform.machine() there: aarch64, armv7l, x86_64; or any
 cores         0 where it depends on the model
-memory_mb     sizes that it is sold with
-threads       counts worth measuring, ascending
-delegates     in order of preference: xnnpack, gpu, edgetpu, none or a library's path
-limits        sentences that a measurement should be read with
-emulated_cpu  QEMU's name of the core that stands in for its own
-source        where the above is written: an https address
-[recognize]   how to tell that a machine is this board, see Recognition
+memory_mb     the sizes that it is sold with
+threads       thread counts worth measuring, ascending
+delegates     in order of preference: xnnpack, gpu, edgetpu, none or the path of a library
+limits        sentences that go with every measurement
+emulated_cpu  the core of QEMU that stands in for its own
+source        the https address of a page that states the above
+[recognize]   what identifies the board, see Recognition
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ FORMAT = 1
 ARCHITECTURES = ("aarch64", "armv7l", "x86_64", "any")
 DELEGATES = ("xnnpack", "gpu", "edgetpu", "none")
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-LIMIT = Limit(64 * 1024, "a device's profile has some hundred bytes")
+LIMIT = Limit(64 * 1024, "a profile has some hundred bytes")
 MAX_THREADS = 1024
 
 
 @dataclass(frozen=True)
 class Recognition:
-    """What proves that a machine is this board; one match is enough."""
+    """What identifies a machine as this board; one match is enough."""
 
     compatible: tuple[str, ...] = ()  # whole entries of /proc/device-tree/compatible
     model: tuple[str, ...] = ()  # beginnings of /proc/device-tree/model
     cpuinfo: tuple[str, ...] = ()  # parts of "model name" or "Model" in /proc/cpuinfo
     dmi: tuple[str, ...] = ()  # beginnings of /sys/class/dmi/id/product_name
-    usb: tuple[str, ...] = ()  # vendor:product of a device that is plugged in
+    usb: tuple[str, ...] = ()  # vendor:product of a plugged-in device
     properties: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of build.prop
 
 
 @dataclass(frozen=True)
 class DeviceProfile:
-    """One board; the fields are the keys of its file. id: the file's name without its suffix."""
+    """One board; the fields are the keys of its file, and `id` is the file's name without suffix."""
 
     id: str
     name: str
@@ -70,34 +70,41 @@ class DeviceProfile:
     recognize: Recognition
 
     def to_dict(self) -> dict[str, Any]:
+        """Convert to plain data, for JSON."""
         return dataclasses.asdict(self)
 
 
 def read_profile(path: Path) -> DeviceProfile:
-    """Raises InputError, with the file and the key, for anything that a profile must not be."""
+    """Read and check a profile.
+
+    Raises
+    ------
+    InputError
+        For a wrong file name, unknown or missing keys and wrong values, naming the file and the key.
+    """
     if not ID.fullmatch(path.stem):
         raise InputError(
-            f"{path}: a profile's file is named after its device, in lower case letters, digits "
-            "and hyphens, such as my-board.toml"
+            f"{path}: the name of a profile's file is the id of its board, in lower-case letters, "
+            "digits and hyphens, such as my-board.toml"
         )
     fields = _Table(read_toml(path), str(path))
     fields.only(*(f.name for f in dataclasses.fields(DeviceProfile) if f.name != "id"), "format")
     try:
         return _profile(path.stem, fields)
-    except ModelFileError as error:  # Fields' own; here it is no model file
+    except ModelFileError as error:  # the error of Fields; this is no model file
         raise InputError(str(error)) from None
 
 
 def _profile(name: str, fields: _Table) -> DeviceProfile:
     version = fields.integer("format")
     if version != FORMAT:
-        fields.fail("format", f"be {FORMAT}, the only one there is", version)
+        fields.fail("format", f"be {FORMAT}, the only known one", version)
     threads = fields.integers("threads")
     if not threads or list(threads) != sorted(set(threads)) or not _in(threads, 1, MAX_THREADS):
         fields.fail("threads", f"be ascending integers from 1 to {MAX_THREADS}", list(threads))
     memory = fields.integers("memory_mb")
     if not _in(memory, 1, 2**24):
-        fields.fail("memory_mb", "be sizes in MB, from 1 on", list(memory))
+        fields.fail("memory_mb", "be sizes in MB, 1 or more", list(memory))
     delegates = fields.strings("delegates")
     for one in delegates:
         if one not in DELEGATES and not one.startswith("/"):
@@ -140,14 +147,20 @@ def _recognition(fields: _Table) -> Recognition:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file. Raises InputError where it is none."""
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read, is too large, or is not valid TOML in UTF-8.
+    """
     tomllib = _tomllib()
     try:
         tables: dict[str, Any] = tomllib.loads(read_input(path, str(path), LIMIT).decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text in UTF-8: byte {error.start} is wrong") from None
+        raise InputError(f"{path} is not UTF-8: byte {error.start} is wrong") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is no valid TOML: {error}") from None
+        raise InputError(f"{path} is not valid TOML: {error}") from None
     return tables
 
 
@@ -160,7 +173,7 @@ def _in(values: tuple[int, ...], least: int, most: int) -> bool:
 
 
 class _Table(Fields):
-    """Fields of TOML: also lists of strings, and no key but known ones."""
+    """Typed access to a TOML table; unknown keys are errors."""
 
     def __init__(self, document: dict[str, Any], what: str):
         super().__init__(document, what)

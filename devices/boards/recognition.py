@@ -1,4 +1,4 @@
-"""Which board a machine is, told from what its system says about itself."""
+"""Which board a machine is, from what its system says about itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_edet.devices.boards.profile import DeviceProfile
 
 __all__ = ["EVIDENCE_FILES", "Evidence", "Match", "parse_properties", "read_evidence", "recognize"]
 
-# field of Evidence -> the file that it comes from, on Linux
+# field of Evidence -> the file on Linux that has it
 EVIDENCE_FILES = {
     "compatible": "proc/device-tree/compatible",
     "model": "proc/device-tree/model",
@@ -23,7 +23,7 @@ BUILD_PROPS = ("system/build.prop", "vendor/build.prop", "product/etc/build.prop
 USB = "sys/bus/usb/devices"
 PROPERTY = re.compile(r"^\[([^\]]+)\]: \[(.*)\]$")  # a line of getprop
 CPU_KEYS = ("model name", "Model")
-# kind of evidence -> what it is called; the strongest first
+# kind of evidence -> its name in messages; the strongest first
 KINDS = {
     "properties": "build.prop",
     "compatible": "device tree",
@@ -36,7 +36,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Texts as the system gives them; empty where it does not."""
+    """Texts as the system has them; empty where it has none."""
 
     compatible: str = ""  # entries end with a zero byte
     model: str = ""
@@ -48,14 +48,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Match:
-    """A profile and what spoke for it, such as "device tree: brcm,bcm2711"."""
+    """A profile and the evidence for it, such as "device tree: brcm,bcm2711"."""
 
     profile: DeviceProfile
     because: str
 
 
 def read_evidence(root: Path = Path("/")) -> Evidence:
-    """What this machine tells."""
+    """Read the evidence of this machine, or of another one's file system below root."""
     texts = {field: _read(root / file) for field, file in EVIDENCE_FILES.items()}
     usb = tuple(
         f"{_read(path.parent / 'idVendor').strip()}:{_read(path).strip()}"
@@ -66,11 +66,23 @@ def read_evidence(root: Path = Path("/")) -> Evidence:
 
 
 def recognize(evidence: Evidence, profiles: Mapping[str, DeviceProfile]) -> list[Match]:
-    """The board, then accelerators plugged into it; [host] where no profile fits the machine.
+    """Find the board and the accelerators plugged into it.
 
-    The device tree is the strongest word: a Raspberry Pi's /proc/cpuinfo names the board, but not
-    on every kernel. Of two profiles that fit by the same kind of evidence the later one, which is
-    the user's, counts.
+    Evidence counts in the order of KINDS: the device tree takes precedence over /proc/cpuinfo, which names
+    the board on a Raspberry Pi, but not with every kernel. Of two profiles that fit by the same kind of
+    evidence the later one, which is the user's, counts.
+
+    Parameters
+    ----------
+    evidence
+        What the machine says about itself.
+    profiles
+        All profiles by id, "host" among them.
+
+    Returns
+    -------
+    list of Match
+        The board first, "host" where no profile fits; then one for each USB accelerator.
     """
     boards: dict[str, Match] = {}
     plugged: list[Match] = []
@@ -87,7 +99,7 @@ def recognize(evidence: Evidence, profiles: Mapping[str, DeviceProfile]) -> list
 
 
 def _reasons(profile: DeviceProfile, evidence: Evidence) -> Iterable[tuple[str, str]]:
-    """(kind, text) of each kind of evidence that fits."""
+    """Find the kinds of evidence that fit: (kind, text to show)."""
     want = profile.recognize
     present = parse_properties(evidence.properties)
     entries = evidence.compatible.replace("\n", "\0").split("\0")
@@ -109,7 +121,7 @@ def _reasons(profile: DeviceProfile, evidence: Evidence) -> Iterable[tuple[str, 
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Of build.prop ("key=value") or getprop ("[key]: [value]")."""
+    """Read the properties of build.prop ("key=value") or getprop ("[key]: [value]")."""
     properties = {}
     for line in text.splitlines():
         if match := PROPERTY.match(line.strip()):

@@ -1,1 +1,1 @@
-"""The command line of the boards: arguments in, exit status out."""
+"""The command `edge-edet devices`."""

@@ -1,4 +1,4 @@
-"""Python for 64-bit ARM on this machine, under QEMU."""
+"""Emulation: Python for 64-bit ARM on this machine, under QEMU."""
 
 from __future__ import annotations
 

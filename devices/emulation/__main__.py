@@ -1,4 +1,4 @@
-"""`python -m edge_edet.devices.emulation SCRIPT ARGS...` runs a script on an emulated ARM core."""
+"""Run a script on an emulated ARM core: `python -m edge_edet.devices.emulation SCRIPT ARGS...`."""
 
 import sys
 

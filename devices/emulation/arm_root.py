@@ -15,7 +15,7 @@ from edge_edet.errors import BackendError
 __all__ = ["DEFAULT_ROOT", "PYTHON", "SITES", "prepare"]
 
 DEFAULT_ROOT = Path("build/aarch64-root")
-PYTHON = "3.11"  # Debian 12's, and the last one that tflite-runtime has wheels for
+PYTHON = "3.11"  # that of Debian 12, and the last one that tflite-runtime has wheels for
 PACKAGES = (
     "python3.11-minimal",
     "libpython3.11-minimal",
@@ -33,8 +33,8 @@ PACKAGES = (
     "libssl3",
 )
 
-# What a board would install, each in a folder of its own. Later ai-edge-litert (2.3.0) crashes
-# under QEMU 7.2, which Debian 12 has.
+# Runtime -> what a board would install, each in a folder of its own. A later ai-edge-litert (2.3.0)
+# crashes under QEMU 7.2, the version of Debian 12.
 SITES: dict[str, tuple[str, ...]] = {
     "ai-edge-litert": ("ai-edge-litert==2.1.6", "numpy==2.2.6", "pillow==11.3.0"),
     "tflite-runtime": ("tflite-runtime==2.14.0", "numpy==1.26.4", "pillow==11.3.0"),
@@ -45,21 +45,30 @@ STAMP = json.dumps({"format": 1, "python": PYTHON, "packages": PACKAGES, "sites"
 
 
 def prepare(root: Path = DEFAULT_ROOT) -> Path:
-    """Fills root with Debian's Python for ARM and the wheels of SITES; quick where it is filled.
+    """Fill a folder with Debian's Python for ARM and the wheels of SITES; quick if it is filled already.
 
-    Fetches about 100 MB, apt's part checked by signature, pip's by hash. Needs the apt sources of
-    Debian 12 and pip, but no rights: nothing is installed on this machine. Raises BackendError
-    where something is missing; root is then left as it was.
+    Downloads about 100 MB: apt checks signatures, pip checks hashes. Needs the apt sources of Debian 12
+    and pip, but no root rights: nothing is installed on this machine.
+
+    Returns
+    -------
+    Path
+        The folder, as an absolute path.
+
+    Raises
+    ------
+    BackendError
+        When something is missing or a download fails; the folder is then left as it was.
     """
     root = root.resolve()
     if _is_ready(root):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
     with _locked(root.with_name(f"{root.name}.lock")):
-        if _is_ready(root):  # another process has filled it meanwhile
+        if _is_ready(root):  # another process has filled it in the meantime
             return root
         work = root.with_name(f"{root.name}.new")
-        shutil.rmtree(work, ignore_errors=True)  # a killed run may have left it
+        shutil.rmtree(work, ignore_errors=True)  # a killed run may have left it behind
         try:
             new = work / "root"
             new.mkdir(parents=True)
@@ -83,7 +92,7 @@ def _is_ready(root: Path) -> bool:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    import fcntl  # not on every system; nor is QEMU's user emulation
+    import fcntl  # only on Unix, as is QEMU's user emulation
 
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -91,7 +100,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _unpack_debian(work: Path, root: Path) -> None:
-    """Debian's packages for ARM, from the sources of this machine, without touching its apt."""
+    """Unpack Debian's packages for ARM, from this machine's apt sources but not into its apt."""
     for tool, package in (("apt-get", "apt"), ("dpkg-deb", "dpkg")):
         if shutil.which(tool) is None:
             raise BackendError(f"there is no {tool}: the ARM packages need Debian's {package}")
@@ -105,7 +114,7 @@ def _unpack_debian(work: Path, root: Path) -> None:
     settings = {
         "APT::Architecture": "arm64",
         "APT::Architectures": "arm64",
-        "APT::Sandbox::User": "root",  # the folders are the caller's
+        "APT::Sandbox::User": "root",  # the folders belong to the caller
         "Acquire::Languages": "none",
         "Acquire::Retries": "2",
         "Acquire::http::Timeout": "30",

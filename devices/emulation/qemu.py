@@ -1,10 +1,10 @@
-"""Emulation: Python for 64-bit ARM on this machine, under QEMU's user emulation.
+"""Python for 64-bit ARM on this machine, under QEMU's user emulation.
 
-It runs the wheels that a board would install, so their true ARM kernels, where there is no board.
-Numerics only, never time: QEMU imitates instructions one by one, so how long a run takes here says
-nothing about any board.
+It runs the wheels that a board would install, with their real ARM kernels, without a board. It is for
+numbers only, never for time: QEMU translates single instructions, so the time of a run says nothing about
+any board.
 
-`python -m edge_edet.devices.emulation SCRIPT ARGS...` runs a script so.
+`python -m edge_edet.devices.emulation SCRIPT ARGS...` runs a script this way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 CPUS = (
     "cortex-a72",  # Raspberry Pi 4: no dot product instructions
     "cortex-a76",  # Raspberry Pi 5: with dot product and half precision instructions
-    "cortex-a53",  # Raspberry Pi 3, i.MX 8M: as the A72 to a program
+    "cortex-a53",  # Raspberry Pi 3, i.MX 8M: the same instructions as the A72
 )
 
 
@@ -46,10 +46,32 @@ def run_emulated(
     cpu: str = "cortex-a72",
     timeout_s: float = 600,
 ) -> str:
-    """Runs `python ARGS` on an emulated ARM core, with this edge_edet; gives its stdout.
+    """Run `python ARGS` on an emulated ARM core, with this edge_edet. Its duration means nothing.
 
-    runtime: which of SITES it can import. Raises BackendError, with the last line of its stderr,
-    where the script fails. Its duration means nothing.
+    Parameters
+    ----------
+    args
+        The script and its arguments.
+    root
+        The folder that `prepare` fills.
+    runtime
+        The one of SITES that the script can import.
+    cpu
+        One of CPUS.
+    timeout_s
+        Seconds after which the script is ended.
+
+    Returns
+    -------
+    str
+        Its stdout.
+
+    Raises
+    ------
+    BackendError
+        When QEMU is missing, or the script fails: with the last line of its stderr.
+    InputError
+        For an unknown runtime or core.
     """
     command, environment = command_line(root, runtime, cpu)
     environment["PYTHONPATH"] += f"{os.pathsep}{package_folder(root.resolve() / 'own')}"
@@ -58,9 +80,17 @@ def run_emulated(
 
 
 def command_line(root: Path, runtime: str, cpu: str) -> tuple[list[str | Path], dict[str, str]]:
-    """The emulated Python, and its environment, with the runtime, without edge_edet."""
+    """Make the command and the environment of an emulated Python that has the runtime, but not edge_edet.
+
+    Raises
+    ------
+    BackendError
+        When QEMU is missing, or the folder cannot be filled.
+    InputError
+        For an unknown runtime or core.
+    """
     if runtime not in SITES:
-        raise InputError(f"unknown runtime {runtime!r} here: known are {', '.join(SITES)}")
+        raise InputError(f"unknown runtime {runtime!r} to emulate: known are {', '.join(SITES)}")
     if cpu not in CPUS:
         raise InputError(f"unknown CPU {cpu!r} to emulate: known are {', '.join(CPUS)}")
     qemu = find_qemu()
@@ -78,7 +108,7 @@ def command_line(root: Path, runtime: str, cpu: str) -> tuple[list[str | Path], 
 
 
 def find_qemu() -> str:
-    """Raises BackendError, with what to install, where there is none."""
+    """Find QEMU's program; raises BackendError, with what to install, when there is none."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         if found := shutil.which(name):
             return found
@@ -86,9 +116,9 @@ def find_qemu() -> str:
 
 
 def package_folder(folder: Path) -> Path:
-    """Makes folder one for PYTHONPATH that holds edge_edet alone.
+    """Make a folder for PYTHONPATH that holds only edge_edet, as a link; returns the folder.
 
-    What stands beside the package here may be built for another processor or Python.
+    The packages installed beside edge_edet here may be for another processor or Python.
     """
     package = Path(edge_edet.__file__).resolve().parent
     link = folder / package.name
@@ -100,10 +130,11 @@ def package_folder(folder: Path) -> Path:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run a script on an emulated core; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m edge_edet.devices.emulation",
         description="run a Python script on an emulated ARM core: for numbers, never for time; the "
-        "first run fetches Debian's Python for ARM and the wheels",
+        "first run downloads Debian's Python for ARM and the wheels",
     )
     parser.add_argument("--runtime", choices=SITES, default="ai-edge-litert")
     parser.add_argument("--cpu", choices=CPUS, default="cortex-a72")
@@ -117,5 +148,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except edge_edet.EdgeEdetError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
-    print("emulated: its numbers count, its time does not", file=sys.stderr)
+    print("emulated: the numbers are valid, the time is not", file=sys.stderr)
     return 0

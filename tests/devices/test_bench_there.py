@@ -147,7 +147,7 @@ def test_an_emulated_board(tiny_int8: Path, tmp_path: Path, arm_root: Path) -> N
     ("host", "message"),
     [
         ("emulated:pixel6", "pixel6 is not emulated here: can be "),
-        ("emulated:rpi44", "unknown device 'rpi44': known are "),
+        ("emulated:rpi44", "unknown board 'rpi44': known are "),
     ],
 )
 def test_what_is_not_emulated(tiny_int8: Path, tmp_path: Path, host: str, message: str) -> None:

@@ -176,7 +176,7 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
         ),
         pytest.param(
             HEAD + COUNTS + "Graph: [other.tflite]\n" + NEW_END,
-            r"^x, run 1: 'Graph' is 'm\.tflite' and 'other\.tflite' in one run: where two programs",
+            r"^x, run 1: 'Graph' is 'm\.tflite' and 'other\.tflite' in one run: if two programs",
             id="two models in one run",
         ),
         pytest.param(
@@ -189,7 +189,7 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
         ),
         pytest.param(
             HEAD + COUNTS + COUNTS + NEW_END,
-            r"^x, run 1: expected two lines that begin with 'count=', .* but found 4: where two",
+            r"^x, run 1: expected two lines that begin with 'count=', .* but found 4: if two",
             id="two programs that count",
         ),
         pytest.param(

@@ -148,7 +148,9 @@ def test_arguments(options: dict[str, Any], expected: list[str]) -> None:
 
 
 def test_a_delegate_that_it_is_not_called_with() -> None:
-    with pytest.raises(InputError, match=r"^benchmark_model cannot be called with the delegate 'edge"):
+    with pytest.raises(
+        InputError, match=r"^benchmark_model cannot be called with the delegate 'edge"
+    ):
         arguments("m.tflite", threads=1, delegate="edgetpu")
 
 

@@ -65,7 +65,7 @@ def test_one_device(capsys: pytest.CaptureFixture[str]) -> None:
     assert "threads      1, 2, 4\n" in capsys.readouterr().out
     assert main(["devices", "rpi44"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith("edge-edet: error: unknown device 'rpi44': known are coral-dev-board, ")
+    assert said.startswith("edge-edet: error: unknown board 'rpi44': known are coral-dev-board, ")
 
 
 def test_a_profile_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

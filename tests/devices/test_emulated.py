@@ -68,7 +68,7 @@ def test_without_a_network_nothing_is_left(path_of: Callable[..., Path], tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"runtime": "tensorflow"}, "unknown runtime 'tensorflow' here: known are ai-edge-litert"),
+        ({"runtime": "tensorflow"}, "unknown runtime 'tensorflow' to emulate: known are ai-edge-litert"),
         ({"cpu": "max"}, "unknown CPU 'max' to emulate: known are cortex-a72, cortex-a76"),
     ],
 )
@@ -108,7 +108,7 @@ def test_emulated_output_says_that_its_time_does_not_count(
     assert emulated.main(["--root", str(ready), "x.py"]) == 0
     said = capsys.readouterr()
     assert said.out == "42\n"
-    assert said.err == "emulated: its numbers count, its time does not\n"
+    assert said.err == "emulated: the numbers are valid, the time is not\n"
 
 
 def test_an_old_root_is_not_taken_for_a_new_one(path_of: Callable[..., Path], ready: Path) -> None:
@@ -133,10 +133,10 @@ def test_another_program_fails_in_one_line(code: str, message: str) -> None:
 
 
 def test_a_program_that_does_not_end() -> None:
-    with pytest.raises(BackendError, match=r"^it was not done after 0.5 s$"):
+    with pytest.raises(BackendError, match=r"^it did not finish within 0.5 s$"):
         finish([sys.executable, "-c", "import time; time.sleep(60)"], "it", timeout_s=0.5)
 
 
 def test_a_program_that_is_not_there() -> None:
-    with pytest.raises(BackendError, match=r"^it did not start: .*'/nowhere/python'"):
+    with pytest.raises(BackendError, match=r"^it could not be started: .*'/nowhere/python'"):
         finish(["/nowhere/python"], "it", timeout_s=5)

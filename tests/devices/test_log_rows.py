@@ -143,7 +143,7 @@ def test_what_is_refused(
 ) -> None:
     path = log()
     assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel88"]) == 2
-    assert "error: unknown device 'pixel88': known are " in capsys.readouterr().err
+    assert "error: unknown board 'pixel88': known are " in capsys.readouterr().err
     none = path.with_suffix(".none")
     assert main(["import-log", str(none), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
     said = capsys.readouterr().err

@@ -206,7 +206,7 @@ def test_every_bundled_profile_is_whole() -> None:
 
 def test_an_unknown_device() -> None:
     with pytest.raises(
-        InputError, match=r"^unknown device 'rpi44': known are coral-dev-board, .*; "
+        InputError, match=r"^unknown board 'rpi44': known are coral-dev-board, .*; "
     ):
         find_profile("rpi44", known_profiles())
 
@@ -217,7 +217,7 @@ WHOLE = (catalog.BUNDLED / "rpi4.toml").read_text()
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("format = 1", "format = 2", r"'format' must be 1, the only one there is, but is 2$"),
+        ("format = 1", "format = 2", r"'format' must be 1, the only known one, but is 2$"),
         ("format = 1\n", "", r"the key 'format' is missing$"),
         (
             "cores = 4",
@@ -238,7 +238,7 @@ WHOLE = (catalog.BUNDLED / "rpi4.toml").read_text()
         ('"aarch64"', '"arm"', r"'arch' must be one of aarch64, armv7l, x86_64, any, but is 'arm'"),
         ('"cortex-a72"', '"a72"', r"'emulated_cpu' must be one of cortex-a72, cortex-a76, cortex-"),
         ('"https://', '"http://', r"'source' must be an https address, but is 'http"),
-        ("[1024,", "[-1,", r"'memory_mb' must be sizes in MB, from 1 on, but is \[-1"),
+        ("[1024,", "[-1,", r"'memory_mb' must be sizes in MB, 1 or more, but is \[-1"),
         (
             "compatible =",
             "colour =",
@@ -246,7 +246,7 @@ WHOLE = (catalog.BUNDLED / "rpi4.toml").read_text()
         ),
         ("[recognize]", "recognize = 1\n[x]", r"unknown key 'x'"),
         ("[recognize]", "[[recognize]]", r"'recognize' must be a table, but is \["),
-        ("format = 1", "format = ", r"is no valid TOML: "),
+        ("format = 1", "format = ", r"is not valid TOML: "),
     ],
 )
 def test_a_profile_that_is_wrong(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -261,14 +261,14 @@ def test_a_profile_that_is_wrong(tmp_path: Path, old: str, new: str, message: st
 def test_a_profile_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "my-board.toml"
     path.write_bytes(b"name = '\xff'")
-    with pytest.raises(InputError, match=r"is no text in UTF-8: byte 8 is wrong$"):
+    with pytest.raises(InputError, match=r"is not UTF-8: byte 8 is wrong$"):
         read_profile(path)
     path.write_bytes(b"#" * 100_000)
     with pytest.raises(InputError, match=r"it has 100,000 bytes, at most 65,536 are read"):
         read_profile(path)
     with pytest.raises(InputError, match=r"^cannot read .*none.toml: No such file"):
         read_profile(tmp_path / "none.toml")
-    with pytest.raises(InputError, match=r"a profile's file is named after its device, in lower"):
+    with pytest.raises(InputError, match=r"the name of a profile's file is the id of its board, in lower"):
         read_profile(tmp_path / "My Board.toml")
 
 

@@ -209,7 +209,7 @@ def test_options_are_no_hosts(text: str) -> None:
         ("[pi]\nssh = 'a'\ninternet = 1", r"\[pi\]: 'internet' must be true or false, but is 1$"),
         ("[pi]\nssh = 'a'\noptions = '-4'", r"\[pi\]: 'options' must be a list of strings, but is"),
         ("pi = 'a'", r"'pi' must be a table, such as \[kitchen-pi\]$"),
-        ("[pi", r"is no valid TOML: "),
+        ("[pi", r"is not valid TOML: "),
     ],
 )
 def test_a_file_of_hosts_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
