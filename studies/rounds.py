@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.benchmarks.bench import find_places, measure_jobs
-from edge_edet.benchmarks.measuring import BUNDLED_PICTURE, Job, StopRule, pictures_digest
+from edge_edet.benchmarks.measuring import (
+    BUNDLED_PICTURE,
+    Event,
+    Job,
+    RowMeasured,
+    StopRule,
+    pictures_digest,
+)
 from edge_edet.benchmarks.rows import (
     BenchmarkRow,
     ModelFacts,
@@ -22,7 +29,6 @@ from edge_edet.benchmarks.rows import (
     RowFile,
     model_facts,
     p50,
-    row_from_dict,
     to_json,
 )
 from edge_edet.errors import EdgeEdetError
@@ -192,9 +198,9 @@ def pooled(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
 def _measured(job: Job, earlier: Sequence[BenchmarkRow]) -> BenchmarkRow:
     rows: list[BenchmarkRow] = []
 
-    def emit(line: dict[str, Any]) -> None:
-        if line["kind"] == "row":
-            rows.append(row_from_dict(line["row"], job.name))
+    def emit(event: Event) -> None:
+        if isinstance(event, RowMeasured):
+            rows.append(event.row)
 
     for failure in measure_jobs([job], earlier, emit):
         raise failure.error

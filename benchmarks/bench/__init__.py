@@ -1,10 +1,8 @@
-"""`edge-edet bench`: the plan, where each job runs, and what is shown."""
+"""`edge-edet bench`: the plan, where each job runs, and what is printed."""
 
 from __future__ import annotations
 
-from edge_edet.benchmarks.bench.accuracy import with_accuracy
-from edge_edet.benchmarks.bench.expected_time import expected_words
-from edge_edet.benchmarks.bench.labelled_data import Labelled, read_labelled, with_data
+from edge_edet.benchmarks.bench.labelled_data import read_labelled
 from edge_edet.benchmarks.bench.output import BenchOutput
 from edge_edet.benchmarks.bench.plan import (
     ConfigGrid,
@@ -15,27 +13,24 @@ from edge_edet.benchmarks.bench.plan import (
     parse_list,
     parse_threads,
 )
-from edge_edet.benchmarks.bench.remote import measure_remote
 from edge_edet.benchmarks.bench.run import measure_jobs
+from edge_edet.benchmarks.bench.session import BenchSession, check_estimable
 from edge_edet.benchmarks.bench.targets import Place, find_places, name_device
 
 __all__ = [
     "BenchOutput",
+    "BenchSession",
     "ConfigGrid",
-    "Labelled",
     "Place",
     "Plan",
+    "check_estimable",
     "convert_d0",
-    "expected_words",
     "find_models",
     "find_places",
     "make_jobs",
     "measure_jobs",
-    "measure_remote",
     "name_device",
     "parse_list",
     "parse_threads",
     "read_labelled",
-    "with_accuracy",
-    "with_data",
 ]

@@ -1,26 +1,41 @@
-"""What the bench command shows: a table as it grows, one JSON document, or JSON Lines."""
+"""What the bench command prints: a table as it grows, one JSON document, or JSON Lines."""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-import time
 from pathlib import Path
-from typing import Any
 
 from edge_edet.benchmarks.bench.table import HEADER, LEGEND, details, statistics, table_line
-from edge_edet.benchmarks.measuring import Journal
-from edge_edet.benchmarks.rows import BenchmarkRow, RowFile, row_from_dict, row_to_dict
-from edge_edet.terminal import INTERVAL_S, joined
+from edge_edet.benchmarks.measuring import (
+    Ended,
+    Event,
+    Journal,
+    MinuteMeasured,
+    Note,
+    ProgressMade,
+    RowMeasured,
+    RunBegun,
+    event_to_dict,
+)
+from edge_edet.benchmarks.rows import BenchmarkRow, RowFile, row_to_dict
+from edge_edet.terminal import Progress, joined
 
 __all__ = ["BenchOutput"]
 
 
 class BenchOutput:
-    """Takes the lines of docs/measuring.md from any number of threads. form: table, json, jsonl.
+    """Takes events from any number of threads; a row is on the disk before it is printed.
 
-    Rows are on the disk before they are shown.
+    Parameters
+    ----------
+    form
+        "table", "json", "jsonl", or "quiet" for progress and notes only.
+    file
+        Where rows are appended; None for nowhere.
+    path
+        The path of that file, beside which the journals of sustained runs lie.
     """
 
     def __init__(self, form: str, file: RowFile | None, path: Path | None):
@@ -29,33 +44,40 @@ class BenchOutput:
         self._file = file
         self._journal = Journal(path) if path is not None else None
         self._lock = threading.Lock()
-        self._told = time.monotonic()
         self._headed = False
         self.stopped = False  # by Ctrl-C, which reaches the main thread only
-        self._line = 0  # length of the line of progress on the terminal
+        self._progress: dict[str, Progress] = {}  # by its text
 
-    def __call__(self, line: dict[str, Any]) -> None:
+    def __call__(self, event: Event) -> None:
+        """Keep and print one event. Raises KeyboardInterrupt where the command was stopped."""
         if self.stopped:
             raise KeyboardInterrupt
         with self._lock:
-            if line["kind"] == "row":
-                self._row(line)
-            elif line["kind"] in ("begun", "minute") and self._journal is not None:
-                self._journal.add(line)
+            if isinstance(event, RowMeasured):
+                self._row(event.row)
+            elif isinstance(event, (RunBegun, MinuteMeasured)) and self._journal is not None:
+                self._journal.add(event)
             if self.form == "jsonl":
-                print(json.dumps(line, ensure_ascii=False), flush=True)
-            elif line["kind"] == "note":
-                self._say(line["text"])
-            elif line["kind"] == "progress":
-                self._progress(line["text"])
+                print(json.dumps(event_to_dict(event), ensure_ascii=False), flush=True)
+            elif isinstance(event, Note):
+                self._say(event.text)
+            elif isinstance(event, ProgressMade):
+                self._show(event)
 
     def note(self, text: str) -> None:
-        self({"kind": "note", "text": text})
+        """Print a note for people."""
+        self(Note(text))
+
+    def error(self, error: Exception) -> None:
+        """Print the one line of something that failed, while the rest goes on."""
+        with self._lock:
+            self._say(f"error: {error}")
 
     def end(self) -> None:
-        """Says what comes after all rows."""
+        """Print what comes after all rows."""
+        self.clear()
         if self.form == "jsonl":
-            self({"kind": "end", "rows": len(self.rows)})
+            self(Ended(len(self.rows)))
         elif self.form == "json":
             listed = [
                 {"key": row.key, "statistics": statistics(row), "row": row_to_dict(row)}
@@ -63,10 +85,15 @@ class BenchOutput:
             ]
             print(json.dumps({"rows": listed}, indent=1, ensure_ascii=False))
         elif self.rows:
-            self._clear()
             if any(row.how != "estimated" for row in self.rows):
                 print(f"\n{LEGEND}")
             self._estimates()
+
+    def clear(self) -> None:
+        """Remove the progress from the terminal."""
+        for one in self._progress.values():
+            one.close()
+        self._progress = {}
 
     def _estimates(self) -> None:
         """In a table of their own, below what was measured: each figure says what it is."""
@@ -78,8 +105,7 @@ class BenchOutput:
                 print()
             print(report([row for row in estimated if row.device == device]))
 
-    def _row(self, line: dict[str, Any]) -> None:
-        row = row_from_dict(line["row"], "row")
+    def _row(self, row: BenchmarkRow) -> None:
         if self._file is not None:
             self._file.add(row)
         if self._journal is not None and row.sustain is not None:
@@ -87,27 +113,19 @@ class BenchOutput:
         self.rows.append(row)
         if self.form != "table" or row.how == "estimated":
             return
-        self._clear()
+        self.clear()
         if not self._headed:
             print(HEADER)
             self._headed = True
         print(joined([table_line(row), *details(row)]), flush=True)
 
     def _say(self, text: str) -> None:
-        self._clear()
+        self.clear()
         print(f"edge-edet: {text}", file=sys.stderr, flush=True)
 
-    def _progress(self, text: str) -> None:
-        """One line that is written over on a terminal, a plain line now and then elsewhere."""
-        if sys.stderr.isatty():
-            shown = text[:79]
-            print(f"\r{shown:{self._line}}", end="", file=sys.stderr, flush=True)
-            self._line = len(shown)
-        elif time.monotonic() - self._told >= INTERVAL_S:
-            self._told = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
-
-    def _clear(self) -> None:
-        if self._line:
-            print(f"\r{'':{self._line}}\r", end="", file=sys.stderr, flush=True)
-            self._line = 0
+    def _show(self, event: ProgressMade) -> None:
+        known = self._progress.get(event.text)
+        if known is None:
+            self._progress[event.text] = Progress(event.text, event.total, "samples", event.done)
+        else:
+            known.move_to(event.done, event.total)

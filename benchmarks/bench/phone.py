@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.bench.plan import Plan
 from edge_edet.benchmarks.bench.targets import name_device
+from edge_edet.benchmarks.measuring import Emit, Note, ProgressMade, RowMeasured
 from edge_edet.benchmarks.rows import (
     PROTOCOL,
     BenchmarkRow,
@@ -19,7 +20,6 @@ from edge_edet.benchmarks.rows import (
     log_row,
     model_facts,
     row_key,
-    row_to_dict,
 )
 from edge_edet.devices.benchmark_model import arguments, parse_logs
 from edge_edet.devices.remote import Transport
@@ -33,7 +33,7 @@ def measure_phone(
     models: Sequence[Path],
     plan: Plan,
     earlier: Sequence[BenchmarkRow],
-    emit: Callable[[dict[str, Any]], None],
+    emit: Emit,
     data: Labelled | None = None,
 ) -> None:
     """Emits a row for each model, thread count and delegate. Raises InputError for other wishes."""
@@ -52,7 +52,7 @@ def measure_phone(
             raise InputError(
                 f"{transport.name} runs benchmark_model, which has no {option}: leave it out"
             )
-    emit({"kind": "note", "text": f"{transport.name}: preparing"})
+    emit(Note(f"{transport.name}: preparing"))
     board = transport.prepare()
     device = dataclasses.replace(name_device(board.device), host=transport.name)
     done, there = done_keys(earlier), transport.push(models)
@@ -63,7 +63,7 @@ def measure_phone(
             if key in done:
                 continue
             text = f"{transport.name}: {model.name}, {asked.threads or 'default'} threads"
-            emit({"kind": "progress", "text": text, "done": 0, "total": None})
+            emit(ProgressMade(text, 0, None))
             started = datetime.now(timezone.utc)
             wanted = arguments(
                 there[model],
@@ -77,7 +77,7 @@ def measure_phone(
                 (log,) = parse_logs("".join(line["log"] for line in lines), transport.name)
             protocol = _protocol(plan)
             row = log_row(log, facts, asked, device, protocol, started, transport.name)
-            emit({"kind": "row", "key": key, "row": row_to_dict(row)})
+            emit(RowMeasured(row))
 
 
 def _protocol(plan: Plan) -> dict[str, Any]:

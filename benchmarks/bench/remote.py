@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from edge_edet.benchmarks.bench.emulated import board_key, without_times
 from edge_edet.benchmarks.bench.labelled_data import Labelled, with_data
 from edge_edet.benchmarks.bench.phone import measure_phone
 from edge_edet.benchmarks.bench.plan import Plan
-from edge_edet.benchmarks.rows import BenchmarkRow, done_keys, row_from_dict, row_to_dict
+from edge_edet.benchmarks.measuring import (
+    Emit,
+    Ended,
+    Event,
+    MinuteMeasured,
+    Note,
+    ProgressMade,
+    RowMeasured,
+    RunBegun,
+    event_from_dict,
+)
+from edge_edet.benchmarks.rows import BenchmarkRow, done_keys
 from edge_edet.devices.remote import Transport
 from edge_edet.errors import BackendError, InputError
 
@@ -39,7 +49,6 @@ FEW = (
     "--warmup-seconds",
     "0",
 )
-Emit = Callable[[dict[str, Any]], None]
 
 
 def measure_remote(
@@ -62,10 +71,10 @@ def measure_remote(
             f"{transport.name} has no times that mean anything: leave --sustain out, or give the board's "
             "own --host"
         )
-    emit({"kind": "note", "text": f"{transport.name}: preparing"})
+    emit(Note(f"{transport.name}: preparing"))
     extras = ["devices", *_runtimes(plan, models), *(["bench"] if data is not None else [])]
     board = transport.prepare(tuple(extras))
-    emit({"kind": "note", "text": f"{transport.name} is {board.device} ({board.because})"})
+    emit(Note(f"{transport.name} is {board.device} ({board.because})"))
     sent = [*models, *plan.pictures, *([data.to_send()] if data is not None else [])]
     there = transport.push(sent)
     done = done_keys(with_data(earlier, data))
@@ -87,8 +96,9 @@ def measure_remote(
     ended, pass_on = False, _Passing(transport, host, emit)
     with contextlib.closing(transport.run(arguments)) as lines:  # type: ignore[type-var]
         for line in lines:
-            ended = line.get("kind") == "end"
-            pass_on(line)
+            event = event_from_dict(line, transport.name)
+            ended = isinstance(event, Ended)
+            pass_on(event)
     if not ended:
         raise BackendError(
             f"{transport.name}: its rows do not come to an end: run it with --resume"
@@ -138,22 +148,21 @@ def there_arguments(
 
 
 class _Passing:
-    """Takes the board's lines, and gives rows and their keys the name of the host."""
+    """Takes the board's events, and gives rows and their keys the name of the host."""
 
     def __init__(self, transport: Transport, host: str | None, emit: Emit):
         self._transport, self._host, self._emit = transport, host, emit
-        self._keys: dict[str, str] = {}  # of sustained runs, on the board -> here
+        self._keys: dict[str, str] = {}  # of rows, on the board -> here
 
-    def __call__(self, line: dict[str, Any]) -> None:
-        kind = line.get("kind")
-        if kind in ("row", "begun"):
-            row = self._ours(row_from_dict(line.get("row"), f"{self._transport.name}: row"))
-            self._keys[str(line.get("key"))] = row.key
-            self._emit({"kind": kind, "key": row.key, "row": row_to_dict(row)})
-        elif kind == "minute":
-            self._emit({**line, "key": self._keys[str(line.get("key"))]})
-        elif kind in ("note", "progress"):
-            self._emit({**line, "text": f"{self._transport.name}: {line.get('text')}"})
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, (RowMeasured, RunBegun)):
+            row = self._ours(event.row)
+            self._keys[event.row.key] = row.key
+            self._emit(type(event)(row))
+        elif isinstance(event, MinuteMeasured):
+            self._emit(dataclasses.replace(event, key=self._keys[event.key]))
+        elif isinstance(event, (Note, ProgressMade)):
+            self._emit(dataclasses.replace(event, text=f"{self._transport.name}: {event.text}"))
 
     def _ours(self, row: BenchmarkRow) -> BenchmarkRow:
         if self._transport.how == "emulated":

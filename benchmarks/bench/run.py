@@ -1,20 +1,26 @@
-"""Measures jobs on this machine, one after the other, and tells of each what happens."""
+"""Measures jobs on this machine, one after the other."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.bench.accuracy import RANDOM, measure_accuracy
-from edge_edet.benchmarks.measuring import Job, load_options, run_fresh, run_here
+from edge_edet.benchmarks.measuring import (
+    Emit,
+    Job,
+    ProgressMade,
+    RowMeasured,
+    load_options,
+    run_fresh,
+    run_here,
+)
 from edge_edet.benchmarks.rows import (
     BenchmarkRow,
     has_random_weights,
-    row_from_dict,
-    row_to_dict,
     with_checks,
 )
 from edge_edet.errors import EdgeEdetError
@@ -36,32 +42,46 @@ class Failure:
 def measure_jobs(
     jobs: Sequence[Job],
     earlier: Sequence[BenchmarkRow],
-    emit: Callable[[dict[str, Any]], None],
+    emit: Emit,
     *,
     dataset: Dataset | None = None,
     limit: int | None = None,
     fresh: bool = True,
     scheduler: str | None = None,
 ) -> Iterator[Failure]:
-    """Emits the lines of docs/measuring.md; gives the jobs that failed, the others go on.
+    """Measure jobs one after the other.
 
-    earlier: rows to hold new ones against. scheduler: of a Dask cluster for the pictures of the dataset.
+    Parameters
+    ----------
+    jobs
+        What to measure.
+    earlier
+        Rows that new ones are compared with for their warnings.
+    emit
+        Takes every event.
+    dataset, limit
+        Labelled pictures that each row gets its AP on, and how many of them.
+    fresh
+        Whether each job has a process of its own.
+    scheduler
+        Address of a Dask cluster that evaluates the pictures.
+
+    Yields
+    ------
+    Failure
+        For a job that gave no row; the others go on.
     """
     rows = list(earlier)
     for number, job in enumerate(jobs, 1):
-        told = f"{number} of {len(jobs)}: " if len(jobs) > 1 else ""
+        place = f"{number} of {len(jobs)}: " if len(jobs) > 1 else ""
         try:
-            for line in run_fresh(job) if fresh else run_here(job):
-                if line["kind"] == "measured":
-                    row = _finished(
-                        job, row_from_dict(line["row"], job.name), rows, dataset, limit, scheduler
-                    )
-                    rows.append(row)
-                    emit({"kind": "row", "key": row.key, "row": row_to_dict(row)})
-                elif line["kind"] == "progress":
-                    emit({**line, "text": told + line["text"]})
-                else:
-                    emit(line)
+            for event in run_fresh(job) if fresh else run_here(job):
+                if isinstance(event, RowMeasured):
+                    rows.append(_finished(job, event.row, rows, dataset, limit, scheduler))
+                    event = RowMeasured(rows[-1])
+                elif isinstance(event, ProgressMade):
+                    event = dataclasses.replace(event, text=place + event.text)
+                emit(event)
         except EdgeEdetError as error:
             yield Failure(job, error)
 

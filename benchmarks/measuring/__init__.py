@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from edge_edet.benchmarks.measuring.events import (
+    Emit,
+    Ended,
+    Event,
+    MinuteMeasured,
+    Note,
+    ProgressMade,
+    RowMeasured,
+    RunBegun,
+    event_from_dict,
+    event_to_dict,
+)
 from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options, pictures_digest
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.measuring.sustained import parse_duration
@@ -10,9 +22,19 @@ from edge_edet.benchmarks.measuring.worker import run_fresh, run_here
 
 __all__ = [
     "BUNDLED_PICTURE",
+    "Emit",
+    "Ended",
+    "Event",
     "Job",
     "Journal",
+    "MinuteMeasured",
+    "Note",
+    "ProgressMade",
+    "RowMeasured",
+    "RunBegun",
     "StopRule",
+    "event_from_dict",
+    "event_to_dict",
     "load_options",
     "parse_duration",
     "pictures_digest",

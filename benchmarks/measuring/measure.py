@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
 from edge_edet.benchmarks.measuring.energy import find_meter
+from edge_edet.benchmarks.measuring.events import Emit, MinuteMeasured, ProgressMade, RunBegun
 from edge_edet.benchmarks.measuring.job import Job, load_options
 from edge_edet.benchmarks.measuring.machine_state import (
     CpuTime,
@@ -32,8 +33,6 @@ from edge_edet.benchmarks.rows import (
     Minute,
     Sustain,
     Throughput,
-    row_to_dict,
-    to_json,
 )
 from edge_edet.files import read_input
 from edge_edet.pictures import FILE_LIMIT
@@ -41,16 +40,15 @@ from edge_edet.pictures import FILE_LIMIT
 if TYPE_CHECKING:
     from edge_edet.detection import Detector, DetectorInfo
 
-__all__ = ["Emit", "measure"]
+__all__ = ["measure"]
 
-Emit = Callable[[dict[str, Any]], None]  # takes the lines of docs/measuring.md
-REPORT_S = 1.0  # between two lines of progress
+REPORT_S = 1.0  # between two events of progress
 REPORT_SUSTAINED_S = 10.0
 
 
 def measure(
     job: Job,
-    emit: Emit = lambda line: None,
+    emit: Emit = lambda event: None,
     *,
     load: Callable[[Job], Detector] | None = None,
     clock: Clock = time.perf_counter,
@@ -62,7 +60,7 @@ def measure(
     and detecting raise.
     """
     started, machine = datetime.now(timezone.utc), machine_state()
-    emit({"kind": "progress", "text": f"{job.name}: loading", "done": 0, "total": None})
+    emit(ProgressMade(job.name, 0, None))
     load = load or _load
     with contextlib.ExitStack() as stack:
         start = clock()
@@ -77,7 +75,7 @@ def measure(
         fields["machine"] = machine
         if job.sustain_s is not None:
             begun = BenchmarkRow(**fields | {"sustain": Sustain(job.sustain_s, ())})
-            emit({"kind": "begun", "key": job.key, "row": row_to_dict(begun)})
+            emit(RunBegun(begun))
         before, meter = _cpu_time(), find_meter()
         with meter or contextlib.nullcontext():
             samples, sustain = _sampled(job, steps, emit, clock)
@@ -127,56 +125,49 @@ def _sampled(
         return sample_streams(steps, job.rule, clock, _reporter(job, emit, clock)), None
 
     def told(minute: Minute) -> None:
-        emit({"kind": "minute", "key": job.key, "minute": to_json(minute)})
+        emit(MinuteMeasured(job.key, minute))
 
-    step = _telling(job, steps[0], job.sustain_s, emit, clock)
+    step = _reporting(job, steps[0], job.sustain_s, emit, clock)
     sustain, samples = run_sustained(step, job.sustain_s, clock, told=told)
     return samples, sustain
 
 
-def _telling(job: Job, step: Step, seconds: float, emit: Emit, clock: Clock) -> Step:
-    """The step, which tells now and then how long it goes on."""
-    start = told = clock()
+def _reporting(job: Job, step: Step, seconds: float, emit: Emit, clock: Clock) -> Step:
+    """The step, which reports every REPORT_SUSTAINED_S how far the run is."""
+    start = reported = clock()
     count = 0
 
     def run() -> Mapping[str, float]:
-        nonlocal told, count
+        nonlocal reported, count
         times, now = step(), clock()
         count += 1
-        if now - told >= REPORT_SUSTAINED_S:
-            told, elapsed = now, now - start
-            text = (
-                f"{job.name}: minute {elapsed // 60 + 1:.0f} of {math.ceil(seconds / 60)}, "
-                f"{count / elapsed:.1f}/s, {max(seconds - elapsed, 0):.0f} s left"
-            )
-            emit({"kind": "progress", "text": text, "done": count, "total": None})
+        if now - reported >= REPORT_SUSTAINED_S:
+            reported, elapsed = now, now - start
+            total = math.ceil(count * max(seconds / elapsed, 1.0))
+            emit(ProgressMade(job.name, count, total))
         return times
 
     return run
 
 
 def _reporter(job: Job, emit: Emit, clock: Clock) -> Callable[[int], None]:
-    """Tells now and then how far the sampling is, with the longest that it may still take."""
-    start = told = clock()
+    """Reports every REPORT_S how many samples there are, and the most that there may be."""
+    start = reported = clock()
 
     def report(count: int) -> None:
-        nonlocal told
+        nonlocal reported
         now = clock()
-        if now - told < REPORT_S:
-            return
-        told = now
-        text = f"{job.name}: {count} samples{time_left(job.rule, count, now - start)}"
-        emit({"kind": "progress", "text": text, "done": count, "total": job.rule.max_samples})
+        if now - reported >= REPORT_S:
+            reported = now
+            emit(ProgressMade(job.name, count, most_samples(job.rule, count, now - start)))
 
     return report
 
 
-def time_left(rule: StopRule, count: int, elapsed_s: float) -> str:
-    """`, 25.1/s, at most 12 s left`."""
-    rate = count / max(elapsed_s, 1e-9)
-    fewest = max(rule.min_samples - count, 0) / rate
-    most = min((rule.max_samples - count) / rate, max(rule.max_s - elapsed_s, fewest))
-    return f", {rate:.1f}/s, at most {max(most, 0.0):.0f} s left"
+def most_samples(rule: StopRule, count: int, elapsed_s: float) -> int:
+    """The most samples that there may be in the end, at the rate of the first `count`."""
+    in_time = count / max(elapsed_s, 1e-9) * rule.max_s
+    return max(count, min(rule.max_samples, max(rule.min_samples, math.ceil(in_time))))
 
 
 def _fields(job: Job, started: datetime, ran: ActualConfig, load_ms: float) -> dict[str, Any]:

@@ -7,17 +7,21 @@ says that it was cut short, at once or by the next command, and `--resume` start
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from edge_edet.benchmarks.measuring.events import (
+    Event,
+    MinuteMeasured,
+    RunBegun,
+    event_from_dict,
+    event_to_dict,
+)
 from edge_edet.benchmarks.rows import (
     LIMIT,
     BenchmarkRow,
-    Minute,
     Sustain,
-    from_json,
-    row_from_dict,
     with_checks,
 )
 from edge_edet.errors import InputError
@@ -35,7 +39,6 @@ FORMAT = LineFormat(
     LIMIT,
     advice=AWAY,
 )
-Line = tuple[str, Any]  # its place, for messages, and what it holds
 
 
 class Journal:
@@ -44,22 +47,24 @@ class Journal:
     def __init__(self, rows: Path):
         self._rows = rows
 
-    def add(self, line: dict[str, Any]) -> None:
-        """Append a "begun" or a "minute" line; "begun" starts the file anew."""
-        path = self._path(line["key"])
-        if line["kind"] == "begun":
+    def add(self, event: RunBegun | MinuteMeasured) -> None:
+        """Append an event; the begin of a run starts its file anew."""
+        path = self._path(event.row.key if isinstance(event, RunBegun) else event.key)
+        if isinstance(event, RunBegun):
             path.unlink(missing_ok=True)
         with JsonLinesFile.open(path, FORMAT) as file:
-            file.add(line, durable=False)  # waiting for a disk would be heard in the next minute
+            file.add(
+                event_to_dict(event), durable=False
+            )  # waiting for a disk would be heard in the next minute
 
     def recover(self) -> Iterator[BenchmarkRow]:
         """Yield the rows of runs that did not come to their end; those without a minute are dropped."""
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
             found = read_json_lines(path, FORMAT, repr(str(path)))
-            if len(found) > 1:
-                yield _row(found[0], found[1:], str(path))
-            elif found:
-                _part(found[0], "row")
+            events = [_event(document, place) for place, document in found]
+            row = _row(events, str(path))
+            if row is not None:
+                yield row
             path.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:
@@ -71,20 +76,22 @@ class Journal:
         return self._rows.with_name(f"{self._rows.name}.{key}.minutes")
 
 
-def _row(begun: Line, rest: Iterable[Line], where: str) -> BenchmarkRow:
-    """Raises InputError for a file that something else wrote to."""
-    row = row_from_dict(_part(begun, "row"), where)
-    minutes = tuple(from_json(Minute, _part(one, "minute"), where) for one in rest)
-    if row.sustain is None:
-        raise InputError(f"{where}: the row is of no sustained run: {AWAY}")
-    fields = {**vars(row), "sustain": Sustain(row.sustain.seconds, minutes)}
-    return with_checks(BenchmarkRow(**fields))
+def _row(events: Sequence[Event], where: str) -> BenchmarkRow | None:
+    """None for a run without a minute. Raises InputError for a file that something else wrote to."""
+    if not events:
+        return None
+    begun, *rest = events
+    if not isinstance(begun, RunBegun) or begun.row.sustain is None:
+        raise FORMAT.damage(f"{where}: the first line is not the begin of a sustained run")
+    minutes = [event.minute for event in rest if isinstance(event, MinuteMeasured)]
+    if len(minutes) < len(rest):
+        raise FORMAT.damage(f"{where}: a line after the first is not a minute of the run")
+    sustain = Sustain(begun.row.sustain.seconds, tuple(minutes))
+    return with_checks(dataclasses.replace(begun.row, sustain=sustain)) if minutes else None
 
 
-def _part(line: Line, key: str) -> Any:
-    where, document = line
-    if not isinstance(document, dict) or key not in document:
-        raise FORMAT.damage(
-            f"{where}: expected a line with {key!r}, but found {str(document)[:40]}"
-        )
-    return document[key]
+def _event(document: object, where: str) -> Event:
+    try:
+        return event_from_dict(document, where)
+    except InputError as error:
+        raise FORMAT.damage(str(error)) from None

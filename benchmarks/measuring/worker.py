@@ -1,4 +1,4 @@
-"""The measuring process: one job in, lines out; a new one for each row.
+"""The measuring process: one job in, events out; a new process for each row.
 
 So peak memory is that of one model, nothing that ran before lingers, and a runtime that crashes
 takes one row with it. `python -m edge_edet.benchmarks.measuring` reads a job from stdin.
@@ -15,10 +15,17 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO
 
+from edge_edet.benchmarks.measuring.events import (
+    Event,
+    Failed,
+    RowMeasured,
+    event_from_dict,
+    event_to_dict,
+)
 from edge_edet.benchmarks.measuring.job import Job
-from edge_edet.benchmarks.rows import from_json, row_to_dict, to_json
+from edge_edet.benchmarks.rows import from_json, to_json
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
 
 __all__ = ["run_fresh", "run_here"]
@@ -26,7 +33,7 @@ __all__ = ["run_fresh", "run_here"]
 ENDED_S = 10.0
 
 
-def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
+def run_fresh(job: Job) -> Iterator[Event]:
     """The job's lines from a process of its own; the last one is of kind "measured".
 
     Raises what loading and detecting raised there, BackendError where the process broke down.
@@ -44,8 +51,8 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
                 process.stdin.write(json.dumps(to_json(job)) + "\n")
                 process.stdin.flush()  # it stays open: its end is ours
             for line in process.stdout:
-                event = json.loads(line)
-                if event["kind"] == "error":
+                event = event_from_dict(json.loads(line), job.name)
+                if isinstance(event, Failed):
                     raise _error(event)
                 yield event
             status = process.wait()
@@ -59,19 +66,19 @@ def run_fresh(job: Job) -> Iterator[dict[str, Any]]:
             process.wait()
 
 
-def run_here(job: Job) -> Iterator[dict[str, Any]]:
+def run_here(job: Job) -> Iterator[Event]:
     """The same in this process, where none can be started; the lines come at the end."""
     from edge_edet.benchmarks.measuring.measure import measure
 
-    lines: list[dict[str, Any]] = []
-    row = measure(job, lines.append)
-    yield from lines
-    yield {"kind": "measured", "row": row_to_dict(row)}
+    events: list[Event] = []
+    row = measure(job, events.append)
+    yield from events
+    yield RowMeasured(row)
 
 
-def _error(event: dict[str, Any]) -> EdgeEdetError:
-    kind = InputError if event["status"] == InputError.exit_status else BackendError
-    return kind(event["text"])
+def _error(event: Failed) -> EdgeEdetError:
+    kind = InputError if event.status == InputError.exit_status else BackendError
+    return kind(event.text)
 
 
 def _broke_down(job: Job, status: int, said: IO[str]) -> str:
@@ -94,23 +101,23 @@ def main() -> int:
     with os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
 
-        def emit(line: dict[str, Any]) -> None:
-            print(json.dumps(line), file=out, flush=True)
+        def emit(event: Event) -> None:
+            print(json.dumps(event_to_dict(event)), file=out, flush=True)
 
         try:
             job = from_json(Job, json.loads(sys.stdin.readline()), "job")
             threading.Thread(target=_end_with_parent, daemon=True).start()
             row = measure(job, emit, fresh=True)
         except EdgeEdetError as error:
-            emit({"kind": "error", "status": error.exit_status, "text": str(error)})
+            emit(Failed(error.exit_status, str(error)))
             return error.exit_status
         except MemoryError:
             text = "out of memory: close other programs, or take a smaller variant"
-            emit({"kind": "error", "status": 1, "text": text})
+            emit(Failed(1, text))
             return 1
         except BrokenPipeError:  # whoever asked is gone
             return 1
-        emit({"kind": "measured", "row": row_to_dict(row)})
+        emit(RowMeasured(row))
     return 0
 
 

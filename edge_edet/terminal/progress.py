@@ -42,8 +42,21 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the bar from the terminal."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
+
+    def move_to(self, done: int, total: int | None = None) -> None:
+        """Report how many units are done in all; total: where it is known better now."""
+        if total is not None:
+            self.total = total
+            if self._bar is not None:
+                self._bar.total = total
+        self.advance(done - self.done)
 
     def advance(self, count: int = 1) -> None:
         """Report that `count` more units are done."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from edge_edet.benchmarks.measuring.events import Event, MinuteMeasured, RunBegun
 from edge_edet.benchmarks.rows.file import read_rows
+from edge_edet.benchmarks.rows.schema import row_from_dict
 from edge_edet.errors import BackendError, InputError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,8 +51,9 @@ def test_minutes_of_a_killed_run_are_kept_and_it_is_run_anew(
     long = json.loads((tmp_path / "rows.jsonl").read_text())
     long["sustain"] = {"seconds": 1800.0, "minutes": []}
     journal = Journal(tmp_path / "rows.jsonl")
-    journal.add({"kind": "begun", "key": "k", "row": long})
-    journal.add({"kind": "minute", "key": "k", "minute": json.loads(json.dumps(vars(minute)))})
+    begun = RunBegun(row_from_dict(long, "long"))
+    journal.add(begun)
+    journal.add(MinuteMeasured(begun.row.key, minute))
     result = run_cli(*command)
     assert "a sustained run of lite0-64-fp32.tflite ended early: its 1 minutes are" in result.stderr
     kept = read_rows(tmp_path / "rows.jsonl")[1]
@@ -72,17 +75,14 @@ def test_a_run_that_is_stopped_is_kept_at_once(
     error: BaseException,
     status: int,
 ) -> None:
-    from edge_edet.benchmarks.rows.parts import Sustain
-    from edge_edet.benchmarks.rows.schema import row_to_dict
+    from edge_edet.benchmarks.rows.parts import Minute, Sustain
     from edge_edet.cli import main
 
-    def broken(job: Any) -> Iterator[dict[str, Any]]:
+    def broken(job: Any) -> Iterator[Event]:
         row = make_row((), samples_ms={}, sustain=Sustain(job.sustain_s, ()))
-        yield {"kind": "begun", "key": job.key, "row": row_to_dict(row)}
-        heat = {"temperature_c": 61.0, "frequency_mhz": None, "throttled": None}
+        yield RunBegun(row)
         for number in (1, 2):
-            minute = {"minute": number, "samples_ms": [40.0, 41.0], **heat}
-            yield {"kind": "minute", "key": job.key, "minute": minute}
+            yield MinuteMeasured(row.key, Minute(number, (40.0, 41.0), 61.0, None, None))
         raise error
 
     monkeypatch.chdir(tmp_path)
@@ -105,9 +105,14 @@ def test_a_run_that_is_stopped_is_kept_at_once(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{}\n{}\n", "line 1: expected a line with 'row', but found {}: move the file away"),
+        ("{}\n{}\n", "line 1: expected an event of kind note, progress, begun, minute, row, end, "),
+        ("{}\n{}\n", "error, but found '{}': move the file away"),
+        (
+            '{"kind":"note","text":"a"}\n{"kind":"note","text":"b"}\n',
+            "x: the first line is not the begin of a sustained run: move the file away",
+        ),
         ("nothing\n\xff\n", "line 1: expected a line as JSON, but found b'nothing': move the file"),
-        ('{"row": 3}\n{}\n', "x: 'the row' must be an object, but is 3"),
+        ('{"kind":"begun","row":3}\n{}\n', "line 1: row: 'the row' must be an object, but is 3"),
     ],
 )
 def test_minutes_that_something_else_wrote_are_refused(

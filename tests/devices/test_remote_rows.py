@@ -15,9 +15,16 @@ from edge_edet.benchmarks.bench.emulated import board_key
 from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.bench.plan import ConfigGrid, Plan
 from edge_edet.benchmarks.bench.remote import measure_remote
+from edge_edet.benchmarks.measuring.events import (
+    Event,
+    MinuteMeasured,
+    Note,
+    RowMeasured,
+    RunBegun,
+)
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows.parts import Accuracy, DeviceName
-from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_from_dict, row_to_dict
+from edge_edet.benchmarks.rows.schema import BenchmarkRow, row_to_dict
 from edge_edet.devices.remote.transport import Board
 
 
@@ -69,22 +76,22 @@ def said(*rows: BenchmarkRow) -> list[dict[str, Any]]:
 
 def bench(
     device: Fake, *earlier: BenchmarkRow, model: Path = Path("d0.tflite"), **ways: Any
-) -> list[dict[str, Any]]:
+) -> list[Event]:
     """What was emitted."""
-    emitted: list[dict[str, Any]] = []
+    emitted: list[Event] = []
     measure_remote(device, [model], Plan(ConfigGrid(**ways), StopRule()), earlier, emitted.append)
     return emitted
 
 
-def rows_of(emitted: list[dict[str, Any]]) -> list[BenchmarkRow]:
-    return [row_from_dict(one["row"], "test") for one in emitted if one["kind"] == "row"]
+def rows_of(emitted: list[Event]) -> list[BenchmarkRow]:
+    return [one.row for one in emitted if isinstance(one, RowMeasured)]
 
 
 def test_rows_are_passed_on_under_the_name_of_the_host(row: Callable[[int], BenchmarkRow]) -> None:
     device = Fake(said(row(1), row(2)))
     emitted = bench(device, threads=(1, 2))
     assert rows_of(emitted) == [at("pi", row(1)), at("pi", row(2))]
-    assert {"kind": "note", "text": "pi: hello"} in emitted
+    assert Note("pi: hello") in emitted
     assert device.asked[:5] == ["bench", "/there/d0.tflite", "--this-board", "rpi4", "--jsonl"]
     assert device.asked[5:7] == ["--threads", "1,2"]
 
@@ -96,10 +103,14 @@ def test_what_is_there_is_not_asked_for_again(row: Callable[[int], BenchmarkRow]
 
 
 def test_minutes_go_to_the_row_of_their_host(row: Callable[[int], BenchmarkRow]) -> None:
-    minute = {"kind": "minute", "key": row(1).key, "minute": {}}
+    said_of_it = {"minute": 1, "samples_ms": [40.0], "temperature_c": 61.0}
+    said_of_it |= {"frequency_mhz": None, "throttled": None}
+    minute = {"kind": "minute", "key": row(1).key, "minute": said_of_it}
     begun = {"kind": "begun", "key": row(1).key, "row": row_to_dict(row(1))}
-    keys = [one["key"] for one in bench(Fake([begun, minute, *said(row(1))])) if "key" in one]
-    assert keys == [at("pi", row(1)).key] * 3
+    emitted = bench(Fake([begun, minute, *said(row(1))]))
+    key = at("pi", row(1)).key
+    assert [one.key for one in emitted if isinstance(one, MinuteMeasured)] == [key]
+    assert [one.row.key for one in emitted if isinstance(one, (RunBegun, RowMeasured))] == [key] * 2
 
 
 def test_rows_without_the_ap_that_is_asked_for_are_measured_again(
