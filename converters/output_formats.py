@@ -1,21 +1,16 @@
-"""The file formats that `convert` writes, and which precisions each can hold."""
+"""The file formats of one `convert`: which were asked for, and which of them hold a precision."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from edge_edet.errors import InputError, MissingExtraError
+from edge_edet.formats import NAMED_FORMATS
+from edge_edet.runtimes import RUNTIMES
 
-SUFFIXES = {"tflite": ".tflite", "openvino": ".xml", "onnx": ".onnx"}
+SUFFIXES = {name: form.suffix for name, form in NAMED_FORMATS.items()}
 DEFAULT_FORMATS = ("tflite", "openvino")
-TITLES = {"tflite": "TensorFlow Lite", "openvino": "OpenVINO IR", "onnx": "ONNX"}
-_PRECISIONS = {
-    "tflite": ("fp32", "fp16", "int8-dynamic", "int8"),
-    "openvino": ("fp32", "fp16", "int8"),
-    "onnx": ("fp32",),
-}
 _SUPPRESSION = ("tflite", "onnx")  # can have it in the graph
 
 
@@ -54,18 +49,18 @@ def plan(
         wanted = _limit(wanted, ("tflite", "openvino"), formats, "search within --max-drop")
     planned = {}
     for precision in precisions:
-        fitting = tuple(name for name in wanted if precision in _PRECISIONS[name])
+        fitting = tuple(name for name in wanted if precision in NAMED_FORMATS[name].precisions)
         if not fitting:
             raise InputError(
-                f"no {TITLES[wanted[0]]} in {precision}: it is written in "
-                f"{', '.join(_PRECISIONS[wanted[0]])}"
+                f"no {NAMED_FORMATS[wanted[0]].title} in {precision}: it is written in "
+                f"{', '.join(NAMED_FORMATS[wanted[0]].precisions)}"
             )
         planned[precision] = fitting
     for name in formats or ():
         if not any(name in fitting for fitting in planned.values()):
             raise InputError(
-                f"no {TITLES[name]} in {', '.join(precisions)}: it is written in "
-                f"{', '.join(_PRECISIONS[name])}"
+                f"no {NAMED_FORMATS[name].title} in {', '.join(precisions)}: it is written in "
+                f"{', '.join(NAMED_FORMATS[name].precisions)}"
             )
     return planned
 
@@ -78,7 +73,7 @@ def leave_out_openvino(
     formats: what was asked for by name, None for the default. Raises MissingExtraError where an IR was
     asked for, or nothing else is left.
     """
-    if find_spec("openvino") is not None or not any("openvino" in f for f in planned.values()):
+    if RUNTIMES["openvino"].is_installed or not any("openvino" in f for f in planned.values()):
         return planned, ""
     advice = "pip install 'edge-edet[convert]'"
     left = {p: tuple(f for f in fitting if f != "openvino") for p, fitting in planned.items()}
@@ -93,7 +88,7 @@ def _limit(
     for name in formats or ():
         if name not in able:
             raise InputError(
-                f"{TITLES[name]} has no {what} here: that is for {', '.join(able)}; "
+                f"{NAMED_FORMATS[name].title} has no {what} here: that is for {', '.join(able)}; "
                 f"say --to {able[0]}"
             )
     return tuple(name for name in wanted if name in able)

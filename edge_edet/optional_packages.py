@@ -1,23 +1,20 @@
-"""The optional packages: which extra brings which module, and what to say when it is missing."""
+"""The optional packages: which extra brings which module, and what to say when one is missing."""
 
 from __future__ import annotations
 
 import sys
 
 from edge_edet.errors import MissingExtraError
+from edge_edet.runtimes import RUNTIMES
 
-__all__ = ["EXTRAS", "install", "missing_extra"]
+__all__ = ["EXTRAS", "broken_runtime", "install", "missing_extra", "missing_runtime"]
 
 # extra of pyproject.toml -> the modules that it brings
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "litert": ("ai_edge_litert",),
-    "tflite-runtime": ("tflite_runtime",),
-    "openvino": ("openvino",),
-    "onnx": ("onnxruntime",),
+    **{one.extra: (one.module.partition(".")[0],) for one in RUNTIMES.values()},
     "convert": ("ai_edge_litert", "flatbuffers", "onnx", "openvino", "tqdm", "yaml"),
     "nncf": ("nncf",),
     "keras": ("h5py",),
-    "tensorflow": ("tensorflow",),
     "bench": ("hotcoco", "tqdm", "yaml"),
     "report": ("matplotlib", "tqdm"),
     "cluster": ("distributed",),
@@ -59,3 +56,17 @@ def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | 
         return MissingExtraError(f"this needs the package {module}: {how}")
     reason = " ".join(str(error).split())
     return MissingExtraError(f"the package {module} is here but broken ({reason}): {how}")
+
+
+def missing_runtime(name: str) -> MissingExtraError:
+    """What to raise for a runtime that is not installed."""
+    return MissingExtraError(f"runtime {name!r} is not installed: {install(RUNTIMES[name].extra)}")
+
+
+def broken_runtime(name: str, reason: str) -> MissingExtraError:
+    """What to raise for a runtime that is installed and whose import fails."""
+    runtime = RUNTIMES[name]
+    return MissingExtraError(
+        f"runtime {name!r} {runtime.version} is installed but cannot be imported ({reason}): "
+        f"pip install --force-reinstall 'edge-edet[{runtime.extra}]'"
+    )

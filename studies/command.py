@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.rows import is_rows
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.formats import FORMATS
 from edge_edet.output_files import Kind, Outputs, add_overwrite_argument, starts_with
 from edge_edet.studies.ap import add_arguments as add_ap_arguments
 from edge_edet.studies.ap import run as run_ap
 from edge_edet.studies.items import STUDIES, Way, find_items
 from edge_edet.studies.lines import FIELDS, HEADER
+from edge_edet.studies.runtimes import find_runtimes
 from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-TARGETS = {"litert": "tflite", "openvino": "openvino"}
+TARGETS = {FORMATS[suffix].runtimes[0]: FORMATS[suffix].name for suffix in (".tflite", ".xml")}
 PRECISIONS = ("fp32", "int8")
 _TABLE = "a table of 'edge-edet reproduce'"
 KINDS = {
@@ -59,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", default="1", metavar="N,...", help="default: 1")
     parser.add_argument(
-        "--runtime", metavar="R,...", help="default: litert,openvino; of ap onnxruntime too"
+        "--runtime", metavar="R,...", help="default: ai-edge-litert,openvino; of ap onnxruntime too"
     )
     parser.add_argument(
         "--precision", metavar="P,...", help="fp32, int8; default: both where it can"
@@ -195,10 +197,7 @@ def _ways(args: argparse.Namespace) -> list[Way]:
             raise InputError(
                 f"--precision {precision!r}: {args.study} is measured in {', '.join(able)}{reason}"
             )
-    runtimes = _list(args.runtime, "--runtime") if args.runtime else list(TARGETS)
-    for runtime in runtimes:
-        if runtime not in TARGETS:
-            raise InputError(f"--runtime {runtime!r}: known are {', '.join(TARGETS)}")
+    runtimes = find_runtimes(args.runtime, list(TARGETS))
     return [
         Way(TARGETS[runtime], precision, int(threads or 1))
         for threads in parse_threads(args.threads)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge_edet import __version__
 from edge_edet.errors import ModelFileError
+from edge_edet.formats import NAMED_FORMATS, files_of
 from edge_edet.manifest import read_manifest
 from edge_edet.studies.items import Way
 
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from edge_edet.output_files import Outputs
     from edge_edet.variants import Variant
 
-__all__ = ["SUFFIXES", "ModelFolder"]
-
-SUFFIXES = {"tflite": (".tflite",), "openvino": (".xml", ".bin")}  # the first one names the model
+__all__ = ["ModelFolder"]
 
 
 class ModelFolder:
@@ -37,7 +36,7 @@ class ModelFolder:
         self.outputs = outputs
 
     def path(self, variant: Variant, way: Way) -> Path:
-        return self.folder / f"{variant.name}-{way.precision}{SUFFIXES[way.target][0]}"
+        return self.folder / f"{variant.name}-{way.precision}{NAMED_FORMATS[way.target].suffix}"
 
     def make(self, variant: Variant, ways: Iterable[Way]) -> None:
         """Makes all files of a network at once: they share weights and statistics."""
@@ -56,8 +55,8 @@ class ModelFolder:
     def drop(self, variant: Variant, way: Way) -> None:
         if self.keep or not self._is_there(self.path(variant, way), variant):
             return  # or somebody's own, which nobody asked to be removed
-        for suffix in SUFFIXES[way.target]:
-            self.path(variant, way).with_suffix(suffix).unlink(missing_ok=True)
+        for file in files_of(self.path(variant, way)):
+            file.unlink(missing_ok=True)
 
     def _is_there(self, path: Path, variant: Variant) -> bool:
         """Whether the file is of a study: a person's own of the same name is not."""

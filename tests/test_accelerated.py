@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from edge_edet.backends.choose import RUNTIMES
 from edge_edet.backends.litert.fast_precisions import COVERED, TABLE, kernels_of, slow, summary
+from edge_edet.formats import FORMATS
 from edge_edet.manifest import PRECISIONS
 
 
@@ -36,7 +36,7 @@ def test_versions_are_compared_as_numbers(runtime: str, version: str, versions: 
 
 def test_rows_do_not_overlap_and_name_what_there_is() -> None:
     for row in TABLE:
-        assert row.runtime in RUNTIMES[".tflite"]
+        assert row.runtime in FORMATS[".tflite"].runtimes
         assert row.first <= row.last
         assert {*row.times, *row.slow} <= {*PRECISIONS}
         assert all(row.slow[name].advice for name, time in row.times.items() if time > 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError, MissingExtraError
 from edge_edet.pictures import parse_range
+from edge_edet.runtimes import installed_version
 
 __all__ = ["DEFAULT_PROTOCOL", "EVALUATOR", "Protocol", "evaluator_version"]
 
@@ -105,12 +105,12 @@ class Protocol:
 
 
 def evaluator_version() -> str:
-    try:
-        return importlib.metadata.version(EVALUATOR)
-    except importlib.metadata.PackageNotFoundError:
+    version = installed_version(EVALUATOR)
+    if version is None:
         raise MissingExtraError(
             f"this needs the package {EVALUATOR}: pip install 'edge-edet[bench]'"
-        ) from None
+        )
+    return version
 
 
 DEFAULT_PROTOCOL = Protocol()

@@ -25,18 +25,11 @@ from edge_edet.benchmarks.measuring import (
 from edge_edet.benchmarks.rows import BenchmarkRow, done_keys
 from edge_edet.devices.remote import Transport
 from edge_edet.errors import BackendError, InputError
+from edge_edet.formats import FORMATS
+from edge_edet.runtimes import RUNTIMES
 
 __all__ = ["measure_remote", "there_arguments"]
 
-# --runtime, and the suffix of a model, to the extra of our package that brings it
-EXTRAS = {
-    "ai-edge-litert": "litert",
-    "tflite-runtime": "tflite-runtime",
-    "tensorflow": "tensorflow",
-    "openvino": "openvino",
-    "onnxruntime": "onnx",
-}
-EXTRA_OF_FORMAT = {".xml": "openvino", ".onnx": "onnx"}
 # An emulated process cannot start another one; its times are not kept, so that few runs will do.
 FEW = (
     "--in-process",
@@ -172,6 +165,7 @@ class _Passing:
 
 def _runtimes(plan: Plan, models: Sequence[Path]) -> list[str]:
     """The extras that bring the runtimes: those named, else the usual one of each format."""
-    named = {EXTRAS[one] for one in plan.grid.runtimes if one in EXTRAS}
-    usual = {EXTRA_OF_FORMAT.get(model.suffix, "litert") for model in models}
-    return sorted(named or usual)
+    named = {one for one in plan.grid.runtimes if one in RUNTIMES}
+    formats = {FORMATS.get(model.suffix, FORMATS[".tflite"]) for model in models}
+    usual = {form.runtimes[0] for form in formats}
+    return sorted(RUNTIMES[one].extra for one in named or usual)

@@ -119,7 +119,7 @@ def read_estimable(path: str | Path) -> TfliteModel:
     model = read_model(path)
     if not isinstance(model, TfliteModel):
         raise ModelFileError(
-            f"no estimate for {str(path)!r}: it is {FORMATS[model.format]}, and the published "
+            f"no estimate for {str(path)!r}: it is {FORMATS[model.format].title}, and the published "
             "latencies are of TensorFlow Lite; measure it on the board with --host"
         )
     return model

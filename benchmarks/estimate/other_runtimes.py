@@ -20,7 +20,7 @@ from edge_edet.benchmarks.published import read_rows
 from edge_edet.benchmarks.rows import Estimate, RequestedConfig
 from edge_edet.detection import layout_of
 from edge_edet.errors import InputError, ModelFileError
-from edge_edet.formats import read_model
+from edge_edet.formats import FORMATS, read_model
 from edge_edet.variants import VARIANTS
 
 __all__ = ["DOUBT", "RUNTIMES", "SOURCES", "estimate_other", "openvino_factor", "runtime_of"]
@@ -29,7 +29,7 @@ DEVICE = "n100"
 THREADS = 4  # of the published figures: all cores of the CPU
 DOUBT = 1.6
 ORT_FACTOR = 1.04  # float32 D0, one thread, least of 14 runs taken in turns with LiteRT's
-RUNTIMES = {".xml": ("openvino",), ".onnx": ("onnxruntime", "openvino")}  # the first is the default
+RUNTIMES = {suffix: FORMATS[suffix].runtimes for suffix in (".xml", ".onnx")}
 SOURCES = {
     "openvino": (
         "as the .tflite of it, by what Intel publishes for D0 in OpenVINO 2024.1 on an Atom x7425E, which "

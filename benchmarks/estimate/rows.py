@@ -24,6 +24,7 @@ from edge_edet.benchmarks.rows import (
     model_facts,
 )
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.formats import FORMATS
 
 __all__ = [
     "PROTOCOL",
@@ -39,7 +40,7 @@ PROTOCOL = {"name": "edge-edet estimate", "version": 1, "stage": "inference", "s
 COLUMNS = 80
 DEFAULT_THREADS = (1, 2, 4)
 NAME = 34  # of a file: what the table has room for
-_TFLITE = ("ai-edge-litert", "tflite-runtime", "tensorflow")
+_TFLITE = FORMATS[".tflite"].runtimes
 
 
 def check_estimable(asked: RequestedConfig, device_id: str) -> None:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from edge_edet.benchmarks.rows.parts import ModelFacts
 from edge_edet.detection import ModelLayout, layout_of
 from edge_edet.errors import InputError
-from edge_edet.formats import read_model, sha256_of
+from edge_edet.formats import FORMATS, read_model, sha256_of
 
 __all__ = ["has_random_weights", "model_facts"]
-
-FORMATS: dict[str, Literal["tflite", "openvino", "onnx"]] = {
-    ".tflite": "tflite",
-    ".xml": "openvino",
-    ".onnx": "onnx",
-}
 
 
 def model_facts(path: Path) -> ModelFacts:
@@ -31,7 +24,7 @@ def model_facts(path: Path) -> ModelFacts:
         variant=layout.variant.name if layout.variant else None,
         image_size=layout.input_size,
         precision=layout.precision,
-        format=FORMATS[model.format],
+        format=FORMATS[model.format].name,
         parameters=parameters,
         multiply_adds=multiply_adds,
     )

@@ -234,8 +234,8 @@ def check_pair(model: ModelFile, other: ModelFile) -> None:
 
     if model.format != other.format:
         raise InputError(
-            f"{str(other.path)!r} is {FORMATS[other.format]} and {str(model.path)!r} is "
-            f"{FORMATS[model.format]}: --against wants the float model in the same format"
+            f"{str(other.path)!r} is {FORMATS[other.format].title} and {str(model.path)!r} is "
+            f"{FORMATS[model.format].title}: --against wants the float model in the same format"
         )
     if not is_integer_file(model):
         raise InputError(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
 from edge_edet.network import BOX_CODES, CLASS_LOGITS, Graph
 from edge_edet.output_files import GRAPH, MODEL, Kind, Outputs, outputs_of
 from edge_edet.pictures import range_text
+from edge_edet.runtimes import installed_version
 
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
@@ -150,11 +149,8 @@ def _sealed(data: bytes, content_sha256: str) -> bytes:
 
 
 def _tool_versions() -> dict[str, str]:
-    found = {}
-    for name in TOOLS:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+    found = {name: installed_version(name) for name in TOOLS}
+    return {name: version for name, version in found.items() if version}
 
 
 def _model_api(manifest: Manifest) -> dict[str, str]:

@@ -14,19 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.devices.boards import find_profile, known_profiles
-from edge_edet.devices.emulation import DEFAULT_ROOT, PYTHON, command_line, find_qemu, prepare
+from edge_edet.devices.emulation import (
+    DEFAULT_ROOT,
+    PYTHON,
+    SITES,
+    command_line,
+    find_qemu,
+    prepare,
+)
 from edge_edet.devices.remote.content_listing import digest
 from edge_edet.devices.remote.program_output import run_here
 from edge_edet.devices.remote.transport import Board
 from edge_edet.devices.remote.wheels import write_wheel
 from edge_edet.errors import InputError
+from edge_edet.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from edge_edet.devices.remote.hosts import Host
 
 __all__ = ["Emulated"]
 
-RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}  # extra -> site
+SITE_OF_EXTRA = {RUNTIMES[name].extra: name for name in SITES}
 NEEDS_NOTHING = ("devices",)
 
 
@@ -50,14 +58,14 @@ class Emulated:
 
     def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
         wanted = [extra for extra in extras if extra not in NEEDS_NOTHING]
-        if len(wanted) != 1 or wanted[0] not in RUNTIMES:
+        if len(wanted) != 1 or wanted[0] not in SITE_OF_EXTRA:
             raise InputError(
-                f"{self.name} has one of {', '.join(RUNTIMES)}, but was asked for "
+                f"{self.name} has one of {', '.join(SITE_OF_EXTRA)}, but was asked for "
                 f"{', '.join(wanted) or 'none'}: a .tflite without --data runs there"
             )
         find_qemu()
         root = prepare(self._root)
-        command, environment = command_line(root, RUNTIMES[wanted[0]], self._cpu)
+        command, environment = command_line(root, SITE_OF_EXTRA[wanted[0]], self._cpu)
         environment["PYTHONPATH"] += f"{os.pathsep}{_own_package(root)}"
         self._command, self._environment = command, environment
         because = f"QEMU's {self._cpu}, for numbers and not for time"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from edge_edet.backends.backend import Backend, BackendInfo, Input, Tensors, TensorSpec
-from edge_edet.backends.choose import RUNTIMES, RunOptions, check_options, open_backend
+from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.isolate import applies, run_apart
 from edge_edet.backends.threads import physical_cores, resolve_threads
 
 __all__ = [
-    "RUNTIMES",
     "Backend",
     "BackendInfo",
     "Input",

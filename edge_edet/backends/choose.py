@@ -11,23 +11,12 @@ from edge_edet.backends.backend import Backend
 from edge_edet.errors import InputError
 from edge_edet.formats import FORMATS, ModelFile
 from edge_edet.formats.tflite import EDGE_TPU, TfliteModel
+from edge_edet.runtimes import RUNTIMES, unknown_runtime
 
-__all__ = ["DELEGATES", "RUNTIMES", "RunOptions", "check_options", "open_backend"]
+__all__ = ["DELEGATES", "RunOptions", "check_options", "open_backend"]
 
 ON_CPU_OR_GPU = ("none", "xnnpack", "gpu")
 DELEGATES = (*ON_CPU_OR_GPU, "edgetpu")
-# format -> the runtimes that take it; of LiteRT's the first installed one is the default
-RUNTIMES = {
-    ".tflite": ("ai-edge-litert", "tflite-runtime", "tensorflow"),
-    ".xml": ("openvino",),
-    ".onnx": ("onnxruntime", "openvino"),
-}
-# runtime -> its options beside threads and runtime
-OPTIONS = {
-    **dict.fromkeys(RUNTIMES[".tflite"], ("delegate", "delegate_options")),
-    "openvino": ("device", "precision", "cache_dir"),
-    "onnxruntime": ("device",),
-}
 
 
 @dataclass(frozen=True)
@@ -45,21 +34,23 @@ class RunOptions:
 def check_options(model: ModelFile, options: RunOptions) -> None:
     """Raises InputError for a runtime that does not take the file, or an option that is not its."""
     _check_types(options)
-    known = RUNTIMES[model.format]
+    form = FORMATS[model.format]
+    known = form.runtimes
     runtime = options.runtime or known[0]
-    if runtime not in OPTIONS:
-        raise InputError(f"unknown runtime {runtime!r}: known are {', '.join(OPTIONS)}")
+    if runtime not in RUNTIMES:
+        raise unknown_runtime(runtime)
     if runtime not in known:
         raise InputError(
             f"runtime {runtime!r} does not take {str(model.path)!r}: "
-            f"{FORMATS[model.format]} runs in {', '.join(known)}"
+            f"{form.title} runs in {', '.join(known)}"
         )
+    taken = RUNTIMES[runtime].options
     for name in ("device", "precision", "cache_dir", "delegate", "delegate_options"):
         value = getattr(options, name)
-        if value and name not in OPTIONS[runtime]:
+        if value and name not in taken:
             raise InputError(
-                f"{name}={value!r} is not for {str(model.path)!r}: {FORMATS[model.format]} runs in "
-                f"{runtime}, which takes threads, {', '.join(OPTIONS[runtime])}"
+                f"{name}={value!r} is not for {str(model.path)!r}: {form.title} runs in "
+                f"{runtime}, which takes threads, {', '.join(taken)}"
             )
     _check_delegate(options.delegate)
 
@@ -101,7 +92,7 @@ def open_backend(
     if isinstance(model, TfliteModel):
         return _litert(model, options, threads, stored, input_shapes)
     device = options.device or "CPU"
-    runtime = options.runtime or RUNTIMES[model.format][0]
+    runtime = options.runtime or FORMATS[model.format].runtimes[0]
     if runtime == "onnxruntime":
         from edge_edet.backends.onnxruntime import OnnxRuntimeBackend
 

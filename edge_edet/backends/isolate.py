@@ -15,15 +15,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_edet.backends.choose import RUNTIMES, RunOptions, open_backend
+from edge_edet.backends.choose import RunOptions, open_backend
 from edge_edet.errors import BackendError
-from edge_edet.formats import ModelFile, read_model
+from edge_edet.formats import FORMATS, ModelFile, read_model
+from edge_edet.runtimes import RUNTIMES
 
 __all__ = ["TIME_LIMIT_S", "applies", "run_apart"]
 
@@ -131,16 +131,12 @@ def _death(status: int) -> str | None:
 
 def _runtime(model: ModelFile, options: RunOptions) -> str:
     """Name and version of what runs it."""
-    name = options.runtime or RUNTIMES[model.format][0]
+    name = options.runtime or FORMATS[model.format].runtimes[0]
     if model.format == ".tflite":
-        from edge_edet.backends.litert import find_runtime, runtime_version
+        from edge_edet.backends.litert import find_runtime
 
         name = find_runtime(options.runtime)
-        return f"{name} {runtime_version(name)}"
-    try:
-        return f"{name} {metadata.version(name)}"
-    except metadata.PackageNotFoundError:
-        return name
+    return f"{name} {RUNTIMES[name].version}"
 
 
 def child(text: str) -> None:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import importlib
 import re
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
-from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.formats import ModelFile, OnnxModel
+from edge_edet.optional_packages import broken_runtime, missing_runtime
+from edge_edet.runtimes import RUNTIMES
 
-__all__ = ["PROVIDERS", "OnnxRuntimeBackend", "onnxruntime_providers", "onnxruntime_version"]
+__all__ = ["PROVIDERS", "OnnxRuntimeBackend", "onnxruntime_providers"]
 
 CPU = "CPUExecutionProvider"
 # device -> provider; any other provider goes by its own name
 PROVIDERS = {"CPU": CPU, "GPU": "CUDAExecutionProvider"}
 PROVIDER_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}  # float32 stays float32
-DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
-EXTRA = "onnx"
 FATAL_ONLY = 4  # errors are raised, and said once
 FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "float64": "f64"}
 _KIND = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .*? failed: ?)?")
@@ -82,7 +81,7 @@ class OnnxRuntimeBackend:
             self._binding.bind_ortvalue_output(spec.name, values[spec.name])
         self.info = BackendInfo(
             runtime="onnxruntime",
-            runtime_version=onnxruntime_version(),
+            runtime_version=RUNTIMES["onnxruntime"].version,
             delegate="none",
             delegated_operators=0,
             total_operators=len(model.operator_names),
@@ -119,16 +118,6 @@ class OnnxRuntimeBackend:
         self._session = self._binding = None
 
 
-def onnxruntime_version() -> str:
-    """Version of the installed distribution."""
-    for distribution in DISTRIBUTIONS:
-        try:
-            return metadata.version(distribution)
-        except metadata.PackageNotFoundError:
-            continue
-    return "unknown"
-
-
 def onnxruntime_providers() -> list[str]:
     """The execution providers that the installed onnxruntime was built with."""
     return list(_import().get_available_providers())
@@ -149,14 +138,9 @@ def _import() -> Any:
     try:
         return importlib.import_module("onnxruntime")
     except ModuleNotFoundError:
-        raise MissingExtraError(
-            f"runtime 'onnxruntime' is not installed: pip install 'edge-edet[{EXTRA}]'"
-        ) from None
+        raise missing_runtime("onnxruntime") from None
     except (ImportError, OSError) as error:
-        raise MissingExtraError(
-            f"runtime 'onnxruntime' {onnxruntime_version()} is installed but cannot be imported "
-            f"({_one_line(error)}): pip install --force-reinstall 'edge-edet[{EXTRA}]'"
-        ) from None
+        raise broken_runtime("onnxruntime", _one_line(error)) from None
 
 
 def _spec(model: ModelFile, node: Any) -> TensorSpec:

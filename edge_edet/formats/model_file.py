@@ -13,7 +13,6 @@ from edge_edet.errors import ModelFileError
 from edge_edet.files import Limit, open_input
 
 __all__ = [
-    "FORMATS",
     "ModelFile",
     "TensorInfo",
     "described",
@@ -27,7 +26,6 @@ __all__ = [
 MODEL_LIMIT = Limit(
     2 << 30, "a .tflite and an .onnx have offsets of 31 bits, and D7x in float32 has 0.3 GB"
 )
-FORMATS = {".tflite": "TensorFlow Lite", ".xml": "OpenVINO IR", ".onnx": "ONNX"}
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from edge_edet.arguments import as_path
 from edge_edet.errors import ModelFileError
-from edge_edet.formats.model_file import FORMATS, ModelFile, open_model, read_failed
+from edge_edet.formats.model_file import ModelFile, open_model, read_failed
 from edge_edet.formats.onnx import read_onnx
 from edge_edet.formats.openvino_ir import read_ir
+from edge_edet.formats.table import FORMATS
 from edge_edet.formats.tflite import read_tflite
 
 __all__ = ["read_model"]

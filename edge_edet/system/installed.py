@@ -6,7 +6,6 @@ Each runtime is imported in a process of its own: one that is broken may end the
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
 import importlib.util
 import json
 import subprocess
@@ -15,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.backends.litert import summary
+from edge_edet.formats import FORMATS
 from edge_edet.optional_packages import EXTRAS, install
+from edge_edet.runtimes import RUNTIMES, installed_version, is_installed
 
 __all__ = ["Check", "check_delegates", "check_devices", "check_extras", "check_runtimes"]
 
@@ -35,41 +36,6 @@ class Check:
     version: str | None = None
 
 
-@dataclass(frozen=True)
-class _Runtime:
-    module: str
-    distributions: tuple[str, ...]
-    runs: str
-    extra: str
-
-
-_RUNTIMES: dict[str, _Runtime] = {
-    "ai-edge-litert": _Runtime(
-        "ai_edge_litert.interpreter",
-        ("ai-edge-litert", "ai-edge-litert-nightly"),
-        ".tflite",
-        "litert",
-    ),
-    "tflite-runtime": _Runtime(
-        "tflite_runtime.interpreter",
-        ("tflite-runtime", "tflite-runtime-nightly"),
-        ".tflite",
-        "tflite-runtime",
-    ),
-    "tensorflow": _Runtime(
-        "tensorflow.lite",
-        ("tensorflow-cpu", "tensorflow", "tf-nightly"),
-        ".tflite",
-        "tensorflow",
-    ),
-    "openvino": _Runtime("openvino", ("openvino",), ".xml and .onnx", "openvino"),
-    "onnxruntime": _Runtime(
-        "onnxruntime",
-        ("onnxruntime", "onnxruntime-gpu"),
-        ".onnx",
-        "onnx",
-    ),
-}
 OPENVINO_DRIVERS = {
     "GPU": "an Intel GPU needs its OpenCL driver, on Debian apt-get install intel-opencl-icd",
     "NPU": "an Intel NPU needs its driver, github.com/intel/linux-npu-driver",
@@ -81,23 +47,24 @@ def check_runtimes() -> list[Check]:
     """Every runtime: its version, and whether it can be imported."""
     probes = {
         name: _start("-c", f"import {runtime.module}")
-        for name, runtime in _RUNTIMES.items()
-        if _is_installed(runtime.module)
+        for name, runtime in RUNTIMES.items()
+        if runtime.is_installed
     }
-    return [_check_runtime(name, probes.get(name)) for name in _RUNTIMES]
+    return [_check_runtime(name, probes.get(name)) for name in RUNTIMES]
 
 
 def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
-    runtime = _RUNTIMES[name]
-    purpose = f"runs {runtime.runs}"
+    runtime = RUNTIMES[name]
+    runs = (form.suffix for form in FORMATS.values() if name in form.runtimes)
+    purpose = f"runs {' and '.join(runs)}"
     if probe is None:
         return Check(name, False, f"{install(runtime.extra)} ({purpose})")
-    version = _version(runtime.distributions)
+    version = installed_version(*runtime.distributions)
     _, error = _finish(probe)
     if error is None:
         speed = summary(name, version or "")
         return Check(name, True, f"{purpose}; {speed}" if speed else purpose, version)
-    if name == "tflite-runtime" and (_version(("numpy",)) or "").startswith(("2.", "3.")):
+    if name == "tflite-runtime" and (installed_version("numpy") or "").startswith(("2.", "3.")):
         error += f"; it needs an older numpy: pip install '{NUMPY_1}'"
     return Check(name, False, f"is installed but cannot be imported: {error}", version)
 
@@ -125,7 +92,7 @@ def check_devices(runtimes: list[Check]) -> list[Check]:
 
 def check_delegates(runtimes: list[Check]) -> list[Check]:
     """What can take work from the runtime's own kernels."""
-    litert = {name for name, runtime in _RUNTIMES.items() if runtime.runs == ".tflite"}
+    litert = FORMATS[".tflite"].runtimes
     here = next((check.name for check in runtimes if check.works and check.name in litert), None)
     note = f"in {here}" if here else "comes with a runtime: pip install 'edge-edet[litert]'"
     return [Check("xnnpack", here is not None, note), _check_gpu(), _check_edgetpu()]
@@ -162,25 +129,12 @@ def check_extras() -> list[Check]:
     """Every extra of the package: complete, or what is missing and the pip command."""
     checks = []
     for extra, modules in EXTRAS.items():
-        missing = [module for module in modules if not _is_installed(module)]
+        missing = [module for module in modules if not is_installed(module)]
         note = f"without {', '.join(missing)}: {install(extra)}"
         checks.append(
             Check(extra, not missing, note if missing else ", ".join(modules) or "nothing")
         )
     return checks
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
-
-
-def _version(distributions: tuple[str, ...]) -> str | None:
-    for distribution in distributions:
-        try:
-            return importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:

@@ -12,18 +12,15 @@ from pathlib import Path
 from edge_edet.benchmarks.published import read_rows
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.files import Limit, read_input
+from edge_edet.formats import FORMATS
 from edge_edet.output_files import Kind, Outputs, json_with
 from edge_edet.variants import VARIANTS
 
 __all__ = ["PRECISIONS", "ApModels", "find_variants"]
 
-# runtime -> the format that is made for it, and its precisions
-FORMATS = {
-    "litert": ("tflite", ".tflite", ("fp32", "fp16", "int8-dynamic", "int8")),
-    "openvino": ("openvino", ".xml", ("fp32", "fp16", "int8")),
-    "onnxruntime": ("onnx", ".onnx", ("fp32",)),
-}
-PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
+# runtime -> the format that is made for it: the one that it is the default of
+_FORMATS = {form.runtimes[0]: form for form in FORMATS.values()}
+PRECISIONS = FORMATS[".tflite"].precisions  # all that there are
 BEGUN = "ap.json"
 _BEGUN = Kind("the beginning of a sweep", json_with(("weights", "calibration")))
 
@@ -65,9 +62,9 @@ class ApModels:
         for variant in variants:
             for precision in precisions:
                 wanted = {
-                    self.folder / "models" / f"{variant}-{precision}{suffix}": target
-                    for target, suffix, able in (FORMATS[name] for name in runtimes)
-                    if precision in able
+                    self.folder / "models" / f"{variant}-{precision}{form.suffix}": form.name
+                    for form in (_FORMATS[name] for name in runtimes)
+                    if precision in form.precisions
                 }
                 missing = [target for path, target in wanted.items() if not _is_there(path)]
                 if missing:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.formats import FORMATS
+from edge_edet.runtimes import RUNTIMES
+from edge_edet.studies.runtimes import find_runtimes
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.measuring import Job
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 ROWS = "ap.rows.jsonl"
-# as --runtime has them -> as `load` has them; and the package that each needs
-RUNTIMES = {"litert": "ai-edge-litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
-MODULES = {"litert": "ai_edge_litert", "openvino": "openvino", "onnxruntime": "onnxruntime"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[J
     assert place.device is not None
     threads = parse_threads(args.threads)
     rule = StopRule(2, 0.5, args.samples, 0.05, max(100, args.samples), 10.0)
-    runtimes = _chosen(args.runtime, "--runtime", RUNTIMES)
+    runtimes = find_runtimes(args.runtime, [form.runtimes[0] for form in FORMATS.values()])
     for found in _models(args, runtimes, threads):
         if isinstance(found, EdgeEdetError):
             failures.append(found)
@@ -111,7 +111,6 @@ def _models(
     args: argparse.Namespace, runtimes: Sequence[str], threads: Sequence[int | None]
 ) -> Iterator[Path | EdgeEdetError]:
     from edge_edet.benchmarks.bench import parse_list
-    from edge_edet.formats import FORMATS
     from edge_edet.studies.ap.models import PRECISIONS, ApModels, find_variants
 
     if args.models:
@@ -142,16 +141,8 @@ def _chosen(text: str | None, option: str, known: Iterable[str]) -> list[str]:
 
 def _taken(model: Path, chosen: Sequence[str]) -> list[str]:
     """The installed runtimes of those chosen that take the file."""
-    import importlib.util
-
-    from edge_edet.backends import RUNTIMES as TAKEN
-
-    names = {RUNTIMES[name]: MODULES[name] for name in chosen}
-    return [
-        name
-        for name in TAKEN[model.suffix]
-        if name in names and importlib.util.find_spec(names[name]) is not None
-    ]
+    able = FORMATS[model.suffix].runtimes
+    return [name for name in able if name in chosen and RUNTIMES[name].is_installed]
 
 
 def _is_of(row: BenchmarkRow, data: tuple[str, int]) -> bool:

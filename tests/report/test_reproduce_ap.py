@@ -61,13 +61,13 @@ def run(folder: Path) -> Run:
 
 def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
     asked = (*FAST, "--data", "drawn.json", "-o", "out", "--json", "--precision", "int8")
-    first = run(*asked, "--runtime", "litert")
+    first = run(*asked, "--runtime", "ai-edge-litert")
     assert first.returncode == 0, first.stderr
     (line,) = json.loads(first.stdout)
     assert (line["variant"], line["precision"], line["runtime"]) == ("d0", "int8", "ai-edge-litert")
     assert 0 <= line["ap"] <= 100
     assert line["published_ap"] is None  # of other pictures
-    second = run(*asked, "--runtime", "litert,openvino")
+    second = run(*asked, "--runtime", "ai-edge-litert,openvino")
     assert second.returncode == 0, second.stderr
     assert "1 of 2 rows are there already" in second.stderr
     lines: list[dict[str, Any]] = json.loads(second.stdout)
@@ -95,7 +95,7 @@ def test_the_table_tells_data_and_machine(make_row: Callable[..., BenchmarkRow])
         (["-o", "x", "--data", "drawn.json", "--variants", "d9"], "--variants 'd9': known are d0"),
         (
             ["-o", "x", "--data", "drawn.json", "--runtime", "tf"],
-            "--runtime 'tf': known are litert",
+            "--runtime 'tf': known are ai-edge-litert",
         ),
         (
             ["-o", "x", "--data", "drawn.json", "--precision", "int4"],

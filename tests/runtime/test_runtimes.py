@@ -18,12 +18,15 @@ import pytest
 import edge_edet
 from edge_edet import BackendError, InputError, MissingExtraError
 from edge_edet.backends.backend import BackendInfo, TensorSpec
-from edge_edet.backends.litert.interpreter import RUNTIMES, LiteRtBackend, find_runtime
+from edge_edet.backends.litert.interpreter import LiteRtBackend, find_runtime
 from edge_edet.backends.threads import physical_cores, resolve_threads
 from edge_edet.detection.detector import Detector
 from edge_edet.detection.model_layout import layout_of
 from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.formats import FORMATS
 from edge_edet.formats.tflite.file import read_tflite
+from edge_edet.manifest import PRECISIONS
+from edge_edet.runtimes import RUNTIMES
 
 ROOT = Path(__file__).resolve().parents[2]
 BLACK = np.zeros((64, 64, 3), np.uint8)
@@ -107,8 +110,8 @@ def test_an_input_is_written_into_the_memory_of_the_interpreter(tiny_float: Path
 
 
 def test_unknown_and_missing_runtimes(tiny_float: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match="unknown runtime 'onnx': known are ai-edge-litert"):
-        edge_edet.load(tiny_float, runtime="onnx")
+    with pytest.raises(InputError, match="unknown runtime 'torch': known are ai-edge-litert"):
+        edge_edet.load(tiny_float, runtime="torch")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'edge-edet\[litert\]'"):
         edge_edet.load(tiny_float)
@@ -325,5 +328,32 @@ def test_tflite_runtime_runs_the_same_file(
 
 def test_each_runtime_has_its_extra() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for _, _, extra in RUNTIMES.values():
-        assert f"\n{extra} = [" in text
+    for runtime in RUNTIMES.values():
+        assert f"\n{runtime.extra} = [" in text
+
+
+def test_each_format_has_its_runtimes() -> None:
+    assert {name for form in FORMATS.values() for name in form.runtimes} == set(RUNTIMES)
+    for form in FORMATS.values():
+        assert {*form.precisions} <= {*PRECISIONS}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("litert", "ai-edge-litert"),
+        ("AI_Edge_LiteRT", "ai-edge-litert"),
+        ("ai-edge-litert-nightly", "ai-edge-litert"),
+        ("tflite_runtime", "tflite-runtime"),
+        ("onnx", "onnxruntime"),
+        ("ORT", "onnxruntime"),
+        ("OpenVINO", "openvino"),
+        ("tf", "tensorflow"),
+    ],
+)
+def test_other_spellings_are_answered_with_the_right_one(
+    tiny_float: Path, given: str, name: str
+) -> None:
+    expected = f"^unknown runtime '{given}': it is called '{name}' here$"
+    with pytest.raises(InputError, match=expected):
+        edge_edet.load(tiny_float, runtime=given)

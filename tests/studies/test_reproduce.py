@@ -182,7 +182,11 @@ def test_table_only_tells_what_is_there(
         (["table6", "-o", "x", "--variants", "d6"], "--variants 'd6': table6 has d0, d1, d2, d3"),
         (["table6", "-o", "x", "--precision", "int8"], "its fusion weights stay in float"),
         (["fig4", "-o", "x", "--precision", "fp8"], "'fp8': fig4 is measured in fp32, int8"),
-        (["fig4", "-o", "x", "--runtime", "onnx"], "'onnx': known are litert, openvino"),
+        (["fig4", "-o", "x", "--runtime", "tf"], "'tf': known are ai-edge-litert, openvino"),
+        (
+            ["fig4", "-o", "x", "--runtime", "litert"],
+            "'litert': it is called 'ai-edge-litert' here",
+        ),
         (["fig4", "-o", "x", "--threads", "0"], "--threads must be counts like 1,2,4"),
         (["fig4", "-o", "x", "--rounds", "0"], "--rounds must be from 1 to 20, but got 0"),
         (

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,14 @@ from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.verdict import MOVED_IOU, SAME_IOU, Agreement, thresholds
 from edge_edet.errors import InputError
 from edge_edet.files import sha256_input
-from edge_edet.formats import ModelFile, sha256_of
+from edge_edet.formats import FORMATS, ModelFile, sha256_of
 from edge_edet.manifest import manifest_of
 from edge_edet.output_files import PARITY_PAGE, PARITY_REPORT, Outputs, outputs_of
 from edge_edet.pictures import PictureRange, range_text
+from edge_edet.runtimes import installed_version
 
 FORMAT_VERSION = 1
 TOOLS = ("numpy", "pillow")
-RUNTIME = {".tflite": "ai-edge-litert", ".xml": "openvino"}
 WORST_TENSORS = 40
 
 
@@ -105,7 +104,7 @@ def _record(
     return {
         "format_version": FORMAT_VERSION,
         "generator": f"edge-edet {__version__}",
-        "tools": _versions((RUNTIME[integer.format], *TOOLS)),
+        "tools": _versions((FORMATS[integer.format].runtimes[0], *TOOLS)),
         **verdict.to_dict(),
         "thresholds": thresholds(),
         "findings": [f.to_dict(verdict.name) for f in inspection.findings],
@@ -173,10 +172,5 @@ def pictures_digest(pictures: Sequence[Path]) -> str:
 
 
 def _versions(tools: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in tools:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {name: installed_version(name) for name in tools}
+    return {name: version for name, version in found.items() if version}

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
-from edge_edet.backends.litert.interpreter import RUNTIMES, find_runtime, runtime_version
+from edge_edet.backends.litert.interpreter import find_runtime
 from edge_edet.backends.native_output import captured_output
 from edge_edet.errors import BackendError, InputError, MissingExtraError
 from edge_edet.formats import TensorInfo
 from edge_edet.formats.tflite import TfliteModel
+from edge_edet.runtimes import RUNTIMES
 
 __all__ = ["LiteRtGpuBackend"]
 
@@ -77,7 +78,7 @@ class LiteRtGpuBackend:
         count = len(model.operators)
         self.info = BackendInfo(
             runtime=self.name,
-            runtime_version=runtime_version(self.name),
+            runtime_version=RUNTIMES[self.name].version,
             delegate="gpu",
             delegated_operators=count,
             total_operators=count,
@@ -140,10 +141,10 @@ def _import() -> tuple[Any, Any]:
         module: Any = importlib.import_module("ai_edge_litert.compiled_model")
         return module, module.GpuOptions
     except (ImportError, AttributeError, OSError) as error:
-        version = runtime_version(RUNTIME)
+        runtime = RUNTIMES[RUNTIME]
         raise MissingExtraError(
-            f"{RUNTIME} {version} has no CompiledModel with GPU options ({error}): "
-            f"pip install --upgrade 'edge-edet[{RUNTIMES[RUNTIME][2]}]'"
+            f"{RUNTIME} {runtime.version} has no CompiledModel with GPU options ({error}): "
+            f"pip install --upgrade 'edge-edet[{runtime.extra}]'"
         ) from None
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import importlib
-import importlib.util
 import re
 import warnings
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -20,18 +17,14 @@ from edge_edet.backends.litert.delegation import delegation
 from edge_edet.backends.litert.fast_precisions import slow
 from edge_edet.backends.litert.xnnpack import computes_in_8_bits, eight_bit_xnnpack
 from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.formats import FORMATS
 from edge_edet.formats.tflite import TfliteModel
-from edge_edet.optional_packages import install
+from edge_edet.optional_packages import broken_runtime, install, missing_runtime
+from edge_edet.runtimes import RUNTIMES, unknown_runtime
 
-__all__ = ["RUNTIMES", "LiteRtBackend", "find_runtime", "runtime_version"]
+__all__ = ["LiteRtBackend", "find_runtime"]
 
-# name -> (package to import, distribution, extra); the first one that is installed is the default
-RUNTIMES = {
-    "ai-edge-litert": ("ai_edge_litert", ("ai-edge-litert",), "litert"),
-    "tflite-runtime": ("tflite_runtime", ("tflite-runtime",), "tflite-runtime"),
-    "tensorflow": ("tensorflow", ("tensorflow", "tensorflow-cpu"), "tensorflow"),
-}
-
+NAMES = FORMATS[".tflite"].runtimes  # the first one that is installed is the default
 EDGETPU_LIBRARY = "libedgetpu.so.1"
 FAILED = re.compile(r"failed to delegate \w+ node #\d+")  # xnnpack_delegate.cc
 # tensorflow/lite/delegates/external/external_delegate_interface.h
@@ -97,7 +90,7 @@ class LiteRtBackend:
             )
         # Without a list of nodes only the resolver is known: the runtime's own default applied.
         used = delegate or ("none" if operators == 0 else "xnnpack" if operators else "default")
-        version = runtime_version(self.name)
+        version = RUNTIMES[self.name].version
         found = None
         if taken is not None and delegate in (None, "xnnpack"):
             covered = taken.operators / max(1, len(model.operators))
@@ -141,40 +134,27 @@ class LiteRtBackend:
 
 def find_runtime(runtime: str | None = None) -> str:
     """The runtime asked for, else the first installed one. Raises MissingExtraError."""
-    if runtime is not None and runtime not in RUNTIMES:
-        raise InputError(f"unknown runtime {runtime!r}: known are {', '.join(RUNTIMES)}")
-    for name in [runtime] if runtime else list(RUNTIMES):
-        with contextlib.suppress(ImportError, ValueError):
-            if importlib.util.find_spec(RUNTIMES[name][0]) is not None:
-                return name
-    extra = RUNTIMES[runtime or "ai-edge-litert"][2]
-    missing = f"runtime {runtime!r} is not installed" if runtime else "no runtime is installed"
-    raise MissingExtraError(f"{missing}: {install(extra)}")
-
-
-def runtime_version(runtime: str) -> str:
-    """Version of the installed distribution."""
-    for distribution in RUNTIMES[runtime][1]:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            return metadata.version(distribution)
-    return "unknown"
+    if runtime is not None and runtime not in NAMES:
+        raise unknown_runtime(runtime, NAMES)
+    for name in [runtime] if runtime else NAMES:
+        if RUNTIMES[name].is_installed:
+            return name
+    if runtime:
+        raise missing_runtime(runtime)
+    raise MissingExtraError(f"no runtime is installed: {install(RUNTIMES[NAMES[0]].extra)}")
 
 
 def _import(runtime: str) -> tuple[Any, Any]:
     """(module with Interpreter and load_delegate, its OpResolverType)"""
-    package, _, extra = RUNTIMES[runtime]
     try:
         if runtime == "tensorflow":
             lite: Any = importlib.import_module("tensorflow").lite
             interpreter = importlib.import_module("tensorflow.lite.python.interpreter")
             return interpreter, lite.experimental.OpResolverType
-        module: Any = importlib.import_module(f"{package}.interpreter")
+        module: Any = importlib.import_module(RUNTIMES[runtime].module)
         return module, module.OpResolverType
     except (ImportError, AttributeError, OSError) as error:
-        raise MissingExtraError(
-            f"runtime {runtime!r} {runtime_version(runtime)} is installed but cannot be imported "
-            f"({_one_line(error)}): pip install --force-reinstall 'edge-edet[{extra}]'"
-        ) from None
+        raise broken_runtime(runtime, _one_line(error)) from None
 
 
 def _load_delegate(module: Any, delegate: str | None, options: dict[str, str]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import numpy.typing as npt
 
 from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
 from edge_edet.backends.openvino.executed import executed_layers
-from edge_edet.errors import BackendError, InputError, MissingExtraError, ModelFileError
+from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.files import stamp
 from edge_edet.formats import IrModel, ModelFile
+from edge_edet.optional_packages import broken_runtime, missing_runtime
+from edge_edet.runtimes import RUNTIMES
 
 __all__ = [
     "DEVICES",
@@ -24,12 +25,10 @@ __all__ = [
     "import_openvino",
     "one_reason",
     "openvino_devices",
-    "openvino_version",
 ]
 
 DEVICES = ("CPU", "GPU", "NPU", "AUTO")
 PRECISIONS = ("f32", "bf16", "f16", "default")
-EXTRA = "openvino"
 _PLACE = re.compile(r"Exception from \S+:\d+:|")
 
 
@@ -113,14 +112,6 @@ def _fill(memory: npt.NDArray[Any], given: npt.NDArray[Any], spec: TensorSpec) -
     memory[...] = given
 
 
-def openvino_version() -> str:
-    """Version of the installed distribution."""
-    try:
-        return metadata.version("openvino")
-    except metadata.PackageNotFoundError:
-        return "unknown"
-
-
 def openvino_devices() -> dict[str, str]:
     """The devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
     core = import_openvino().Core()
@@ -139,14 +130,9 @@ def import_openvino() -> Any:
     try:
         return importlib.import_module("openvino")
     except ModuleNotFoundError:
-        raise MissingExtraError(
-            f"runtime 'openvino' is not installed: pip install 'edge-edet[{EXTRA}]'"
-        ) from None
+        raise missing_runtime("openvino") from None
     except (ImportError, OSError) as error:
-        raise MissingExtraError(
-            f"runtime 'openvino' {openvino_version()} is installed but cannot be imported "
-            f"({one_reason(error)}): pip install --force-reinstall 'edge-edet[{EXTRA}]'"
-        ) from None
+        raise broken_runtime("openvino", one_reason(error)) from None
 
 
 def _candidates(core: Any, device: str) -> list[str]:
@@ -223,7 +209,7 @@ def _info(core: Any, compiled: Any, model: ModelFile, precision: str) -> Backend
     streams, threads = read("NUM_STREAMS"), read("INFERENCE_NUM_THREADS")
     return BackendInfo(
         runtime="openvino",
-        runtime_version=openvino_version(),
+        runtime_version=RUNTIMES["openvino"].version,
         delegate="none",
         delegated_operators=0,
         total_operators=len(model.operator_names),

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from edge_edet.errors import ModelFileError
 from edge_edet.formats.flatbuffer import Buffer, Table
-from edge_edet.formats.model_file import FORMATS, TensorInfo, open_model, read_failed
+from edge_edet.formats.model_file import TensorInfo, open_model, read_failed
+from edge_edet.formats.table import FORMATS
 from edge_edet.formats.tflite.check import GraphParts, Operand, OperatorParts, check_graphs
 from edge_edet.formats.tflite.content import Content, content_of
 from edge_edet.formats.tflite.schema import FLOAT_TYPES, ITEM_BITS, OPERATORS, TENSOR_TYPES
@@ -124,9 +125,9 @@ def _not_tflite(path: Path, size: int, head: bytes) -> str:
     if not size:
         return f"model file {str(path)!r} is empty: copy it again from where it was converted"
     other = FORMATS.get(path.suffix.lower(), FORMATS[".tflite"])
-    if other != FORMATS[".tflite"]:
+    if other is not FORMATS[".tflite"]:
         return (
-            f"{str(path)!r} is {other} by its name: this takes {FORMATS['.tflite']} (.tflite) only"
+            f"{str(path)!r} is {other.title} by its name: this takes TensorFlow Lite (.tflite) only"
         )
     found = "a zip archive" if head[:2] == b"PK" else f"{size} bytes that begin with {head!r}"
     return (
