@@ -25,7 +25,7 @@ import edge_edet
 from edge_edet.backends.litert.interpreter import LiteRtBackend
 from edge_edet.benchmarks.accuracy.datasets.dataset import Objects, Picture
 from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL
-from edge_edet.benchmarks.accuracy.run_detector import look
+from edge_edet.benchmarks.accuracy.run_detector import run_detector
 from edge_edet.pictures.image import read_image
 
 HERE = Path(__file__).resolve().parent
@@ -84,7 +84,7 @@ def test_eval_beside_invoke() -> None:
             tensor, placement = timed("pre", detector.prepare, timed("read", read_image, file))
             timed("post", detector.select, detector.infer(tensor), placement)
         start = time.perf_counter()
-        rows = list(look(detector, pictures, config))
+        rows = list(run_detector(detector, pictures, config))
         walls.append((time.perf_counter() - start) * 1e3 / bare_ms)
         assert [row.picture for row in rows] == [picture.id for picture in pictures]
     info = detector.info

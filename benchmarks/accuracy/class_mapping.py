@@ -1,4 +1,4 @@
-"""Which class of the model is which category of the data: by name, or as a file says."""
+"""Map the classes of a model to the categories of the data: by name, or as a file states."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from edge_edet.benchmarks.accuracy.datasets import Category
 from edge_edet.errors import InputError
 from edge_edet.files import Limit, read_input
 
-__all__ = ["NAME_THEM", "class_map", "read_class_map"]
+__all__ = ["LABELS_ADVICE", "class_map", "read_class_map"]
 
-# Only eval takes --labels and --class-map; what compare-float and bench measure is named by its conversion.
-NAME_THEM = (
+# Only eval has --labels and --class-map; other commands use the class names of the model file.
+LABELS_ADVICE = (
     ": convert again with --labels FILE, or give 'edge-edet eval' --labels FILE or --class-map FILE"
 )
 
 MAX_CLASSES = 100_000
-LIMIT = Limit(16 << 20, "a class map has a line for each class")
-# What VOC calls the classes that it shares with COCO.
+LIMIT = Limit(16 << 20, "a class map has one line per class")
+# VOC's names of the classes that it shares with COCO.
 SAME = {
     "aeroplane": "airplane",
     "diningtable": "dining table",
@@ -36,10 +36,24 @@ def class_map(
     needed: set[int],
     given: Mapping[str, str] | None = None,
 ) -> dict[int, int]:
-    """Class id of the model -> category id of the data. Unused classes (None) have no entry.
+    """Return class id of the model -> category id of the data.
 
-    needed: the categories that have objects; each must be found. given: label, or class id as
-    text, -> category name; it comes before the names. Raises InputError where they don't fit.
+    Names match without regard to case, hyphens and underscores; unused classes have no entry.
+
+    Parameters
+    ----------
+    labels
+        Class names of the model by class id; None for unused classes.
+    needed
+        Ids of the categories that have objects: each must get a class.
+    given
+        Label, or class id as text, -> category name; it takes precedence over equal names.
+
+    Raises
+    ------
+    InputError
+        `given` names unknown classes or categories, two classes have one category, or a needed
+        category has no class.
     """
     by_name = {_plain(category.name): category.id for category in categories}
     given = given or {}
@@ -68,7 +82,7 @@ def _check(
 ) -> None:
     names = {category.id: category.name for category in categories}
     if twice := [i for i in found.values() if list(found.values()).count(i) > 1]:
-        raise InputError(f"two classes of the model are the category {names[twice[0]]!r}")
+        raise InputError(f"two classes of the model map to the category {names[twice[0]]!r}")
     missing = sorted(needed - set(found.values()))
     if not missing:
         return
@@ -78,12 +92,18 @@ def _check(
     have = ", ".join(map(repr, known[:5])) + (", ..." if len(known) > 5 else "")
     raise InputError(
         f"the model has no class for {len(missing)} of {len(needed)} categories of the data: "
-        f"{text}{more}; it has {have or 'no labels'}{NAME_THEM}"
+        f"{text}{more}; it has {have or 'no labels'}{LABELS_ADVICE}"
     )
 
 
 def read_class_map(file: Path) -> dict[str, str]:
-    """{label of the model: category of the data} from a .json."""
+    """Read {label of the model: category of the data} from a .json file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, no JSON, or no object of texts.
+    """
     what = f"class map {str(file)!r}"
     data = read_input(file, what, LIMIT, missing=f"no {what}")
     try:

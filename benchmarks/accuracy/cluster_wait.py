@@ -1,7 +1,7 @@
-"""Waiting for a Dask cluster, with an end: a scheduler that does not answer, workers that are gone.
+"""Wait for a Dask cluster, but not for ever: for a silent scheduler or for lost workers.
 
-distributed itself waits for ever for a worker to come, and tells of lost connections in tracebacks
-of its loggers; here each wait is said and ends, and its error is one line.
+The package distributed waits for workers without end, and logs lost connections as tracebacks. Here
+every wait is announced and limited, and ends in an error of one line.
 """
 
 from __future__ import annotations
@@ -23,21 +23,27 @@ from edge_edet.terminal import VARIABLE, say_waiting, wait_limit_s, within
 __all__ = ["connected", "finished", "workers_of"]
 
 CONNECT_S = 10.0
-ASK_S = 5.0  # for an answer of the scheduler, which computes nothing
+ASK_S = 5.0  # for an answer of the scheduler, which computes nothing itself
 CLOSE_S = 3.0
 POLL_S = 1.0
-NO_WORKER_S = 60.0  # a worker that is restarted, or comes with the next job of a queue
-SILENT_S = 600.0  # four pictures of D7x on a slow board take a tenth of it
+NO_WORKER_S = 60.0  # time for a worker to restart, or to come with the next job of a queue
+SILENT_S = 600.0  # four pictures with D7x on a slow board take a tenth of it
 SCHEMES = ("tcp", "tls", "ucx", "ws", "wss")
 EXAMPLE = "expected an address such as tcp://192.168.1.7:8786"
 LOGGERS = ("distributed", "distributed.client", "tornado.application", "asyncio")
-GO_ON = "run the same command again: pictures whose rows are in the state file are not done again"
+GO_ON = "run the same command again: it continues with the pictures that are not in the state file"
 Clock = Callable[[], float]
 
 
 @contextlib.contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """A client of the scheduler. Raises InputError where there is none."""
+    """Connect to a scheduler and give its client.
+
+    Raises
+    ------
+    InputError
+        The address is malformed, or no scheduler answers there.
+    """
     host, port = _host_and_port(address)
     limit_s = wait_limit_s(CONNECT_S)
     what = f"the scheduler at {address!r}"
@@ -47,7 +53,7 @@ def connected(address: str) -> Iterator[Any]:
             client = within(2 * limit_s, what, lambda: _client(address, limit_s))
         except EdgeEdetError:
             raise
-        except Exception as error:  # of distributed, tornado and the sockets below: any kind
+        except Exception as error:  # distributed, tornado and sockets raise errors of any kind
             raise InputError(f"no Dask scheduler at {address!r}: {_reason(error)}") from None
         try:
             yield client
@@ -57,7 +63,13 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def workers_of(client: Any, address: str) -> int:
-    """How many there are. Raises BackendError where the scheduler does not tell."""
+    """Return the number of workers.
+
+    Raises
+    ------
+    BackendError
+        The scheduler does not answer.
+    """
     try:
         return len(client.sync(client.scheduler.ncores, callback_timeout=ASK_S))
     except Exception as error:  # as above
@@ -69,10 +81,15 @@ def workers_of(client: Any, address: str) -> int:
 def finished(
     client: Any, futures: Sequence[Any], address: str, *, clock: Clock = time.monotonic
 ) -> Iterator[Any]:
-    """The results of the futures, as they are done.
+    """Yield the results of futures as they finish.
 
-    Raises what a task raised where that is one of our errors, and BackendError for any other, for
-    a scheduler that is lost, and after a time without workers or without a result.
+    Raises
+    ------
+    EdgeEdetError
+        A task raised it.
+    BackendError
+        A task raised another error, the scheduler is lost, or there were no workers or no results
+        for too long (EDGE_EDET_WAIT_S).
     """
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
     for future in futures:
@@ -91,7 +108,7 @@ def finished(
 
 
 class _Watch:
-    """Since when nothing has come, and since when there are no workers."""
+    """Watches how long no result has arrived and how long there are no workers."""
 
     def __init__(self, client: Any, address: str, clock: Clock):
         self._client, self._address, self._clock = client, address, clock
@@ -105,12 +122,12 @@ class _Watch:
         now = self._clock()
         if workers_of(self._client, self._address):
             if self._without is not None:
-                print("a worker has come: going on", file=sys.stderr)
+                print("a worker has joined: continuing", file=sys.stderr)
                 self._since, self._without = now, None
             limit_s = wait_limit_s(SILENT_S)
             if now - self._since >= limit_s:
                 raise BackendError(
-                    f"no worker of {self._address!r} gave a result for {limit_s:g} s: look at "
+                    f"no worker of {self._address!r} gave a result for {limit_s:g} s: check "
                     f"them, or set {VARIABLE} to wait longer, and {GO_ON}"
                 )
             return
@@ -128,13 +145,13 @@ class _Watch:
 def _result(future: Any, address: str) -> Any:
     if future.cancelled():
         raise BackendError(
-            f"the connection to the scheduler at {address!r} is lost: start it again, and {GO_ON}"
+            f"the connection to the scheduler at {address!r} is lost: restart it, and {GO_ON}"
         )
     try:
         return future.result(timeout=ASK_S)
     except EdgeEdetError:
         raise
-    except Exception as error:  # what ended the worker, or what it does not have installed
+    except Exception as error:  # whatever ended the worker or is not installed there
         raise BackendError(
             f"a worker of {address!r} failed: {type(error).__name__}: {_reason(error)}"
         ) from None
@@ -147,7 +164,7 @@ def _client(address: str, limit_s: float) -> Any:
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
-    """Raises InputError for what is no address of a scheduler."""
+    """Split an address; raises InputError for what is no address of a scheduler."""
     scheme, found, rest = address.rpartition("://")
     try:
         parts = urlsplit(f"//{rest}")
@@ -164,7 +181,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the loggers' tracebacks: what went wrong is raised."""
+    """Silence the loggers' tracebacks: errors are raised as well."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     before = [logger.level for logger in loggers]
     for logger in loggers:

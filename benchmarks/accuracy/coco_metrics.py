@@ -1,4 +1,4 @@
-"""Detections and objects to COCO's twelve numbers, through a maintained evaluator."""
+"""Compute COCO's twelve numbers from detections and objects, with the evaluator hotcoco."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["NAMES", "ClassAP", "ClassMatches", "Evaluation", "counted_objects", "evaluate_boxes"]
 
-# COCOeval's order. AR1, AR10, AR100: recall with so many detections of a picture and class.
+# In COCOeval's order. AR1, AR10, AR100: recall with that many detections per picture and class.
 NAMES = (
     "ap",
     "ap50",
@@ -33,13 +33,13 @@ NAMES = (
     "ar_medium",
     "ar_large",
 )
-LOOKED_AT = 2  # in the evaluator's arrays, where it looks at the best 100
+MAX_DETECTIONS = 2  # index of "the best 100 detections" in the evaluator's arrays
 Table = npt.NDArray[np.float64]  # [n, 7] picture, x, y, width, height, score, category
 
 
 @dataclass(frozen=True)
 class ClassAP:
-    """None where the category has no objects."""
+    """The AP of one category; None where it has no objects."""
 
     name: str
     ap: float | None
@@ -50,13 +50,19 @@ class ClassAP:
 
 @dataclass(frozen=True, eq=False)
 class ClassMatches:
-    """What the evaluator made of one category's detections, best first; enough for any AP.
+    """The evaluator's matching of one category's detections, the best first: enough for any AP.
 
-    matched, ignored [10, n]: at each IoU threshold; ignored ones count neither way.
-    objects [pictures]: of this category, without crowds.
+    Attributes
+    ----------
+    pictures
+        [n] index of the picture of each detection.
+    matched, ignored
+        [10, n] at each IoU threshold; ignored detections count neither as correct nor as wrong.
+    objects
+        [pictures] number of objects of this category, without crowds.
     """
 
-    pictures: npt.NDArray[np.int64]  # [n] index of the picture
+    pictures: npt.NDArray[np.int64]
     matched: npt.NDArray[np.bool_]
     ignored: npt.NDArray[np.bool_]
     objects: npt.NDArray[np.int64]
@@ -64,15 +70,34 @@ class ClassMatches:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """numbers: NAMES -> value, None where there is nothing to measure (no small objects)."""
+    """What the evaluator reports.
+
+    Attributes
+    ----------
+    numbers
+        NAMES -> value; None where there is nothing to measure, such as no small objects.
+    matches
+        One per class as in `per_class`; empty when not requested.
+    """
 
     numbers: dict[str, float | None]
     per_class: tuple[ClassAP, ...]
-    matches: tuple[ClassMatches, ...]  # as per_class; empty when not asked for
+    matches: tuple[ClassMatches, ...]
 
 
 def counted_objects(dataset: Dataset, min_side_px: float) -> tuple[list[Objects], int]:
-    """The objects that count, picture by picture, and the number of those too small to."""
+    """Return the objects that count, picture by picture, and the number of those that are too small.
+
+    Parameters
+    ----------
+    min_side_px
+        Objects count where both sides are longer than this, in pixels.
+
+    Raises
+    ------
+    InputError
+        No object is left to find.
+    """
     kept, dropped = [], 0
     for picture in dataset.pictures:
         large = np.min(picture.objects.boxes[:, 2:], axis=1, initial=np.inf) > min_side_px
@@ -95,7 +120,17 @@ def evaluate_boxes(
     *,
     matches: bool = True,
 ) -> Evaluation:
-    """mapping: class id of the rows -> category id; detections of other classes do not count."""
+    """Evaluate detections against objects.
+
+    Parameters
+    ----------
+    objects
+        Of each picture, in the order of `pictures`.
+    mapping
+        Class id of the rows -> category id; detections of other classes do not count.
+    matches
+        Also return the matching, which takes a second run of the evaluator.
+    """
     table = _table(rows, mapping)
     truth = _truth(pictures, objects, categories)
     ran = _run(truth, table)
@@ -104,7 +139,7 @@ def evaluate_boxes(
         ran.summarize()
     stats = [_measured(value) for value in ran.stats[: len(NAMES)]]
     order = sorted(range(len(categories)), key=lambda k: categories[k].id)  # the evaluator's
-    precision = np.asarray(ran.eval["precision"])[:, :, :, 0, LOOKED_AT]  # [T, R, K]
+    precision = np.asarray(ran.eval["precision"])[:, :, :, 0, MAX_DETECTIONS]  # [T, R, K]
     count = _objects_by_category(objects, categories)
     per_class = []
     for k in order:
@@ -124,7 +159,7 @@ def evaluate_boxes(
 
 
 def _measured(value: float) -> float | None:
-    """COCOeval writes -1 where there is nothing to measure."""
+    """Return the value, None for COCOeval's -1: nothing to measure."""
     return None if value < 0 or math.isnan(value) else float(value)
 
 
@@ -161,7 +196,7 @@ def _truth(
                     "iscrowd": int(crowd),
                 }
             )
-    size = {"width": 1, "height": 1}  # not used for boxes
+    size = {"width": 1, "height": 1}  # a dummy, as sizes are not used for boxes
     return COCO(
         {
             "images": [
@@ -175,7 +210,7 @@ def _truth(
 
 
 def _run(truth: Any, table: Table, areas: list[list[float]] | None = None) -> Any:
-    """The evaluator after its matching."""
+    """Return the evaluator after its matching."""
     from hotcoco import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -189,7 +224,7 @@ def _run(truth: Any, table: Table, areas: list[list[float]] | None = None) -> An
 def _objects_by_category(
     objects: list[Objects], categories: tuple[Category, ...]
 ) -> npt.NDArray[np.int64]:
-    """[pictures, categories] without crowds."""
+    """Return [pictures, categories] numbers of objects, without crowds."""
     column = {category.id: k for k, category in enumerate(categories)}
     count = np.zeros((len(objects), len(categories)), np.int64)
     for i, inside in enumerate(objects):
@@ -205,7 +240,7 @@ def _matches(
     ids: list[int],
     count: npt.NDArray[np.int64],
 ) -> tuple[ClassMatches, ...]:
-    """The evaluator's own matching, sorted as it sorts: by score, ties by picture id."""
+    """Return the evaluator's own matching in its order: by score, ties by picture id."""
     index = {picture.id: i for i, picture in enumerate(pictures)}
     parts: dict[int, list[dict[str, Any]]] = {number: [] for number in ids}
     for cell in _run(truth, table, [[0.0, 1e10]]).evalImgs:

@@ -1,5 +1,7 @@
-"""How good a model is on labelled pictures: run it, keep what it finds, score that.
+"""Evaluate a model on labelled pictures: run it, keep its detections, compute AP.
 
+Examples
+--------
 dataset = load_dataset("data/bccd", split="test")
 result = evaluate("build/d0-int8.tflite", dataset)
 result.ap, result.intervals["ap"], compare(float_result, result).numbers["ap"]
@@ -22,7 +24,7 @@ from edge_edet.benchmarks.accuracy.datasets import Dataset, Picture, load_datase
 from edge_edet.benchmarks.accuracy.protocol import DEFAULT_PROTOCOL, Protocol
 from edge_edet.benchmarks.accuracy.result import Difference, Result, compare, intervals_of
 from edge_edet.benchmarks.accuracy.resume_file import FOLDER, StateFile, open_state, run_key
-from edge_edet.benchmarks.accuracy.run_detector import STEPS, EvalRow, Unread, look
+from edge_edet.benchmarks.accuracy.run_detector import STEPS, EvalRow, Unread, run_detector
 from edge_edet.errors import ImageError, InputError
 from edge_edet.formats import sha256_of
 from edge_edet.pictures import PictureLog, parse_range, range_text
@@ -43,8 +45,8 @@ __all__ = [
 
 RESAMPLES = 1000
 MAX_RESAMPLES = 100_000
-IN_MEMORY = Path()  # state: keep nothing
-NO_MATTER = ("threads", "fit_reason", "notes")  # what detections do not depend on
+IN_MEMORY = Path()  # for `state`: keep no file
+NOT_IN_RUN_KEY = ("threads", "fit_reason", "notes")  # detections do not depend on these
 
 
 def evaluate(
@@ -61,26 +63,47 @@ def evaluate(
     strict: bool = False,
     **load_options: Any,
 ) -> Result:
-    """AP of a model file or a loaded detector on the dataset.
+    """Measure the AP of a model file or a loaded detector on a dataset.
 
-    limit: the first so many pictures. state: the file that makes it resumable, IN_MEMORY for none,
-    None for one in build/eval/ named after the run's key. given_map: see `class_map`. resamples: of
-    the bootstrap, 0 for no intervals. scheduler: a Dask scheduler's address; then model must be a
-    path. strict: a picture that cannot be read is an error; else it is left out with its objects, which
-    changes AP: the result's notes say so, and its digest and counts are of the pictures that are left.
-    load_options: threads, labels, fit and others of `edge_edet.load`, for a path; a picture_range among
-    them, or a detector's own, is the protocol's.
+    Parameters
+    ----------
+    limit
+        Use only the first pictures, this many.
+    state
+        A file that makes the evaluation resumable; IN_MEMORY for none, None for one in build/eval/ that
+        is named after the run.
+    given_map
+        Label of the model -> category of the data, see `class_map`.
+    resamples
+        Of the bootstrap, 0 for no intervals.
+    seed
+        Of the bootstrap.
+    scheduler
+        Address of a Dask scheduler that spreads the pictures; `model` must then be a path.
+    strict
+        A picture that cannot be read is an error. Else it is left out with its objects, which changes
+        the AP: the result's notes say so, and its digest and counts are those of the pictures left.
+    load_options
+        Threads, labels, fit and others of `edge_edet.load`, for a path only. A picture_range among
+        them, or that of a loaded detector, becomes part of the protocol.
 
-    Raises InputError for data that cannot be used or does not fit the model.
+    Raises
+    ------
+    InputError
+        The data cannot be used or does not fit the model.
+    ImageError
+        A picture cannot be read and `strict` is set, or none can be read.
     """
-    digest = dataset.digest()  # of all pictures: a larger limit goes on from a smaller one
+    digest = (
+        dataset.digest()
+    )  # of all pictures, so that a larger limit continues from a smaller one
     dataset = dataset.first(limit)
     dataset.check_files()
     objects, small = counted_objects(dataset, protocol.min_side_px)
     if type(resamples) is not int or not 0 <= resamples <= MAX_RESAMPLES:
         raise InputError(
-            f"the resamples must be an integer from 0 to {MAX_RESAMPLES:,}, but got {shown(resamples)}: "
-            "the intervals of 1,000 hardly move with more"
+            f"the number of resamples must be an integer from 0 to {MAX_RESAMPLES:,}, but got "
+            f"{shown(resamples)}: intervals hardly change beyond 1,000"
         )
     check_seed(seed)
     with _opened(model, protocol, load_options) as detector:
@@ -96,14 +119,14 @@ def evaluate(
             "protocol": protocol.to_dict(),
             "postprocess": protocol.postprocess().to_dict(),
             "edge_edet": __version__,
-            "ran_on": {name: value for name, value in ran_on.items() if name not in NO_MATTER},
+            "ran_on": {name: value for name, value in ran_on.items() if name not in NOT_IN_RUN_KEY},
         }
         key = run_key(described)
         path = FOLDER / f"{key}.jsonl" if state is None else state
         with open_state(
             None if path == IN_MEMORY else path, key, detector.layout.num_classes
         ) as rows:
-            resumed, unread = _look_at_all(
+            resumed, unread = _run_all(
                 rows, detector, dataset, protocol, scheduler, load_options, strict
             )
             log = _log(dataset, rows, unread)
@@ -154,7 +177,7 @@ def evaluate(
 def _opened(
     model: Detector | str | Path, protocol: Protocol, options: dict[str, Any]
 ) -> contextlib.AbstractContextManager[Detector]:
-    """A detector of ours is closed after, the caller's is not."""
+    """Load a path and close it afterwards; the caller's own detector stays open."""
     if not isinstance(model, (str, Path)):
         if options:
             raise InputError(f"a loaded detector takes no {', '.join(options)}")
@@ -167,7 +190,7 @@ def _opened(
 
 
 def _with_range(protocol: Protocol, detector: Detector) -> Protocol:
-    """The protocol with the range that the detector reads by."""
+    """Return the protocol with the range by which the detector reads pictures."""
     own = range_text(detector.picture_range)
     if protocol.picture_range not in (None, own):
         raise InputError(
@@ -181,8 +204,8 @@ def _refuse_random_weights(detector: Detector) -> None:
     weights = detector.manifest.provenance.get("weights") if detector.manifest else None
     if isinstance(weights, dict) and weights.get("random") is True:
         raise InputError(
-            f"{detector.info.model_path!r} has random weights, good for latency only: it has no "
-            "accuracy to measure; convert trained ones"
+            f"{detector.info.model_path!r} has random weights, which are for latency only: convert "
+            "trained weights to measure accuracy"
         )
 
 
@@ -206,7 +229,7 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
     }
 
 
-def _look_at_all(
+def _run_all(
     rows: StateFile,
     detector: Detector,
     dataset: Dataset,
@@ -215,14 +238,17 @@ def _look_at_all(
     options: dict[str, Any],
     strict: bool,
 ) -> tuple[int, dict[int, str]]:
-    """Adds the rows that are not there yet; returns the number of those that were, and the pictures
-    that cannot be read: id -> reason. These are tried again in a later run."""
+    """Run the pictures that the state does not have yet and add their rows.
+
+    Returns the number of rows that were there already, and id -> reason of the pictures that cannot be
+    read; a later run tries these again.
+    """
     left = [picture for picture in dataset.pictures if picture.id not in rows.rows]
     done = len(dataset.pictures) - len(left)
     name = Path(detector.model.path).name
     unread: dict[int, str] = {}
     with Progress(name, len(dataset.pictures), "pictures", done) as progress:
-        for row in _looked_at(detector, left, protocol, scheduler, options, strict):
+        for row in _run(detector, left, protocol, scheduler, options, strict):
             if isinstance(row, Unread):
                 unread[row.picture] = row.reason
             else:
@@ -235,7 +261,7 @@ def _look_at_all(
 
 
 def _log(dataset: Dataset, rows: StateFile, unread: Mapping[int, str]) -> PictureLog:
-    """What was met in the pictures, in their order."""
+    """Return what was found out about the pictures, in their order."""
     log = PictureLog()
     for picture in dataset.pictures:
         if picture.id in unread:
@@ -245,7 +271,7 @@ def _log(dataset: Dataset, rows: StateFile, unread: Mapping[int, str]) -> Pictur
     return log
 
 
-def _looked_at(
+def _run(
     detector: Detector,
     pictures: list[Picture],
     protocol: Protocol,
@@ -255,11 +281,11 @@ def _looked_at(
 ) -> Iterator[EvalRow | Unread]:
     config, picture_range = protocol.postprocess(), detector.picture_range
     if scheduler is None:
-        yield from look(detector, pictures, config, picture_range, strict=strict)
+        yield from run_detector(detector, pictures, config, picture_range, strict=strict)
         return
-    from edge_edet.benchmarks.accuracy.cluster import look_on_cluster
+    from edge_edet.benchmarks.accuracy.cluster import run_on_cluster
 
-    yield from look_on_cluster(
+    yield from run_on_cluster(
         scheduler, detector, pictures, config, options, picture_range, strict=strict
     )
 

@@ -1,4 +1,4 @@
-"""What an AP is measured under. An AP without its protocol is not comparable with any other."""
+"""The protocol of an evaluation: an AP is comparable only with APs of the same protocol."""
 
 from __future__ import annotations
 
@@ -14,20 +14,37 @@ from edge_edet.runtimes import installed_version
 
 __all__ = ["DEFAULT_PROTOCOL", "EVALUATOR", "Protocol", "evaluator_version"]
 
-EVALUATOR = "hotcoco"  # see docs/decisions: equal to pycocotools in every bit, 90 times as fast
+EVALUATOR = "hotcoco"  # see docs/decisions: bit-identical to pycocotools, 90 times as fast
 RESIZING = "as the model file says: longer side kept in proportion, or stretched; PIL bilinear"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Frozen, printed with every AP and recorded beside it.
+    """Settings of an evaluation; they are printed and recorded with every AP.
 
-    candidates: anchors with the highest class scores that go on to suppression, each with all of
-    its classes above the threshold;
-    detections_per_class: kept by suppression; detections: kept of the picture, None for no limit;
-    evaluator_detections: the best of a picture and class that the evaluator looks at.
-    min_side_px: an object counts as ground truth where both sides are longer than this.
-    picture_range: how grey of more than 8 bits is read, as --range takes it; None: the upper 8 of 16 bits.
+    Attributes
+    ----------
+    suppression
+        "hard" or "soft-gaussian" non-maximum suppression, per class.
+    candidates
+        Anchors with the highest class scores that enter suppression, each with all of its classes above
+        the threshold.
+    detections_per_class
+        Kept by suppression.
+    detections
+        Kept per picture; None for no limit.
+    min_side_px
+        An object counts as ground truth where both sides are longer than this.
+    evaluator_detections
+        The evaluator considers only this many of each picture and class, the best ones.
+    picture_range
+        How grey values of more than 8 bits are read, as --range takes it; None: the upper 8 of 16 bits.
+
+    Raises
+    ------
+    InputError
+        A value is out of range, or `resizing`, `evaluator`, `evaluator_detections` or `version` is not
+        the fixed one.
     """
 
     suppression: str = "hard"
@@ -48,7 +65,7 @@ class Protocol:
     def __post_init__(self) -> None:
         if self.picture_range is not None:
             parse_range(self.picture_range)
-        self.postprocess()  # refuses what the runtime would
+        self.postprocess()  # raises for what the runtime would refuse
         fixed = {field.name: field.default for field in dataclasses.fields(self)}
         for name in ("resizing", "evaluator", "evaluator_detections", "version"):
             if getattr(self, name) != fixed[name]:
@@ -59,7 +76,7 @@ class Protocol:
             raise InputError(f"min_side_px must be at least 0, but got {self.min_side_px!r}")
 
     def postprocess(self) -> PostprocessConfig:
-        """The runtime's part of it."""
+        """Return the part of the protocol that the runtime applies."""
         return PostprocessConfig(
             kind=self.suppression,
             score_threshold=self.score_threshold,
@@ -73,17 +90,18 @@ class Protocol:
         )
 
     def replace(self, **changes: Any) -> Protocol:
+        """Return a protocol with other values for some fields."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, with the evaluator's installed version."""
+        """Return a JSON-ready dict with the installed version of the evaluator."""
         plain = {**dataclasses.asdict(self), "evaluator_version": evaluator_version()}
-        if self.picture_range is None:  # as before there were ranges: the same key of a run
+        if self.picture_range is None:  # absent as in older versions, so that keys of runs stay
             del plain["picture_range"]
         return plain
 
     def lines(self) -> Iterator[str]:
-        """What is printed above every result."""
+        """Yield the lines that are printed above every result."""
         kind = f"{self.suppression}, per class"
         shape = (
             f"IoU {self.iou_threshold:g}" if self.suppression == "hard" else f"sigma {self.sigma:g}"
@@ -94,9 +112,9 @@ class Protocol:
             f"all their classes, {kind}, {shape}, {self.detections_per_class} kept per class{limit}, "
             "clipped"
         )
-        yield f"resizing: {self.resizing}; classes {self.class_map}"
+        yield f"resizing: {self.resizing}; classes matched {self.class_map}"
         if self.picture_range is not None:
-            yield f"range of grey with more than 8 bits: {self.picture_range}"
+            yield f"range of grey values of more than 8 bits: {self.picture_range}"
         yield (
             f"evaluator: {self.evaluator} {evaluator_version()}, COCO boxes, best "
             f"{self.evaluator_detections} of each picture and class; objects longer than "
@@ -105,6 +123,13 @@ class Protocol:
 
 
 def evaluator_version() -> str:
+    """Return the installed version of the evaluator.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
     version = installed_version(EVALUATOR)
     if version is None:
         raise MissingExtraError(

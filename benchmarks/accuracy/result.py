@@ -1,4 +1,4 @@
-"""What an evaluation says: the numbers, and all that they depend on."""
+"""The result of an evaluation: its numbers, and all that they depend on."""
 
 from __future__ import annotations
 
@@ -14,24 +14,41 @@ from edge_edet.errors import InputError
 
 __all__ = ["PARTS", "Difference", "Result", "compare", "intervals_of"]
 
-# what has an interval -> its IoU thresholds, of 0.50, 0.55 ... 0.95
+# numbers with an interval -> their IoU thresholds, of 0.50, 0.55 ... 0.95
 PARTS: dict[str, slice] = {"ap": slice(None), "ap50": slice(0, 1), "ap75": slice(5, 6)}
 LIMITS = (-1.0, 1.0)  # of a difference
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One model on one set of pictures under one protocol. AP is from 0 to 1.
+    """One model on one set of pictures under one protocol; AP is from 0 to 1.
 
-    intervals and class_intervals: 95 %, over the pictures, None where there is nothing to measure;
-    empty without resampling. detections: of each picture, as the pictures come. step_ms: the
-    median time of each step. notes: counted things that a reader of the AP should know.
+    Attributes
+    ----------
+    ran_on
+        Runtime, version, delegate, threads, input and suppression of the run.
+    numbers
+        COCO's twelve numbers by name; None where there is nothing to measure.
+    detections
+        Number of detections of each picture, in the order of the pictures.
+    step_ms
+        Median time of each step in ms.
+    notes
+        Text -> count of what a reader of the AP should know.
+    resumed
+        Pictures that an earlier run had finished.
+    intervals, class_intervals
+        95 % over the pictures; None where there is nothing to measure, empty without resampling.
+    resampled
+        [resamples, classes, 10] AP of each resample, for paired differences.
+    left_out
+        Pictures of the data that cannot be read; all other counts are without them.
     """
 
     model: str
     model_sha256: str
     precision: str
-    ran_on: dict[str, Any]  # runtime, version, delegate, threads, suppression
+    ran_on: dict[str, Any]
     data: str
     data_digest: str
     pictures: int
@@ -43,15 +60,13 @@ class Result:
     detections: tuple[int, ...]
     step_ms: dict[str, float]
     notes: dict[str, int]
-    resumed: int  # pictures that an earlier run had done
+    resumed: int
     resamples: int
     seed: int
     intervals: dict[str, Interval | None] = field(default_factory=dict)
     class_intervals: dict[str, Interval | None] = field(default_factory=dict)
-    resampled: npt.NDArray[np.float64] | None = None  # [resamples, classes, 10]
-    left_out: int = (
-        0  # pictures of the data that cannot be read: pictures and objects are without them
-    )
+    resampled: npt.NDArray[np.float64] | None = None
+    left_out: int = 0
 
     @property
     def ap(self) -> float:
@@ -60,14 +75,16 @@ class Result:
 
     @property
     def ap50(self) -> float:
+        """AP at IoU 0.50."""
         return self.numbers["ap50"] or 0.0
 
     @property
     def ap75(self) -> float:
+        """AP at IoU 0.75."""
         return self.numbers["ap75"] or 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, keys as the fields; the resamples stay out."""
+        """Return a JSON-ready dict with the fields as keys, without the resamples."""
         plain = {k: v for k, v in vars(self).items() if k != "resampled"}
         plain["numbers"] = {name: self.numbers[name] for name in NAMES}
         plain["per_class"] = [
@@ -82,7 +99,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Difference:
-    """second - first, with paired intervals; positive: the second is better."""
+    """The second result minus the first, with paired intervals; positive: the second is better."""
 
     first: str
     second: str
@@ -92,6 +109,7 @@ class Difference:
     class_intervals: dict[str, Interval | None]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
         per_class = {
             name: {"ap": value, "interval": _listed(self.class_intervals.get(name))}
             for name, value in self.per_class.items()
@@ -105,7 +123,13 @@ class Difference:
 def intervals_of(
     table: npt.NDArray[np.float64], scored: Evaluation
 ) -> tuple[dict[str, Interval | None], dict[str, Interval | None]]:
-    """The intervals of PARTS and of each class, from resamples [resamples, classes, 10]."""
+    """Return the intervals of AP, AP50 and AP75, and those of the AP of each class.
+
+    Parameters
+    ----------
+    table
+        [resamples, classes, 10] of `resampled_ap`.
+    """
     whole = {n: interval(mean_ap(table, part), scored.numbers[n]) for n, part in PARTS.items()}
     classes = table.mean(axis=2)
     each = {one.name: interval(classes[:, k], one.ap) for k, one in enumerate(scored.per_class)}
@@ -113,8 +137,13 @@ def intervals_of(
 
 
 def compare(first: Result, second: Result) -> Difference:
-    """Paired over pictures. Raises InputError where the two are not of the same pictures,
-    protocol and draws: then the difference means nothing."""
+    """Return the difference of two results, with intervals paired over the pictures.
+
+    Raises
+    ------
+    InputError
+        The two are not of the same pictures, protocol and draws, so that a difference is meaningless.
+    """
     for name in ("data_digest", "pictures", "protocol", "resamples", "seed"):
         if getattr(first, name) != getattr(second, name):
             raise InputError(

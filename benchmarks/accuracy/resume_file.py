@@ -1,9 +1,9 @@
-"""The state file: an evaluation that was killed goes on where it stopped.
+"""The state file, from which a killed evaluation continues where it stopped.
 
-JSON Lines, only ever appended to. The first line says what the file is; every other one is
-`{"run": key, ...row}`. The key is a hash of all that the detections depend on, so one file may hold
-many runs, and a row of another model, other data or another protocol is never taken for one of
-this run. A torn last line, as a kill leaves it, is cut off; any other damage is refused.
+It is JSON Lines and only ever appended to. The first line identifies the format; every other one is
+`{"run": key, ...row}`. The key is a hash of all that detections depend on. One file can therefore hold
+many runs, and rows of another model, other data or another protocol are never mixed up with those of
+this run. An incomplete last line, as a kill leaves it, is cut off; any other damage is refused.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ FORMAT = LineFormat(
 
 
 def run_key(described: dict[str, Any]) -> str:
-    """The hash of model, data, protocol and runtime, as 32 hex digits."""
+    """Return the hash of model, data, protocol and runtime as 32 hex digits."""
     text = json.dumps(described, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class StateFile:
-    """The rows of one run, those on disk and those added."""
+    """The rows of one run: those on disk and those added since, by picture id."""
 
     def __init__(self, file: JsonLinesFile | None, key: str, rows: dict[int, EvalRow]):
         self._file = file
@@ -60,9 +60,17 @@ class StateFile:
 def open_state(path: Path | None, key: str, num_classes: int | None = None) -> Iterator[StateFile]:
     """Open the state in `path`, and create it where it does not exist; None keeps it in memory.
 
-    num_classes: of the model, None where that is not known.
+    Parameters
+    ----------
+    key
+        Of the run: rows of other runs are ignored.
+    num_classes
+        Of the model; None where it is unknown.
 
-    Raises InputError where the file is something else, damaged, or in use by another evaluation.
+    Raises
+    ------
+    InputError
+        The file is something else, damaged, or in use by another evaluation.
     """
     if path is None:
         yield StateFile(None, key, {})

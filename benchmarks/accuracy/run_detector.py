@@ -1,4 +1,4 @@
-"""What a detector found in one picture and how long each step took: one line of the state file."""
+"""Run a detector on labelled pictures: the detections and times of each are a row of the state file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Picture
     from edge_edet.detection import Detector, Placement, PostprocessConfig
 
-__all__ = ["STEPS", "EvalRow", "Unread", "look"]
+__all__ = ["STEPS", "EvalRow", "Unread", "run_detector"]
 
 MAX_CLASSES = 100_000
 STEPS = ("read", "prepare", "infer", "select")  # file to pixels, to tensor, to outputs, to boxes
@@ -27,17 +27,33 @@ STEPS = ("read", "prepare", "infer", "select")  # file to pixels, to tensor, to 
 
 @dataclass(frozen=True, eq=False)
 class EvalRow:
-    """picture: its id; boxes [n, 4] float32 xmin ymin xmax ymax; classes: the model's class ids."""
+    """The detections of one picture, the highest score first.
+
+    Attributes
+    ----------
+    picture
+        Its id.
+    boxes
+        [n, 4] float32 xmin ymin xmax ymax in pixels.
+    scores
+        [n] float32, 0 to 1.
+    classes
+        [n] class ids of the model.
+    step_ms
+        Time of each of STEPS.
+    findings
+        What was unusual about the picture's file.
+    """
 
     picture: int
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
-    step_ms: tuple[float, ...]  # as STEPS
-    findings: tuple[Finding, ...] = ()  # of the picture
+    step_ms: tuple[float, ...]
+    findings: tuple[Finding, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; float32 as its shortest decimal text, which reads back to the same bits."""
+        """Return a JSON-ready dict; a float32 is its shortest decimal, which reads back to the same bits."""
         return {
             "picture": self.picture,
             "boxes": [float(str(value)) for value in self.boxes.ravel()],
@@ -49,16 +65,26 @@ class EvalRow:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any], num_classes: int | None = None) -> EvalRow:
-        """Raises ValueError, TypeError, KeyError or OverflowError for what `to_dict` did not write.
+        """Read what `to_dict` wrote.
 
-        num_classes: of the model, None where that is not known.
+        Parameters
+        ----------
+        num_classes
+            Of the model; None where it is unknown.
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError, OverflowError
+            The dict is not one of `to_dict`.
         """
         if set(row) - {"run", "findings"} != {"picture", "boxes", "scores", "classes", "step_ms"}:
             raise ValueError("it has other keys than a row")
         for name in ("boxes", "scores", "step_ms"):
             if not all(type(value) in (int, float) for value in row[name]):
                 raise ValueError(f"{name} must be numbers")
-        with np.errstate(over="ignore"):  # what no float32 holds becomes infinite, and is refused
+        with np.errstate(
+            over="ignore"
+        ):  # values beyond float32 become infinite and are refused below
             scores = np.array(row["scores"], np.float32)
             boxes = np.array(row["boxes"], np.float32).reshape(len(scores), 4)
         steps = tuple(float(ms) for ms in row["step_ms"])
@@ -82,20 +108,22 @@ class EvalRow:
 
 
 class Unread(NamedTuple):
-    """A picture that cannot be read, by its id: left out."""
+    """The id of a picture that cannot be read and is left out, and the reason."""
 
     picture: int
     reason: str
 
 
 class Prepared(NamedTuple):
+    """A picture as the model takes it, with the transform that maps boxes back."""
+
     tensor: npt.NDArray[Any]
     placement: Placement
     step_ms: tuple[float, float]  # read, prepare
     findings: tuple[Finding, ...]
 
 
-def look(
+def run_detector(
     detector: Detector,
     pictures: Sequence[Picture],
     config: PostprocessConfig,
@@ -103,11 +131,22 @@ def look(
     *,
     strict: bool = True,
 ) -> Iterator[EvalRow | Unread]:
-    """Runs the detector on the pictures, in their order. strict: a bad one is an error, else an Unread.
+    """Run the detector on the pictures, in their order.
 
-    While the runtime computes, a thread selects from the picture before and prepares the next one:
-    the runtime holds no interpreter lock. Raises InputError where a picture's size is not its
-    labels'.
+    While the runtime computes, which does not hold Python's interpreter lock, a thread selects the
+    detections of the picture before and prepares the next one.
+
+    Parameters
+    ----------
+    strict
+        A picture that cannot be read is an error; else it is an `Unread`.
+
+    Raises
+    ------
+    InputError
+        A picture's size differs from the size that its labels state.
+    ImageError
+        A picture cannot be read, and `strict` is set.
     """
     if not pictures:
         return
@@ -150,7 +189,7 @@ def _prepare(
     if picture.size is not None and image.size != picture.size:
         raise InputError(
             f"{str(picture.path)!r} is {image.size[0]} x {image.size[1]}, but its labels are for "
-            f"{picture.size[0]} x {picture.size[1]}: give the pictures as they were labelled, unscaled"
+            f"{picture.size[0]} x {picture.size[1]}: give the pictures in the size of their labels"
         )
     start = time.perf_counter()
     tensor, placement = detector.prepare(image)

@@ -1,4 +1,4 @@
-"""Evaluations as text and as JSON."""
+"""Results of evaluations as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_edet.benchmarks.accuracy.coco_metrics import NAMES
 from edge_edet.benchmarks.accuracy.result import PARTS, Difference, Result
 from edge_edet.pictures import shown
 
-__all__ = ["difference_table", "document", "report", "summary_table"]
+__all__ = ["difference_table", "json_document", "result_lines", "summary_table"]
 
 FORMAT_VERSION = 1
 LABELS = dict(
@@ -36,8 +36,8 @@ LABELS = dict(
 )
 
 
-def document(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:
-    """What --json prints."""
+def json_document(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:
+    """Return the JSON-ready document of --json."""
     return {
         "format_version": FORMAT_VERSION,
         "results": [result.to_dict() for result in results],
@@ -46,14 +46,14 @@ def document(results: Sequence[Result], differences: Sequence[Difference]) -> di
 
 
 def _where(ran: dict[str, Any]) -> str:
-    """The delegate, or the devices and what they compute in where the runtime tells."""
+    """Return the delegate, or the devices and their precision where the runtime reports them."""
     if ran["inference_precision"] is None:
         return f"delegate {ran['delegate']}"
     return f"{', '.join(ran['devices'])} in {ran['inference_precision']}"
 
 
-def _fed(ran: dict[str, Any]) -> str:
-    """How a picture becomes the input, and why so."""
+def _resizing(ran: dict[str, Any]) -> str:
+    """Describe how a picture becomes the input of the model, and why."""
     height, width = ran["input"]
     text = f"{ran['fit']} to {width} x {height}, {ran['fit_reason']}"
     if ran["pad_rgb"]:
@@ -63,19 +63,19 @@ def _fed(ran: dict[str, Any]) -> str:
     return text
 
 
-def report(result: Result) -> Iterator[str]:
-    """One model: what ran, the twelve numbers, the classes, what to know."""
+def result_lines(result: Result) -> Iterator[str]:
+    """Yield the report of one model: what ran, notes, the twelve numbers and the classes."""
     ran = result.ran_on
     threads = "" if ran["threads"] is None else f", {ran['threads']} threads"
     yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
     yield f"ran on: {ran['runtime']} {ran['runtime_version']}, {_where(ran)}{threads}"
-    yield f"pictures: {_fed(ran)}"
-    yield f"suppressed: {ran['suppression']}"
+    yield f"pictures: {_resizing(ran)}"
+    yield f"suppression: {ran['suppression']}"
     resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
     yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"
     steps = ", ".join(f"{step} {ms:.1f}" for step, ms in result.step_ms.items())
     found = statistics.fmean(result.detections)
-    yield f"median ms of a picture: {steps}; {found:.1f} detections of a picture"
+    yield f"median ms per picture: {steps}; {found:.1f} detections per picture"
     for text in ran["notes"]:
         yield f"note: {text}"
     for text, count in result.notes.items():
@@ -98,6 +98,7 @@ def report(result: Result) -> Iterator[str]:
 
 
 def summary_table(results: Sequence[Result]) -> Iterator[str]:
+    """Yield a table with a line for each model."""
     width = max(len(result.model) for result in results)
     yield f"{'model':<{width}}     AP   AP50   AP75  infer ms"
     for one in results:
@@ -106,8 +107,8 @@ def summary_table(results: Sequence[Result]) -> Iterator[str]:
 
 
 def difference_table(differences: Sequence[Difference]) -> Iterator[str]:
-    """Paired over pictures; * where the interval does not hold 0."""
-    yield f"against {differences[0].first}, paired over pictures"
+    """Yield the differences from the first model; * marks intervals that do not include 0."""
+    yield f"difference from {differences[0].first}, paired over pictures; *: the interval excludes 0"
     for one in differences:
         yield one.second
         for name in PARTS:

@@ -110,10 +110,10 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.accuracy import (
         compare,
         difference_table,
-        document,
         evaluate,
+        json_document,
         read_class_map,
-        report,
+        result_lines,
         summary_table,
     )
     from edge_edet.benchmarks.accuracy.datasets import load_dataset
@@ -141,12 +141,12 @@ def run(args: argparse.Namespace) -> int:
     ]
     differences = [compare(results[0], other) for other in results[1:]]
     if args.json:
-        json.dump(document(results, differences), sys.stdout, indent=1, ensure_ascii=False)
+        json.dump(json_document(results, differences), sys.stdout, indent=1, ensure_ascii=False)
         print()
         return 0
     print(joined(protocol.lines()))
     for result in results:
-        print("\n" + joined(report(result)))
+        print("\n" + joined(result_lines(result)))
     if differences:
         print("\n" + joined(summary_table(results)))
         print("\n" + joined(difference_table(differences)))

@@ -49,7 +49,7 @@ def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -
         return
     from edge_edet.benchmarks.accuracy import (
         DEFAULT_PROTOCOL,
-        NAME_THEM,
+        LABELS_ADVICE,
         class_map,
         counted_objects,
     )
@@ -62,7 +62,7 @@ def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -
         class_map(labels, dataset.categories, needed)
     except InputError as error:
         raise InputError(
-            f"{str(error).removesuffix(NAME_THEM)}: name the model's classes by --labels FILE, or give "
+            f"{str(error).removesuffix(LABELS_ADVICE)}: name the model's classes by --labels FILE, or give "
             "a folder without labels as --data, where agreement with the float model counts"
         ) from None
 

@@ -92,7 +92,7 @@ def look_for_objects(
 
 def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:
     """How many of the labelled objects the best boxes cover, as many boxes a picture as it has objects."""
-    from edge_edet.benchmarks.accuracy import NAME_THEM
+    from edge_edet.benchmarks.accuracy import LABELS_ADVICE
 
     objects = covered = 0
     for picture in data.pictures:
@@ -111,6 +111,6 @@ def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) 
     doubt = f", near zero: are anchors, size and normalization {AS_TRAINED}" if near else ""
     yield (
         f"{name}: {covered} of {objects} objects of your pictures are covered by its best boxes, whatever "
-        f"their class{doubt}; the classes are not checked: {why.removesuffix(NAME_THEM)}: name the model's "
-        "by --labels FILE"
+        f"their class{doubt}; the classes are not checked: "
+        f"{why.removesuffix(LABELS_ADVICE)}: name the model's by --labels FILE"
     )

@@ -138,7 +138,7 @@ def test_12_bits_are_said_and_a_range_is_of_the_protocol(
         assert result["protocol"]["picture_range"] == given
         assert not any("16-bit" in text for text in result["notes"])
     shown = run_eval(*command, "--range", "auto")
-    assert "range of grey with more than 8 bits: auto" in shown.stdout
+    assert "range of grey values of more than 8 bits: auto" in shown.stdout
 
 
 def test_a_range_gives_the_detections_of_8_bits(deep: Path, foreign: Path, tmp_path: Path) -> None:

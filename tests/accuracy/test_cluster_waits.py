@@ -81,11 +81,11 @@ ENDS: dict[str, tuple[Callable[[Processes], None], str]] = {
     ),
     "the scheduler is killed": (
         lambda cluster: cluster.scheduler.kill(),
-        "is lost: start it again, and run the same command again",
+        "is lost: restart it, and run the same command again",
     ),
     "the worker hangs": (
         lambda cluster: cluster.worker.send_signal(signal.SIGSTOP),
-        "gave a result for 3 s: look at them, or set EDGE_EDET_WAIT_S to wait longer",
+        "gave a result for 3 s: check them, or set EDGE_EDET_WAIT_S to wait longer",
     ),
 }
 
@@ -132,7 +132,7 @@ def test_a_cluster_that_goes_away_ends_in_one_line(
     kept = rows_in(state)
     assert 8 <= kept < PICTURES
     again = evaluate(foreign, load_dataset(many), state=state, threads=1, resamples=0)
-    assert again.resumed == kept, "what was done is not done again"
+    assert again.resumed == kept, "finished pictures are not run again"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_workers_that_come_back_are_waited_for(
     with pytest.raises(BackendError, match="has had no workers for 60 s"):
         list(finished(client, [future], "tcp://x:1", clock=clock_of(25.0)))
     waiting = "waiting for a worker: the scheduler at 'tcp://x:1' has none left, up to 60 s\n"
-    assert capsys.readouterr().err == f"{waiting}a worker has come: going on\n{waiting}"
+    assert capsys.readouterr().err == f"{waiting}a worker has joined: continuing\n{waiting}"
 
 
 def test_a_result_starts_the_time_anew(monkeypatch: pytest.MonkeyPatch) -> None:

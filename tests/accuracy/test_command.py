@@ -17,7 +17,7 @@ from edge_edet.benchmarks.accuracy.evaluation import (
     evaluate,
     load_dataset,
 )
-from edge_edet.benchmarks.accuracy.text_report import difference_table, report
+from edge_edet.benchmarks.accuracy.text_report import difference_table, result_lines
 from edge_edet.cli import main
 from edge_edet.errors import InputError, MissingExtraError
 
@@ -34,7 +34,7 @@ def test_report_and_state_in_the_build_folder(
     for line in (
         "protocol: score > 0.02, the best 2,000 anchors with all their classes, hard, per class,",
         "evaluator: hotcoco 1.",
-        "suppressed: in the model, whatever the protocol",
+        "suppression: in the model, whatever the protocol",
         "note: 1 crowd boxes",
         "\nAP         ",
         "\nAR large   ",
@@ -78,9 +78,13 @@ def test_json(write_coco: Callable[..., Path], foreign: Path, tmp_path: Path, ca
         (
             {},
             ["--bootstrap", "-1"],
-            "the resamples must be an integer from 0 to 100,000, but got -1",
+            "the number of resamples must be an integer from 0 to 100,000, but got -1",
         ),
-        ({}, ["--bootstrap", "9" * 30], "the resamples must be an integer from 0 to 100,000"),
+        (
+            {},
+            ["--bootstrap", "9" * 30],
+            "the number of resamples must be an integer from 0 to 100,000",
+        ),
         ({}, ["--seed", "-1"], "the seed must be an integer from 0 to 2^64 - 1, but got -1"),
         ({}, ["--class-map", "no.json"], "no class map 'no.json'"),
         ({}, ["--scheduler", "nowhere"], "no Dask scheduler at 'nowhere'"),
@@ -135,8 +139,8 @@ def test_paired_difference_is_tighter_than_two_intervals(shared: Path, foreign: 
     assert around.high - around.low < 0.7 * (alone.high - alone.low)
     assert change.per_class["person"] is not None
     assert compare(second, first).numbers["ap"] == -change.numbers["ap"]
-    assert any("against" in line for line in difference_table([change]))
-    assert any(line.startswith("AP50 ") for line in report(first))
+    assert any("difference from" in line for line in difference_table([change]))
+    assert any(line.startswith("AP50 ") for line in result_lines(first))
 
 
 def test_missing_evaluator_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,7 @@ def test_classes_are_matched_by_name() -> None:
         ((), {}, "it has no labels: convert again with --labels FILE, or give 'edge-edet eval'"),
         (("tv",), {"tv": "telly"}, "the data has no category 'telly'"),
         (("tv",), {"telly": "tv"}, "the model has no class 'telly'"),
-        (("tv", "TV", "motorcycle"), {}, "two classes of the model are the category 'tv'"),
+        (("tv", "TV", "motorcycle"), {}, "two classes of the model map to the category 'tv'"),
     ],
 )
 def test_classes_that_do_not_match(

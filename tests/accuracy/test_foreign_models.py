@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.accuracy.evaluation import evaluate, load_dataset
-from edge_edet.benchmarks.accuracy.text_report import report
+from edge_edet.benchmarks.accuracy.text_report import result_lines
 from edge_edet.cli import main
 from edge_edet.errors import InputError
 from edge_edet.labels.coco import COCO_LABELS
@@ -20,11 +20,11 @@ def test_the_report_says_how_pictures_fit(
     write_coco: Callable[..., Path], foreign: Path, tmp_path: Path
 ) -> None:
     dataset = load_dataset(write_coco(tmp_path))
-    lines = list(report(evaluate(foreign, dataset, resamples=0)))
+    lines = list(result_lines(evaluate(foreign, dataset, resamples=0)))
     stretched = "pictures: stretch to 300 x 300, nothing in the file says EfficientDet"
     assert any(line.startswith(stretched) for line in lines)
     boxed = evaluate(foreign, dataset, resamples=0, fit="letterbox", pad=7)
-    assert "pictures: letterbox to 300 x 300, as asked; padded with 7,7,7" in report(boxed)
+    assert "pictures: letterbox to 300 x 300, as asked; padded with 7,7,7" in result_lines(boxed)
     assert (boxed.ran_on["fit"], boxed.ran_on["pad_rgb"]) == ("letterbox", [7, 7, 7])
 
 

@@ -172,13 +172,13 @@ def test_foreign_detector_on_photographs_equals_pycocotools(shared: Path, foreig
     import edge_edet
     from edge_edet.benchmarks.accuracy.class_mapping import class_map
     from edge_edet.benchmarks.accuracy.evaluation import DEFAULT_PROTOCOL
-    from edge_edet.benchmarks.accuracy.run_detector import look
+    from edge_edet.benchmarks.accuracy.run_detector import run_detector
 
     dataset = load_dataset(shared / "data" / "coco_val464").first(48)
     config = DEFAULT_PROTOCOL.postprocess()
     with edge_edet.load(foreign, threads=1, config=config) as detector:
         result = evaluate(detector, dataset, resamples=0)
-        rows = list(look(detector, dataset.pictures, config))
+        rows = list(run_detector(detector, dataset.pictures, config))
         mapping = class_map(detector.labels, dataset.categories, set())
     assert len(result.class_map) == 80
     assert all(model == data for model, data in result.class_map.items())

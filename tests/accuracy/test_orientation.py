@@ -11,9 +11,9 @@ from PIL import Image, ImageOps
 
 from edge_edet.benchmarks.accuracy.datasets import load_dataset
 from edge_edet.benchmarks.accuracy.datasets.orientation import (
+    ASSUMED_UPRIGHT,
     LIKE_OTHERS,
     TURNED,
-    UNTOLD,
     read_header,
     turned_boxes,
 )
@@ -99,7 +99,7 @@ def test_sizes_that_do_not_tell(tmp_path: Path) -> None:
     for name, orientation in (("a.png", 3), ("b.png", 6), ("c.png", 1)):
         _save(tmp_path / name, orientation)
     dataset = load_dataset(_coco(tmp_path, ["a.png"], [(64, 48)], [BOX]))
-    assert dataset.notes == {UNTOLD: 1}
+    assert dataset.notes == {ASSUMED_UPRIGHT: 1}
     assert dataset.pictures[0].objects.boxes.tolist() == [BOX]
     names = ["a.png", "b.png", "c.png"]
     dataset = load_dataset(_coco(tmp_path, names, [(64, 48)] * 3, [BOX] * 3))
@@ -132,7 +132,7 @@ def test_yolo_is_read_for_the_upright_picture(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("dog\n")
     dataset = load_dataset(tmp_path)
     assert dataset.pictures[0].objects.boxes.tolist() == [[12, 24, 24, 16]]
-    assert dataset.notes == {UNTOLD: 1}
+    assert dataset.notes == {ASSUMED_UPRIGHT: 1}
 
 
 def test_png_without_exif_is_not_decoded(tmp_path: Path) -> None:

@@ -23,5 +23,5 @@ def test_model_with_random_weights_is_refused(tmp_path: Path) -> None:
     dataset = Dataset(
         "drawn", "coco", (Category(1, "person"),), (Picture(1, picture, None, objects),)
     )
-    with pytest.raises(InputError, match="random weights, good for latency only"):
+    with pytest.raises(InputError, match="random weights, which are for latency only"):
         evaluate(next(tmp_path.glob("lite0-*.tflite")), dataset)

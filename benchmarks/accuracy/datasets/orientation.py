@@ -27,7 +27,7 @@ from edge_edet.pictures import FILE_LIMIT
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["UNTOLD", "Header", "read_header", "turned_boxes", "with_upright_labels"]
+__all__ = ["ASSUMED_UPRIGHT", "Header", "read_header", "turned_boxes", "with_upright_labels"]
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)  # exchange width and height
@@ -35,7 +35,7 @@ SIDEWAYS = (5, 6, 7, 8)  # exchange width and height
 PNG_MARKS = (b"eXIf", b"exif", b"com.adobe.xmp")
 TURNED = "pictures with an EXIF orientation, labelled as stored: boxes turned along"
 LIKE_OTHERS = "pictures with an EXIF orientation, boxes turned along as those of the others"
-UNTOLD = "pictures with an EXIF orientation, labels taken as of the upright picture"
+ASSUMED_UPRIGHT = "pictures with an EXIF orientation, labels taken as of the upright picture"
 Answer = Literal["stored", "upright", "untold"]
 
 
@@ -111,14 +111,14 @@ def with_upright_labels(dataset: Dataset) -> Dataset:
     answers = {picture.id: _answer(picture, header) for picture, header in turning}
     told = {answer for answer in answers.values() if answer != "untold"}
     changed = {}
-    notes = {TURNED: 0, LIKE_OTHERS: 0, UNTOLD: 0}
+    notes = {TURNED: 0, LIKE_OTHERS: 0, ASSUMED_UPRIGHT: 0}
     for picture, header in turning:
         answer = answers[picture.id]
         if answer == "stored" or (answer == "untold" and told == {"stored"}):
             changed[picture.id] = _turned(picture, header)
             notes[TURNED if answer == "stored" else LIKE_OTHERS] += 1
         elif answer == "untold":
-            notes[UNTOLD] += told != {"upright"}
+            notes[ASSUMED_UPRIGHT] += told != {"upright"}
     return dataclasses.replace(
         dataset,
         pictures=tuple(changed.get(picture.id, picture) for picture in dataset.pictures),

@@ -14,7 +14,7 @@ from edge_edet.benchmarks.accuracy.datasets.dataset import (
     check_there,
     outside,
 )
-from edge_edet.benchmarks.accuracy.datasets.orientation import UNTOLD, Header, read_header
+from edge_edet.benchmarks.accuracy.datasets.orientation import ASSUMED_UPRIGHT, Header, read_header
 from edge_edet.benchmarks.accuracy.datasets.yolo.lines import Line, boxes_of, read_label_file
 from edge_edet.errors import InputError
 
@@ -65,7 +65,7 @@ def load_yolo(files: YoloFiles) -> Dataset:
         **files.notes,
         "pictures without a label file, taken as empty": there.count(False),
         "boxes reaching out of the picture": beyond,
-        UNTOLD: turning,
+        ASSUMED_UPRIGHT: turning,
         **notes,
     }
     categories = tuple(Category(n + 1, name) for n, name in sorted(files.names.items()))
