@@ -50,13 +50,13 @@ __all__ = [
 
 # Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow.
 _LAZY = {
-    "Detection": "edge_edet.detection.detections",
-    "Detections": "edge_edet.detection.detections",
-    "Detector": "edge_edet.detection.detector",
+    "Detection": "edge_edet.detection",
+    "Detections": "edge_edet.detection",
+    "Detector": "edge_edet.detection",
     "Manifest": "edge_edet.manifest",
-    "PostprocessConfig": "edge_edet.detection.postprocess",
-    "RawOutputs": "edge_edet.detection.raw_outputs",
-    "load": "edge_edet.detection.detector",
+    "PostprocessConfig": "edge_edet.detection",
+    "RawOutputs": "edge_edet.detection",
+    "load": "edge_edet.detection",
     "read_manifest": "edge_edet.manifest",
 }
 

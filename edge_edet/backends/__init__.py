@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.backends.backend import Backend, BackendInfo, Input, Tensors, TensorSpec
+from edge_edet.backends.backend import Backend, BackendInfo, TensorSpec
 from edge_edet.backends.choose import RunOptions, check_options, open_backend
 from edge_edet.backends.isolate import applies, run_apart
 from edge_edet.backends.threads import physical_cores, resolve_threads
@@ -10,10 +10,8 @@ from edge_edet.backends.threads import physical_cores, resolve_threads
 __all__ = [
     "Backend",
     "BackendInfo",
-    "Input",
     "RunOptions",
     "TensorSpec",
-    "Tensors",
     "applies",
     "check_options",
     "open_backend",

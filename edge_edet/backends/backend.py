@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
-__all__ = ["Backend", "BackendInfo", "Input", "TensorSpec", "Tensors"]
-
-# An input's values, or what writes all of them: into the runtime's own memory where there is a
-# way to it, which saves a copy. It must not keep the array.
-Input: TypeAlias = npt.NDArray[Any] | Callable[[npt.NDArray[Any]], None]
-Tensors: TypeAlias = Mapping[str, Input]
+__all__ = ["Backend", "BackendInfo", "TensorSpec"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,10 @@ class BackendInfo:
 
 
 class Backend(Protocol):
-    """A loaded model. `run` may be called from one thread at a time."""
+    """A loaded model: write to `input_memory`, `run`, read the outputs.
+
+    One thread at a time; whoever shares a backend holds a lock from writing to reading.
+    """
 
     @property
     def name(self) -> str: ...
@@ -65,8 +63,21 @@ class Backend(Protocol):
     @property
     def info(self) -> BackendInfo: ...
 
-    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name. copy=False: they may be views, to be dropped before the next run."""
+    def input_memory(self, name: str) -> npt.NDArray[Any]:
+        """Return the array that the next `run` reads this input from, the runtime's own where possible.
+
+        Don't keep it: some runtimes refuse to run while it is referenced. Raises BackendError after `close`.
+        """
         ...
 
-    def close(self) -> None: ...
+    def run(self) -> dict[str, npt.NDArray[Any]]:
+        """Run the model once and return its outputs by tensor name.
+
+        They may be views into the runtime's memory: copy what you keep, and drop them before the next `run`.
+        Raises BackendError where the runtime fails, and after `close`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the runtime's memory."""
+        ...

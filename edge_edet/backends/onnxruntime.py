@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
-from edge_edet.errors import BackendError, InputError, ModelFileError
+from edge_edet.backends.backend import BackendInfo, TensorSpec
+from edge_edet.errors import BackendError, ModelFileError
 from edge_edet.formats import ModelFile, OnnxModel
 from edge_edet.optional_packages import broken_runtime, missing_runtime
 from edge_edet.runtimes import RUNTIMES
@@ -92,29 +92,26 @@ class OnnxRuntimeBackend:
             streams=1,
         )
 
-    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name. copy=False: the arrays that the next run writes to."""
-        if self._session is None:
-            raise BackendError("the detector is closed: load the model again")
-        for spec in self.inputs:
-            given, memory = tensors[spec.name], self._arrays[spec.name]
-            if callable(given):
-                given(memory)
-            elif given.shape != spec.shape or given.dtype != memory.dtype:
-                raise InputError(
-                    f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
-                    f"{given.dtype} {list(given.shape)}"
-                )
-            else:
-                memory[...] = given
+    def input_memory(self, name: str) -> npt.NDArray[Any]:
+        """Return the array that the session reads."""
+        self._check_open()
+        return self._arrays[name]
+
+    def run(self) -> dict[str, npt.NDArray[Any]]:
+        """Run the model and return the arrays that the next `run` writes to."""
+        self._check_open()
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # as above
             raise BackendError(f"onnxruntime failed to run the model: {_one_line(error)}") from None
-        views = {spec.name: self._arrays[spec.name] for spec in self.outputs}
-        return {name: view.copy() if copy else view for name, view in views.items()}
+        return {spec.name: self._arrays[spec.name] for spec in self.outputs}
+
+    def _check_open(self) -> None:
+        if self._session is None:
+            raise BackendError("the detector is closed: load the model again")
 
     def close(self) -> None:
+        """Free the session."""
         self._session = self._binding = None
 
 

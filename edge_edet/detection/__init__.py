@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.detections import Detection, Detections
-from edge_edet.detection.detector import Detector, load
+from edge_edet.detection.detector import Detector, Observer, Stage
 from edge_edet.detection.info import DetectorInfo
+from edge_edet.detection.loading import load
 from edge_edet.detection.model_layout import ModelLayout, layout_of
 from edge_edet.detection.overlap import iou_matrix, match_boxes
 from edge_edet.detection.postprocess import PostprocessConfig
@@ -19,9 +20,11 @@ __all__ = [
     "Detector",
     "DetectorInfo",
     "ModelLayout",
+    "Observer",
     "Placement",
     "PostprocessConfig",
     "RawOutputs",
+    "Stage",
     "anchors",
     "iou_matrix",
     "layout_of",

@@ -1,15 +1,13 @@
-"""Anchors of a variant, in the order of docs/manifest.md, and the decoding of box codes."""
+"""Anchors of a variant, in the order of docs/manifest.md."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_edet.variants import Variant
 
-__all__ = ["anchors", "decode"]
+__all__ = ["anchors"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,18 +36,6 @@ def anchors(variant: Variant) -> Floats:
         level[..., 1] = centres[None, :, None]
         level[..., 2:] = scale * stride * shapes
         levels.append(level.reshape(-1, 4))
-    rows = np.concatenate(levels).astype(np.float32)
-    assert len(rows) == variant.num_anchors
-    return rows
-
-
-def decode(codes: npt.NDArray[Any], rows: Floats) -> Floats:
-    """[n, 4] xmin ymin xmax ymax in input pixels, of codes [n, 4] (ty, tx, th, tw) and anchors.
-
-    Source: arXiv 1506.01497 section 3.1.2, as in google/automl anchors.py `decode_box_outputs`.
-    """
-    centre = codes[:, :2] * rows[:, 2:] + rows[:, :2]  # [n, 2] y x
-    # A code beyond 80 would overflow float32's exp: such a box covers everything all the same.
-    half = np.exp(np.minimum(codes[:, 2:], np.float32(80))) * rows[:, 2:] * np.float32(0.5)
-    low, high = centre - half, centre + half
-    return np.stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]], axis=1).astype(np.float32)
+    boxes = np.concatenate(levels).astype(np.float32)
+    assert len(boxes) == variant.num_anchors
+    return boxes

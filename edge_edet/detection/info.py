@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge_edet.backends import BackendInfo
 from edge_edet.detection.model_layout import ModelLayout
 from edge_edet.detection.postprocess import PostprocessConfig
-from edge_edet.formats import sha256_of
+from edge_edet.formats import ModelFile, sha256_of
 
-__all__ = ["DetectorInfo", "about"]
+__all__ = ["DetectorInfo", "about", "info_of"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,34 @@ class DetectorInfo:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, keys as the fields."""
         return dataclasses.asdict(self)
+
+
+def info_of(
+    model: ModelFile,
+    layout: ModelLayout,
+    ran: BackendInfo,
+    config: PostprocessConfig,
+    verified: bool | None,
+) -> DetectorInfo:
+    """Put together what the file states, what was assumed of it, and what the runtime reports."""
+    variant = layout.variant
+    return DetectorInfo(
+        model_path=str(model.path),
+        model_bytes=model.size_bytes,
+        variant=variant.name if variant else None,
+        precision=layout.precision,
+        image_size=layout.input_size,
+        fit=layout.fit,
+        fit_reason=layout.fit_reason,
+        pad_rgb=layout.pad_rgb,
+        mean=layout.mean,
+        std=layout.std,
+        verified=verified,
+        labels_count=len(layout.labels),
+        nms="in-graph" if layout.in_graph else "none",
+        postprocess=config,
+        **ran.to_dict() | {"notes": (*layout.notes, *ran.notes)},
+    )
 
 
 def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:

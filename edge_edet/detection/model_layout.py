@@ -50,6 +50,11 @@ class ModelLayout:
     num_classes: int | None = None  # None: nothing tells
 
     @property
+    def built_threshold(self) -> float | None:
+        """The score threshold that the graph's own suppression was built with, None where it has none."""
+        return self.manifest.score_threshold if self.manifest else None
+
+    @property
     def takes_pixels(self) -> bool:
         """Whether the input holds values from 0 to 255, as uint8 or float32: the graph normalizes them."""
         return not self.mean

@@ -1,10 +1,10 @@
-"""Picture to input tensor: resized, placed top left, the rest filled."""
+"""From an upright picture to the input tensor: resized, placed top left on padding, normalized."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,15 @@ from PIL import Image
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["Placement", "letterbox", "place", "resized_rgb", "scale_to_fit", "stretch"]
+__all__ = [
+    "Placement",
+    "Preprocessing",
+    "letterbox",
+    "place",
+    "resized_rgb",
+    "scale_to_fit",
+    "stretch",
+]
 
 Floats = npt.NDArray[np.float32]
 BILINEAR = Image.Resampling.BILINEAR
@@ -43,6 +51,58 @@ class Placement:
         np.minimum(corners, size[1], out=corners)
         np.maximum(corners, np.float32(0), out=corners)
         return corners.reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a model's input tensor is made of a picture, in two steps.
+
+    `resize` needs nothing of the runtime, so threads may do it at the same time; `write` fills the input
+    tensor, which may be the runtime's own memory.
+
+    Attributes
+    ----------
+    size
+        Height and width of the input.
+    fit
+        "letterbox" keeps the aspect ratio and pads right and below; "stretch" does not keep it.
+    pad_rgb
+        Colour of the padding, 0 to 255.
+    mean, std
+        Red, green, blue on the 0-255 scale for an input that takes (pixel - mean) / std; empty where the
+        graph normalizes.
+    scale, zero_point
+        Quantization of an int8 input that takes normalized values: real = scale * (q - zero_point).
+    """
+
+    size: tuple[int, int]
+    fit: str
+    pad_rgb: tuple[int, int, int]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    scale: float | None = None
+    zero_point: int = 0
+
+    def resize(self, image: PilImage) -> tuple[Pixels, Placement]:
+        """Return the picture as large as it lies in the input, [h, w, 3] uint8 RGB, and what undoes it."""
+        if self.fit == "letterbox":
+            return scale_to_fit(image, self.size)
+        height, width = self.size
+        return resized_rgb(image, width, height), _stretched(image, height, width)
+
+    def write(self, resized: Pixels, tensor: npt.NDArray[Any]) -> None:
+        """Fill the input tensor [1, height, width, 3], uint8, float32 or int8, from `resize`'s pixels."""
+        if not self.mean:
+            place(resized, self.pad_rgb, tensor)
+            return
+        in_place = tensor.dtype == np.float32
+        real = tensor if in_place else np.empty(tensor.shape, np.float32)
+        place(resized, self.pad_rgb, real)
+        real -= np.array(self.mean, np.float32)
+        real /= np.array(self.std, np.float32)
+        if not in_place:
+            steps = np.rint(real / np.float32(self.scale or 1)) + self.zero_point
+            tensor[...] = np.clip(steps, -128, 127)
 
 
 def letterbox(
@@ -129,5 +189,8 @@ def _padding_row(size: int, pad_rgb: tuple[int, int, int]) -> Pixels:
 
 def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, Placement]:
     """[1, height, width, 3] uint8 with the aspect not kept, as SSD detectors want it."""
-    placement = Placement(*image.size, width / image.size[0], height / image.size[1])
-    return resized_rgb(image, width, height)[None], placement
+    return resized_rgb(image, width, height)[None], _stretched(image, height, width)
+
+
+def _stretched(image: PilImage, height: int, width: int) -> Placement:
+    return Placement(*image.size, width / image.size[0], height / image.size[1])

@@ -23,7 +23,8 @@ from edge_edet.converters.checkpoints.families.tfod import TFOD
 from edge_edet.converters.checkpoints.tensorflow.leveldb_table import read_table
 from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import Fact
-from edge_edet.detection.anchor_boxes import anchors, decode
+from edge_edet.detection.anchor_boxes import anchors
+from edge_edet.detection.postprocess.boxes import decode
 from edge_edet.errors import CheckpointError
 from edge_edet.network.architecture import feature_blocks
 from edge_edet.variants import get_variant

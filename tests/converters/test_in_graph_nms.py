@@ -16,9 +16,10 @@ from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.quantize.affine import Affine, Quantized
 from edge_edet.converters.write.tflite.nms import OUTPUTS, SuppressingLowering, Suppression
 from edge_edet.demo_picture import draw_smear
-from edge_edet.detection import postprocess
-from edge_edet.detection.anchor_boxes import anchors, decode
-from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection.anchor_boxes import anchors
+from edge_edet.detection.postprocess import boxes as postprocess
+from edge_edet.detection.postprocess.boxes import decode
+from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.errors import InputError
 from edge_edet.formats.tflite.file import read_tflite

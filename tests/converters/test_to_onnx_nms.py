@@ -12,9 +12,10 @@ from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppressio
 from edge_edet.converters.write.onnx.nms import SuppressingOnnxLowering
 from edge_edet.converters.write.onnx.write import write_onnx
 from edge_edet.converters.write.tflite.nms import write_tflite_with_nms
-from edge_edet.detection import postprocess
-from edge_edet.detection.anchor_boxes import anchors, decode
-from edge_edet.detection.postprocess import PostprocessConfig
+from edge_edet.detection.anchor_boxes import anchors
+from edge_edet.detection.postprocess import boxes as postprocess
+from edge_edet.detection.postprocess.boxes import decode
+from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.network.graph import Graph
 from edge_edet.pictures.image import read_image

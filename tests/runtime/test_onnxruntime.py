@@ -86,17 +86,19 @@ def test_suppression_in_the_graph(
 
 
 def test_the_picture_is_written_into_memory_that_the_session_reads(tiny_onnx: Path) -> None:
-    backend = edge_edet.load(tiny_onnx, threads=1).backend
-    views = backend.run({"image": BLACK[None]}, copy=False)
-    again = backend.run({"image": lambda memory: memory.fill(1)}, copy=False)
+    detector = edge_edet.load(tiny_onnx, threads=1)
+    backend = detector.backend
+    backend.input_memory("image").fill(1)
+    views, again = backend.run(), backend.run()
     assert np.shares_memory(views["class_logits"], again["class_logits"])
-    kept = backend.run({"image": BLACK[None]})
+    kept = detector.infer(BLACK[None])
     assert not np.shares_memory(kept["class_logits"], again["class_logits"])
     with pytest.raises(edge_edet.InputError, match="must be uint8"):
-        backend.run({"image": BLACK})
+        detector.infer(BLACK)
     backend.close()
-    with pytest.raises(edge_edet.BackendError, match="is closed"):
-        backend.run({"image": BLACK[None]})
+    for use in (lambda: backend.input_memory("image"), backend.run):
+        with pytest.raises(edge_edet.BackendError, match="is closed"):
+            use()
 
 
 @pytest.mark.parametrize(

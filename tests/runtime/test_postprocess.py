@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from edge_edet.detection.anchor_boxes import anchors, decode
-from edge_edet.detection.nms import BLOCK, hard_nms, soft_nms
-from edge_edet.detection.postprocess import PostprocessConfig, Quantized, postprocess, select
+from edge_edet.detection.anchor_boxes import anchors
+from edge_edet.detection.postprocess.boxes import Quantized, decode, postprocess, select
+from edge_edet.detection.postprocess.config import PostprocessConfig
+from edge_edet.detection.postprocess.nms import BLOCK, hard_nms, soft_nms
 from edge_edet.detection.preprocess import Placement
 from edge_edet.errors import InputError
 from edge_edet.variants import VARIANTS
@@ -203,11 +204,11 @@ def test_the_whole_pipeline_equals_the_slow_one(
 
 
 def test_boxes_outside_of_the_picture_are_dropped_and_others_clipped() -> None:
-    rows = np.array([[8, 8, 16, 16], [60, 60, 8, 8], [0, 0, 10, 10]], F)
+    three = np.array([[8, 8, 16, 16], [60, 60, 8, 8], [0, 0, 10, 10]], F)
     logits = Quantized(np.full((1, 3, 1), 5, F))
     placement = Placement(32, 32, 1.0, 1.0)
     found = postprocess(
-        Quantized(np.zeros((1, 3, 4), F)), logits, rows, placement, PostprocessConfig()
+        Quantized(np.zeros((1, 3, 4), F)), logits, three, placement, PostprocessConfig()
     )
     assert found.boxes.tolist() == [[0, 0, 16, 16], [0, 0, 5, 5]]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.backend import BackendInfo, TensorSpec
 from edge_edet.backends.litert.interpreter import find_runtime
 from edge_edet.backends.native_output import captured_output
 from edge_edet.errors import BackendError, InputError, MissingExtraError
@@ -66,7 +66,8 @@ class LiteRtGpuBackend:
                 key = self._compiled.get_signature_by_index(SIGNATURE)["key"]
                 self.inputs = _specs(model, self._compiled.get_input_tensor_details(key))
                 self.outputs = _specs(model, self._compiled.get_output_tensor_details(key))
-                self._write({s.name: np.zeros(s.shape, s.dtype) for s in self.inputs})
+                self._memory = {s.name: np.zeros(s.shape, s.dtype) for s in self.inputs}
+                self._write()
             except (RuntimeError, ValueError, OSError) as error:
                 raise _refused(model, told(), error) from None
             device = _device(told())
@@ -87,12 +88,16 @@ class LiteRtGpuBackend:
             device=device,
         )
 
-    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name, read back from the GPU: always copies."""
-        if self._compiled is None:
-            raise BackendError("the detector is closed: load the model again")
+    def input_memory(self, name: str) -> npt.NDArray[Any]:
+        """Return the array that `run` uploads to the GPU."""
+        self._check_open()
+        return self._memory[name]
+
+    def run(self) -> dict[str, npt.NDArray[Any]]:
+        """Upload the inputs, run the model and return its outputs, read back from the GPU."""
+        self._check_open()
         try:
-            self._write(tensors)
+            self._write()
             self._compiled.run_by_index(SIGNATURE, self._in, self._out)
             outputs = {}
             for spec, buffer in zip(self.outputs, self._out, strict=True):
@@ -103,16 +108,16 @@ class LiteRtGpuBackend:
             raise BackendError(f"the GPU failed to run the model: {reason}") from None
         return outputs
 
-    def _write(self, tensors: Tensors) -> None:
+    def _write(self) -> None:
         for spec, buffer in zip(self.inputs, self._in, strict=True):
-            given = tensors[spec.name]
-            if callable(given):
-                values = np.empty(spec.shape, spec.dtype)
-                given(values)
-                given = values
-            buffer.write(np.ascontiguousarray(given))
+            buffer.write(self._memory[spec.name])
+
+    def _check_open(self) -> None:
+        if self._compiled is None:
+            raise BackendError("the detector is closed: load the model again")
 
     def close(self) -> None:
+        """Free the GPU's buffers and the compiled model."""
         with captured_output():  # it tells of every accelerator that it lets go
             self._in = self._out = []
             if self._compiled is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.backend import BackendInfo, TensorSpec
 from edge_edet.backends.litert.delegation import delegation
 from edge_edet.backends.litert.fast_precisions import slow
 from edge_edet.backends.litert.xnnpack import computes_in_8_bits, eight_bit_xnnpack
@@ -110,26 +110,28 @@ class LiteRtBackend:
         self._input_index = _indexes(self._interpreter.get_input_details())
         self._output_index = _indexes(self._interpreter.get_output_details())
 
-    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name. copy=False: views into the interpreter, gone with the next run."""
-        interpreter = self._interpreter
-        if interpreter is None:
-            raise BackendError("the detector is closed: load the model again")
+    def input_memory(self, name: str) -> npt.NDArray[Any]:
+        """Return a view of the input tensor, to be dropped before `run`."""
+        memory: npt.NDArray[Any] = self._open().tensor(self._input_index[name])()
+        return memory
+
+    def run(self) -> dict[str, npt.NDArray[Any]]:
+        """Run the model and return views of its outputs, to be dropped before the next `run`."""
+        interpreter = self._open()
         try:
-            for name, index in self._input_index.items():
-                given = tensors[name]
-                if callable(given):
-                    given(interpreter.tensor(index)())
-                else:
-                    interpreter.set_tensor(index, given)
             interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise BackendError(f"{self.name} failed to run the model: {_one_line(error)}") from None
-        read = interpreter.get_tensor if copy else _view_of(interpreter)
-        return {name: read(index) for name, index in self._output_index.items()}
+        return {name: interpreter.tensor(index)() for name, index in self._output_index.items()}
 
     def close(self) -> None:
+        """Free the interpreter."""
         self._interpreter = None
+
+    def _open(self) -> Any:
+        if self._interpreter is None:
+            raise BackendError("the detector is closed: load the model again")
+        return self._interpreter
 
 
 def find_runtime(runtime: str | None = None) -> str:
@@ -199,10 +201,6 @@ def _spec(details: dict[str, Any]) -> TensorSpec:
 
 def _indexes(details: list[dict[str, Any]]) -> dict[str, int]:
     return {d["name"]: int(d["index"]) for d in details}
-
-
-def _view_of(interpreter: Any) -> Any:
-    return lambda index: interpreter.tensor(index)()
 
 
 def _one_line(error: Exception) -> str:

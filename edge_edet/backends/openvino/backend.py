@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.backends.backend import BackendInfo, Tensors, TensorSpec
+from edge_edet.backends.backend import BackendInfo, TensorSpec
 from edge_edet.backends.openvino.executed import executed_layers
 from edge_edet.errors import BackendError, InputError, ModelFileError
 from edge_edet.files import stamp
@@ -81,35 +81,28 @@ class OpenVinoBackend:
             ) from None
         self.info = _info(core, self._compiled, model, precision)
 
-    def run(self, tensors: Tensors, *, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
-        """Outputs by name. copy=False: views into the request, overwritten by the next run."""
-        request = self._request
-        if request is None:
-            raise BackendError("the detector is closed: load the model again")
+    def input_memory(self, name: str) -> npt.NDArray[Any]:
+        """Return a view of the request's input tensor."""
+        memory: npt.NDArray[Any] = self._open().get_tensor(name).data
+        return memory
+
+    def run(self) -> dict[str, npt.NDArray[Any]]:
+        """Run the model and return views into the request, overwritten by the next `run`."""
+        request = self._open()
         try:
-            for spec in self.inputs:
-                given, memory = tensors[spec.name], request.get_tensor(spec.name).data
-                if callable(given):
-                    given(memory)
-                else:
-                    _fill(memory, given, spec)
             request.infer(share_outputs=True)
-            views = {spec.name: request.get_tensor(spec.name).data for spec in self.outputs}
+            return {spec.name: request.get_tensor(spec.name).data for spec in self.outputs}
         except RuntimeError as error:
             raise BackendError(f"openvino failed to run the model: {one_reason(error)}") from None
-        return {name: np.array(view) if copy else view for name, view in views.items()}
 
     def close(self) -> None:
+        """Free the compiled model."""
         self._request = self._compiled = None
 
-
-def _fill(memory: npt.NDArray[Any], given: npt.NDArray[Any], spec: TensorSpec) -> None:
-    if given.shape != memory.shape or given.dtype != memory.dtype:
-        raise InputError(
-            f"input {spec.name!r} must be {spec.dtype} {list(spec.shape)}, but is "
-            f"{given.dtype} {list(given.shape)}"
-        )
-    memory[...] = given
+    def _open(self) -> Any:
+        if self._request is None:
+            raise BackendError("the detector is closed: load the model again")
+        return self._request
 
 
 def openvino_devices() -> dict[str, str]:

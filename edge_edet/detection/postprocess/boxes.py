@@ -6,88 +6,25 @@ threshold on the quantized logit, so of 4.4 million logits only those above it a
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.arguments import check_kind, shown
-from edge_edet.detection.anchor_boxes import decode
-from edge_edet.detection.nms import hard_nms, soft_nms
+from edge_edet.detection.postprocess.config import PostprocessConfig
+from edge_edet.detection.postprocess.nms import hard_nms, soft_nms
 from edge_edet.detection.preprocess import Placement
-from edge_edet.errors import InputError
 
-__all__ = ["Candidates", "Found", "PostprocessConfig", "Quantized", "postprocess", "select"]
+__all__ = ["Candidates", "Found", "Quantized", "decode", "from_graph", "postprocess", "select"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-KINDS = ("hard", "soft-gaussian")
-MOST = 2**62
 BLOCK = 2048
 TOGETHER = 256  # up to so many boxes all classes at once are faster than one by one
 LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
-
-
-@dataclass(frozen=True)
-class PostprocessConfig:
-    """The protocol: what is kept of the raw outputs. It moves AP by up to 2.4 on equal weights.
-
-    candidates: the anchors with the highest scores that go on to suppression, each with its best
-    class; with multi_label, the pairs of anchor and class; with whole_anchors too, the anchors,
-    each with all of its classes. per_class: boxes kept of each class; max_detections: of the
-    picture, None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
-    """
-
-    kind: str = "hard"
-    score_threshold: float = 0.3
-    iou_threshold: float = 0.5
-    sigma: float = 0.5
-    candidates: int = 2000
-    per_class: int = 100
-    max_detections: int | None = 100
-    multi_label: bool = False
-    whole_anchors: bool = False
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.kind, str) or self.kind not in KINDS:
-            raise InputError(
-                f"suppression must be one of {', '.join(KINDS)}, but got {shown(self.kind)}"
-            )
-        for name in ("multi_label", "whole_anchors"):
-            check_kind(getattr(self, name), bool, name, "True or False")
-        if self.whole_anchors and not self.multi_label:
-            raise InputError("whole_anchors needs multi_label: without it an anchor has one class")
-        for name in ("score_threshold", "iou_threshold"):
-            value = getattr(self, name)
-            if not (_is_number(value) and 0 <= value <= 1):
-                raise InputError(f"{name} must be a number from 0 to 1, but got {shown(value)}")
-        if not (_is_number(self.sigma) and 0 < self.sigma <= MOST):
-            raise InputError(f"sigma must be a positive number, but got {shown(self.sigma)}")
-        for name in ("candidates", "per_class", "max_detections"):
-            value = getattr(self, name)
-            if not (type(value) is int and 0 < value <= MOST) and not (
-                name == "max_detections" and value is None
-            ):
-                raise InputError(f"{name} must be a positive integer, but got {shown(value)}")
-
-    def replace(self, **changes: Any) -> PostprocessConfig:
-        """The same with other values. Raises InputError for a name that is none of them."""
-        known = [field.name for field in dataclasses.fields(self)]
-        if unknown := [name for name in changes if name not in known]:
-            raise InputError(f"unknown {unknown[0]!r}: known are {', '.join(known)}")
-        return dataclasses.replace(self, **changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 class Quantized(NamedTuple):
@@ -123,16 +60,42 @@ class Found(NamedTuple):
 def postprocess(
     boxes: Quantized,
     logits: Quantized,
-    rows: Floats,
+    anchors: Floats,
     placement: Placement,
     config: PostprocessConfig,
 ) -> Found:
-    """Detections of one picture from box codes [N, 4] and class logits [N, C], rows = anchors."""
+    """Detections of one picture from box codes [N, 4], class logits [N, C] and anchors [N, 4]."""
     chosen = select(logits, config)
     codes = boxes.real(boxes.values.reshape(-1, 4)[chosen.anchors])
-    clipped = placement.to_picture(decode(codes, rows[chosen.anchors]))
+    clipped = placement.to_picture(decode(codes, anchors[chosen.anchors]))
     visible = _has_area(clipped)
     return suppress(clipped[visible], chosen.scores[visible], chosen.classes[visible], config)
+
+
+def decode(codes: npt.NDArray[Any], anchors: Floats) -> Floats:
+    """Decode box codes.
+
+    Parameters
+    ----------
+    codes
+        [n, 4] ty, tx, th, tw.
+    anchors
+        [n, 4] centre y, centre x, height, width in input pixels.
+
+    Returns
+    -------
+    array
+        [n, 4] float32 xmin ymin xmax ymax in input pixels.
+
+    Notes
+    -----
+    arXiv 1506.01497 section 3.1.2, as in google/automl efficientdet/tf2/anchors.py `decode_box_outputs`.
+    """
+    centre = codes[:, :2] * anchors[:, 2:] + anchors[:, :2]  # [n, 2] y x
+    # A code beyond 80 would overflow float32's exp: such a box covers everything all the same.
+    half = np.exp(np.minimum(codes[:, 2:], np.float32(80))) * anchors[:, 2:] * np.float32(0.5)
+    low, high = centre - half, centre + half
+    return np.stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]], axis=1).astype(np.float32)
 
 
 def select(logits: Quantized, config: PostprocessConfig) -> Candidates:

@@ -1,0 +1,20 @@
+"""From a model's raw outputs to boxes: selection, decoding, non-maximum suppression."""
+
+from __future__ import annotations
+
+from edge_edet.detection.postprocess.boxes import Found, Quantized, from_graph, postprocess
+from edge_edet.detection.postprocess.config import (
+    PostprocessConfig,
+    check_config,
+    check_in_graph,
+)
+
+__all__ = [
+    "Found",
+    "PostprocessConfig",
+    "Quantized",
+    "check_config",
+    "check_in_graph",
+    "from_graph",
+    "postprocess",
+]

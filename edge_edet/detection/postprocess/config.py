@@ -1,0 +1,91 @@
+"""What is kept of a model's raw outputs: the postprocessing protocol."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_edet.arguments import check_kind, shown
+from edge_edet.errors import InputError
+
+__all__ = ["PostprocessConfig", "check_config", "check_in_graph"]
+
+KINDS = ("hard", "soft-gaussian")
+MOST = 2**62
+
+
+@dataclass(frozen=True)
+class PostprocessConfig:
+    """The protocol: what is kept of the raw outputs. It moves AP by up to 2.4 on equal weights.
+
+    candidates: the anchors with the highest scores that go on to suppression, each with its best
+    class; with multi_label, the pairs of anchor and class; with whole_anchors too, the anchors,
+    each with all of its classes. per_class: boxes kept of each class; max_detections: of the
+    picture, None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
+    """
+
+    kind: str = "hard"
+    score_threshold: float = 0.3
+    iou_threshold: float = 0.5
+    sigma: float = 0.5
+    candidates: int = 2000
+    per_class: int = 100
+    max_detections: int | None = 100
+    multi_label: bool = False
+    whole_anchors: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise InputError(
+                f"suppression must be one of {', '.join(KINDS)}, but got {shown(self.kind)}"
+            )
+        for name in ("multi_label", "whole_anchors"):
+            check_kind(getattr(self, name), bool, name, "True or False")
+        if self.whole_anchors and not self.multi_label:
+            raise InputError("whole_anchors needs multi_label: without it an anchor has one class")
+        for name in ("score_threshold", "iou_threshold"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value <= 1):
+                raise InputError(f"{name} must be a number from 0 to 1, but got {shown(value)}")
+        if not (_is_number(self.sigma) and 0 < self.sigma <= MOST):
+            raise InputError(f"sigma must be a positive number, but got {shown(self.sigma)}")
+        for name in ("candidates", "per_class", "max_detections"):
+            value = getattr(self, name)
+            if not (type(value) is int and 0 < value <= MOST) and not (
+                name == "max_detections" and value is None
+            ):
+                raise InputError(f"{name} must be a positive integer, but got {shown(value)}")
+
+    def replace(self, **changes: Any) -> PostprocessConfig:
+        """The same with other values. Raises InputError for a name that is none of them."""
+        known = [field.name for field in dataclasses.fields(self)]
+        if unknown := [name for name in changes if name not in known]:
+            raise InputError(f"unknown {unknown[0]!r}: known are {', '.join(known)}")
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def check_config(config: object) -> None:
+    """Raise InputError for what is neither a PostprocessConfig nor None."""
+    check_kind(config, PostprocessConfig, "config", "a PostprocessConfig", none=True)
+
+
+def check_in_graph(config: PostprocessConfig, built: float | None) -> None:
+    """Raise InputError for a threshold below the one that the graph's own suppression was built with.
+
+    What the graph has dropped cannot be had back. built: None where the file does not state it.
+    """
+    if built is not None and config.score_threshold < built:
+        raise InputError(
+            f"score_threshold {config.score_threshold:g} is below {built:g}, which this model's "
+            "own suppression was built with: use a model converted with --nms none"
+        )
