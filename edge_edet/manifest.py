@@ -19,6 +19,7 @@ __all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_ma
 
 FORMAT_VERSION = 1
 MANIFEST_KEY = "edge_edet_manifest"
+LIMITS = ("score_threshold", "iou_threshold", "max_detections")  # of suppression in the graph
 SHA256 = re.compile("[0-9a-f]{64}")
 MAX_JSON_BYTES = 2**20
 MAX_IMAGE_SIZE = 8192
@@ -146,7 +147,7 @@ class Manifest:
             nms=nms,
             input_name=entry.string("name"),
             input_dtype=entry.choice("dtype", INPUT_DTYPES),
-            extra=top.rest(),
+            extra=top.rest(*LIMITS),
             **limits,
         )
         shape = entry.integers("shape")

@@ -6,13 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edge_edet.benchmarks.rows import (
-    BenchmarkRow,
-    median_interval,
-    median_ratio,
-    percentile,
-    to_json,
-)
+from edge_edet.benchmarks.rows import BenchmarkRow, median_interval, median_ratio, percentile
+from edge_edet.files import to_json
 from edge_edet.studies.items import Item, Way
 from edge_edet.studies.lines import Line
 

@@ -29,9 +29,9 @@ from edge_edet.benchmarks.rows import (
     RowFile,
     model_facts,
     p50,
-    to_json,
 )
 from edge_edet.errors import EdgeEdetError
+from edge_edet.files import to_json
 from edge_edet.studies.items import Item, Way
 from edge_edet.studies.model_folder import ModelFolder
 

@@ -11,7 +11,8 @@ from edge_edet.benchmarks.analysis.published_numbers import Published
 from edge_edet.benchmarks.analysis.selection import Notes
 from edge_edet.benchmarks.analysis.values import Value, ap_of, way_of
 from edge_edet.benchmarks.published import published_size
-from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, to_json
+from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow
+from edge_edet.files import to_json
 from edge_edet.variants import VARIANTS
 
 __all__ = ["ApLookup", "ApOfRow", "is_coco_model"]

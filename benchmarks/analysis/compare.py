@@ -6,16 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.benchmarks.rows import (
-    OPTIONS,
-    SAMPLING,
-    STAGES,
-    BenchmarkRow,
-    Ratio,
-    ratio_of_runs,
-    to_json,
-)
+from edge_edet.benchmarks.rows import OPTIONS, SAMPLING, STAGES, BenchmarkRow, Ratio, ratio_of_runs
 from edge_edet.errors import InputError
+from edge_edet.files import to_json
 
 __all__ = ["Change", "Pairs", "compare_rows", "pair_rows", "refusal"]
 

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from edge_edet.benchmarks.rows import Accuracy, to_json
+from edge_edet.benchmarks.rows import Accuracy
+from edge_edet.files import to_json
 
 __all__ = ["TEST_DEV", "VAL2017", "EvalSet", "eval_set_of"]
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_edet.benchmarks.rows import SAMPLING, SOFTWARE, BenchmarkRow, to_json
+from edge_edet.benchmarks.rows import SAMPLING, SOFTWARE, BenchmarkRow
+from edge_edet.files import to_json
 
 __all__ = ["Notes", "SelectedRows", "has_time", "is_gpu", "protocol_names", "select_rows"]
 

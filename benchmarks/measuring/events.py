@@ -11,15 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from edge_edet.benchmarks.rows import (
-    BenchmarkRow,
-    Minute,
-    from_json,
-    row_from_dict,
-    row_to_dict,
-    to_json,
-)
+from edge_edet.benchmarks.rows import BenchmarkRow, Minute, row_from_dict, row_to_dict
 from edge_edet.errors import InputError
+from edge_edet.files import from_json, to_json
 
 __all__ = [
     "Emit",

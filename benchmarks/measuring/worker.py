@@ -25,8 +25,8 @@ from edge_edet.benchmarks.measuring.events import (
     event_to_dict,
 )
 from edge_edet.benchmarks.measuring.job import Job
-from edge_edet.benchmarks.rows import from_json, to_json
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
+from edge_edet.files import from_json, to_json
 
 __all__ = ["run_fresh", "run_here"]
 

@@ -15,9 +15,9 @@ from edge_edet.benchmarks.rows import (
     p50,
     p90,
     p99,
-    to_json,
     verdict,
 )
+from edge_edet.files import to_json
 
 __all__ = ["mark_lines", "row_lines", "value_text"]
 

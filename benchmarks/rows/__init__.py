@@ -48,7 +48,6 @@ from edge_edet.benchmarks.rows.stats import (
     relative_width,
 )
 from edge_edet.benchmarks.rows.sustained_verdict import MINUTE_S, verdict
-from edge_edet.benchmarks.rows.typed_json import from_json, to_json
 from edge_edet.benchmarks.rows.warnings import SOFTWARE, same_way, with_checks
 
 __all__ = [
@@ -79,7 +78,6 @@ __all__ = [
     "count",
     "done_keys",
     "dump_row",
-    "from_json",
     "has_random_weights",
     "is_rows",
     "log_row",
@@ -99,7 +97,6 @@ __all__ = [
     "row_to_dict",
     "rows_of_log",
     "same_way",
-    "to_json",
     "verdict",
     "with_checks",
 ]

@@ -31,8 +31,8 @@ from edge_edet.benchmarks.rows.row_checks import (
     check_samples,
     check_time,
 )
-from edge_edet.benchmarks.rows.typed_json import from_json, to_json
 from edge_edet.errors import InputError
+from edge_edet.files import from_json, to_json
 
 __all__ = ["SCHEMA_VERSION", "BenchmarkRow", "row_from_dict", "row_key", "row_to_dict"]
 

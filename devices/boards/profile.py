@@ -23,33 +23,46 @@ import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edge_edet.devices.emulation import CPUS
-from edge_edet.errors import InputError, ModelFileError
-from edge_edet.files import Limit, read_input
-from edge_edet.formats import Fields
+from edge_edet.errors import InputError
+from edge_edet.files import Limit, from_json, read_input
 
 __all__ = ["DeviceProfile", "Recognition", "read_profile", "read_toml"]
 
 FORMAT = 1
-ARCHITECTURES = ("aarch64", "armv7l", "x86_64", "any")
 DELEGATES = ("xnnpack", "gpu", "edgetpu", "none")
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LIMIT = Limit(64 * 1024, "a profile has some hundred bytes")
 MAX_THREADS = 1024
 
 
+OPTIONAL = {"optional": True}  # for `from_json`: a key that may be missing
+
+
+def _optional(default: Any = ()) -> Any:
+    return field(default=default, metadata=OPTIONAL)
+
+
 @dataclass(frozen=True)
 class Recognition:
     """What identifies a machine as this board; one match is enough."""
 
-    compatible: tuple[str, ...] = ()  # whole entries of /proc/device-tree/compatible
-    model: tuple[str, ...] = ()  # beginnings of /proc/device-tree/model
-    cpuinfo: tuple[str, ...] = ()  # parts of "model name" or "Model" in /proc/cpuinfo
-    dmi: tuple[str, ...] = ()  # beginnings of /sys/class/dmi/id/product_name
-    usb: tuple[str, ...] = ()  # vendor:product of a plugged-in device
-    properties: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of build.prop
+    compatible: tuple[str, ...] = _optional()  # whole entries of /proc/device-tree/compatible
+    model: tuple[str, ...] = _optional()  # beginnings of /proc/device-tree/model
+    cpuinfo: tuple[str, ...] = _optional()  # parts of "model name" or "Model" in /proc/cpuinfo
+    dmi: tuple[str, ...] = _optional()  # beginnings of /sys/class/dmi/id/product_name
+    usb: tuple[str, ...] = _optional()  # vendor:product of a plugged-in device
+    properties: dict[str, tuple[str, ...]] = field(  # of build.prop
+        default_factory=dict, metadata=OPTIONAL
+    )
+
+    def __post_init__(self) -> None:
+        lists = {**vars(self), **{f"properties.{k}": v for k, v in self.properties.items()}}
+        for key, values in lists.items():
+            if "" in values:
+                raise _wrong(f"recognize.{key}", "be a list of strings that are not empty", values)
 
 
 @dataclass(frozen=True)
@@ -59,15 +72,36 @@ class DeviceProfile:
     id: str
     name: str
     cpu: str
-    arch: str
+    arch: Literal["aarch64", "armv7l", "x86_64", "any"]
     cores: int
     memory_mb: tuple[int, ...]
     threads: tuple[int, ...]
     delegates: tuple[str, ...]
     limits: tuple[str, ...]
     source: str
-    emulated_cpu: str | None
-    recognize: Recognition
+    emulated_cpu: str | None = _optional(None)
+    recognize: Recognition = field(default_factory=Recognition, metadata=OPTIONAL)
+
+    def __post_init__(self) -> None:
+        for key in ("name", "cpu", "limits"):
+            value = getattr(self, key)
+            if not value if isinstance(value, str) else "" in value:
+                raise _wrong(key, "have no empty text", value)
+        if not 0 <= self.cores <= MAX_THREADS:
+            raise _wrong("cores", f"be an integer from 0 to {MAX_THREADS}", self.cores)
+        threads = self.threads
+        if not threads or list(threads) != sorted(set(threads)) or not _in(threads, 1, MAX_THREADS):
+            raise _wrong("threads", f"be ascending integers from 1 to {MAX_THREADS}", threads)
+        if not _in(self.memory_mb, 1, 2**24):
+            raise _wrong("memory_mb", "be sizes in MB, 1 or more", self.memory_mb)
+        for one in self.delegates:
+            if one not in DELEGATES and not one.startswith("/"):
+                known = ", ".join(DELEGATES)
+                raise _wrong("delegates", f"hold only {known} or paths of libraries", one)
+        if not self.source.startswith("https://"):
+            raise _wrong("source", "be an https address", self.source)
+        if self.emulated_cpu not in (None, *CPUS):
+            raise _wrong("emulated_cpu", f"be one of {', '.join(CPUS)}", self.emulated_cpu)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain data, for JSON."""
@@ -87,63 +121,12 @@ def read_profile(path: Path) -> DeviceProfile:
             f"{path}: the name of a profile's file is the id of its board, in lower-case letters, "
             "digits and hyphens, such as my-board.toml"
         )
-    fields = _Table(read_toml(path), str(path))
-    fields.only(*(f.name for f in dataclasses.fields(DeviceProfile) if f.name != "id"), "format")
-    try:
-        return _profile(path.stem, fields)
-    except ModelFileError as error:  # the error of Fields; this is no model file
-        raise InputError(str(error)) from None
-
-
-def _profile(name: str, fields: _Table) -> DeviceProfile:
-    version = fields.integer("format")
-    if version != FORMAT:
-        fields.fail("format", f"be {FORMAT}, the only known one", version)
-    threads = fields.integers("threads")
-    if not threads or list(threads) != sorted(set(threads)) or not _in(threads, 1, MAX_THREADS):
-        fields.fail("threads", f"be ascending integers from 1 to {MAX_THREADS}", list(threads))
-    memory = fields.integers("memory_mb")
-    if not _in(memory, 1, 2**24):
-        fields.fail("memory_mb", "be sizes in MB, 1 or more", list(memory))
-    delegates = fields.strings("delegates")
-    for one in delegates:
-        if one not in DELEGATES and not one.startswith("/"):
-            known = ", ".join(DELEGATES)
-            fields.fail("delegates", f"hold only {known} or paths of libraries", one)
-    source = fields.string("source")
-    if not source.startswith("https://"):
-        fields.fail("source", "be an https address", source)
-    emulated = None
-    if "emulated_cpu" in fields.document:
-        emulated = fields.choice("emulated_cpu", CPUS)
-    return DeviceProfile(
-        id=name,
-        name=fields.string("name"),
-        cpu=fields.string("cpu"),
-        arch=fields.choice("arch", ARCHITECTURES),
-        cores=fields.integer("cores", 0, MAX_THREADS),
-        memory_mb=memory,
-        threads=threads,
-        delegates=delegates,
-        limits=fields.strings("limits"),
-        source=source,
-        emulated_cpu=emulated,
-        recognize=_recognition(fields),
-    )
-
-
-def _recognition(fields: _Table) -> Recognition:
-    if "recognize" not in fields.document:
-        return Recognition()
-    table = fields.table("recognize")
-    names = [one.name for one in dataclasses.fields(Recognition)]
-    table.only(*names)
-    plain = {name: table.strings(name) for name in names[:-1] if name in table.document}
-    properties = {}
-    if "properties" in table.document:
-        own = table.table("properties")
-        properties = {key: own.strings(key) for key in own.document}
-    return Recognition(**plain, properties=properties)
+    tables = read_toml(path)
+    if "format" not in tables:
+        raise InputError(f"{path}: the key 'format' is missing")
+    if (version := tables.pop("format")) != FORMAT:
+        raise InputError(f"{path}: {_wrong('format', f'be {FORMAT}, the only known one', version)}")
+    return from_json(DeviceProfile, tables, str(path), id=path.stem)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -172,26 +155,7 @@ def _in(values: tuple[int, ...], least: int, most: int) -> bool:
     return all(least <= value <= most for value in values)
 
 
-class _Table(Fields):
-    """Typed access to a TOML table; unknown keys are errors."""
-
-    def __init__(self, document: dict[str, Any], what: str):
-        super().__init__(document, what)
-        self.what = what
-
-    def only(self, *known: str) -> None:
-        for key in self.document:
-            if key not in known:
-                raise InputError(f"{self.what}: unknown key {key!r}: known are {', '.join(known)}")
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values = self.list(key)
-        if not all(isinstance(value, str) and value for value in values):
-            self.fail(key, "be a list of strings that are not empty", values)
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        value = self._get(key)
-        if not isinstance(value, dict):
-            self.fail(key, "be a table", value)
-        return _Table(value, f"{self.what}, [{key}]")
+def _wrong(key: str, must: str, value: object) -> ValueError:
+    """What `from_json` puts the file's name before."""
+    shown = list(value) if isinstance(value, tuple) else value
+    return ValueError(f"{key!r} must {must}, but is {shown!r}")

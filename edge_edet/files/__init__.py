@@ -14,6 +14,7 @@ from edge_edet.files.locks import SUFFIX, LockFile, hold, holder, lock_of, short
 from edge_edet.files.pair import belongs, read_whole, recover, stamp, switch
 from edge_edet.files.scratch import scratch_folder
 from edge_edet.files.stream import read_stream
+from edge_edet.files.typed_json import from_json, to_json
 from edge_edet.files.yaml import read_yaml
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LockFile",
     "belongs",
     "dump_line",
+    "from_json",
     "hold",
     "holder",
     "kind_of",
@@ -41,5 +43,6 @@ __all__ = [
     "short",
     "stamp",
     "switch",
+    "to_json",
     "why_not",
 ]

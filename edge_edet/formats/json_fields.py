@@ -24,10 +24,10 @@ class Fields:
     def fail(self, key: str, must: str, value: object) -> NoReturn:
         raise ModelFileError(f"{self._what}: {key!r} must {must}, but is {_short(value)}")
 
-    def rest(self) -> dict[str, Any]:
-        """The entries that nobody asked for."""
-        known = self._read | {"score_threshold", "iou_threshold", "max_detections"}
-        return {key: value for key, value in self.document.items() if key not in known}
+    def rest(self, *known: str) -> dict[str, Any]:
+        """Return the entries that were not read so far, without those with a known key."""
+        skipped = self._read.union(known)
+        return {key: value for key, value in self.document.items() if key not in skipped}
 
     def _get(self, key: str) -> Any:
         self._read.add(key)

@@ -112,7 +112,7 @@ def test_a_run_that_is_stopped_is_kept_at_once(
             "x: the first line is not the begin of a sustained run: move the file away",
         ),
         ("nothing\n\xff\n", "line 1: expected a line as JSON, but found b'nothing': move the file"),
-        ('{"kind":"begun","row":3}\n{}\n', "line 1: row: 'the row' must be an object, but is 3"),
+        ('{"kind":"begun","row":3}\n{}\n', "line 1: row must be an object, but is 3"),
     ],
 )
 def test_minutes_that_something_else_wrote_are_refused(

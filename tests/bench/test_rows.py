@@ -125,7 +125,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
     for data, message in (
         (b"TFL3 without an end", "is no file of rows of 'edge-edet bench': it ends in"),
         (b"text\n", "line 1: expected a row as JSON, but found b'text'"),
-        (b"[1]\n", "line 1: 'the row' must be an object, but is [1]"),
+        (b"[1]\n", "line 1 must be an object, but is [1]"),
     ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=r"model\.tflite") as caught, open_rows(path):

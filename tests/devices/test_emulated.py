@@ -68,7 +68,10 @@ def test_without_a_network_nothing_is_left(path_of: Callable[..., Path], tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"runtime": "tensorflow"}, "unknown runtime 'tensorflow' to emulate: known are ai-edge-litert"),
+        (
+            {"runtime": "tensorflow"},
+            "unknown runtime 'tensorflow' to emulate: known are ai-edge-litert",
+        ),
         ({"cpu": "max"}, "unknown CPU 'max' to emulate: known are cortex-a72, cortex-a76"),
     ],
 )

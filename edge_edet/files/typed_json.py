@@ -12,6 +12,8 @@ import functools
 import math
 import types
 import typing
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from edge_edet.errors import InputError
@@ -25,7 +27,7 @@ DIGITS = 6  # of a float: samples are milliseconds, so this is below what any cl
 
 
 def to_json(value: Any) -> Any:
-    """Plain dicts, lists and scalars; floats with DIGITS decimals."""
+    """Convert dataclasses to plain dicts, lists and scalars; floats are rounded to 6 decimals."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: to_json(getattr(value, field.name)) for field in fields}
@@ -38,9 +40,26 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def from_json(kind: type[T], value: object, where: str) -> T:
-    """Raises InputError: `where: 'asked.threads' must be an integer, but is "4"`."""
-    result: T = _read(kind, value, where, "")
+def from_json(kind: type[T], value: object, where: str, **given: Any) -> T:
+    """Make a dataclass of parsed JSON.
+
+    Parameters
+    ----------
+    kind
+        The dataclass. A ValueError of its `__post_init__` is raised as an InputError.
+    value
+        What `json.loads`, or another parser of plain data, returned.
+    where
+        What messages begin with: the file, and the line in it.
+    given
+        Fields that do not stand in the document, and must not.
+
+    Raises
+    ------
+    InputError
+        One line, such as `rows.jsonl, line 3: 'asked.threads' must be an integer, but is '4'`.
+    """
+    result: T = _object(kind, value, where, "", given)
     return result
 
 
@@ -84,10 +103,13 @@ def _read(kind: Any, value: Any, where: str, path: str) -> Any:
     return kind(value)
 
 
-def _object(kind: type, value: Any, where: str, path: str) -> Any:
+def _object(
+    kind: type, value: Any, where: str, path: str, given: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     if not isinstance(value, dict):
         _fail(where, path, "be an object", value)
-    hints, optional = _hints(kind), _optional(kind)
+    optional = _optional(kind)
+    hints = {key: hint for key, hint in _hints(kind).items() if key not in given}
     for key in value:
         if key not in hints:
             known = ", ".join(hints)
@@ -101,7 +123,7 @@ def _object(kind: type, value: Any, where: str, path: str) -> Any:
         if key in value
     }
     try:
-        return kind(**read)
+        return kind(**given, **read)
     except ValueError as error:  # of __post_init__: what no single field shows
         raise InputError(f"{where}: {_join(path, str(error))}") from None
 
@@ -142,4 +164,5 @@ def _fail(where: str, path: str, must: str, value: object) -> typing.NoReturn:
     except ValueError:  # of an integer with more digits than Python prints
         text = "a number of thousands of digits"
     short = text if len(text) <= 60 else f"{text[:57]}..."
-    raise InputError(f"{where}: {path or 'the row'!r} must {must}, but is {short}")
+    place = f"{where}: {path!r}" if path else where
+    raise InputError(f"{place} must {must}, but is {short}")
