@@ -90,7 +90,7 @@ def pictures_and_accuracy(
         single = not data.is_dir()
         found = find_given([data]).paths if single else find_pictures(data, None, 0)
         return usable(found[:limit], picture_range, log, strict=strict or single), None
-    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, document, evaluate
+    from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, evaluate, json_document
     from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     dataset = load_dataset(data, split=split).first(limit)
@@ -99,7 +99,7 @@ def pictures_and_accuracy(
     pictures = usable(paths, picture_range, log, strict=strict)
     protocol = DEFAULT_PROTOCOL.replace(picture_range=range_text(picture_range))
     results = [evaluate(path, dataset, protocol, threads=threads) for path in (float_path, model)]
-    return pictures, document(results, [compare(*results)])
+    return pictures, json_document(results, [compare(*results)])
 
 
 def _no_split(data: Path, split: str | None) -> None:
