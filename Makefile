@@ -1,50 +1,66 @@
-# `make demo`: convert the bundled D0 to INT8 and detect cells in a drawn smear.
-# `make bench-peers`: D0 beside what other tools make of the same weights (README=README.md: into it).
-# `make reproduced`: tables of what `edge-edet reproduce STUDY -o build/paper` measured, into docs/reproduced.
-# `make test`: everything that must hold. Each sets itself up in .venv; a second run is quick.
-# `make hostile N=10000 SEED=7`: damaged files of every kind, docs/security.md.
+# `make help` lists the targets. Each sets itself up in .venv; a second run is quick.
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types tree unit hostile bench-peers reproduced clean
+.PHONY: help demo test lint types tree unit coverage docs matrix hostile bench-peers reproduced clean
 
-demo: .venv/installed-convert
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/installed-convert ## convert the bundled D0 to INT8 and detect cells in a drawn smear
 	$(BIN)/edge-edet convert --int8 d0 --weights bundled -o build
 	$(BIN)/python -m edge_edet.demo_picture build/smear.png
 	$(BIN)/edge-edet detect build/smear.png -m build/d0-int8.tflite --draw build/demo
 	@echo "The picture with its boxes: $(CURDIR)/build/demo/smear.png"
 
-test: lint types unit
+test: lint types unit ## everything that must hold
 
-lint: .venv/installed-dev
+lint: .venv/installed-dev ## ruff's rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: .venv/installed-dev tree
+types: .venv/installed-dev tree ## mypy, strict
 	cd build && ../$(BIN)/mypy --config-file ../pyproject.toml -p edge_edet
 
-# The folders as the one package that they are once installed: links, for mypy and editors.
-tree:
+tree: ## links in build/tree: the five folders as one package, for mypy, editors and the site
 	rm -rf build/tree && mkdir -p build/tree/edge_edet
 	ln -s $(CURDIR)/edge_edet/* $(CURDIR)/devices $(CURDIR)/benchmarks $(CURDIR)/converters $(CURDIR)/studies \
 	    build/tree/edge_edet
 
-unit: .venv/installed-dev
+unit: .venv/installed-dev ## the tests, on all cores
 	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0
+
+# TESTS=tests/runtime measures these alone. What tests run in processes of their own is measured too.
+TESTS ?= tests
+COVERAGE_FILE := $(CURDIR)/build/coverage/data
+coverage: .venv/installed-dev ## lines that the tests run: a table, and build/coverage/index.html
+	rm -rf build/coverage && mkdir -p build/coverage
+	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/python -m pytest $(TESTS) -q -n auto --dist loadfile \
+	    --max-worker-restart 0 --cov --cov-report=
+	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/python -m coverage html -q -d build/coverage
+	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/python -m coverage report --skip-covered --sort=cover
+
+docs: .venv/installed-docs tree ## the site of docs/ in build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+matrix: | .venv/bin/python ## the runtime's tests on every Python from 3.10 that is installed
+	$(INSTALL) nox
+	$(BIN)/python -m nox
 
 N := 300
 SEED := 0
-hostile: .venv/installed-dev
+hostile: .venv/installed-dev ## N damaged files of every kind (N=10000 SEED=7), docs/security.md
 	$(BIN)/python tests/hostile/run.py -n $(N) --seed $(SEED)
 
-bench-peers: .venv/installed-dev .venv/installed-nncf
-	EDGE_EDET_README=$(README) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
+# PAGE=docs/explanations/side-by-side.md writes the table into that page
+bench-peers: .venv/installed-dev .venv/installed-nncf ## D0 beside what other tools make of the same weights
+	EDGE_EDET_PAGE=$(PAGE) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
 	    -p no:warnings --benchmark-columns=median
 
 PAPER := build/paper
-reproduced: | .venv/bin/python
+reproduced: | .venv/bin/python ## tables of what 'edge-edet reproduce -o build/paper' measured, into docs/reproduced
 	@for study in fig4 table5 table6 fig6 comparators; do \
 	    test -f $(PAPER)/$$study.rounds.jsonl || continue; \
 	    case $$study in table6) some="--variants d0";; fig4) some="--threads 1,2";; *) some=;; esac; \
@@ -60,5 +76,5 @@ reproduced: | .venv/bin/python
 	$(INSTALL) -e '.[$*]'
 	touch $@
 
-clean:
+clean: ## remove what these targets made
 	rm -rf build dist .venv *.egg-info

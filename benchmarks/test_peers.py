@@ -1,7 +1,8 @@
 """D0 beside what one would have without edge-edet: same weights, same machine, rounds that take turns.
 
     make bench-peers                      the table, and build/peers/table.md
-    make bench-peers README=README.md     also puts it into that file, between <!-- peers --> marks
+    make bench-peers PAGE=docs/explanations/side-by-side.md
+                                          also puts it into that page, between <!-- peers --> marks
 
 EDGE_EDET_TENSORFLOW_PYTHON and EDGE_EDET_TORCH_PYTHON name a Python that has TensorFlow, or torch, timm and
 effdet, where this one has not. EDGE_EDET_PICTURES: a folder to calibrate the others on (drawn smears
@@ -253,9 +254,9 @@ def test_side_by_side(benchmark: Any) -> None:
     ]
     content = "\n\n".join([paragraphs[0], peers.as_markdown(head, lines), *paragraphs[1:]])
     (FOLDER / "table.md").write_text(content + "\n", "utf-8")
-    readme = os.environ.get("EDGE_EDET_README")
-    if readme:
-        path = Path(readme)
+    page = os.environ.get("EDGE_EDET_PAGE")
+    if page:
+        path = Path(page)
         path.write_text(peers.replaced(path.read_text("utf-8"), "peers", content), "utf-8")
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from edge_edet.manifest import Manifest, read_manifest
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "BackendError",

@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "tqdm"),
     "cluster": ("distributed",),
     "dev": ("mediapipe", "pycocotools"),
+    "docs": (),  # only the site is made with them
 }
 # extra -> (the last Python that its package has wheels for, what to take on newer ones)
 LAST_PYTHON = {"tflite-runtime": ((3, 11), "litert")}
