@@ -78,7 +78,7 @@ class Protocol:
     def postprocess(self) -> PostprocessConfig:
         """Return the part of the protocol that the runtime applies."""
         return PostprocessConfig(
-            kind=self.suppression,
+            nms_method=self.suppression,
             score_threshold=self.score_threshold,
             iou_threshold=self.iou_threshold,
             sigma=self.sigma,

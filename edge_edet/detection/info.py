@@ -49,7 +49,7 @@ class DetectorInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, keys as the fields."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"postprocess": self.postprocess.to_dict()}
 
 
 def info_of(

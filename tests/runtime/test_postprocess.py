@@ -17,7 +17,7 @@ from edge_edet.variants import VARIANTS
 
 F = np.float32
 VARIANT = VARIANTS["d0"].replace(image_size=64, num_classes=5)
-ROWS = anchors(VARIANT)
+ANCHORS = anchors(VARIANT)
 
 
 def slow_iou(a: np.ndarray, b: np.ndarray) -> np.float32:
@@ -104,13 +104,13 @@ def test_soft_nms_equals_the_slow_one(n: int, threshold: float) -> None:
     np.testing.assert_allclose(values, [v for _, v in slow], rtol=1e-5)
 
 
-def raw_logits(kind: str, seed: int) -> Quantized:
+def raw_logits(dtype: str, seed: int) -> Quantized:
     rng = np.random.default_rng(seed)
     shape = (1, VARIANT.num_anchors, VARIANT.num_classes)
-    if kind == "float32":
+    if dtype == "float32":
         # Rounded, so that ties between anchors and between classes occur.
         return Quantized(np.round(rng.normal(-4, 3, shape), 1).astype(F))
-    if kind == "int8":
+    if dtype == "int8":
         return Quantized(rng.integers(-128, 128, shape, dtype=np.int8), 0.06, 40)
     return Quantized(rng.integers(0, 256, shape, dtype=np.uint8), 0.05, 180)
 
@@ -156,30 +156,30 @@ def test_a_score_equal_to_the_threshold_is_not_kept(score: float) -> None:
     assert chosen.classes.tolist() == [1]
 
 
-@pytest.mark.parametrize("kind", ["hard", "soft-gaussian"])
+@pytest.mark.parametrize("nms_method", ["hard", "soft-gaussian"])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("limits", [(2000, 100, 100), (50, 3, 7), (500, 100, None)])
 def test_the_whole_pipeline_equals_the_slow_one(
-    kind: str, seed: int, limits: tuple[int, int, int | None]
+    nms_method: str, seed: int, limits: tuple[int, int, int | None]
 ) -> None:
     logits = raw_logits("int8", seed)
     codes = Quantized(
-        np.random.default_rng(seed).integers(-30, 30, (1, len(ROWS), 4), dtype=np.int8), 0.05, 2
+        np.random.default_rng(seed).integers(-30, 30, (1, len(ANCHORS), 4), dtype=np.int8), 0.05, 2
     )
     candidates, per_class, most = limits
     config = PostprocessConfig(
-        kind=kind,
+        nms_method=nms_method,
         score_threshold=0.9,
         candidates=candidates,
         per_class=per_class,
         max_detections=most,
     )
     placement = Placement(100, 75, 0.64, 0.64)
-    fast = postprocess(codes, logits, ROWS, placement, config)
+    fast = postprocess(codes, logits, ANCHORS, placement, config)
 
     pairs = slow_select(logits, config)
     boxes = [
-        placement.to_picture(decode(codes.real(codes.values[0, a : a + 1]), ROWS[a : a + 1]))[0]
+        placement.to_picture(decode(codes.real(codes.values[0, a : a + 1]), ANCHORS[a : a + 1]))[0]
         for a, _ in pairs
     ]
     scores = [F(1) / (F(1) + np.exp(-logits.real(logits.values[0, a, c]))) for a, c in pairs]
@@ -188,7 +188,7 @@ def test_the_whole_pipeline_equals_the_slow_one(
     for class_id in range(VARIANT.num_classes):
         mine = [i for i in alive if pairs[i][1] == class_id]
         own = np.array([boxes[i] for i in mine], F).reshape(-1, 4)
-        if kind == "hard":
+        if nms_method == "hard":
             kept += [(-scores[mine[i]], mine[i]) for i in slow_hard(own, 0.5, per_class)]
         else:
             own_scores = np.array([scores[i] for i in mine], F)
@@ -219,7 +219,7 @@ def test_numbers_that_are_none_give_no_detections() -> None:
     found = postprocess(
         Quantized(codes),
         Quantized(logits),
-        ROWS[:4],
+        ANCHORS[:4],
         Placement(64, 64, 1.0, 1.0),
         PostprocessConfig(),
     )
@@ -232,7 +232,7 @@ def test_huge_codes_stay_finite() -> None:
     found = postprocess(
         Quantized(codes),
         Quantized(np.full((1, 1, 1), 3, F)),
-        ROWS[300:301],
+        ANCHORS[300:301],
         Placement(64, 64, 1.0, 1.0),
         PostprocessConfig(),
     )
@@ -242,7 +242,7 @@ def test_huge_codes_stay_finite() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "fast"}, "suppression must be one of hard, soft-gaussian, but got 'fast'"),
+        ({"nms_method": "fast"}, "suppression must be one of hard, soft-gaussian, but got 'fast'"),
         ({"score_threshold": 1.5}, "score_threshold must be a number from 0 to 1, but got 1.5"),
         ({"score_threshold": math.nan}, "score_threshold must be"),
         ({"iou_threshold": -1}, "iou_threshold must be a number from 0 to 1, but got -1"),

@@ -39,7 +39,7 @@ LOAD = (
     "input_size",
 )
 CONFIG = (
-    "kind",
+    "nms_method",
     "score_threshold",
     "iou_threshold",
     "sigma",
@@ -110,8 +110,8 @@ def test_selecting_refuses_wrong_types(detector: Any) -> None:
             "config must be a PostprocessConfig, but got 5",
         ),
         (
-            lambda d: d.detect(Image.new("RGB", (9, 9)), config={"kind": "hard"}),
-            "config must be a PostprocessConfig, but got dict {'kind': 'hard'}",
+            lambda d: d.detect(Image.new("RGB", (9, 9)), config={"nms_method": "hard"}),
+            "config must be a PostprocessConfig, but got dict {'nms_method': 'hard'}",
         ),
         (lambda d: d.select({}, None), "placement must be what prepare gives beside the tensor"),
         (
@@ -132,8 +132,8 @@ def test_selecting_refuses_wrong_types(detector: Any) -> None:
             "score_threshold must be a number from 0",
         ),
         (
-            lambda d: PostprocessConfig().replace(knd="hard"),
-            "unknown 'knd': known are kind, score_th",
+            lambda d: PostprocessConfig().replace(nms="hard"),
+            "unknown 'nms': known are nms_method, s",
         ),
     ],
 )

@@ -208,14 +208,14 @@ def _sigmoid(x: Floats) -> Floats:
 
 def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
     """Non-maximum suppression class by class; the arrays come best first, and leave so."""
-    if config.kind == "hard" and len(boxes) <= TOGETHER:
+    if config.nms_method == "hard" and len(boxes) <= TOGETHER:
         stay = hard_nms(boxes, config.iou_threshold, config.per_class, classes)
         stay = stay[: config.max_detections]
         return Found(boxes[stay], scores[stay], classes[stay])
     kept, values = [], []
     for class_id in np.flatnonzero(np.bincount(classes)):
         members = np.flatnonzero(classes == class_id)
-        if config.kind == "hard":
+        if config.nms_method == "hard":
             stay = hard_nms(boxes[members], config.iou_threshold, config.per_class)
             new = scores[members[stay]]
         else:

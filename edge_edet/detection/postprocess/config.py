@@ -13,7 +13,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["PostprocessConfig", "check_config", "check_in_graph"]
 
-KINDS = ("hard", "soft-gaussian")
+NMS_METHODS = ("hard", "soft-gaussian")
 MOST = 2**62
 
 
@@ -27,7 +27,7 @@ class PostprocessConfig:
     picture, None for no such limit. iou_threshold is of kind "hard", sigma of "soft-gaussian".
     """
 
-    kind: str = "hard"
+    nms_method: str = "hard"
     score_threshold: float = 0.3
     iou_threshold: float = 0.5
     sigma: float = 0.5
@@ -38,9 +38,9 @@ class PostprocessConfig:
     whole_anchors: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.kind, str) or self.kind not in KINDS:
+        if not isinstance(self.nms_method, str) or self.nms_method not in NMS_METHODS:
             raise InputError(
-                f"suppression must be one of {', '.join(KINDS)}, but got {shown(self.kind)}"
+                f"suppression must be one of {', '.join(NMS_METHODS)}, but got {shown(self.nms_method)}"
             )
         for name in ("multi_label", "whole_anchors"):
             check_kind(getattr(self, name), bool, name, "True or False")
@@ -67,7 +67,9 @@ class PostprocessConfig:
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Return a JSON-ready dict, keys as the fields; nms_method is "kind", as rows and states have it."""
+        fields = dataclasses.asdict(self)
+        return {"kind": fields.pop("nms_method"), **fields}
 
 
 def _is_number(value: object) -> bool:
