@@ -17,7 +17,7 @@ from edge_edet.pictures import Finding, PictureRange
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Picture
-    from edge_edet.detection import Detector, Placement, PostprocessConfig
+    from edge_edet.detection import Detector, LetterboxTransform, PostprocessConfig
 
 __all__ = ["STEPS", "EvalRow", "Unread", "run_detector"]
 
@@ -118,7 +118,7 @@ class Prepared(NamedTuple):
     """A picture as the model takes it, with the transform that maps boxes back."""
 
     tensor: npt.NDArray[Any]
-    placement: Placement
+    placement: LetterboxTransform
     step_ms: tuple[float, float]  # read, prepare
     findings: tuple[Finding, ...]
 

@@ -26,7 +26,7 @@ from edge_edet.detection.postprocess import (
     from_graph,
     postprocess,
 )
-from edge_edet.detection.preprocess import Placement, Preprocessing
+from edge_edet.detection.preprocess import LetterboxTransform, Preprocessing
 from edge_edet.detection.raw_outputs import Grid, RawOutputs
 from edge_edet.detection.tensor_checks import (
     as_input,
@@ -172,7 +172,7 @@ class Detector:
         ended("postprocess")
         return detections
 
-    def prepare(self, image: ImageLike) -> tuple[Array, Placement]:
+    def prepare(self, image: ImageLike) -> tuple[Array, LetterboxTransform]:
         """Make the input tensor of a picture.
 
         Parameters
@@ -226,7 +226,7 @@ class Detector:
     def select(
         self,
         outputs: Mapping[str, Array],
-        placement: Placement,
+        placement: LetterboxTransform,
         *,
         config: PostprocessConfig | None = None,
     ) -> Detections:
@@ -252,7 +252,9 @@ class Detector:
             An output is missing, or has another shape or type.
         """
         check_config(config)
-        check_kind(placement, Placement, "placement", "what prepare gives beside the tensor")
+        check_kind(
+            placement, LetterboxTransform, "placement", "what prepare gives beside the tensor"
+        )
         check_outputs(outputs, [self._specs[name] for name in self.layout.outputs.values()])
         return self._named(self._select(outputs, placement, config))
 
@@ -264,7 +266,7 @@ class Detector:
         """
         return self.raw_of(*self.prepare(image))
 
-    def raw_of(self, tensor: Array, placement: Placement | None = None) -> RawOutputs:
+    def raw_of(self, tensor: Array, placement: LetterboxTransform | None = None) -> RawOutputs:
         """Return the raw outputs for a tensor that was prepared elsewhere.
 
         Parameters
@@ -331,7 +333,10 @@ class Detector:
         return self.backend.input_memory(self.layout.input_name)
 
     def _select(
-        self, outputs: Mapping[str, Array], placement: Placement, config: PostprocessConfig | None
+        self,
+        outputs: Mapping[str, Array],
+        placement: LetterboxTransform,
+        config: PostprocessConfig | None,
     ) -> Found:
         """Return what is kept of the outputs, in arrays of its own."""
         config = config or self.config

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 __all__ = [
-    "Placement",
+    "LetterboxTransform",
     "Preprocessing",
     "letterbox",
     "place",
@@ -33,7 +33,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Placement:
+class LetterboxTransform:
     """Where the picture of width x height lies in the input; boxes are taken back with it.
 
     An input pixel is scale_x * (picture pixel) from the left, scale_y * (...) from the top.
@@ -83,7 +83,7 @@ class Preprocessing:
     scale: float | None = None
     zero_point: int = 0
 
-    def resize(self, image: PilImage) -> tuple[Pixels, Placement]:
+    def resize(self, image: PilImage) -> tuple[Pixels, LetterboxTransform]:
         """Return the picture as large as it lies in the input, [h, w, 3] uint8 RGB, and what undoes it."""
         if self.fit == "letterbox":
             return scale_to_fit(image, self.size)
@@ -107,7 +107,7 @@ class Preprocessing:
 
 def letterbox(
     image: PilImage, size: int | tuple[int, int], pad_rgb: tuple[int, int, int]
-) -> tuple[Pixels, Placement]:
+) -> tuple[Pixels, LetterboxTransform]:
     """[1, height, width, 3] uint8: scaled to fit, top left, on pad_rgb; and what undoes it.
 
     size: the height and width to fit into, or the side of a square.
@@ -119,7 +119,7 @@ def letterbox(
     return pixels, placement
 
 
-def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, Placement]:
+def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, LetterboxTransform]:
     """[h, w, 3] uint8, PIL bilinear, as large as fits into `size`; and what undoes it.
 
     size: height and width, or the side of a square. Both sides are rounded to nearest (halves up)
@@ -130,7 +130,7 @@ def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, 
     scale = min(room_h / height, room_w / width)
     new_w = min(room_w, max(1, int(width * scale + 0.5)))
     new_h = min(room_h, max(1, int(height * scale + 0.5)))
-    return resized_rgb(image, new_w, new_h), Placement(width, height, scale, scale)
+    return resized_rgb(image, new_w, new_h), LetterboxTransform(width, height, scale, scale)
 
 
 def resized_rgb(image: PilImage, width: int, height: int) -> Pixels:
@@ -187,10 +187,10 @@ def _padding_row(size: int, pad_rgb: tuple[int, int, int]) -> Pixels:
     return np.tile(np.array(pad_rgb, np.uint8), size)
 
 
-def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, Placement]:
+def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, LetterboxTransform]:
     """[1, height, width, 3] uint8 with the aspect not kept, as SSD detectors want it."""
     return resized_rgb(image, width, height)[None], _stretched(image, height, width)
 
 
-def _stretched(image: PilImage, height: int, width: int) -> Placement:
-    return Placement(*image.size, width / image.size[0], height / image.size[1])
+def _stretched(image: PilImage, height: int, width: int) -> LetterboxTransform:
+    return LetterboxTransform(*image.size, width / image.size[0], height / image.size[1])

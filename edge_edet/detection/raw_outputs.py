@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet import __version__
-from edge_edet.detection.preprocess import Placement
+from edge_edet.detection.preprocess import LetterboxTransform
 from edge_edet.errors import InputError
 from edge_edet.output_files import Kind, Outputs, outputs_of
 
@@ -52,7 +52,7 @@ class RawOutputs:
     grids: Mapping[str, Grid | None]
     roles: Mapping[str, str]
     anchors: Floats | None
-    placement: Placement | None
+    placement: LetterboxTransform | None
     about: Mapping[str, Any]
 
     def real(self, name: str) -> Floats:

@@ -11,7 +11,7 @@ from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.postprocess.boxes import Quantized, decode, postprocess, select
 from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.postprocess.nms import BLOCK, hard_nms, soft_nms
-from edge_edet.detection.preprocess import Placement
+from edge_edet.detection.preprocess import LetterboxTransform
 from edge_edet.errors import InputError
 from edge_edet.variants import VARIANTS
 
@@ -174,7 +174,7 @@ def test_the_whole_pipeline_equals_the_slow_one(
         per_class=per_class,
         max_detections=most,
     )
-    placement = Placement(100, 75, 0.64, 0.64)
+    placement = LetterboxTransform(100, 75, 0.64, 0.64)
     fast = postprocess(codes, logits, ANCHORS, placement, config)
 
     pairs = slow_select(logits, config)
@@ -206,7 +206,7 @@ def test_the_whole_pipeline_equals_the_slow_one(
 def test_boxes_outside_of_the_picture_are_dropped_and_others_clipped() -> None:
     three = np.array([[8, 8, 16, 16], [60, 60, 8, 8], [0, 0, 10, 10]], F)
     logits = Quantized(np.full((1, 3, 1), 5, F))
-    placement = Placement(32, 32, 1.0, 1.0)
+    placement = LetterboxTransform(32, 32, 1.0, 1.0)
     found = postprocess(
         Quantized(np.zeros((1, 3, 4), F)), logits, three, placement, PostprocessConfig()
     )
@@ -220,7 +220,7 @@ def test_numbers_that_are_none_give_no_detections() -> None:
         Quantized(codes),
         Quantized(logits),
         ANCHORS[:4],
-        Placement(64, 64, 1.0, 1.0),
+        LetterboxTransform(64, 64, 1.0, 1.0),
         PostprocessConfig(),
     )
     assert len(found.scores) == 0
@@ -233,7 +233,7 @@ def test_huge_codes_stay_finite() -> None:
         Quantized(codes),
         Quantized(np.full((1, 1, 1), 3, F)),
         ANCHORS[300:301],
-        Placement(64, 64, 1.0, 1.0),
+        LetterboxTransform(64, 64, 1.0, 1.0),
         PostprocessConfig(),
     )
     assert found.boxes.tolist() == [[0, 0, 64, 64]]

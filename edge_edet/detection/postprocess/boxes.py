@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.postprocess.nms import hard_nms, soft_nms
-from edge_edet.detection.preprocess import Placement
+from edge_edet.detection.preprocess import LetterboxTransform
 
 __all__ = ["Candidates", "Found", "Quantized", "decode", "from_graph", "postprocess", "select"]
 
@@ -61,7 +61,7 @@ def postprocess(
     boxes: Quantized,
     logits: Quantized,
     anchors: Floats,
-    placement: Placement,
+    placement: LetterboxTransform,
     config: PostprocessConfig,
 ) -> Found:
     """Detections of one picture from box codes [N, 4], class logits [N, C] and anchors [N, 4]."""
@@ -246,7 +246,7 @@ def from_graph(
     scores: Floats,
     count: float,
     input_size: tuple[int, int],
-    placement: Placement,
+    placement: LetterboxTransform,
     config: PostprocessConfig,
 ) -> Found:
     """Detections of a graph that suppressed by itself (TFLite_Detection_PostProcess).
