@@ -20,7 +20,7 @@ from edge_edet.detection.model_layout import ModelLayout, denormalized
 from edge_edet.detection.postprocess import (
     Found,
     PostprocessConfig,
-    Quantized,
+    QuantizedTensor,
     check_config,
     check_in_graph,
     from_graph,
@@ -353,11 +353,11 @@ class Detector:
         check_classes_together(corners, int(count), layout.classes_per_box, self.backend)
         return from_graph(corners, classes, scores, count, layout.input_size, placement, config)
 
-    def _quantized(self, outputs: Mapping[str, Array], role: str) -> Quantized:
+    def _quantized(self, outputs: Mapping[str, Array], role: str) -> QuantizedTensor:
         spec = self._specs[self.layout.outputs[role]]
         if spec.dtype == "float32":
-            return Quantized(outputs[spec.name])
-        return Quantized(outputs[spec.name], spec.scale, spec.zero_point)
+            return QuantizedTensor(outputs[spec.name])
+        return QuantizedTensor(outputs[spec.name], spec.scale, spec.zero_point)
 
     def _named(self, found: Found) -> Detections:
         names = class_names(self.layout.labels, found.classes.tolist())

@@ -62,7 +62,7 @@ def run(model: bytes, codes: Any, logits: Any, threads: int = 1) -> dict[str, An
 
 def reference(variant: Variant, codes: Any, logits: Any, config: PostprocessConfig) -> Any:
     """The runtime's own steps, without clipping: boxes [n, 4] as the operator writes them."""
-    chosen = postprocess.select(postprocess.Quantized(logits), config)
+    chosen = postprocess.select(postprocess.QuantizedTensor(logits), config)
     boxes = decode(codes[chosen.anchors], anchors(variant)[chosen.anchors])
     found = postprocess.suppress(boxes, chosen.scores, chosen.classes, config)
     return found._replace(boxes=found.boxes[:, [1, 0, 3, 2]] / variant.image_size)

@@ -66,7 +66,7 @@ def found_in(model: bytes, runtime: str, codes: Any, logits: Any) -> dict[str, A
 
 def reference(variant: Variant, codes: Any, logits: Any, config: PostprocessConfig) -> Any:
     """The runtime's own steps, without clipping: boxes [n, 4] as the graph writes them."""
-    chosen = postprocess.select(postprocess.Quantized(logits), config)
+    chosen = postprocess.select(postprocess.QuantizedTensor(logits), config)
     boxes = decode(codes[chosen.anchors], anchors(variant)[chosen.anchors])
     found = postprocess.suppress(boxes, chosen.scores, chosen.classes, config)
     return found._replace(boxes=found.boxes[:, [1, 0, 3, 2]] / variant.image_size)

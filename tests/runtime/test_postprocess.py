@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_edet.detection.anchor_boxes import anchors
-from edge_edet.detection.postprocess.boxes import Quantized, decode, postprocess, select
+from edge_edet.detection.postprocess.boxes import QuantizedTensor, decode, postprocess, select
 from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.postprocess.nms import BLOCK, hard_nms, soft_nms
 from edge_edet.detection.preprocess import LetterboxTransform
@@ -52,7 +52,7 @@ def slow_soft(
     return kept
 
 
-def slow_select(logits: Quantized, config: PostprocessConfig) -> list[tuple[int, int]]:
+def slow_select(logits: QuantizedTensor, config: PostprocessConfig) -> list[tuple[int, int]]:
     """(anchor, class) of the candidates, best first, ties by anchor, then class."""
     real = logits.real(logits.values[0]).tolist()
     pairs = []
@@ -104,15 +104,15 @@ def test_soft_nms_equals_the_slow_one(n: int, threshold: float) -> None:
     np.testing.assert_allclose(values, [v for _, v in slow], rtol=1e-5)
 
 
-def raw_logits(dtype: str, seed: int) -> Quantized:
+def raw_logits(dtype: str, seed: int) -> QuantizedTensor:
     rng = np.random.default_rng(seed)
     shape = (1, VARIANT.num_anchors, VARIANT.num_classes)
     if dtype == "float32":
         # Rounded, so that ties between anchors and between classes occur.
-        return Quantized(np.round(rng.normal(-4, 3, shape), 1).astype(F))
+        return QuantizedTensor(np.round(rng.normal(-4, 3, shape), 1).astype(F))
     if dtype == "int8":
-        return Quantized(rng.integers(-128, 128, shape, dtype=np.int8), 0.06, 40)
-    return Quantized(rng.integers(0, 256, shape, dtype=np.uint8), 0.05, 180)
+        return QuantizedTensor(rng.integers(-128, 128, shape, dtype=np.int8), 0.06, 40)
+    return QuantizedTensor(rng.integers(0, 256, shape, dtype=np.uint8), 0.05, 180)
 
 
 @pytest.mark.parametrize("kind", ["float32", "int8", "uint8"])
@@ -150,7 +150,7 @@ def test_a_score_equal_to_the_threshold_is_not_kept(score: float) -> None:
     logit = math.log(score / (1 - score))
     scale = abs(logit) / 10 or 0.1
     q = round(logit / scale)
-    logits = Quantized(np.array([[[q, q + 1, q - 1]]], np.int8), scale, 0)
+    logits = QuantizedTensor(np.array([[[q, q + 1, q - 1]]], np.int8), scale, 0)
     exact = select(logits, PostprocessConfig(score_threshold=0.0, multi_label=True)).scores[1]
     chosen = select(logits, PostprocessConfig(score_threshold=float(exact), multi_label=True))
     assert chosen.classes.tolist() == [1]
@@ -163,7 +163,7 @@ def test_the_whole_pipeline_equals_the_slow_one(
     nms_method: str, seed: int, limits: tuple[int, int, int | None]
 ) -> None:
     logits = raw_logits("int8", seed)
-    codes = Quantized(
+    codes = QuantizedTensor(
         np.random.default_rng(seed).integers(-30, 30, (1, len(ANCHORS), 4), dtype=np.int8), 0.05, 2
     )
     candidates, per_class, most = limits
@@ -205,10 +205,10 @@ def test_the_whole_pipeline_equals_the_slow_one(
 
 def test_boxes_outside_of_the_picture_are_dropped_and_others_clipped() -> None:
     three = np.array([[8, 8, 16, 16], [60, 60, 8, 8], [0, 0, 10, 10]], F)
-    logits = Quantized(np.full((1, 3, 1), 5, F))
+    logits = QuantizedTensor(np.full((1, 3, 1), 5, F))
     placement = LetterboxTransform(32, 32, 1.0, 1.0)
     found = postprocess(
-        Quantized(np.zeros((1, 3, 4), F)), logits, three, placement, PostprocessConfig()
+        QuantizedTensor(np.zeros((1, 3, 4), F)), logits, three, placement, PostprocessConfig()
     )
     assert found.boxes.tolist() == [[0, 0, 16, 16], [0, 0, 5, 5]]
 
@@ -217,8 +217,8 @@ def test_numbers_that_are_none_give_no_detections() -> None:
     codes = np.full((1, 4, 4), np.nan, F)
     logits = np.array([[[9], [np.nan], [np.inf], [-np.inf]]], F)
     found = postprocess(
-        Quantized(codes),
-        Quantized(logits),
+        QuantizedTensor(codes),
+        QuantizedTensor(logits),
         ANCHORS[:4],
         LetterboxTransform(64, 64, 1.0, 1.0),
         PostprocessConfig(),
@@ -230,8 +230,8 @@ def test_huge_codes_stay_finite() -> None:
     codes = np.full((1, 1, 4), 1e30, F)
     codes[0, 0, :2] = 0
     found = postprocess(
-        Quantized(codes),
-        Quantized(np.full((1, 1, 1), 3, F)),
+        QuantizedTensor(codes),
+        QuantizedTensor(np.full((1, 1, 1), 3, F)),
         ANCHORS[300:301],
         LetterboxTransform(64, 64, 1.0, 1.0),
         PostprocessConfig(),

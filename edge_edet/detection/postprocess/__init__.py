@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.detection.postprocess.boxes import Found, Quantized, from_graph, postprocess
+from edge_edet.detection.postprocess.boxes import Found, QuantizedTensor, from_graph, postprocess
 from edge_edet.detection.postprocess.config import (
     PostprocessConfig,
     check_config,
@@ -12,7 +12,7 @@ from edge_edet.detection.postprocess.config import (
 __all__ = [
     "Found",
     "PostprocessConfig",
-    "Quantized",
+    "QuantizedTensor",
     "check_config",
     "check_in_graph",
     "from_graph",

@@ -17,7 +17,15 @@ from edge_edet.detection.postprocess.config import PostprocessConfig
 from edge_edet.detection.postprocess.nms import hard_nms, soft_nms
 from edge_edet.detection.preprocess import LetterboxTransform
 
-__all__ = ["Candidates", "Found", "Quantized", "decode", "from_graph", "postprocess", "select"]
+__all__ = [
+    "Candidates",
+    "Found",
+    "QuantizedTensor",
+    "decode",
+    "from_graph",
+    "postprocess",
+    "select",
+]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -27,7 +35,7 @@ TOGETHER = 256  # up to so many boxes all classes at once are faster than one by
 LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
 
 
-class Quantized(NamedTuple):
+class QuantizedTensor(NamedTuple):
     """A raw output: real = scale * (q - zero_point); scale None: the values are real already."""
 
     values: npt.NDArray[Any]
@@ -58,8 +66,8 @@ class Found(NamedTuple):
 
 
 def postprocess(
-    boxes: Quantized,
-    logits: Quantized,
+    boxes: QuantizedTensor,
+    logits: QuantizedTensor,
     anchors: Floats,
     placement: LetterboxTransform,
     config: PostprocessConfig,
@@ -98,7 +106,7 @@ def decode(codes: npt.NDArray[Any], anchors: Floats) -> Floats:
     return np.stack([low[:, 1], low[:, 0], high[:, 1], high[:, 0]], axis=1).astype(np.float32)
 
 
-def select(logits: Quantized, config: PostprocessConfig) -> Candidates:
+def select(logits: QuantizedTensor, config: PostprocessConfig) -> Candidates:
     """The candidates with a score above the threshold, without decoding the rest."""
     values = logits.values.reshape(-1, logits.values.shape[-1])  # [N, C]
     num_classes = values.shape[1]
@@ -149,7 +157,7 @@ def _descending(raw: npt.NDArray[Any]) -> Ints:
     return np.argsort(-raw if floats else -raw.astype(np.int16), kind="stable")
 
 
-def _least_above(logits: Quantized, score_threshold: float) -> Any:
+def _least_above(logits: QuantizedTensor, score_threshold: float) -> Any:
     """A raw logit that every score above the threshold reaches; None: no score is above."""
     if logits.scale is not None:
         quantization = logits.values.dtype, logits.scale, logits.zero_point
@@ -162,7 +170,7 @@ def _least_above(logits: Quantized, score_threshold: float) -> Any:
     return np.float32(logit - 1e-3)  # rounding of the float32 sigmoid: checked on the score later
 
 
-def _scores(logits: Quantized, raw: npt.NDArray[Any]) -> Floats:
+def _scores(logits: QuantizedTensor, raw: npt.NDArray[Any]) -> Floats:
     if logits.scale is None:
         return _sigmoid(raw.astype(np.float32))
     lowest, table = _score_table(raw.dtype, logits.scale, logits.zero_point)
@@ -183,7 +191,7 @@ def _score_table(dtype: np.dtype[Any], scale: float, zero_point: int) -> tuple[i
     """The smallest value of the type, and the scores of it and of every value above."""
     info = np.iinfo(dtype)
     every = np.arange(info.min, info.max + 1)
-    return int(info.min), _sigmoid(Quantized(every, scale, zero_point).real(every))
+    return int(info.min), _sigmoid(QuantizedTensor(every, scale, zero_point).real(every))
 
 
 def _at_least(values: npt.NDArray[Any], least: Any) -> Ints:
