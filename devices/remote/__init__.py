@@ -1,4 +1,4 @@
-"""Ways to a board: SSH, ADB, emulation, or this machine."""
+"""Ways to a board: SSH, ADB, or emulation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The transport "adb": an Android phone, measured with benchmark_model, as it has no Python.
 
-The same contract as the others, except that `run` takes benchmark_model's arguments and gives one
-object, {"log": text}: see benchmark_model.py for both.
+It is a Transport as the others are, except that `run` takes benchmark_model's arguments and yields one
+object, {"log": text}: see devices/benchmark_model for both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Adb"]
 
-FOLDER = "/data/local/tmp/edge-edet"  # a shell user may write and execute here
+FOLDER = "/data/local/tmp/edge-edet"  # where adb's user may write and execute
 ABI = "arm64-v8a"
 POLL_S = 1.0
 PAUSE_S = 2.0
@@ -47,11 +47,19 @@ SIGNS = {
 
 
 class _GoneError(BackendError):
-    """The phone does not answer now; it may again."""
+    """The phone does not answer now, but may later."""
 
 
 class Adb:
-    """See Transport."""
+    """The transport of an Android phone.
+
+    Parameters
+    ----------
+    host
+        Its adb is the serial, "" for the only phone; its benchmark_model the tool to send.
+    patience_s
+        How long to wait for a phone that stopped answering during a measurement.
+    """
 
     how = "measured"
     program = "benchmark_model"
@@ -62,6 +70,7 @@ class Adb:
         self._tool = f"{FOLDER}/benchmark_model"
 
     def prepare(self, extras: Sequence[str] = ()) -> Board:
+        """Recognize the phone and send benchmark_model; extras are ignored."""
         properties = self._shell("getprop")
         stated = parse_properties(properties)
         abi = stated.get("ro.product.cpu.abi", "")
@@ -71,18 +80,19 @@ class Adb:
         board = identify(self._host, Evidence(properties=properties), f"{abi}, Android {release}")
         tool = self._host.benchmark_model
         if tool is None or not Path(tool).expanduser().is_file():
-            given = f"no file {tool!r}" if tool else "no benchmark_model named"
-            raise InputError(f"{self.name} has no Python, and there is {given}: {WHERE_FROM}")
+            given = f"{tool!r} does not exist" if tool else "none is named"
+            raise InputError(f"{self.name} needs benchmark_model, but {given}: {WHERE_FROM}")
         path = Path(tool).expanduser()
         self._tool = self.push([path])[path]
         self._shell(f"chmod 755 {self._tool}")
         return board
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        """Send .tflite files that are not there yet; returns their paths there."""
         there = {}
         for path in paths:
             if path.is_dir() or path.suffix in (".xml", ".onnx"):
-                raise InputError(f"{path} is no .tflite, and benchmark_model runs nothing else")
+                raise InputError(f"{path} is not a .tflite: benchmark_model runs no other format")
             (entry,) = list_files([path])
             target = f"{FOLDER}/files/{entry.sha256[:16]}/{path.name}"
             there[path] = target
@@ -93,10 +103,13 @@ class Adb:
             self._adb("push", str(path.absolute()), f"{target}.part")
             self._shell(f"mv {shlex.quote(target)}.part {shlex.quote(target)}")
             if self._shell(known).split()[:1] != [entry.sha256]:
-                raise BackendError(f"{self.name}: {path.name} arrived damaged, run it again")
+                raise BackendError(
+                    f"{self.name}: {path.name} arrived damaged: run the command again"
+                )
         return there
 
     def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Run benchmark_model detached, wait for its end, and yield {"log": text}."""
         job = f"{FOLDER}/jobs/{uuid.uuid4().hex}"
         command = shlex.join([self._tool, *arguments])
         inner = f"{command} > out 2>&1; echo $? > exit.new; mv exit.new exit"
@@ -109,22 +122,23 @@ class Adb:
         finally:
             self._shell(f"[ -e {job}/exit ] || kill -- -$(cat {job}/pid); rm -rf {job}")
         if status != "0":
-            said = [line.strip() for line in log.splitlines() if line.strip()]
-            errors = [line for line in said if line.startswith("ERROR")]
-            last = (errors or said or ["without a message"])[-1]
+            printed = [line.strip() for line in log.splitlines() if line.strip()]
+            errors = [line for line in printed if line.startswith("ERROR")]
+            last = (errors or printed or ["without a message"])[-1]
             raise BackendError(f"{self.name}: benchmark_model failed ({status}): {last[:200]}")
         yield {"log": log}
 
     def clean(self) -> int:
+        """Remove everything that edge-edet put there; returns the number of bytes."""
         size = self._shell(f"du -sk {FOLDER} 2>/dev/null || true").split()
         self._shell(f"rm -rf {FOLDER}")
         return int(size[0]) * 1024 if size else 0
 
     def close(self) -> None:
-        pass
+        """Do nothing: adb keeps no connection."""
 
     def _patiently(self, script: str) -> str:
-        """The phone may be away for a while: the measurement goes on there."""
+        """Run a script, and again while the phone does not answer: the measurement goes on there."""
         begun = time.monotonic()
         while True:
             try:
@@ -152,13 +166,13 @@ class Adb:
                 check=False,
             )
         except FileNotFoundError:
-            raise BackendError("there is no adb here: 'apt install adb'") from None
+            raise BackendError("there is no adb on this machine: 'apt install adb'") from None
         except subprocess.TimeoutExpired:
             raise _GoneError(f"{self.name} did not answer within {TIMEOUT_S:g} s") from None
         if done.returncode == 0:
             return done.stdout
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        last = (said or [f"exit status {done.returncode}, without a message"])[-1]
+        printed = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        last = (printed or [f"exit status {done.returncode}, without a message"])[-1]
         note = next((f"; {text}" for sign, text in SIGNS.items() if sign in last), "")
         kind = _GoneError if last.startswith(("error: ", "adb: error: ")) else BackendError
         raise kind(f"{self.name}: {last.removeprefix('adb: ').removeprefix('error: ')}{note}")

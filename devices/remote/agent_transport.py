@@ -1,4 +1,4 @@
-"""A device on which the agent runs: prepared, sent to and measured through a Channel."""
+"""The transport to a device on which the agent runs, through a Channel."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["AgentTransport"]
 
 OLDEST_PYTHON = (3, 10)
-MACHINES = ("aarch64", "x86_64")  # what runtimes have wheels for
+MACHINES = ("aarch64", "x86_64")  # that runtimes have wheels for
 STOP_S = 10.0
 
 
 class AgentTransport:
-    """See Transport. Nothing is opened before the first use."""
+    """The transport to a device with Python. Nothing is opened before the first use."""
 
     how = "measured"
     program = "edge-edet"
@@ -43,6 +43,7 @@ class AgentTransport:
         self._python = ""
 
     def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
+        """Connect, recognize the board, and make an environment with edge-edet and these extras."""
         facts = self._call({"do": "probe"})
         version = ".".join(map(str, facts["python"]))
         if tuple(facts["python"][:2]) < OLDEST_PYTHON:
@@ -62,11 +63,13 @@ class AgentTransport:
         return board
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        """Send files and folders, unless their content is there already; returns their paths there."""
         entries = list_files(paths)
         folder = self._send(entries, f"sets/{digest(sorted((e.name, e.sha256) for e in entries))}")
         return {path: f"{folder}/{i}/{path.absolute().name}" for i, path in enumerate(paths)}
 
     def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Run edge-edet there and yield its rows; see `Transport.run`."""
         assert self._python, "prepare comes first"
         job = uuid.uuid4().hex
         command = [self._python, "-m", "edge_edet", *arguments]
@@ -77,32 +80,36 @@ class AgentTransport:
             request = {"do": "follow", "job": job, "out": 0, "err": 0}
             for frame in self._frames(request):
                 if "line" in frame:
-                    request[frame["stream"]] = frame["at"]  # from here on after a broken line
+                    request[frame["stream"]] = frame[
+                        "at"
+                    ]  # where to go on after the connection broke
                     if frame["stream"] == "out":
                         yield parse_row(self.name, frame["line"])
                     else:
                         last = pass_on(self.name, frame["line"]) or last
                 status = frame.get("done", status)
         finally:
-            with contextlib.suppress(EdgeEdetError):  # the first error is the one to tell
+            with contextlib.suppress(EdgeEdetError):  # the first error is the one to report
                 if not self._channel.lost:
                     self._call({"do": "stop", "job": job}, patience_s=STOP_S)
         if status:
             raise error_of_status(self.name, status, last)
 
     def _end_orphan(self) -> None:
-        """What a command of this machine left running there when it was killed."""
+        """End a measurement that a killed command of this machine left running there."""
         found = self._call({"do": "running"})
         if found is not None and is_gone(found[1]):
-            note = f"{self.name}: ending what a command that was killed left running there"
+            note = f"{self.name}: ending a measurement that a killed command left running there"
             print(note, file=sys.stderr, flush=True)
             self._call({"do": "stop", "job": found[0]})
 
     def clean(self) -> int:
+        """Remove everything that edge-edet put there; returns the number of bytes."""
         self._end_orphan()
         return int(self._call({"do": "clean"}))
 
     def close(self) -> None:
+        """End the connection."""
         self._channel.close()
 
     def _environment(self, facts: dict[str, Any], extras: Sequence[str]) -> str:
@@ -113,7 +120,7 @@ class AgentTransport:
             if version != __version__:
                 raise BackendError(
                     f"{self.name}: {python} has edge-edet {version}, but this is {__version__}: "
-                    "install the same there, or take 'environment' out of hosts.toml"
+                    "install the same version there, or remove 'environment' from hosts.toml"
                 )
             return str(python)
         with scratch_folder() as folder:
@@ -133,7 +140,7 @@ class AgentTransport:
         return str(self._call({"do": "environment", "key": key, "install": install}))
 
     def _send(self, entries: Sequence[Entry], folder: str) -> str:
-        """Sends what is not there yet; the folder there that then holds all of it."""
+        """Send what is not there yet; returns the folder there that then holds all of it."""
         sizes = {one.sha256: one.size for one in entries}
         absent = set(self._call({"do": "missing", "files": sizes}))
         for one in entries:
@@ -164,14 +171,14 @@ class AgentTransport:
 
     def _explain(self, code: str, text: str) -> EdgeEdetError:
         notes = {
-            "full": "free some there, remove what was left with 'edge-edet devices --clean "
+            "full": "free some space there, remove what is left with 'edge-edet devices --clean "
             f"{self.name}', or name another disk in hosts.toml with folder = '...'",
-            "place": "name a folder that can be written in hosts.toml with folder = '...'",
-            "no_venv": "its Python makes no environments: 'sudo apt install python3-venv' there",
-            "pip": "where it has no internet, set internet = false in hosts.toml, and the wheels "
-            "are sent from here",
-            "gone": "run the same command again, it goes on where it stopped",
-            "busy": "wait for its end",
+            "place": "name a writable folder in hosts.toml with folder = '...'",
+            "no_venv": "its Python cannot make environments: 'sudo apt install python3-venv' there",
+            "pip": "if it has no internet, set internet = false in hosts.toml, and the wheels are "
+            "sent from here",
+            "gone": "run the same command again, it continues where it stopped",
+            "busy": "wait until it ends",
         }
         note = f"; {notes[code]}" if code in notes else ""
         return BackendError(f"{self.name}: {text}{note}")

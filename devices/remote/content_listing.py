@@ -1,4 +1,4 @@
-"""What is to be sent: files known by their content, with the names that they get there."""
+"""The files to send to a device, identified by their content, with their names there."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edge_edet.files import sha256_input
 
 __all__ = ["Entry", "digest", "list_files"]
 
-IR_SUFFIX, WEIGHTS_SUFFIX = ".xml", ".bin"  # of an OpenVINO model: one is nothing without the other
+IR_SUFFIX, WEIGHTS_SUFFIX = ".xml", ".bin"  # of an OpenVINO model, which needs both
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file. name: relative, with slashes."""
+    """One file; name is its relative path there, with slashes, and sha256 is in hex."""
 
     path: Path
     name: str
@@ -27,14 +27,23 @@ class Entry:
 
     @classmethod
     def of(cls, path: Path, name: str) -> Entry:
+        """Hash a file."""
         value = sha256_input(path, repr(str(path)))
         return cls(path, name, value.hex(), path.stat().st_size)
 
 
 def list_files(paths: Sequence[Path]) -> list[Entry]:
-    """Of files, and of all in folders; the i-th path's names begin with "i/".
+    """List files and all files in folders, and the weights beside OpenVINO models.
 
-    Raises InputError for what is not there.
+    Returns
+    -------
+    list of Entry
+        The names of the i-th path begin with "i/".
+
+    Raises
+    ------
+    InputError
+        When a path does not exist.
     """
     return [
         Entry.of(path, f"{i}/{name}")
@@ -58,5 +67,5 @@ def _files_of(given: Path) -> Iterator[tuple[Path, str]]:
 
 
 def digest(value: object) -> str:
-    """A short name for a JSON value."""
+    """Make a short name for a JSON value, 16 hex digits of its sha256."""
     return hashlib.sha256(json.dumps(value).encode("utf-8")).hexdigest()[:16]

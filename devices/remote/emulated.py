@@ -1,7 +1,7 @@
-"""The transport "emulated": the ARM wheels under QEMU, in the contract of real boards.
+"""The transport "emulated": the ARM wheels under QEMU, used as a real board is.
 
-What it computes is what a board computes. How long it takes is nothing to do with any board, so
-`how` says "emulated", and whoever makes rows of it leaves the times out.
+It computes what a board computes. Its times say nothing about a board, so `how` is "emulated", and rows
+made from it leave the times out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,20 @@ NEEDS_NOTHING = ("devices",)
 
 
 class Emulated:
-    """See Transport. The first use fetches Debian's Python for ARM and the wheels."""
+    """The transport to an emulated board. `prepare` downloads Debian's Python for ARM and the wheels once.
+
+    Parameters
+    ----------
+    host
+        Its emulated is the id of the board.
+    root
+        The folder of the downloads.
+
+    Raises
+    ------
+    InputError
+        When the board is unknown, or no core of QEMU stands in for its own.
+    """
 
     how = "emulated"
     program = "edge-edet"
@@ -50,18 +63,19 @@ class Emulated:
         profile = find_profile(host.emulated, profiles)
         if profile.emulated_cpu is None:
             can = ", ".join(one.id for one in profiles.values() if one.emulated_cpu)
-            raise InputError(f"{profile.id} is not emulated here: can be {can}")
+            raise InputError(f"{profile.id} cannot be emulated: boards that can are {can}")
         self.name = host.name
         self._device, self._cpu, self._root = profile.id, profile.emulated_cpu, root
         self._command: list[str | Path] = []
         self._environment: dict[str, str] = {}
 
     def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
+        """Download what is missing; extras must name one of SITE_OF_EXTRA."""
         wanted = [extra for extra in extras if extra not in NEEDS_NOTHING]
         if len(wanted) != 1 or wanted[0] not in SITE_OF_EXTRA:
             raise InputError(
-                f"{self.name} has one of {', '.join(SITE_OF_EXTRA)}, but was asked for "
-                f"{', '.join(wanted) or 'none'}: a .tflite without --data runs there"
+                f"{self.name} has {' or '.join(SITE_OF_EXTRA)}, but was asked for "
+                f"{', '.join(wanted) or 'none'}: it runs a .tflite without --data"
             )
         find_qemu()
         root = prepare(self._root)
@@ -72,25 +86,28 @@ class Emulated:
         return Board(self._device, because, f"aarch64, Python {PYTHON}")
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        """Return the absolute paths: nothing needs to be sent."""
         for path in paths:
             if not path.exists():
                 raise InputError(f"there is no {path} to run")
         return {path: str(path.absolute()) for path in paths}
 
     def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Run edge-edet under QEMU and yield its rows; see `Transport.run`."""
         assert self._command, "prepare comes first"
         command = [*self._command, "-m", "edge_edet", *arguments]
         return run_here(command, self.name, self._environment)
 
     def clean(self) -> int:
-        return 0  # what was fetched serves every emulation; 'rm -r build/aarch64-root' removes it
+        """Remove nothing: the downloads serve every emulation; 'rm -r build/aarch64-root' removes them."""
+        return 0
 
     def close(self) -> None:
-        pass
+        """Do nothing: there is no connection."""
 
 
 def _own_package(root: Path) -> Path:
-    """A folder with this edge_edet, all parts, and nothing beside that is of another processor."""
+    """Make a folder with all of this edge_edet, and no other package, which may be for another processor."""
     with tempfile.TemporaryDirectory(dir=root) as temporary:
         wheel = write_wheel(Path(temporary))
         folder = root / f"package-{digest(wheel.read_bytes().hex())}"

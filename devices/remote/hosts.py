@@ -35,7 +35,7 @@ WORDS = {"ssh", "adb", "device", "python", "folder", "benchmark_model", "environ
 
 @dataclass(frozen=True)
 class Host:
-    """One way to one device: one of ssh, adb and emulated is set."""
+    """One way to one device: exactly one of ssh, adb and emulated is set."""
 
     name: str
     ssh: str | None = None
@@ -47,18 +47,36 @@ class Host:
     internet: bool = True
     environment: str | None = None
     benchmark_model: str | None = None
-    emulated: str | None = None  # the device that is to be imitated
+    emulated: str | None = None  # the id of the board
 
     def describe(self) -> str:
+        """Describe the way in a few words, such as "ssh pi@192.168.1.7, rpi4"."""
         way = f"ssh {self.ssh}" if self.ssh else f"adb -s {self.adb}"
         return f"{way}, {self.device}" if self.device else way
 
     def to_dict(self) -> dict[str, Any]:
+        """Convert to plain data, for JSON."""
         return dataclasses.asdict(self)
 
 
 def known_hosts(path: Path | None = None) -> dict[str, Host]:
-    """name -> host of hosts.toml, none where there is no file. Raises InputError, with file and key."""
+    """Read the hosts of hosts.toml.
+
+    Parameters
+    ----------
+    path
+        The file; None: the one in the config folder.
+
+    Returns
+    -------
+    dict
+        Host by name; empty if there is no file.
+
+    Raises
+    ------
+    InputError
+        When the file is not valid, naming the file and the key.
+    """
     path = config_folder() / "hosts.toml" if path is None else path
     if not path.exists():
         return {}
@@ -66,9 +84,20 @@ def known_hosts(path: Path | None = None) -> dict[str, Host]:
 
 
 def find_host(text: str, hosts: dict[str, Host]) -> Host:
-    """A name of hosts.toml, adb:SERIAL, emulated:DEVICE, else what ssh takes.
+    """Find the host that a text stands for.
 
-    That is user@machine, or a Host of ~/.ssh/config.
+    Parameters
+    ----------
+    text
+        A name of hosts.toml, adb:SERIAL, emulated:BOARD, or what ssh takes: user@machine, or a Host of
+        ~/.ssh/config.
+    hosts
+        Those of hosts.toml.
+
+    Raises
+    ------
+    InputError
+        When ssh would take the text for an option, or for no host at all.
     """
     if text in hosts:
         return hosts[text]
@@ -80,10 +109,10 @@ def find_host(text: str, hosts: dict[str, Host]) -> Host:
 
 
 def _destination(text: str, where: str) -> str:
-    """ssh takes what begins with a hyphen for an option, and options run commands."""
+    """Check a destination: what begins with a hyphen is an option to ssh, and options run commands."""
     if not text or text.startswith("-") or any(c.isspace() or not c.isprintable() for c in text):
         raise InputError(
-            f"{where}: {text!r} is no host: expected user@machine, a Host of ~/.ssh/config or a "
+            f"{where}: {text!r} is not a host: expected user@machine, a Host of ~/.ssh/config or a "
             f"name of {config_folder() / 'hosts.toml'}"
         )
     return text
@@ -108,7 +137,7 @@ def _host(name: str, table: Any, path: Path) -> Host:
         ):
             raise InputError(f"{where}: {key!r} must be a list of strings, but is {value!r}")
     if ("ssh" in table) == ("adb" in table):
-        raise InputError(f"{where}: expected one of 'ssh' and 'adb', which say how to reach it")
+        raise InputError(f"{where}: expected one of 'ssh' and 'adb', the way to reach it")
     if "ssh" in table:
         _destination(table["ssh"], f"{where}, 'ssh'")
     return Host(name, **{**table, "options": tuple(table.get("options", ()))})

@@ -1,4 +1,4 @@
-"""The way to a host, by how it is named."""
+"""Choose the transport to a host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["open_transport"]
 
 
 def open_transport(host: Host) -> Transport:
-    """Nothing is opened before the first use."""
+    """Make the transport to a host; no connection is opened before its first use."""
     if host.emulated is not None:
         return Emulated(host)
     return ssh.connect(host) if host.ssh is not None else adb.Adb(host)

@@ -1,4 +1,4 @@
-"""Who started a measurement on a board, so that one whose command was killed can be ended."""
+"""Which process started a measurement on a board, to end the measurement if that process is gone."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 __all__ = ["is_gone", "this_process"]
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-NAMESPACE = Path("/proc/self/ns/pid")  # containers of one machine count their processes apart
+NAMESPACE = Path("/proc/self/ns/pid")  # containers of one machine have process ids of their own
 
 
 def this_process() -> str:
-    """One line: where this process runs, its number and its start."""
+    """Describe this process in one line: its machine, its id and its start."""
     return json.dumps([*_place(), os.getpid(), _start(os.getpid())])
 
 
 def is_gone(owner: str) -> bool:
-    """Whether it is a process of this machine that has ended; False where that cannot be told."""
+    """Check whether the owner is a process of this machine that has ended; False if that is unknown."""
     try:
         *place, pid, start = json.loads(owner)
     except ValueError:
@@ -30,14 +30,14 @@ def is_gone(owner: str) -> bool:
 
 def _place() -> list[str | int]:
     try:
-        told = [BOOT_ID.read_text().strip(), str(NAMESPACE.readlink())]
+        boot = [BOOT_ID.read_text().strip(), str(NAMESPACE.readlink())]
     except OSError:
-        told = ["", ""]
-    return [platform.node(), uuid.getnode(), *told]
+        boot = ["", ""]
+    return [platform.node(), uuid.getnode(), *boot]
 
 
 def _start(pid: int) -> str | None:
-    """In ticks since the machine's start, as numbers come again; None where there is none."""
+    """Read when the process started, in ticks, because ids are used again; None: there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

@@ -1,4 +1,4 @@
-"""The transport "ssh": a board reached with the person's own OpenSSH client, keys and config."""
+"""The transport "ssh": a board reached with the user's own OpenSSH client, keys and config."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["connect", "explain"]
 
-# No questions: nobody may be there to answer. A silent network shows within 15 s.
+# No questions, because nobody may be there to answer. A dead network is noticed within 15 s.
 OPTIONS = (
     "-T",
     "-o",
@@ -35,7 +35,15 @@ MOST_SAID = 200  # characters of one line
 
 
 def connect(host: Host, patience_s: float = GIVE_UP_S) -> AgentTransport:
-    """Nothing is opened before it is used. patience_s: how long to try after a broken connection."""
+    """Make the transport to a host; no connection is opened before its first use.
+
+    Parameters
+    ----------
+    host
+        Its ssh is the destination.
+    patience_s
+        How long to try to connect again after the connection broke.
+    """
     assert host.ssh is not None
     code, program = bootstrap(host.folder)
     there = f"exec {_unquoted(host.python)} -c {shlex.quote(code)}"
@@ -45,23 +53,39 @@ def connect(host: Host, patience_s: float = GIVE_UP_S) -> AgentTransport:
 
 
 def _unquoted(python: str) -> str:
-    """A leading ~ stays the shell's business."""
+    """Leave a leading ~ to the shell there; quote what else needs it."""
     if re.fullmatch(r"[\w./~+-]+", python):
         return python
     return shlex.quote(python)
 
 
 def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -> EdgeEdetError:
-    """One line for what ssh, or the shell there, wrote before the agent could speak.
+    """Make one line of what ssh, or the shell there, wrote before the agent answered.
 
-    said: on stderr. came: on stdout, in words. why: it was ended, "" where it ended by itself.
+    Parameters
+    ----------
+    host
+        The host that was tried.
+    status
+        The exit status of ssh; 255 is ssh's own failure.
+    said
+        What came on stderr.
+    came
+        A description of what came on stdout.
+    why
+        Why the connection was ended; "": it ended by itself.
+
+    Returns
+    -------
+    EdgeEdetError
+        To be raised.
     """
     name = host.name
     call = shlex.join(["ssh", *host.options, str(host.ssh)])
     lines = [words for one in said.splitlines() if (words := readable(one, MOST_SAID))]
     last = lines[-1] if lines else ""
     if status == NOT_FOUND and "No such file or directory: 'ssh'" in said:
-        return BackendError("there is no ssh here: 'apt install openssh-client'")
+        return BackendError("there is no ssh on this machine: 'apt install openssh-client'")
     if not why and _lacks_python(host.python, status, said):
         return BackendError(
             f"{name} has no {host.python}: install it there, or name another in hosts.toml with "
@@ -69,26 +93,25 @@ def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -
         )
     if status == READ_BY_SHELL:
         return BackendError(
-            f"{name} starts another shell at login and forgets the command: does a start-up file "
-            f"there, such as .bashrc, end with 'exec'? '{call} {host.python} -V' must print a "
-            "version"
+            f"{name} starts another shell at login and drops the command: does a start-up file there, "
+            f"such as .bashrc, end with 'exec'? '{call} {host.python} -V' must print a version"
         )
     for sign, of_ssh, text in (
         (
             "Could not resolve hostname",
             True,
-            f"unknown host {host.ssh!r}: no address is known for it{_about_name(host)}",
+            f"unknown host {host.ssh!r}: it has no address{_about_name(host)}",
         ),
         (
             "Permission denied",
             True,
-            f"{name} refuses the login: it knows none of ssh's keys; try "
-            f"'{call}', or bring yours there with 'ssh-copy-id {host.ssh}'",
+            f"{name} refuses the login: it accepts none of ssh's keys; try "
+            f"'{call}', or copy yours there with 'ssh-copy-id {host.ssh}'",
         ),
         (
             "Host key verification failed",
             True,
-            f"{name} is unknown to ssh, or not what it was: its "
+            f"{name} is unknown to ssh, or another machine than before: its "
             f"host key is not the one in known_hosts; {_about_key(host, said)}look with '{call}'",
         ),
         ("No space left on device", False, f"{name} has no space left on device"),
@@ -96,28 +119,28 @@ def explain(host: Host, status: int, said: str, came: str = "", why: str = "") -
         if sign in said and (status == SSH_FAILED or not of_ssh):
             return BackendError(text)
     if status == SSH_FAILED and not why:
-        told = [f"cannot be reached: {last or 'ssh does not say why'}"]
+        parts = [f"cannot be reached: {last or 'ssh gives no reason'}"]
     else:
-        told = [why or f"does not answer as expected: it ended with status {status}"]
+        parts = [why or f"does not answer as expected: it ended with status {status}"]
     if status != SSH_FAILED or came:
-        told.append(_instead(last, came))
+        parts.append(_instead(last, came))
     look = call if status == SSH_FAILED else f"{call} {host.python} -V"
     if re.search(r"password (change required|has expired|expired)", said + came, re.IGNORECASE):
-        return BackendError(f"{name} {'; '.join(told)}; log in with '{call}' and set a new one")
-    return BackendError(f"{name} {'; '.join(told)}; look with '{look}'")
+        return BackendError(f"{name} {'; '.join(parts)}; log in with '{call}' and set a new one")
+    return BackendError(f"{name} {'; '.join(parts)}; look with '{look}'")
 
 
 def _instead(last: str, came: str) -> str:
-    """last: of stderr."""
+    """Say what came instead of an answer. last: the last line of stderr."""
     if last and came:
         return f"what came instead: {came}, and on stderr '{last}'"
     if last or came:
         return f"what came instead: {came or repr(last)}"
-    return "not a word came"
+    return "nothing came"
 
 
 def _lacks_python(python: str, status: int, said: str) -> bool:
-    """Shells say it in their own ways; csh does not even end with 127."""
+    """Check for the messages of the shells; csh does not even end with 127."""
     called = re.escape(python.rpartition("/")[2])
     missing = (
         rf"{called}: ([Cc]ommand )?not found|not found: .*{called}|Unknown command:? .*{called}"
@@ -129,10 +152,10 @@ def _about_key(host: Host, said: str) -> str:
     if "IDENTIFICATION HAS CHANGED" not in said:
         return ""
     machine = str(host.ssh).rpartition("@")[2]
-    return f"where it was set up anew, forget the old one with 'ssh-keygen -R {machine}'; "
+    return f"if it was set up anew, remove the old key with 'ssh-keygen -R {machine}'; "
 
 
 def _about_name(host: Host) -> str:
     if host.ssh not in known_profiles():
         return ""
-    return f"; {host.ssh} is a kind of device, a host is such as pi@192.168.1.7"
+    return f"; {host.ssh} is a kind of board, a host is such as pi@192.168.1.7"

@@ -1,4 +1,4 @@
-"""What every way to a device can do, and what is known of the device once it is reached."""
+"""What every way to a device (a transport) can do, and what is known of the device once it answers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ class Board:
     """The device that answered."""
 
     device: str  # the id of its profile
-    because: str  # what told so
+    because: str  # the evidence for it
     system: str  # such as "aarch64, Python 3.11.2"
 
 
 class Transport(Protocol):
-    """One device and the way to it. Use in this order; every error is an EdgeEdetError.
+    """One device and the way to it: prepare, push, run, then close. Every error is an EdgeEdetError.
 
-    name: as the user named it. how: what its numbers are, "measured" or "emulated"; times of an
-    emulated device mean nothing. program: what `run` runs there, "edge-edet" or "benchmark_model".
+    Attributes
+    ----------
+    name
+        As the user named the device.
+    how
+        What its numbers are: "measured", or "emulated", whose times mean nothing.
+    program
+        What `run` runs there: "edge-edet" or "benchmark_model".
     """
 
     name: str
@@ -31,20 +37,26 @@ class Transport(Protocol):
     program: str
 
     def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
-        """Reaches the device and makes ready what `run` needs: edge-edet with these extras."""
+        """Connect to the device and install what `run` needs: edge-edet with these extras."""
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
-        """Where each file or folder is there. Sent once: known by its content, not by its name."""
+        """Send files and folders, unless their content is there already; returns their paths there."""
 
     def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Each JSON line that the program prints, once and in order, as it comes.
+        """Run the program and yield each JSON line that it prints, once and in order, as it comes.
 
-        Raises BackendError, or InputError for exit status 2, with the program's last line, where
-        the program fails. Closing the iterator early ends the program there too.
+        Closing the iterator early ends the program there too.
+
+        Raises
+        ------
+        BackendError
+            When the program fails, with its last line.
+        InputError
+            When it ends with exit status 2.
         """
 
     def clean(self) -> int:
-        """Removes all that was ever put there; how many bytes that were."""
+        """Remove everything that edge-edet put there; returns the number of bytes."""
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""

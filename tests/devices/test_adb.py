@@ -135,7 +135,9 @@ def test_a_phone_that_is_away_for_a_while(
 @pytest.mark.parametrize("name", ["d0.xml", "d0.onnx", "."])
 def test_other_formats_are_not_sent(phone: Callable[..., Adb], tmp_path: Path, name: str) -> None:
     (tmp_path / name).is_dir() or (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r" is no .tflite, and benchmark_model runs nothing else$"):
+    with pytest.raises(
+        InputError, match=r" is not a .tflite: benchmark_model runs no other format$"
+    ):
         phone().push([tmp_path / name])
 
 
@@ -159,8 +161,12 @@ def test_a_phone_that_cannot_be_reached(
 @pytest.mark.parametrize(
     ("settings", "kind", "message"),
     [
-        ({"benchmark_model": None}, InputError, r"no benchmark_model named: build it from Tens"),
-        ({"benchmark_model": "/nowhere"}, InputError, r"there is no file '/nowhere': build it"),
+        ({"benchmark_model": None}, InputError, r"needs benchmark_model, but none is named: build"),
+        (
+            {"benchmark_model": "/nowhere"},
+            InputError,
+            r"needs benchmark_model, but '/nowhere' does not exist: build it",
+        ),
         (
             {"device": "pixel6"},
             BackendError,
@@ -190,7 +196,7 @@ def test_benchmark_model_fails(phone: Callable[..., Adb]) -> None:
 def test_no_adb(phone: Callable[..., Adb], monkeypatch: pytest.MonkeyPatch) -> None:
     device = phone()
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(BackendError, match=r"^there is no adb here: 'apt install adb'$"):
+    with pytest.raises(BackendError, match=r"^there is no adb on this machine: 'apt install adb'$"):
         device.prepare()
 
 

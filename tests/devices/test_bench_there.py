@@ -114,7 +114,7 @@ def test_a_command_that_was_killed_holds_no_board(
     (left,) = (int(found.read_text().split()[0]) for found in tmp_path.glob("one/jobs/*/pid"))
     done = bench(environment, tmp_path, *where, *QUICK, "--resume")
     assert done.returncode == 0, done.stderr
-    assert "one: ending what a command that was killed left running there\n" in done.stderr
+    assert "one: ending a measurement that a killed command left running there\n" in done.stderr
     assert len(read_rows(path)) == 1
     assert not Path(f"/proc/{left}").exists() or is_zombie(left)
 
@@ -146,7 +146,7 @@ def test_an_emulated_board(tiny_int8: Path, tmp_path: Path, arm_root: Path) -> N
 @pytest.mark.parametrize(
     ("host", "message"),
     [
-        ("emulated:pixel6", "pixel6 is not emulated here: can be "),
+        ("emulated:pixel6", "pixel6 cannot be emulated: boards that can are "),
         ("emulated:rpi44", "unknown board 'rpi44': known are "),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_board_that_reaches_no_index(sshd: Any, tmp_path: Path) -> None:
         pi.prepare()
     pi.close()
     assert str(caught.value) == (
-        "pi: ERROR: No matching distribution found for numpy>=1.23; where it has no internet, set "
+        "pi: ERROR: No matching distribution found for numpy>=1.23; if it has no internet, set "
         "internet = false in hosts.toml, and the wheels are sent from here"
     )
     with pytest.raises(BackendError, match="No matching distribution"):  # half of one is none
@@ -111,6 +111,6 @@ def test_wheels_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     wheel = own_wheel.write_wheel(tmp_path)
-    with pytest.raises(BackendError, match=r"^fetching wheels for Python 3.11 on x failed: ERROR"):
+    with pytest.raises(BackendError, match=r"^downloading wheels for Python 3.11 on x failed: ERROR"):
         fetch_wheels(wheel, ["litert"], tmp_path, "3.11", ["x"])
     assert board_wheels.TIMEOUT_S > 60

@@ -104,14 +104,14 @@ def test_a_host_is_checked_and_cleaned(
 def test_no_option_of_ssh_is_a_host(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["devices", "--check", "-oProxyCommand=x"]) == 2
     assert main(["devices", "--check=-oProxyCommand=x"]) == 2
-    assert "is no host: expected user@machine" in capsys.readouterr().err
+    assert "is not a host: expected user@machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--check", ""], "--host: '' is no host: expected user@machine"),
-        (["--clean", ""], "--host: '' is no host: expected user@machine"),
+        (["--check", ""], "--host: '' is not a host: expected user@machine"),
+        (["--clean", ""], "--host: '' is not a host: expected user@machine"),
         (["rpi4", "--check", "pi"], "--check takes only a host: 'rpi4' is one argument too many"),
         (
             ["--clean", "pi", "--profile", "x.toml"],

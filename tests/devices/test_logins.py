@@ -124,13 +124,12 @@ LOOK = "; look with 'ssh me@board python3 -V'"
         ),
         pytest.param(
             "sleep 60",
-            "pi did not answer within 2 s, in which Python was to start there; not a word came"
-            f"{LOOK}",
+            f"pi did not answer within 2 s, in which Python was to start there; nothing came{LOOK}",
             id="silence",
         ),
         pytest.param(
             "exit 3",
-            f"pi does not answer as expected: it ended with status 3; not a word came{LOOK}",
+            f"pi does not answer as expected: it ended with status 3; nothing came{LOOK}",
             id="an end without a word",
         ),
         pytest.param(
@@ -164,15 +163,16 @@ LOOK = "; look with 'ssh me@board python3 -V'"
         ),
         pytest.param(
             "exec bash",
-            "pi starts another shell at login and forgets the command: does a start-up file there, "
+            "pi starts another shell at login and drops the command: does a start-up file there, "
             "such as .bashrc, end with 'exec'? 'ssh me@board python3 -V' must print a version",
             id="exec in .bashrc: the shell reads the agent",
         ),
         pytest.param(
             "printf '@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\\nHost key verification "
             "failed.\\n' >&2; exit 255",
-            "pi is unknown to ssh, or not what it was: its host key is not the one in known_hosts; "
-            "where it was set up anew, forget the old one with 'ssh-keygen -R board'; look with "
+            "pi is unknown to ssh, or another machine than before: its host key is not the one in "
+            "known_hosts; "
+            "if it was set up anew, remove the old key with 'ssh-keygen -R board'; look with "
             "'ssh me@board'",
             id="a board that was set up anew",
         ),
@@ -215,11 +215,11 @@ def test_a_device_is_no_host() -> None:
     said = "ssh: Could not resolve hostname rpi4: Name or service not known"
     error = ssh.explain(hosts.Host("rpi4", ssh="rpi4"), 255, said)
     assert str(error) == (
-        "unknown host 'rpi4': no address is known for it; rpi4 is a kind of device, a host is such "
+        "unknown host 'rpi4': it has no address; rpi4 is a kind of board, a host is such "
         "as pi@192.168.1.7"
     )
 
 
 def test_a_folder_that_cannot_be_written(login: Callable[..., AgentTransport]) -> None:
-    with pytest.raises(BackendError, match=r"^pi: .*: /proc/board; name a folder that can be wri"):
+    with pytest.raises(BackendError, match=r"^pi: .*: /proc/board; name a writable folder in hosts"):
         login(RUN, folder="/proc/board").prepare()

@@ -229,7 +229,7 @@ def test_a_board_that_restarts_in_the_middle(
     (pid_file,) = (tmp_path / "board" / "jobs").glob("*/pid")
     os.killpg(int(pid_file.read_text().split()[0]), signal.SIGKILL)
     with pytest.raises(
-        BackendError, match=r"^pi: the measurement ended in the middle: was .*; run"
+        BackendError, match=r"^pi: the measurement stopped before its end: was .*; run"
     ):
         list(rows)
 
@@ -273,7 +273,7 @@ def test_two_measurements_on_one_board_are_refused(
     other.prepare()
     rows = one.run([])
     next(rows)
-    with pytest.raises(BackendError, match=r"^pi: it is busy with another measurement.*wait for"):
+    with pytest.raises(BackendError, match=r"^pi: it is busy with another measurement.*wait until"):
         list(other.run([]))
     with pytest.raises(BackendError, match=r"^pi: a measurement is running there: nothing was"):
         other.clean()

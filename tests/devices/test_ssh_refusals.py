@@ -44,8 +44,8 @@ def attempt(sshd: Any, tmp_path: Path) -> Callable[..., EdgeEdetError]:
 
 def test_a_wrong_key(attempt: Callable[..., EdgeEdetError], sshd: Any) -> None:
     error = attempt(options=("-o", f"IdentityFile={sshd.folder}/other_key"), ssh="nobody@127.0.0.1")
-    assert str(error).startswith("pi refuses the login: it knows none of ssh's keys; try 'ssh ")
-    assert str(error).endswith("or bring yours there with 'ssh-copy-id nobody@127.0.0.1'")
+    assert str(error).startswith("pi refuses the login: it accepts none of ssh's keys; try 'ssh ")
+    assert str(error).endswith("or copy yours there with 'ssh-copy-id nobody@127.0.0.1'")
 
 
 def test_no_python(attempt: Callable[..., EdgeEdetError]) -> None:
@@ -55,12 +55,14 @@ def test_no_python(attempt: Callable[..., EdgeEdetError]) -> None:
 
 def test_an_unknown_host(attempt: Callable[..., EdgeEdetError]) -> None:
     error = attempt(ssh="pi@nowhere.invalid")
-    assert str(error) == "unknown host 'pi@nowhere.invalid': no address is known for it"
+    assert str(error) == "unknown host 'pi@nowhere.invalid': it has no address"
 
 
 def test_another_host_key(attempt: Callable[..., EdgeEdetError], tmp_path: Path) -> None:
     error = attempt(options=("-o", f"UserKnownHostsFile={tmp_path}/none"))
-    assert str(error).startswith("pi is unknown to ssh, or not what it was: its host key is not")
+    assert str(error).startswith(
+        "pi is unknown to ssh, or another machine than before: its host key is not"
+    )
 
 
 def test_nobody_listens(attempt: Callable[..., EdgeEdetError]) -> None:
@@ -74,7 +76,7 @@ def test_no_ssh_here(
     attempt: Callable[..., EdgeEdetError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert str(attempt()) == "there is no ssh here: 'apt install openssh-client'"
+    assert str(attempt()) == "there is no ssh on this machine: 'apt install openssh-client'"
 
 
 def test_an_old_python(attempt: Callable[..., EdgeEdetError], tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_no_space_for_what_is_to_be_sent(sshd: Any, small_disk: Path, tmp_path: 
     with pytest.raises(BackendError) as caught:
         connection(sshd, small_disk / "board").push([tmp_path / "big"])
     assert str(caught.value).startswith("pi: 1.5 MB are to be sent, but ")
-    assert "has 1.0 MB left; free some there, remove what was left with 'edge-edet" in str(
+    assert "has 1.0 MB left; free some space there, remove what is left with 'edge-edet" in str(
         caught.value
     )
 
@@ -178,7 +180,9 @@ def test_the_disk_fills_up_while_a_file_arrives(
     folder = tmp_path / "board"
     pi = ssh.connect(sshd.host(folder=str(folder), environment=sys.prefix, python=python))
     pi.prepare()
-    with pytest.raises(BackendError, match=r"^pi: file too large: .*; free some there, remove wha"):
+    with pytest.raises(
+        BackendError, match=r"^pi: file too large: .*; free some space there, remove wha"
+    ):
         pi.push([tmp_path / "big"])
     assert list((folder / "files").iterdir()) == []
     (tmp_path / "small").write_bytes(b"y")
@@ -194,7 +198,9 @@ def test_what_a_login_shell_prints_does_no_harm(sshd: Any, tmp_path: Path, words
 
 @pytest.mark.parametrize("text", ["-oProxyCommand=touch x", "", "pi@a b", "pi\n"])
 def test_options_are_no_hosts(text: str) -> None:
-    with pytest.raises(InputError, match=r"^--host: .* is no host: expected user@machine, a Host"):
+    with pytest.raises(
+        InputError, match=r"^--host: .* is not a host: expected user@machine, a Host"
+    ):
         find_host(text, {})
 
 
@@ -202,9 +208,9 @@ def test_options_are_no_hosts(text: str) -> None:
     ("text", "message"),
     [
         ("[pi]\nssh = 1", r"\[pi\]: 'ssh' must be a string, but is 1$"),
-        ("[pi]\nssh = '-x'", r"\[pi\], 'ssh': '-x' is no host: expected user@machine"),
+        ("[pi]\nssh = '-x'", r"\[pi\], 'ssh': '-x' is not a host: expected user@machine"),
         ("[pi]\nhost = 'a'", r"\[pi\]: unknown key 'host': known are ssh, adb, device, python"),
-        ("[pi]\npython = 'a'", r"\[pi\]: expected one of 'ssh' and 'adb', which say how to reach"),
+        ("[pi]\npython = 'a'", r"\[pi\]: expected one of 'ssh' and 'adb', the way to reach"),
         ("[pi]\nssh = 'a'\nadb = 'b'", r"\[pi\]: expected one of 'ssh' and 'adb'"),
         ("[pi]\nssh = 'a'\ninternet = 1", r"\[pi\]: 'internet' must be true or false, but is 1$"),
         ("[pi]\nssh = 'a'\noptions = '-4'", r"\[pi\]: 'options' must be a list of strings, but is"),

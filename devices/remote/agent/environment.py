@@ -1,4 +1,4 @@
-"""The request for a private environment: a venv, filled by pip."""
+"""Requests for a Python environment: a private venv filled by pip, or one of the user's."""
 
 import shutil
 import subprocess
@@ -13,15 +13,15 @@ __all__ = ["environment", "own_environment"]
 
 
 def environment(base: Path, key: str, install: "list[str]") -> str:
-    """Makes base/env-KEY with `pip install INSTALL`, or takes it where it is; its Python."""
+    """Make base/env-KEY with `pip install INSTALL`, unless it is there; returns its Python."""
     root = base / ("env-" + key)
     python, stamp = root / "bin" / "python", root / "ready"
-    while lock(base / "env.lock") is None:  # a run that was cut off may be at it still
+    while lock(base / "env.lock") is None:  # a run that was cut off may still be making it
         send(beat=1)
         time.sleep(1)
     if stamp.exists():
         return str(python)
-    shutil.rmtree(str(root), ignore_errors=True)  # half of one, of a run that was killed
+    shutil.rmtree(str(root), ignore_errors=True)  # an unfinished one, of a run that was killed
     send(progress="making a private environment")
     _finish([sys.executable, "-m", "venv", str(root)], "no_venv")
     send(progress="installing edge-edet and its runtime")
@@ -32,7 +32,7 @@ def environment(base: Path, key: str, install: "list[str]") -> str:
 
 
 def own_environment(base: Path, folder: str) -> "list[str]":
-    """The Python of an environment that somebody else made, and its version of edge-edet."""
+    """Find the Python of the user's environment, and its version of edge-edet."""
     python = Path(folder).expanduser() / "bin" / "python"
     if not python.exists():
         raise RequestError("environment", f"there is no {python}")
@@ -41,7 +41,7 @@ def own_environment(base: Path, folder: str) -> "list[str]":
 
 
 def _finish(command: "list[str]", code: str) -> str:
-    """Runs to the end, with frames meanwhile; the last line that it says is the reason."""
+    """Run a program to its end, with frames in the meantime; its last line is the reason of an error."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -59,7 +59,7 @@ def _finish(command: "list[str]", code: str) -> str:
     if process.returncode:
         if "No space left" in output:
             raise RequestError("full", "no space left on device")
-        said = [one for one in output.splitlines() if one.strip()]
-        errors = [one for one in said if one.startswith("ERROR:")]
-        raise RequestError(code, (errors or said or ["it failed without a message"])[-1])
+        printed = [one for one in output.splitlines() if one.strip()]
+        errors = [one for one in printed if one.startswith("ERROR:")]
+        raise RequestError(code, (errors or printed or ["it failed without a message"])[-1])
     return output

@@ -1,4 +1,4 @@
-"""Requests about files: what is there, what arrives, what is removed."""
+"""Requests about files: find what is there, receive, lay out, remove."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ EVIDENCE = {
 
 
 def probe(base: Path) -> "dict[str, object]":
-    """What must be known before anything is put there."""
+    """Describe the machine, before anything is put there."""
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     evidence = {}
     for name, path in EVIDENCE.items():
@@ -32,14 +32,16 @@ def probe(base: Path) -> "dict[str, object]":
     return {
         "python": list(sys.version_info[:3]),
         "machine": platform.machine(),
-        "bits": 64 if sys.maxsize > 2**32 else 32,  # of the Python: the kernel may be another
+        "bits": 64
+        if sys.maxsize > 2**32
+        else 32,  # of the Python; the kernel may have 64 with a Python of 32
         "libc": list(platform.libc_ver()),
         "evidence": evidence,
     }
 
 
 def missing(base: Path, files: "dict[str, int]") -> "list[str]":
-    """Which of files, sha256 -> size, are not there; an error where they would not fit."""
+    """List those of files, sha256 -> size, that are not there; an error if they do not fit on the disk."""
     absent = [one for one in files if not (base / "files" / one).exists()]
     need, free = sum(files[one] for one in absent), shutil.disk_usage(str(base)).free
     if need > free:
@@ -49,7 +51,7 @@ def missing(base: Path, files: "dict[str, int]") -> "list[str]":
 
 
 def receive(base: Path, sha256: str, size: int) -> None:
-    """The next `size` bytes of stdin are that file; it gets its name when its hash is right."""
+    """Read a file, the next `size` bytes of stdin; it gets its name once its hash is right."""
     path = base / "files" / sha256
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f"{sha256}.{os.getpid()}.part")
@@ -64,13 +66,13 @@ def receive(base: Path, sha256: str, size: int) -> None:
 
 
 def _copy(path: Path, size: int) -> str:
-    """From stdin; a full disk is reported when all was read, or the next request is lost."""
+    """Copy from stdin; a full disk is reported after all was read, or the next request would be lost."""
     digest, left, failure = hashlib.sha256(), size, None
     with path.open("wb", buffering=0) as file:
         while left:
             data = sys.stdin.buffer.read(min(left, CHUNK))
             if not data:
-                raise RequestError("cut", "the connection ended within a file")
+                raise RequestError("cut", "the connection ended in the middle of a file")
             left -= len(data)
             digest.update(data)
             if failure is None:
@@ -87,7 +89,7 @@ def _copy(path: Path, size: int) -> str:
 
 
 def lay_out(base: Path, folder: str, files: "dict[str, str]") -> str:
-    """Makes base/folder hold files, relative name -> sha256, of what was received."""
+    """Fill base/folder with received files, given as relative name -> sha256; returns its path."""
     for name, sha256 in files.items():
         source, path = base / "files" / sha256, base / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,7 @@ def lay_out(base: Path, folder: str, files: "dict[str, str]") -> str:
 
 
 def clean(base: Path) -> int:
-    """Removes all that was put there; how many bytes that were."""
+    """Remove everything that was put there; returns the number of bytes."""
     if not base.exists():
         return 0
     if lock(base / "lock") is None:

@@ -1,4 +1,4 @@
-"""Frames, and what all kinds of requests need."""
+"""Frames, errors and locks, which all requests need."""
 
 import json
 import os
@@ -8,20 +8,21 @@ from pathlib import Path
 __all__ = ["BEAT_S", "CHUNK", "RequestError", "lock", "send"]
 
 CHUNK = 1 << 20
-BEAT_S = 5.0  # a frame at least this often, so that a dead connection shows
+BEAT_S = 5.0  # a frame at least this often, or the connection counts as dead
 
 
 class RequestError(Exception):
-    """code, text: what the other side shows in one line."""
+    """The error of a request: a code and a text, which the other side shows in one line."""
 
 
 def send(**frame: object) -> None:
+    """Write one frame."""
     sys.stdout.write(json.dumps(frame) + "\n")
     sys.stdout.flush()
 
 
 def lock(path: Path) -> "int | None":
-    """A lock that ends with the process and what it forks; None where another one has it."""
+    """Take a lock that ends with this process and its forks; None if another process has it."""
     import fcntl
 
     handle = os.open(str(path), os.O_RDWR | os.O_CREAT, 0o600)

@@ -12,14 +12,14 @@ from edge_edet.devices.remote.agent.frames import BEAT_S, RequestError, lock, se
 
 __all__ = ["follow", "running", "start", "stop"]
 
-POLL_S = 0.25  # of the output; seldom, because it takes time from what is measured
-LEASE_S = 600.0  # a measurement that nobody follows for this long ends
-MAX_READ = 64 << 20  # of output at once; more than any line has
+POLL_S = 0.25  # of the output; seldom, because polling disturbs what is measured
+LEASE_S = 600.0  # a measurement that nobody follows for this long is ended
+MAX_READ = 64 << 20  # of output at once; longer than any line
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def running(base: Path) -> "list[str] | None":
-    """[job, owner] of the measurement that runs; None where none does."""
+    """Find the running measurement: [job, owner], or None."""
     for root in base.glob("jobs/*"):
         if (root / "pid").exists() and (root / "owner").exists() and _alive(root):
             return [root.name, (root / "owner").read_text()]
@@ -27,13 +27,13 @@ def running(base: Path) -> "list[str] | None":
 
 
 def start(base: Path, job: str, command: "list[str]", owner: str = "") -> None:
-    """Runs the command detached, unless this job was started already. owner: for `running`."""
+    """Run the command detached, unless this job was started already; `running` returns its owner."""
     root = base / "jobs" / job
     if (root / "pid").exists():
         return
     held = lock(base / "lock")
     if held is None:
-        text = "it is busy with another measurement, and two at once would disturb each other"
+        text = "it is busy with another measurement: two at once would disturb each other"
         raise RequestError("busy", text)
     root.mkdir(parents=True, exist_ok=True)
     (root / "followed").touch()
@@ -41,7 +41,7 @@ def start(base: Path, job: str, command: "list[str]", owner: str = "") -> None:
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)
-        os.close(held)  # the child holds it on
+        os.close(held)  # the child keeps it
         with os.fdopen(reader) as file:
             file.read()  # until the child has written its id
         return
@@ -59,7 +59,7 @@ def start(base: Path, job: str, command: "list[str]", owner: str = "") -> None:
 
 
 def _supervise(root: Path, command: "list[str]") -> None:
-    """Waits for the command; ends it where nobody follows any more."""
+    """Wait for the command; end it when nobody follows any more."""
     with (root / "out").open("ab") as out, (root / "err").open("ab") as err:
         process = subprocess.Popen(
             command, cwd=str(root), stdin=subprocess.DEVNULL, stdout=out, stderr=err
@@ -82,10 +82,10 @@ def _supervise(root: Path, command: "list[str]") -> None:
 
 
 def follow(base: Path, job: str, out: int, err: int) -> int:
-    """Sends the job's lines from these offsets on, as they come; its exit status at its end."""
+    """Send the job's lines from these offsets on, as they come; returns its exit status."""
     root = base / "jobs" / job
     if not (root / "pid").exists():
-        raise RequestError("gone", "the measurement is not there any more")
+        raise RequestError("gone", "the measurement does not exist any more")
     offsets = {"err": err, "out": out}
     beaten = -BEAT_S
     while True:
@@ -100,12 +100,14 @@ def follow(base: Path, job: str, out: int, err: int) -> int:
             (root / "followed").touch()
             send(beat=1)
     if not (root / "exit").exists():
-        raise RequestError("gone", "the measurement ended in the middle: was the board restarted?")
+        raise RequestError(
+            "gone", "the measurement stopped before its end: was the board restarted?"
+        )
     return int((root / "exit").read_text())
 
 
 def _send_lines(root: Path, stream: str, offsets: "dict[str, int]", ended: bool) -> int:
-    """Whole lines only; what has no end yet comes later, or when the job has ended."""
+    """Send whole lines only; the beginning of a line waits for its end, or for that of the job."""
     if not (root / stream).exists():
         return 0
     with (root / stream).open("rb") as file:
@@ -123,7 +125,7 @@ def _send_lines(root: Path, stream: str, offsets: "dict[str, int]", ended: bool)
 
 
 def stop(base: Path, job: str) -> None:
-    """Ends the job, where it runs, and removes its folder."""
+    """End the job, if it runs, and remove its folder."""
     root = base / "jobs" / job
     if (root / "pid").exists():
         for wanted in [signal.SIGTERM] * 50 + [signal.SIGKILL] * 10:
@@ -141,7 +143,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _pid(root: Path) -> "tuple[int, str]":
-    """The process, and the start of the machine that its number belongs to."""
+    """Read the process id of the job, and the boot of the machine that it belongs to."""
     pid, boot = (root / "pid").read_text().split()
     return int(pid), boot
 

@@ -1,4 +1,4 @@
-"""The loop: a request, its frames, the next request."""
+"""The loop of the agent: read a request, answer it, read the next one."""
 
 import errno
 import json
@@ -38,7 +38,7 @@ CODES = {
 
 
 def serve(base: str) -> None:
-    """Answers until stdin ends. base: the folder that everything is kept in."""
+    """Answer requests until stdin ends; everything is kept in the folder base."""
     folder = Path(base).expanduser()
     send(hello=1)
     for line in iter(sys.stdin.buffer.readline, b""):
@@ -48,7 +48,7 @@ def serve(base: str) -> None:
         except RequestError as error:
             send(error=list(error.args))
         except BrokenPipeError:
-            return  # nobody listens any more
+            return  # the other side is gone
         except OSError as error:
             code = CODES.get(error.errno, "system")  # type: ignore[arg-type]
             reason = f"{(error.strerror or str(error)).lower()}: {error.filename or folder}"

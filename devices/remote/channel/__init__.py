@@ -1,4 +1,4 @@
-"""Requests and answers over a command's pipes."""
+"""Requests to the agent and its answers, over the pipes of a command such as ssh."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Requests to the agent on a device, over a command's pipes; survives that the command ends.
+"""Requests to the agent on a device, over the pipes of a command that may break and be started again.
 
-A connection that breaks is opened again, after pauses that grow, and the request is repeated: the
-agent answers it from where it is. See the agent's package for the requests.
+A broken connection is opened again, after pauses that grow, and the request is repeated: the agent
+continues its answer. The agent's package describes the requests.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 END_S = 5.0  # for a command that is about to end
 CHUNK = 1 << 16
 READ_BY_SHELL = 97  # exit status
-MAX_SAID = 1 << 16  # bytes of stderr, from its end
-KEYS = {"beat", "progress", "stream", "done", "error"}  # a frame of an answer has one of them
+MAX_SAID = 1 << 16  # bytes of stderr that are kept, from its end
+KEYS = {"beat", "progress", "stream", "done", "error"}  # every frame of an answer has one of them
 
-# Modules that need no file: each is made of its text, under its own name. The first line is a string
-# to Python; a shell that reads it, because a start-up file ended in 'exec zsh', runs 'exit', and
-# none of the rest.
+# The modules are made of their text, under their own names, without files. The first line is a string
+# to Python; a shell that reads it, because a start-up file ended in 'exec zsh', runs 'exit' and nothing
+# of the rest.
 LOADER = """"exit" "%d"
 import json, sys, types
 for name, text in json.loads(%r).items():
@@ -49,15 +49,28 @@ sys.modules["edge_edet.devices.remote.agent.serve"].serve(%r)
 
 
 class AgentError(Exception):
-    """code, text of an answer {"error": ...}."""
+    """The answer {"error": [code, text]}; its arguments are code and text."""
 
 
 class _LostError(Exception):
-    """The connection ended, or is of no use any more: its text says why, where that is known."""
+    """The connection ended or cannot be used any more; its text says why, if known."""
 
 
 def bootstrap(folder: str) -> tuple[str, bytes]:
-    """Python code to run there, without quotes of its own kind, and what it reads first."""
+    """Make what starts the agent.
+
+    Parameters
+    ----------
+    folder
+        Where the agent keeps everything, ~ allowed.
+
+    Returns
+    -------
+    code : str
+        Python code for `python -c`, free of quotes that a shell would need escaped.
+    program : bytes
+        What the code reads from stdin first: the agent itself.
+    """
     texts = {}
     for name in MODULES:
         module = import_module(f"edge_edet.devices.remote.agent.{name}")
@@ -67,11 +80,27 @@ def bootstrap(folder: str) -> tuple[str, bytes]:
 
 
 class Channel:
-    """command: runs a Python with the code of bootstrap. name: for messages.
+    """A connection to the agent, opened on first use and again after it broke.
 
-    explain: makes the error for a command that ends before the agent spoke, of its exit status,
-    what it wrote to stderr, what it wrote to stdout instead, in words, and, where it did not end
-    by itself, why it was ended.
+    Parameters
+    ----------
+    command
+        Runs a Python with the code of `bootstrap`.
+    program
+        What that code reads first.
+    name
+        Of the device, for messages.
+    explain
+        Makes the error for a command that ends before the agent answers, from its exit status, what it
+        wrote to stderr, a description of what it wrote to stdout instead, and the reason why it was ended
+        ("": it ended by itself).
+    patience_s
+        How long to try to connect again.
+
+    Attributes
+    ----------
+    lost
+        Whether the connection broke for good.
     """
 
     def __init__(
@@ -87,9 +116,9 @@ class Channel:
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._reader: LineReader | None = None
-        self._came = ""  # of something else before the agent, in words
+        self._came = ""  # what came before the agent, described
         self.lost = False  # for good
-        self._reached = False  # once, so that a later failure is worth another try
+        self._reached = False  # once; only then a failure is worth another try
 
     def call(
         self,
@@ -98,7 +127,26 @@ class Channel:
         what: str = "",
         patience_s: float | None = None,
     ) -> Any:
-        """The result. body: a file to send after the request; what: names it in the progress."""
+        """Send a request and return its result; progress goes to stderr.
+
+        Parameters
+        ----------
+        request
+            "do" is the name of the request, the rest its arguments.
+        body
+            A file to send after the request.
+        what
+            Names the file in the progress bar.
+        patience_s
+            How long to try to connect again; None: as long as the channel does.
+
+        Raises
+        ------
+        AgentError
+            When the agent answers with an error.
+        EdgeEdetError
+            When there is no connection.
+        """
         result = None
         for frame in self.frames(request, body, what, patience_s):
             if "progress" in frame:
@@ -113,11 +161,10 @@ class Channel:
         what: str = "",
         patience_s: float | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The frames of the answer, to the last, {"done": result}.
+        """Send a request and yield the frames of its answer, up to the last, {"done": result}.
 
-        The request may be changed while the frames come: when the connection breaks, it is sent
-        as it is then. Raises AgentError for {"error": ...}, and what explain makes where there is
-        no connection to be had, no second one for patience_s.
+        The request may be changed while the frames come: when the connection breaks, it is sent again as
+        it is then. Parameters and errors are those of `call`.
         """
         limit = self._patience_s if patience_s is None else patience_s
         pause, last = FIRST_PAUSE_S, time.monotonic()
@@ -145,9 +192,10 @@ class Channel:
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             finally:
                 if not whole:
-                    self.close()  # the rest of this answer must not be taken for the next
+                    self.close()  # the rest of this answer must not be taken for the next one
 
     def close(self) -> None:
+        """End the connection, if there is one."""
         if self._process is not None:
             self._end("")
 
@@ -168,7 +216,7 @@ class Channel:
             raise self._explain(127, str(error), "", "") from None
         assert self._process.stdout is not None
         self._reader = LineReader(self._process.stdout)
-        with contextlib.suppress(_LostError):  # then it shows what came instead
+        with contextlib.suppress(_LostError):  # await_hello then shows what came instead
             self._send(self._program)
         refusal = await_hello(self._reader, self._said_bytes)
         if refusal is not None:
@@ -203,12 +251,12 @@ class Channel:
             if "error" in frame:
                 raise AgentError(*frame["error"])
             yield frame
-            heard = time.monotonic()  # whoever takes the frames may take time
+            heard = time.monotonic()  # the caller may take its time with a frame
             if "done" in frame:
                 return
 
     def _frame(self, deadline: float) -> dict[str, Any] | None:
-        """The frame in the next line; None where that is of something else, such as a late job."""
+        """Read the frame in the next line; None for a line of something else, such as a late job."""
         assert self._reader is not None
         line = self._reader.line(deadline)
         if line is None and self._reader.over:
@@ -225,13 +273,13 @@ class Channel:
         return 0 if self._stderr is None else os.fstat(self._stderr.fileno()).st_size
 
     def _end(self, why: str) -> EdgeEdetError:
-        """Ends the command; what it said. why: it is ended, "" where it ended by itself."""
+        """End the command and make the error of what it wrote. why: "" if it ended by itself."""
         process, stderr = self._process, self._stderr
         assert process is not None
         assert stderr is not None
         self._process = self._stderr = None
         assert process.stdin is not None
-        with contextlib.suppress(OSError):  # what was not sent any more
+        with contextlib.suppress(OSError):  # what could not be sent any more
             process.stdin.close()
         over = self._reader is not None and self._reader.over
         if self._reader is not None:

@@ -1,7 +1,7 @@
-"""Waiting for the agent's first words behind all that a login shell may say before.
+"""Wait for the agent's greeting, which comes after whatever a login shell prints first.
 
-A shell's start-up files may print lines, or bytes without a line end (a terminal's title, a
-prompt): the agent's greeting then stands at the end of such a line.
+A shell's start-up files may print lines, or bytes without a line end (a terminal's title, a prompt): the
+agent's greeting then stands at the end of such a line.
 """
 
 from __future__ import annotations
@@ -16,18 +16,28 @@ from edge_edet.devices.remote.channel.what_came import first_and_last, frame_of
 __all__ = ["await_hello"]
 
 HELLO = {"hello": 1}
-OPEN_S = 30.0  # from the start, or from the last line of something else
-LONGEST_OPEN_S = 120.0  # whatever else is written meanwhile
+OPEN_S = 30.0  # since the start, or since the last line of something else
+LONGEST_OPEN_S = 120.0  # in all, whatever is printed in the meantime
 POLL_S = 1.0
-MAX_BYTES = 4 << 20  # that are read over
-KEPT, LONGEST_KEPT = 50, 500  # lines of them, at the beginning and at the end; bytes of a line
+MAX_BYTES = 4 << 20  # that are skipped
+KEPT, LONGEST_KEPT = 50, 500  # first and last lines that are kept of them; bytes of each line
 
 
 def await_hello(reader: LineReader, said_bytes: Callable[[], int]) -> tuple[str, str] | None:
-    """None when the agent greets, else (why it is not waited for any longer, what came instead).
+    """Wait for the greeting.
 
-    The first is "" where the stream is at its end, the second where nothing came. said_bytes: how
-    much there is on stderr by now.
+    Parameters
+    ----------
+    reader
+        Of the command's stdout.
+    said_bytes
+        Gives the number of bytes on stderr so far.
+
+    Returns
+    -------
+    None or (str, str)
+        None: the agent greeted. Else why waiting ended ("": the stream ended), and a description of what
+        came instead ("": nothing).
     """
     first: list[bytes] = []
     last: deque[bytes] = deque(maxlen=KEPT)
@@ -50,9 +60,9 @@ def await_hello(reader: LineReader, said_bytes: Callable[[], int]) -> tuple[str,
 
 
 def _is_hello(line: bytes) -> bool:
-    if b'"hello"' not in line:  # quick, where a login shell writes millions of lines
+    if b'"hello"' not in line:  # quick, if a login shell prints millions of lines
         return False
     try:
         return frame_of(line) == HELLO
-    except ValueError:  # half of it, in the words of a login shell
+    except ValueError:  # broken by what a login shell prints
         return False

@@ -1,4 +1,4 @@
-"""Lines of a pipe as they come, with a time limit; what has come of the next one is known too."""
+"""Read the lines of a pipe as they come, with a time limit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from typing import IO
 __all__ = ["LineReader"]
 
 CHUNK = 1 << 16
-MAX_CHUNKS = 64  # that wait to be taken; then the other side has to wait
+MAX_CHUNKS = 64  # in the queue; then the other side has to wait
 POLL_S = 0.5
 
 
 class LineReader:
-    """Reads the stream to its end or to close, in a thread, and closes it."""
+    """Reads a stream in a thread, up to its end or to `close`, and closes it.
+
+    Attributes
+    ----------
+    over
+        Whether the stream has ended.
+    received
+        Bytes so far.
+    """
 
     def __init__(self, stream: IO[bytes]):
         self.over = False  # the stream is at its end
@@ -29,9 +37,17 @@ class LineReader:
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
     def line(self, deadline: float) -> bytes | None:
-        """The next whole line, without its end; None where there is none by then, or no more.
+        """Wait for the next whole line, without its line end.
 
-        deadline: by time.monotonic().
+        Parameters
+        ----------
+        deadline
+            Of time.monotonic().
+
+        Returns
+        -------
+        bytes or None
+            None: there was none by then, or the stream has ended.
         """
         while not self._lines:
             if self.over:
@@ -45,7 +61,7 @@ class LineReader:
 
     @property
     def rest(self) -> bytes:
-        """What has come of a line without its end."""
+        """What came of a line that has no end yet."""
         return b"".join(self._pieces)
 
     def _take(self, chunk: bytes) -> None:
@@ -58,7 +74,7 @@ class LineReader:
             self._pieces = [piece]
 
     def close(self) -> None:
-        """Nobody takes the rest."""
+        """Stop reading; nobody takes the rest."""
         self._closed = True
 
     def _read(self, stream: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What came over a line where something else was expected: a frame behind it, or words for it."""
+"""Find a frame behind other output in a line, and describe output that came instead of one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ __all__ = ["first_and_last", "frame_of", "readable"]
 
 MOST = 80  # characters that are shown
 TRIES = 50  # beginnings of a frame in one line
-ESCAPES = re.compile(  # of terminals: a title and its like, colours and cursors, others
+ESCAPES = re.compile(  # of terminals: titles, colours and cursor moves, others
     r"\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]"
 )
 
 
 def frame_of(line: bytes) -> dict[str, Any] | None:
-    """The frame that a line ends with; None where it has none, only words of something else.
+    """Find the frame at the end of a line.
 
-    What a shell writes without a line end stands before the next frame in the same line.
-    Raises ValueError where a frame begins and does not end: something wrote into its middle.
+    What a shell prints without a line end stands before the next frame, in the same line.
+
+    Returns
+    -------
+    dict or None
+        None: the line has no frame, only other output.
+
+    Raises
+    ------
+    ValueError
+        When a frame begins but does not end: something wrote into its middle.
     """
     begin = at = line.find(b'{"')
     for _ in range(TRIES):
@@ -38,16 +47,16 @@ def frame_of(line: bytes) -> dict[str, Any] | None:
 
 
 def readable(text: str, most: int = MOST) -> str:
-    """In one line: without a terminal's escapes, other control codes as \\x07, and not too long."""
+    r"""Make text one short line: no terminal escapes, other control codes as \x07."""
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in ESCAPES.sub("", text).strip())
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 
 def first_and_last(lines: Sequence[bytes]) -> str:
-    """The first line with words in it and the last, in quotes; "" where nothing came."""
-    told = [words for one in lines if (words := readable(one.decode("utf-8", "replace")))]
-    if not told:
+    """Quote the first and the last line that have words; "" if nothing came."""
+    shown = [words for one in lines if (words := readable(one.decode("utf-8", "replace")))]
+    if not shown:
         return "no words" if any(lines) else ""
-    if len(told) == 1:
-        return f"'{told[0]}'"
-    return f"'{told[0]}'{' ... ' if len(told) > 2 else ', '}'{told[-1]}'"
+    if len(shown) == 1:
+        return f"'{shown[0]}'"
+    return f"'{shown[0]}'{' ... ' if len(shown) > 2 else ', '}'{shown[-1]}'"

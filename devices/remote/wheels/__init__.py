@@ -1,4 +1,4 @@
-"""The wheels that a board needs."""
+"""The wheels that a board needs: that of edge-edet and those that it depends on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""This edge-edet as a wheel, made of the files that are running: the board gets the same code.
+"""A wheel of edge-edet made from the files that are running, so that the board gets the same code.
 
-A checkout has no wheel and an installed package has none any more; the network may be away. The
-same files give the same bytes, so that a board knows a wheel that it has.
+A checkout has no wheel, an installed package has it no more, and there may be no network. The same files
+give the same bytes, so a wheel that a board has is not sent again.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ __all__ = ["write_wheel"]
 FOLDERS = ("devices", "benchmarks", "converters", "studies")  # beside the core in a checkout
 SKIPPED = ("__pycache__", "test_", "conftest.py")  # pytest's own
 WHEEL = "Wheel-Version: 1.0\nGenerator: edge-edet\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-WHEN = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can tell
+WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip file
 
 
 def write_wheel(folder: Path) -> Path:
-    """The wheel in that folder; all of edge-edet, with its extras, without its tests."""
+    """Write the wheel of all of edge-edet, without its tests, into a folder; returns its path.
+
+    Raises
+    ------
+    BackendError
+        When edge-edet is not installed, so that its metadata are missing.
+    """
     info = f"edge_edet-{__version__}.dist-info"
     entries = dict(_files())
     entries[f"{info}/METADATA"] = _metadata().encode()
@@ -45,7 +51,7 @@ def write_wheel(folder: Path) -> Path:
 
 
 def _metadata() -> str:
-    """Of the installed package; a checkout may have an egg-info besides, perhaps an old one."""
+    """Read the metadata of the installed package; an egg-info in a checkout may be old."""
     for found in distributions(name="edge-edet"):
         if text := found.read_text("METADATA"):
             return text
