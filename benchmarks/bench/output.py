@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
-from edge_edet.benchmarks.bench.table import HEADER, LEGEND, details, statistics, table_line
+from edge_edet.benchmarks.bench.table import HEADER, LEGEND, details, statistics, table_lines
 from edge_edet.benchmarks.measuring import (
     Ended,
     Event,
@@ -85,9 +85,11 @@ class BenchOutput:
             ]
             print(json.dumps({"rows": listed}, indent=1, ensure_ascii=False))
         elif self.rows:
-            if any(row.how != "estimated" for row in self.rows):
+            estimated = [row for row in self.rows if row.how == "estimated"]
+            if len(estimated) < len(self.rows):
                 print(f"\n{LEGEND}")
-            self._estimates()
+            if estimated:
+                self._estimates(estimated)
 
     def clear(self) -> None:
         """Remove the progress from the terminal."""
@@ -95,11 +97,10 @@ class BenchOutput:
             one.close()
         self._progress = {}
 
-    def _estimates(self) -> None:
-        """In a table of their own, below what was measured: each figure says what it is."""
+    def _estimates(self, estimated: list[BenchmarkRow]) -> None:
+        """Print them as a table of their own, below what was measured: each figure says what it is."""
         from edge_edet.benchmarks.estimate import report
 
-        estimated = [row for row in self.rows if row.how == "estimated"]
         for number, device in enumerate(dict.fromkeys(row.device for row in estimated)):
             if number or len(estimated) < len(self.rows):
                 print()
@@ -117,7 +118,7 @@ class BenchOutput:
         if not self._headed:
             print(HEADER)
             self._headed = True
-        print(joined([table_line(row), *details(row)]), flush=True)
+        print(joined([*table_lines(row), *details(row)]), flush=True)
 
     def _say(self, text: str) -> None:
         self.clear()

@@ -1,4 +1,4 @@
-"""Rows as a table of 80 columns, and what is said below it."""
+"""Rows as a table of 80 columns, with details and warnings below each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_edet.benchmarks.rows import STAGES, BenchmarkRow, count, p50, p90, p99, verdict
 
-__all__ = ["HEADER", "LEGEND", "details", "statistics", "table_line"]
+__all__ = ["HEADER", "LEGEND", "details", "statistics", "table_lines"]
 
 COLUMNS = 80
 NAME = 22
@@ -19,19 +19,30 @@ HEADER = (
 LEGEND = "ms: p50 of each stage, then p50 and p90 end to end, n samples"
 
 
-def table_line(row: BenchmarkRow) -> str:
-    """One line; an estimate is marked with ~ and has no stages."""
+def table_lines(row: BenchmarkRow) -> Iterator[str]:
+    """The row's line; a file name that is too long for its column stands on a line of its own.
+
+    An estimate is marked with ~ and has no stages.
+    """
+    name = row.model.file
+    if len(name) > NAME:
+        yield name
+        name = ""
     threads = row.ran.threads if row.ran else row.asked.threads
-    start = f"{_short(row.model.file)} {threads or '-':>3}"
+    start = f"{name:{NAME}} {threads or '-':>3}"
     if row.estimate is not None:
         one = row.estimate
-        return f"{start}  estimated ~{one.p50_ms:.3g} ms, {one.low_ms:.3g} to {one.high_ms:.3g}"
-    if row.summary is not None:
+        yield f"{start}  estimated ~{one.p50_ms:.3g} ms, {one.low_ms:.3g} to {one.high_ms:.3g}"
+    elif row.summary is not None:
         middle = row.summary.p50_ms if row.summary.p50_ms is not None else row.summary.mean_ms
-        return f"{start} {'-':>6} {'-':>6} {_ms(middle, 7)} {'-':>6} {'-':>7} {'-':>7} {row.summary.n:>5}"
-    stages = [_ms(p50(row, stage), 7 if stage == "inference" else 6) for stage in STAGES[:4]]
-    whole = f"{_ms(p50(row), 7)} {_ms(p90(row), 7)} {count(row):>5}"
-    return f"{start} {' '.join(stages)} {whole}"
+        empty = f"{'-':>6}"
+        yield (
+            f"{start} {empty} {empty} {_ms(middle, 7)} {empty} {'-':>7} {'-':>7} {row.summary.n:>5}"
+        )
+    else:
+        stages = [_ms(p50(row, stage), 7 if stage == "inference" else 6) for stage in STAGES[:4]]
+        whole = f"{_ms(p50(row), 7)} {_ms(p90(row), 7)} {count(row):>5}"
+        yield f"{start} {' '.join(stages)} {whole}"
 
 
 def details(row: BenchmarkRow) -> Iterator[str]:
@@ -139,7 +150,3 @@ def _ms(value: float | None, width: int) -> str:
     if value is None:
         return f"{'-':>{width}}"
     return f"{value:>{width}.{2 if value < 10 else 1 if value < 1000 else 0}f}"
-
-
-def _short(name: str) -> str:
-    return f"{name if len(name) <= NAME else name[: NAME - 3] + '...':{NAME}}"

@@ -65,7 +65,8 @@ def _lines(change: Change) -> Iterator[str]:
 
     names = [_name(change.a), _name(change.b)]
     runs = f", {change.runs[0]} and {change.runs[1]} runs" if max(change.runs) > 1 else ""
-    yield (names[0] if names[0] == names[1] else " -> ".join(names)) + runs
+    title = (names[0] if names[0] == names[1] else " -> ".join(names)) + runs
+    yield from textwrap.wrap(title, COLUMNS, subsequent_indent="  ")
     yield f"  {'':12} {'A, ms':>8} {'B, ms':>8} {'ratio':>7}  {'interval':15}"
     for stage, ratio in change.stages.items():
         yield (

@@ -39,7 +39,6 @@ __all__ = [
 PROTOCOL = {"name": "edge-edet estimate", "version": 1, "stage": "inference", "source": SOURCE}
 COLUMNS = 80
 DEFAULT_THREADS = (1, 2, 4)
-NAME = 34  # of a file: what the table has room for
 _TFLITE = FORMATS[".tflite"].runtimes
 
 
@@ -163,23 +162,27 @@ def _figure(ms: float) -> str:
 
 
 def report(rows: Sequence[BenchmarkRow]) -> str:
-    """The table, 80 columns wide, what to read it with, and last how to measure."""
-    device, names = rows[0].device, [_name(row.model.file) for row in rows]
-    width = max(map(len, [*names, "model"]))
+    """The tables of one board's estimates, what to read them with, and how to measure instead.
+
+    Tables have at most 80 columns: a file name that is too long stands on a line of its own.
+    """
+    device, names = rows[0].device, [row.model.file for row in rows]
     lines = textwrap.wrap(f"{device.id} ({device.name}), estimated: nothing ran there", COLUMNS)
     judged = any(row.accuracy is not None for row in rows)
-    lines += [
-        "",
-        f"{'model':{width}}  threads  {'   AP  ' if judged else ''}inference, p50 (90 % interval)",
-    ]
+    heading = f"  threads  {'   AP  ' if judged else ''}inference, p50 (90 % interval)"
+    cells, whole = [], []
     notes: dict[str, list[str]] = {}
     for name, row in zip(names, rows, strict=True):
         assert row.estimate is not None
         ap = f"{_ap(row)}  " if judged else ""
-        lines.append(f"{name:{width}}  {row.asked.threads:>7}  {ap}{in_words(row.estimate)}")
+        cells.append((name, f"  {row.asked.threads:>7}  {ap}{in_words(row.estimate)}"))
+        if row.estimate.end_to_end is not None:
+            words = in_words(row.estimate.end_to_end)
+            whole.append((name, f"  {row.asked.threads:>7}  {words}"))
         for note in row.estimate.notes:
             notes.setdefault(note, []).append(name)
-    lines += ["", *_whole(rows, names, width), ""]
+    lines += ["", *_table(heading, cells)]
+    lines += ["", *_table("  threads  end to end", whole), *_sources_of_whole(rows), ""]
     for text, of in notes.items():
         about = "" if len(of) == len(rows) else f"{', '.join(dict.fromkeys(of))}: "
         lines += textwrap.wrap(f"- {about}{text}", COLUMNS, subsequent_indent="  ")
@@ -188,26 +191,27 @@ def report(rows: Sequence[BenchmarkRow]) -> str:
     return "\n".join([*lines, "", how_to_measure(device.id)])
 
 
-def _whole(rows: Sequence[BenchmarkRow], names: Sequence[str], width: int) -> Iterator[str]:
-    """A second table: end to end, with where the rest comes from."""
-    told = dict[str, None]()
-    yield f"{'model':{width}}  threads  end to end"
-    for name, row in zip(names, rows, strict=True):
-        whole = row.estimate.end_to_end if row.estimate is not None else None
-        if whole is not None:
-            told[whole.source] = None
-            yield f"{name:{width}}  {row.asked.threads:>7}  {in_words(whole)}"
-    for source in told:
+def _table(heading: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Lines of names and the rest, whose lines are as long as the column of names allows."""
+    room = COLUMNS - max(len(rest) for _, rest in [("", heading), *rows])
+    width = max([len(name) for name, _ in rows if len(name) <= room] + [len("model")])
+    yield f"{'model':{width}}{heading}"
+    for name, rest in rows:
+        if len(name) > width:
+            yield name
+            name = ""
+        yield f"{name:{width}}{rest}"
+
+
+def _sources_of_whole(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
+    wholes = [row.estimate.end_to_end for row in rows if row.estimate is not None]
+    for source in dict.fromkeys(whole.source for whole in wholes if whole is not None):
         yield from textwrap.wrap(f"- end to end: {source}", COLUMNS, subsequent_indent="  ")
 
 
 def _ap(row: BenchmarkRow) -> str:
     ap = row.accuracy.ap if row.accuracy is not None else None
     return "    -" if ap is None or ap < 0 else f"{ap:.3f}"
-
-
-def _name(file: str) -> str:
-    return file if len(file) <= NAME else f"...{file[3 - NAME :]}"
 
 
 def how_to_measure(device_id: str) -> str:

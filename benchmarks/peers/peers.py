@@ -168,9 +168,9 @@ def table(
 
 
 def as_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """At most 80 columns: the first left, the others right."""
+    """Lay out a table: the first column left, the others right; 80 columns for names of up to 46."""
     return "\n".join(
-        f"{row[0]:<46.46}" + "".join(f"{cell:>8}" for cell in row[1:]) for row in (head, *rows)
+        f"{row[0]:<46}" + "".join(f"{cell:>8}" for cell in row[1:]) for row in (head, *rows)
     )
 
 

@@ -99,3 +99,19 @@ def test_events_are_values() -> None:
     for kind in KINDS.values():
         assert dataclasses.is_dataclass(kind)
         assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+def test_a_long_file_name_is_not_cut(
+    make_row: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = make_row()
+    name = f"{'long' * 15}-int8.tflite"
+    output = BenchOutput("table", None, None)
+    output(RowMeasured(row))
+    output(RowMeasured(dataclasses.replace(row, model=dataclasses.replace(row.model, file=name))))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("d0-int8.tflite           1 ")
+    place = lines.index(name)
+    assert lines[place + 1] == lines[1].replace("d0-int8.tflite", " " * len("d0-int8.tflite"))
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if "..." in line]
