@@ -160,17 +160,17 @@ def test_sub_folders_in_names(tmp_path: Path, draw: Draw) -> None:
         (
             [{"id": 1, "name": "dog", "supercategory": "none"}, {**DOG[0], "supercategory": "dog"}],
             [0],
-            {"categories without objects that are the group of others, left out": 1},
+            {"categories without objects that are a group of others, left out": 1},
         ),
         (
             [{"id": 7, "name": "animal", "supercategory": "none"}, *DOG],
             [0],
-            {"categories without objects that are the group of others, left out": 1},
+            {"categories without objects that are a group of others, left out": 1},
         ),
         (
             [{"id": 0, "name": "dog"}, {"id": 5, "name": "dog"}],
             [0],
-            {"categories without objects that have another's name, left out": 1},
+            {"categories without objects that repeat another category's name, left out": 1},
         ),
         (
             [{"id": 0, "name": "dog"}, {"id": 1, "name": "person", "supercategory": "person"}],
@@ -204,7 +204,7 @@ def test_what_is_read_otherwise_is_told(tmp_path: Path, draw: Draw) -> None:
     more = {"ignore": 1, "attributes": {"rotation": 30.0, "occluded": False}}
     dataset = load_dataset(_write(tmp_path / "x.json", _document(["a.png", "a.png"], **more)))
     assert dataset.notes == {
-        "objects with a rotation, taken as the upright box": 2,
+        "objects with a rotation, of which the unrotated box is used": 2,
         "objects marked ignore, counted like the others, as pycocotools does": 2,
         "pictures listed more than once, each time with its own labels": 1,
     }
@@ -241,7 +241,7 @@ def test_names_that_lead_out_of_the_data_are_followed_when_asked(
         InputError, match=r"1 of 1 pictures are listed outside of the data's folder"
     ):
         load_dataset(file)
-    with pytest.raises(InputError, match=r"with --images where .* takes --follow$"):
+    with pytest.raises(InputError, match=r"with --images, .* 'edge-edet eval --follow'$"):
         load_dataset(data)
     found = load_dataset(file, follow=True).pictures[0].path
     assert found.resolve() == other.resolve()
@@ -289,7 +289,7 @@ def test_the_command_follows_when_asked(
     file = _write(data / "x.json", _document([str(other)]))
     done = run_eval(foreign, "--data", file)
     assert done.returncode == 2
-    assert "takes --follow" in done.stderr
+    assert "eval --follow" in done.stderr
     done = run_eval(foreign, "--data", file, "--follow", "--bootstrap", "0")
     assert "outside" not in done.stderr
 
@@ -306,7 +306,7 @@ def test_whole_numbers_with_a_point_are_ids(tmp_path: Path, draw: Draw) -> None:
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
-        ([[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]], "boxes within 0 to 1, first 0.1 0.2 0.3 0.4: these are fr"),
+        ([[0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1]], "boxes within 0 to 1, first 0.1 0.2 0.3 0.4: these look"),
         ([[40, 30, 60, 40], [30, 20, 64, 48]], "all fit as x0 y0 x1 y1, first 40 30 60 40: write width"),
         ([[40, 30, 60, 40], [30, 20, 8, 9]], None),  # the second is no pair of corners
         ([[40, 30, 60, 40], [2, 2, 9, 9], [1, 1, 8, 8]], None),  # most stay inside

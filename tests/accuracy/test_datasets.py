@@ -52,7 +52,7 @@ def test_voc(voc: Path) -> None:
     assert dataset.pictures[0].objects.boxes.tolist() == [[4, 4, 30, 30]], "without a pixel more"
     assert dataset.notes == {
         "objects marked difficult, counted like the others": 1,
-        "boxes reaching out of the picture": 1,
+        "boxes that leave the picture": 1,
     }
     kept, small = counted_objects(dataset, 1.0)
     assert ([len(objects) for objects in kept], small) == ([1, 1, 0], 1)
@@ -64,8 +64,8 @@ def test_yolo(yolo: Path) -> None:
     assert np.allclose(dataset.pictures[0].objects.boxes, [[4, 4, 30, 30]], atol=1e-3)
     assert dataset.pictures[1].objects.categories.tolist() == [2, 1]
     assert dataset.notes == {
-        "pictures without a label file, taken as empty": 1,
-        "boxes reaching out of the picture": 1,
+        "pictures without a label file, which count as empty": 1,
+        "boxes that leave the picture": 1,
     }
     assert counted_objects(dataset, 1.0)[1] == 1
 
@@ -99,21 +99,21 @@ IMAGE = {"id": 3, "file_name": "3.png"}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": [IMAGE, IMAGE]}, "image id 3 is there twice"),
+        ({"images": [IMAGE, IMAGE]}, "image id 3 occurs twice"),
         ({"images": [{"id": "3"}]}, "image ids must be integers, but one is '3'"),
         ({"images": [{"id": 3}], "annotations": []}, "file_name must be a text, but is None"),
         ({"images": {}}, "images must be a list of objects"),
         ({"images": [], "annotations": []}, "lists no pictures"),
-        ({"annotations": [ANNOTATION, ANNOTATION]}, "annotation id 1 is there twice"),
-        ({"annotations": [{**ANNOTATION, "image_id": 4}]}, "is of image 4, which the file does n"),
-        ({"annotations": [{**ANNOTATION, "image_id": []}]}, r"is of image \[\], which the file"),
-        ({"annotations": [{**ANNOTATION, "category_id": 7}]}, "has category 7, which the file"),
+        ({"annotations": [ANNOTATION, ANNOTATION]}, "annotation id 1 occurs twice"),
+        ({"annotations": [{**ANNOTATION, "image_id": 4}]}, "has image_id 4, which the file does n"),
+        ({"annotations": [{**ANNOTATION, "image_id": []}]}, r"has image_id \[\], which the file"),
+        ({"annotations": [{**ANNOTATION, "category_id": 7}]}, "has category_id 7, which the file"),
         ({"annotations": [{**ANNOTATION, "bbox": [1, 2, 3]}]}, "bbox must be 4 numbers"),
         ({"annotations": [{**ANNOTATION, "bbox": [1, 2, 3, "4"]}]}, "bbox must be 4 numbers"),
         ({"annotations": [{**ANNOTATION, "bbox": [1, 2, 3, float("nan")]}]}, "bbox must be 4 num"),
         ({"annotations": [{**ANNOTATION, "area": None}]}, "area must be a number, but is None"),
-        ({"annotations": [{"id": 1, "image_id": 3, "caption": "a"}]}, "has category None"),
-        ({"categories": [{"id": 1, "name": "a"}] * 2}, "category id 1 is there twice"),
+        ({"annotations": [{"id": 1, "image_id": 3, "caption": "a"}]}, "has category_id None"),
+        ({"categories": [{"id": 1, "name": "a"}] * 2}, "category id 1 occurs twice"),
         (
             {"categories": [{"id": 1, "name": "a"}, {"id": 18, "name": "a"}]},
             "two categories named 'a'",
@@ -131,7 +131,7 @@ def test_bad_coco(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", "is a list, as detection results are"),
+        ("[]", "is a list, like detection results"),
         ("{}", "has no images, annotations, categories"),
         ("3", "has no images, annotations, categories"),
         ("{", "is no JSON"),
@@ -150,7 +150,7 @@ def test_json_of_another_kind(text: str, message: str, tmp_path: Path) -> None:
     [
         ("<annotation>", "is broken XML"),
         ("<svg/>", "its root is <svg>"),
-        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>', "with entities"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>', "declares entities"),
         (VOC.format(name="", xmax=9, difficult=0), "an object has no name"),
         (VOC.format(name="dog", xmax="", difficult=0), "bndbox/xmax must be a number, but is ''"),
         (VOC.format(name="dog", xmax="inf", difficult=0), "bndbox/xmax must be a number"),
@@ -195,7 +195,7 @@ def test_voc_split_lists_twice_and_missing_picture(voc: Path) -> None:
             "line 2 and all like it may be polygons, or boxes with keypoints",
         ),
         ("dog 0.5 0.5 0.5 0.5", "line 2 must be numbers"),
-        ("2 0.5 0.5 0.5 0.5", "class 2 has no name, there are 2"),
+        ("2 0.5 0.5 0.5 0.5", "class 2 has no name: there are names for 2 classes"),
         ("0 320 240 50 50", "must be fractions from 0 to 1"),
         ("0 nan 0.5 0.5 0.5", "must be fractions from 0 to 1"),
     ],

@@ -47,7 +47,7 @@ def test_a_folder_of_one_json_a_picture(tmp_path: Path, draw: Callable[..., None
         text = json.dumps({"shapes": [], "imagePath": f"{name}.png"})
         (tmp_path / f"{name}.json").write_text(text)
     with pytest.raises(
-        InputError, match=r"a.json' is labelme's, one .json a picture, which is not read"
+        InputError, match=r"a.json' is labelme's, one .json a picture, which is not supported"
     ):
         load_dataset(tmp_path)
 
@@ -58,9 +58,9 @@ def test_a_folder_of_one_json_a_picture(tmp_path: Path, draw: Callable[..., None
         (
             "_annotations.csv",
             b"filename,width",
-            f"is a table of labels, which is not read: {EXPORT}",
+            f"is a table of labels, which is not supported: {EXPORT}",
         ),
-        ("cells.tfrecord", b"\x10\0", f"is a TFRecord, which is not read: {EXPORT}"),
+        ("cells.tfrecord", b"\x10\0", f"is a TFRecord, which is not supported: {EXPORT}"),
         (
             "annotations.xml",
             b"<?xml version='1.0'?><annotations>",
@@ -73,7 +73,7 @@ def test_files_and_folders_with_them(name: str, data: bytes, message: str, tmp_p
     with pytest.raises(InputError, match=f"{name}' {message}"):
         load_dataset(tmp_path / name)
     with pytest.raises(
-        InputError, match=f"is no labelled data that is read: '{name}' in it {message}"
+        InputError, match=f"has no labels of a supported format: '{name}' in it {message}"
     ):
         load_dataset(tmp_path)
 
@@ -81,7 +81,7 @@ def test_files_and_folders_with_them(name: str, data: bytes, message: str, tmp_p
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.xml", "is one .xml: give the folder"),
+        ("a.xml", "is a single .xml: give the folder"),
         ("cells.zip", "is an archive: unpack it and give the folder"),
     ],
 )

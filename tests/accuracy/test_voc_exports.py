@@ -125,7 +125,7 @@ def test_which_picture_an_xml_is_of(tmp_path: Path, draw: Draw) -> None:
     draw(tmp_path / "images" / "a.jpg", 2)
     assert load_dataset(tmp_path).pictures[0].path.name == "a.png"
     (tmp_path / "Annotations" / "a.xml").write_text(_xml())
-    with pytest.raises(InputError, match=r"has 'a\.jpg' and 'a\.png', and one \.xml for both"):
+    with pytest.raises(InputError, match=r"has 'a\.jpg' and 'a\.png', but one \.xml for both"):
         load_dataset(tmp_path)
     (tmp_path / "images" / "a.jpg").unlink()
     (tmp_path / "Annotations" / "b.xml").write_text(_xml("C:\\x\\a.png"))
@@ -195,7 +195,7 @@ def test_entities_do_not_hide_in_another_encoding(tmp_path: Path, draw: Draw) ->
     _put(tmp_path / "Annotations", tmp_path / "JPEGImages", "a", draw)
     text = '<!DOCTYPE a [<!ENTITY b "c">]>' + _xml("a.png")
     (tmp_path / "Annotations" / "a.xml").write_bytes(text.encode("utf-16"))
-    with pytest.raises(InputError, match="with entities"):
+    with pytest.raises(InputError, match="declares entities"):
         load_dataset(tmp_path)
 
 
@@ -206,7 +206,9 @@ def test_boxes_that_are_not_upright(tmp_path: Path, draw: Draw) -> None:
         "<attributes><attribute><name>rotation</name><value>30.0</value></attribute></attributes>"
     )
     file.write_text(_xml("a.png").replace("</name><bndbox>", f"</name>{turned}<bndbox>"))
-    assert load_dataset(tmp_path).notes == {"objects with a rotation, taken as the upright box": 1}
+    assert load_dataset(tmp_path).notes == {
+        "objects with a rotation, of which the unrotated box is used": 1
+    }
     file.write_text(_xml("a.png").replace("bndbox", "robndbox"))
     with pytest.raises(
         InputError, match="'dog' has no <bndbox>, only <name>, <robndbox>: give upr"

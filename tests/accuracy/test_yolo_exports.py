@@ -91,7 +91,9 @@ def test_absolute_paths_of_another_machine(prefix: str, tmp_path: Path, draw: Dr
     assert dataset.pictures[0].path.parent == folder / "valid" / "images"
     (folder / "valid").rename(folder / "other")
     _put(folder / "images", folder / "labels", draw)
-    with pytest.raises(InputError, match=r"val is .*valid/images', which is not there: looked in"):
+    with pytest.raises(
+        InputError, match=r"val is .*valid/images', which does not exist: looked in"
+    ):
         load_dataset(folder, split="val")
 
 
@@ -115,8 +117,8 @@ def test_split_of_data_yaml(tmp_path: Path, draw: Draw) -> None:
     file = tmp_path / "data.yaml"
     file.write_text("train: train/images\nval: valid/images\n" + LIST)
     _check(load_dataset(file, split="valid"), "b")
-    _check(load_dataset(file), "b", {"pictures of the split 'val', as no --split was given": 1})
-    above = {"class names, read from data.yaml of the folder above": 2}
+    _check(load_dataset(file), "b", {"pictures of the split 'val', the default without --split": 1})
+    above = {"class names, read from data.yaml of the parent folder": 2}
     _check(load_dataset(tmp_path, split="test"), "a", above)  # data.yaml does not name it
     _check(load_dataset(tmp_path / "test"), "a", above)
     with pytest.raises(InputError, match="has no split 'test': known are train, val"):
@@ -127,7 +129,7 @@ def test_split_of_data_yaml(tmp_path: Path, draw: Draw) -> None:
     file.write_text("val: [train/images, test/images]\n" + LIST)
     assert len(load_dataset(file).pictures) == 3
     file.write_text("val: train/images\n" + LIST)
-    with pytest.raises(InputError, match="--images is not for"):
+    with pytest.raises(InputError, match="--images does not apply to"):
         load_dataset(file, images=tmp_path)
 
 
@@ -139,14 +141,14 @@ def test_split_of_data_yaml(tmp_path: Path, draw: Draw) -> None:
         ("names: person", "names must be a list of names, or a mapping from class to name"),
         ("names: {a: person}", "names must be by class, from 0 on, but one is 'a'"),
         ("names: {0: a, 00: b}", "names must be by class, from 0 on, but one is '00'"),
-        ("nc: 3\nnames: [a, b]", "has nc 3, but 2 names: mend the one that is wrong"),
+        ("nc: 3\nnames: [a, b]", "has nc 3, but 2 names: correct the one that is wrong"),
         ("val: images", "has no names"),
         ("- a", "has no names"),
         ("names: [a, a]\nval: images", "two categories named 'a'"),
         ("names: [a, b]\nval: {images: x}", "val must be a folder, a .txt or a list of these"),
         ("names: [a, b]\npath: [x]\nval: x", r"path must be a folder, but is \['x'\]"),
-        ("names: [a, b]\nval: no/images", "val is 'no/images', which is not there: looked in"),
-        ("names: [a, b]", "names no split, expected one of train, val"),
+        ("names: [a, b]\nval: no/images", "val is 'no/images', which does not exist: looked in"),
+        ("names: [a, b]", "has no split: expected one of train, val"),
         ("names: [a, b]\nkpt_shape: 3\nval: images", r"kpt_shape must be \[points, 2 or 3\]"),
         ("names: [a, b\nval: images", "is no YAML that can be read: "),
     ],
@@ -196,7 +198,7 @@ def test_list_with_pictures_that_are_not_there(tmp_path: Path, draw: Draw) -> No
     with pytest.raises(InputError, match=r"lists 'images/a\.png' twice"):
         load_dataset(tmp_path)
     (tmp_path / "val.txt").unlink()
-    with pytest.raises(InputError, match=r"val is 'val\.txt', which is not there"):
+    with pytest.raises(InputError, match=r"val is 'val\.txt', which does not exist"):
         load_dataset(tmp_path)
 
 
@@ -257,7 +259,7 @@ def test_pictures_and_labels_in_one_folder(tmp_path: Path, draw: Draw) -> None:
     with pytest.raises(InputError, match="has no split 'test': its pictures lie beside"):
         load_dataset(folder, split="test")
     (folder / "classes.txt").rename(tmp_path / "_darknet.labels")
-    above = {"class names, read from _darknet.labels of the folder above": 2}
+    above = {"class names, read from _darknet.labels of the parent folder": 2}
     _check(load_dataset(folder), notes=above)
     (folder / "lone.txt").write_text("")
     with pytest.raises(InputError, match=r"1 of 3 pictures are missing, first that of .*lone"):
@@ -297,7 +299,7 @@ def test_empty_lines_of_names_keep_their_number(tmp_path: Path, draw: Draw) -> N
     _check(load_dataset(tmp_path), "b")
 
 
-POLYGONS = "polygons, taken as the box around their points"
+POLYGONS = "polygons, of which the box around their points is used"
 
 
 def test_polygons_are_the_box_around_their_points(tmp_path: Path, draw: Draw) -> None:
@@ -329,23 +331,29 @@ def test_keypoints_are_not_taken_for_a_polygon(tmp_path: Path, draw: Draw) -> No
     labels.write_text(f"0 {KEYPOINTS}\n0 0.5 0.5 0.4 0.4\n")
     dataset = load_dataset(tmp_path)
     assert np.allclose(dataset.pictures[0].objects.boxes[0], [19.2, 14.4, 25.6, 19.2])
-    assert dataset.notes["objects with keypoints, of which only the box is taken"] == 2
+    assert dataset.notes["objects with keypoints, of which only the box is used"] == 2
     labels.write_text("0 0.5 0.5 0.4 0.4 0.1 0.2\n")
     with pytest.raises(InputError, match="has 7 numbers, expected 14: class x y w h and 3 keypoi"):
         load_dataset(tmp_path)
     (tmp_path / "data.yaml").write_text("val: images\n" + LIST)
     labels.write_text(f"0 {KEYPOINTS}\n")
-    with pytest.raises(InputError, match=r"has 14 numbers, expected 5, .* say kpt_shape in data"):
+    with pytest.raises(InputError, match=r"has 14 numbers, expected 5, .* state kpt_shape in data"):
         load_dataset(tmp_path)
     labels.write_text(f"0 {KEYPOINTS} 0 0 0\n")  # four points: as many numbers as a polygon has
-    with pytest.raises(InputError, match="may be polygons, or boxes with keypoints: say kpt_shape"):
+    with pytest.raises(
+        InputError,
+        match="may be polygons, or boxes with keypoints: if they are",
+    ):
         load_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0 0.5 0.5 0.2 0.2 0.93", "has 6 numbers, expected 5: .* A sixth is a score of a pred"),
+        (
+            "0 0.5 0.5 0.2 0.2 0.93",
+            "has 6 numbers, but expected 5: .* The sixth may be the score of a pred",
+        ),
         ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1", "has 8 numbers, expected 5, class x y w h, or a poly"),
         ("0 0.7 0.1 0.9 0.1 0.9 1.2", "must be fractions from 0 to 1, but are 0.7 0.1 0.9"),
         ("0.5 0.5 0.5 0.2 0.2", "must be numbers 'class x y w h', but is '0.5 0.5"),

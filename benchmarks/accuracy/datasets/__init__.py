@@ -1,4 +1,4 @@
-"""Labelled pictures from COCO, Pascal VOC and YOLO files, in one form."""
+"""Load labelled pictures from COCO, Pascal VOC and YOLO files into one form."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Boxes that are not what their format says: fractions, and corners in place of a width and a height.
+"""Refuse COCO boxes that are fractions of the picture, or corners instead of width and height.
 
-Both give a data set that runs, and an AP near zero. Azure Machine Learning's export of COCO has
-fractions of the picture; scripts write x0 y0 x1 y1.
+Such data would load without an error and give an AP near zero. Azure Machine Learning exports COCO
+with fractions; scripts often write x0 y0 x1 y1.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from edge_edet.errors import InputError
 __all__ = ["refuse_other_boxes"]
 
 Box = tuple[float, float, float, float]
-SMALLEST_PX = 8  # a picture of this side could have boxes of one pixel throughout
-FEWEST = 2  # one box may be as odd as it is
+SMALLEST_PX = 8  # in pictures smaller than this, all boxes may measure one pixel
+FEWEST = 2  # a single odd box proves nothing
 
 
 def refuse_other_boxes(boxes: Sequence[tuple[Box, tuple[int, int] | None]], what: str) -> None:
-    """boxes: x y width height, each with its picture's (width, height), None where that is not stated.
+    """Check the boxes of a data set.
 
-    Raises InputError where all boxes are within 0 to 1, and where boxes leave their pictures that would
-    all fit if they were corners.
+    Parameters
+    ----------
+    boxes
+        (x y width height, size) of each box; size is its picture's (width, height), None if not stated.
+    what
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        All boxes are within 0 to 1, or most leave their pictures while all would fit as corners.
     """
     if len(boxes) < FEWEST:
         return
@@ -31,15 +40,15 @@ def refuse_other_boxes(boxes: Sequence[tuple[Box, tuple[int, int] | None]], what
         size is not None and max(size) < SMALLEST_PX for _, size in boxes
     ):
         raise InputError(
-            f"{what} has boxes within 0 to 1, first {' '.join(first)}: these are fractions of the "
-            "picture, expected pixels, x y width height"
+            f"{what} has boxes within 0 to 1, first {' '.join(first)}: these look like fractions of the "
+            "picture, but expected pixels, x y width height"
         )
     if sum(outside(box, size) for box, size in boxes) * 2 > len(boxes) and all(
         _fits_as_corners(box, size) for box, size in boxes
     ):
         raise InputError(
-            f"{what} has boxes that reach out of their pictures as x y width height, and all fit as x0 "
-            f"y0 x1 y1, first {' '.join(first)}: write width and height in place of x1 and y1"
+            f"{what} has boxes that leave their pictures as x y width height, but all fit as x0 y0 x1 "
+            f"y1, first {' '.join(first)}: write width and height instead of x1 and y1"
         )
 
 

@@ -1,4 +1,4 @@
-"""Class names of YOLO data: one a line in a file of many names, or in data.yaml."""
+"""Class names of YOLO data: one per line in a text file, which has many usual names, or in data.yaml."""
 
 from __future__ import annotations
 
@@ -25,16 +25,19 @@ NAME_FILES = (
 
 @dataclass(frozen=True)
 class ClassNames:
-    """by_class: a class that has no name is not there. notes: how the names were read otherwise."""
+    """Names by class, without classes that have no name, and notes on how they were read."""
 
     by_class: Mapping[int, str]
     notes: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_name_file(file: Path) -> ClassNames:
-    """First line class 0, or an index before each name (`edge_edet.labels.file`).
+    """Read a file of names: the first line is class 0, or each line begins with its class.
 
-    Raises InputError for what is no list of names.
+    Raises
+    ------
+    InputError
+        The file is no list of names.
     """
     what = repr(str(file))
     lines = read_lines(file)
@@ -46,9 +49,19 @@ def read_name_file(file: Path) -> ClassNames:
 
 
 def find_names(places: Iterable[Path], above: Path) -> ClassNames | None:
-    """From the first folder that has names, at last from the one above; None where none has.
+    """Find class names in the first folder that has any; None where none has.
 
-    Raises InputError where two files of one folder name the classes differently.
+    Parameters
+    ----------
+    places
+        Folders, the first one that has names is used.
+    above
+        The parent folder of the data, which is searched last, with a note.
+
+    Raises
+    ------
+    InputError
+        Two files of one folder name the classes differently.
     """
     for place in (*places, above):
         found = dict(_in_folder(place))
@@ -62,7 +75,7 @@ def find_names(places: Iterable[Path], above: Path) -> ClassNames | None:
                     "one that is wrong"
                 )
         if place == above:
-            text = f"class names, read from {first.name} of the folder above"
+            text = f"class names, read from {first.name} of the parent folder"
             return ClassNames(names.by_class, {text: len(names.by_class), **names.notes})
         return names
     return None

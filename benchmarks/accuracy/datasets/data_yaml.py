@@ -1,4 +1,4 @@
-"""data.yaml of Ultralytics and Roboflow: class names, and where each split's pictures are."""
+"""Read data.yaml of Ultralytics and Roboflow: class names, and where the pictures of each split are."""
 
 from __future__ import annotations
 
@@ -21,9 +21,20 @@ EXPECTED = "a list of names, or a mapping from class to name"
 
 @dataclass(frozen=True)
 class DataYaml:
-    """splits: only those with an entry, as they stand; root: `path`, None where there is none.
+    """The contents of a data.yaml, or of another file with the same information.
 
-    keypoints: kpt_shape, the number of points after a box and the numbers of each.
+    Attributes
+    ----------
+    names
+        Class -> name.
+    root
+        Its `path`; None where there is none.
+    splits
+        Split -> its entries as written; splits without entries are absent.
+    keypoints
+        Its kpt_shape: the number of points after each box, and the numbers per point.
+    notes
+        On how the names were read.
     """
 
     file: Path
@@ -31,11 +42,11 @@ class DataYaml:
     root: str | None
     splits: Mapping[str, tuple[str, ...]]
     keypoints: tuple[int, int] | None
-    notes: Mapping[str, int] = field(default_factory=dict)  # on the names
+    notes: Mapping[str, int] = field(default_factory=dict)
 
 
 def find_data_yaml(folder: Path) -> Path | None:
-    """data.yaml by its usual names, or the only .yaml there that has the key names."""
+    """Find data.yaml by its usual names, or the only .yaml in the folder that has the key `names`."""
     for name in FILES:
         if (folder / name).is_file():
             return folder / name
@@ -53,7 +64,15 @@ def _start_of(file: Path) -> bytes:
 
 
 def read_data_yaml(file: Path) -> DataYaml:
-    """Raises InputError for what is none, or contradicts itself."""
+    """Read a data.yaml.
+
+    Raises
+    ------
+    InputError
+        The file is none, or contradicts itself.
+    MissingExtraError
+        PyYAML is not installed.
+    """
     what = repr(str(file))
     document = read_yaml(file, what, as_text=True)
     if not isinstance(document, dict) or "names" not in document:
@@ -62,7 +81,7 @@ def read_data_yaml(file: Path) -> DataYaml:
     count = document.get("nc") or None
     if count is not None and _whole(count) != len(names):
         raise InputError(
-            f"{what} has nc {count}, but {len(names)} names: mend the one that is wrong"
+            f"{what} has nc {count}, but {len(names)} names: correct the one that is wrong"
         )
     root = document.get("path") or None
     if root is not None and not isinstance(root, str):
@@ -72,8 +91,16 @@ def read_data_yaml(file: Path) -> DataYaml:
 
 
 def choose_split(known: Mapping[str, object], split: str | None, what: str) -> str:
-    """The key of the split: `valid` for val and the other way round; without one the only one, or
-    that of validation. Raises InputError where there is no such."""
+    """Return the key of a split.
+
+    `val`, `valid` and `validation` stand for each other. If `split` is None, the validation split is
+    chosen, or the only one.
+
+    Raises
+    ------
+    InputError
+        There is no such split, or several to choose from.
+    """
     validation = [name for name in VALIDATION if name in known]
     if split in known:
         return str(split)
@@ -83,7 +110,7 @@ def choose_split(known: Mapping[str, object], split: str | None, what: str) -> s
         return next(iter(known))
     listed = ", ".join(known)
     if not known:
-        raise InputError(f"{what} names no split, expected one of {', '.join(SPLITS)}")
+        raise InputError(f"{what} has no split: expected one of {', '.join(SPLITS)}")
     if split is None:
         raise InputError(f"{what} has the splits {listed}: choose one with --split")
     raise InputError(f"{what} has no split {split!r}: known are {listed}")

@@ -1,4 +1,4 @@
-"""Pictures and the objects in them, whatever format they came in."""
+"""Pictures and their labelled objects, independent of the format of the files."""
 
 from __future__ import annotations
 
@@ -18,27 +18,41 @@ from edge_edet.errors import InputError
 
 __all__ = ["Category", "Dataset", "Objects", "Picture", "check_there", "outside"]
 
-OUTSIDE_PX = 1.0  # labels made by hand end a pixel beyond the edge
+OUTSIDE_PX = 1.0  # labels drawn by hand may end a pixel beyond the edge
 
 
 @dataclass(frozen=True)
 class Category:
+    """A class of the data."""
+
     id: int
     name: str
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The labelled objects of one picture, a struct of arrays."""
+    """The labelled objects of one picture, as arrays.
 
-    boxes: npt.NDArray[np.float64]  # [n, 4] x y width height, pixels, as the file has them
-    categories: npt.NDArray[np.int64]  # [n] category ids
-    areas: npt.NDArray[np.float64]  # [n] as the file has them; COCO's are of the mask
-    crowd: npt.NDArray[np.bool_]  # [n] a group: what is found in it is neither right nor wrong
+    Attributes
+    ----------
+    boxes
+        [n, 4] x y width height in pixels, as the file has them.
+    categories
+        [n] category ids.
+    areas
+        [n] in pixels, as the file has them; COCO's are those of the masks.
+    crowd
+        [n] whether it is a group; detections within a group are neither correct nor wrong.
+    """
+
+    boxes: npt.NDArray[np.float64]
+    categories: npt.NDArray[np.int64]
+    areas: npt.NDArray[np.float64]
+    crowd: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, rows: list[tuple[tuple[float, float, float, float], int, float, bool]]) -> Objects:
-        """From (box, category id, area, crowd) of each."""
+        """Build the arrays from (box, category id, area, crowd) of each object."""
         return cls(
             np.array([row[0] for row in rows], np.float64).reshape(-1, 4),
             np.array([row[1] for row in rows], np.int64),
@@ -55,7 +69,13 @@ class Objects:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """size: (width, height) as the labels state it, None where they don't."""
+    """A picture with its labels.
+
+    Attributes
+    ----------
+    size
+        (width, height) as the labels state it; None where they don't.
+    """
 
     id: int
     path: Path
@@ -65,10 +85,25 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """notes: what the loader met that a reader of the AP should know, counted."""
+    """Labelled pictures.
+
+    Attributes
+    ----------
+    source
+        The path and the split, for messages.
+    kind
+        "coco", "voc" or "yolo".
+    notes
+        Text -> count of what a reader of the AP should know, such as pictures that were left out.
+
+    Raises
+    ------
+    InputError
+        There are no pictures, or two categories have one name.
+    """
 
     source: str
-    kind: str  # "coco", "voc", "yolo"
+    kind: str
     categories: tuple[Category, ...]
     pictures: tuple[Picture, ...]
     notes: dict[str, int] = field(default_factory=dict)
@@ -81,7 +116,7 @@ class Dataset:
             raise InputError(f"{self.source!r} has two categories named {twice[0]!r}")
 
     def first(self, limit: int | None) -> Dataset:
-        """The first `limit` pictures, in the data's order."""
+        """Return the first `limit` pictures in the order of the data; all for None."""
         if limit is None or limit >= len(self.pictures):
             return self
         if limit < 1:
@@ -89,15 +124,15 @@ class Dataset:
         return self.of(self.pictures[:limit])
 
     def of(self, pictures: Sequence[Picture]) -> Dataset:
-        """The same data with these of its pictures."""
+        """Return the same data with only these pictures."""
         return dataclasses.replace(self, pictures=tuple(pictures))
 
     def check_files(self) -> None:
-        """Raises InputError, naming the first, where pictures are not there."""
+        """Raise InputError, naming the first one, where pictures are missing."""
         check_there([picture.path for picture in self.pictures], self.source)
 
     def digest(self) -> str:
-        """sha256 over labels, and names and byte sizes of the pictures (not their bytes)."""
+        """Return the sha256 of the labels and of the pictures' names and byte sizes (not their bytes)."""
         h = hashlib.sha256()
         h.update(_canonical([[c.id, c.name] for c in self.categories]))
         for picture in self.pictures:
@@ -110,22 +145,33 @@ class Dataset:
 
 
 def check_there(paths: Sequence[Path], source: str = "") -> None:
-    """Raises InputError, naming the first, where pictures are not there; source: the data as given."""
-    places = Path(source).suffix.lower() in (".yaml", ".yml", ".data", ".txt")
+    """Check that all pictures exist.
+
+    Parameters
+    ----------
+    source
+        The data as the person gave it, for the advice.
+
+    Raises
+    ------
+    InputError
+        Pictures are missing; it names the first one.
+    """
+    from_list = Path(source).suffix.lower() in (".yaml", ".yml", ".data", ".txt")
     missing = [path for path in paths if not is_file(path)]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(paths)} pictures are missing, first {str(missing[0])!r}: "
             + (
                 f"check the folders that {Path(source).name} names"
-                if places
-                else "check the data, or say with --images where they are"
+                if from_list
+                else "check the data, or give their folder with --images"
             )
         )
 
 
 def outside(box: tuple[float, float, float, float], size: tuple[int, int] | None) -> bool:
-    """Whether a box x y width height leaves the picture by more than a pixel."""
+    """Return whether a box x y width height leaves the picture by more than a pixel."""
     if size is None:
         return False
     x, y, width, height = box

@@ -1,4 +1,4 @@
-"""Objects that are labelled twice: the evaluators count both, and one of them is never found."""
+"""Count objects that are labelled twice: evaluators count both, so one of them is never found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TWICE = "objects labelled more than once (same class, same box), each counted"
 
 
 def with_note_on_duplicates(dataset: Dataset) -> Dataset:
-    """The same data; the note says how many labels would be left out if each stood once."""
+    """Return the same data with a note on the number of repeated labels."""
     number = sum(map(_repeated, dataset.pictures))
     if not number:
         return dataset

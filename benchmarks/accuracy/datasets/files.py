@@ -1,4 +1,4 @@
-"""Files of a data set: what is listed of a folder, and text in the encodings that lists come in."""
+"""Files of a data set: listings of folders, and text in the encodings that lists come in."""
 
 from __future__ import annotations
 
@@ -25,22 +25,27 @@ TEXT_LIMIT = Limit(64 << 20, "a list of a million pictures has about as many")
 
 
 def is_file(path: Path) -> bool:
-    """False also for what can be no path: `Path.is_file` raises for zero bytes and long names."""
+    """Return whether a file exists; False for impossible names, for which `Path.is_file` raises."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def exists(path: Path) -> bool:
-    """As `is_file`, of folders too."""
+    """Return whether a file or folder exists; False for impossible names."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def visible_files(folder: Path, *suffixes: str, below: bool = False) -> list[Path]:
-    """Sorted; hidden files are left out, and what is in hidden folders.
+    """List the files of a folder, sorted, without hidden files and hidden folders.
 
-    suffixes: in lower case, files of any case match; none: all files. below: of sub-folders too.
+    Parameters
+    ----------
+    suffixes
+        In lower case; files match in any case. Without any, all files are listed.
+    below
+        Include sub-folders.
     """
     found = []
-    seen: set[tuple[int, int]] = set()  # a link may lead back up
+    seen: set[tuple[int, int]] = set()  # a link may lead back to a parent
     for place, folders, names in os.walk(folder, followlinks=True):
         stat = Path(place).stat()
         known = (stat.st_dev, stat.st_ino) in seen
@@ -51,16 +56,21 @@ def visible_files(folder: Path, *suffixes: str, below: bool = False) -> list[Pat
 
 
 def sub_folders(folder: Path) -> list[Path]:
-    """Sorted; hidden ones are left out."""
+    """List the sub-folders of a folder, sorted, without hidden ones."""
     if not folder.is_dir():
         return []
     return sorted(p for p in folder.iterdir() if p.is_dir() and not is_hidden(p))
 
 
 def read_lines(file: Path) -> list[str]:
-    """Without line ends and outer spaces. UTF-8, or UTF-16 with its mark as PowerShell writes it.
+    """Read lines without line ends and outer spaces.
 
-    Raises InputError for another encoding: a name read wrong would be another name.
+    The text is UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it.
+
+    Raises
+    ------
+    InputError
+        It has another encoding: a misread name would be another name.
     """
     what = repr(str(file))
     data = read_input(file, what, TEXT_LIMIT)
@@ -75,7 +85,7 @@ def read_lines(file: Path) -> list[str]:
 
 
 def first_twice(names: Iterable[str]) -> str | None:
-    """The first name that was there before, None where all differ."""
+    """Return the first name that repeats an earlier one; None where all differ."""
     seen: set[str] = set()
     for name in names:
         if name in seen:

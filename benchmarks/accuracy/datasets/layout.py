@@ -1,4 +1,4 @@
-"""Which format lies in a folder: by its names and files, never by trial."""
+"""Recognize the format of a folder by the names of its files and sub-folders, never by trial."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ Kind = Literal["voc", "yolo-index", "yolo-folders", "coco", "voc-beside", "yolo-
 
 @dataclass(frozen=True)
 class Layout:
-    """annotations: VOC's folder of .xml. files: COCO's. index: what names YOLO's splits."""
+    """The format of a folder, and where its labels are.
+
+    Attributes
+    ----------
+    annotations
+        VOC's folder of .xml files.
+    files
+        COCO's .json files.
+    index
+        What lists YOLO's splits.
+    """
 
     kind: Kind
     annotations: Path | None = None
@@ -35,16 +45,23 @@ class Layout:
 
 
 def layout_of(folder: Path, split: str | None = None) -> Layout | None:
-    """None where the folder itself has no labels.
+    """Return the layout of a folder; None where it has no labels itself.
 
-    split: data.yaml is passed over for the folders where it does not name that one. Raises
-    InputError for a data.yaml that cannot be used.
+    Parameters
+    ----------
+    split
+        A data.yaml that does not have this split is ignored in favour of folders.
+
+    Raises
+    ------
+    InputError
+        A data.yaml cannot be used.
     """
     return next(_layouts(folder, split), None)
 
 
 def split_folders(folder: Path) -> dict[str, Path]:
-    """The sub-folders named as splits are that have labels of their own."""
+    """Return the sub-folders that are named like splits and have labels of their own."""
     return {
         place.name: place
         for place in sub_folders(folder)
@@ -66,7 +83,7 @@ def _layouts(folder: Path, split: str | None) -> Iterator[Layout]:
     if index is not None and (split is None or _names(index, split) or not has_folders):
         yield Layout("yolo-index", index=index)
     files = coco_files(folder)
-    if has_folders and (not files or _has_names(folder)):  # COCO's own folders may hold both
+    if has_folders and (not files or _has_names(folder)):  # folders of COCO may have labels/ too
         yield Layout("yolo-folders")
     if files:
         yield Layout("coco", files=tuple(files))

@@ -1,11 +1,11 @@
-"""Names that a list has of its pictures, to files on this machine.
+"""Find the files on this machine for the names of pictures in a list.
 
-Lists carry separators of Windows, absolute paths of the machine they were made on, storage paths of
-labelling servers, and URLs. A name is followed as it stands where that is a file. Else the same
-number of leading folders is taken from all names, so that two different names stay two files.
+Lists have separators of Windows, absolute paths of another machine, storage paths of labelling servers,
+and URLs. A name that is a file is used as it is. Else the same number of leading folders is removed from
+all names, so that different names stay different files.
 
-Names in label files, which come with somebody's data, are followed within the folder of the data only;
-those in data.yaml and lists of pictures, whose purpose is to say where pictures are, anywhere.
+Names in label files, which may come from anyone, are followed only within the folder of the data. Names
+in data.yaml and in lists of pictures, whose purpose is to state where pictures are, are followed anywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edge_edet.errors import InputError
 
 __all__ = ["FoundFiles", "find_listed", "is_absolute", "is_url", "name_parts"]
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a drive letter is one letter
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least, as one is a drive
 DRIVE = re.compile(r"[A-Za-z]:$")
 ABSOLUTE = re.compile(r"[A-Za-z]:[\\/]|[\\/]")
 LOCAL_FILES = "local-files"  # Label Studio: /data/local-files/?d=folder/name.png
@@ -30,9 +30,14 @@ LOCAL_FILES = "local-files"  # Label Studio: /data/local-files/?d=folder/name.pn
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """paths: one for each name, in order; those that are not there are where they were expected.
+    """Files for names.
 
-    read_otherwise: how many names were not followed as they stand.
+    Attributes
+    ----------
+    paths
+        One per name, in order; a missing file has the path at which it was expected.
+    read_otherwise
+        How many names were not used as they are written.
     """
 
     paths: tuple[Path, ...]
@@ -40,16 +45,23 @@ class FoundFiles:
 
 
 def is_url(name: str) -> bool:
+    """Return whether the name is a URL."""
     return URL.match(name) is not None
 
 
 def is_absolute(name: str) -> bool:
-    """On Windows or elsewhere."""
+    """Return whether the path is absolute, on Windows or elsewhere."""
     return ABSOLUTE.match(name) is not None
 
 
 def name_parts(name: str, *, decoded: bool = False) -> tuple[str, ...]:
-    """Folders and file name; without drive, host, query and leading `./`. decoded: of `%20`."""
+    """Return folders and file name, without drive, host, query and leading `./`.
+
+    Parameters
+    ----------
+    decoded
+        Decode `%20` and the like.
+    """
     if is_url(name) or f"/{LOCAL_FILES}/?" in name:
         name, decoded = _path_of_url(name)
     if decoded:
@@ -61,10 +73,10 @@ def name_parts(name: str, *, decoded: bool = False) -> tuple[str, ...]:
 
 
 def _path_of_url(name: str) -> tuple[str, bool]:
-    """The path, and whether `%20` in it is still to be decoded."""
+    """Return the path, and whether `%20` in it is still to be decoded."""
     try:
         url = urlsplit(name)
-    except ValueError:  # an address that is none: taken as it stands
+    except ValueError:  # no valid address: used as it is
         return name, False
     inner = parse_qs(url.query).get("d", [""])[0] if LOCAL_FILES in url.path else ""
     return (inner, False) if inner else (url.path, True)
@@ -78,14 +90,25 @@ def find_listed(
     last_part: bool = False,
     within: Sequence[Path] | None = None,
 ) -> FoundFiles:
-    """The first way of reading the names in which all are files, else the one with the most.
+    """Find the files of names: the first reading of the names in which all exist, else the best one.
 
-    bases: folders that the names may be relative to. strip: leading folders of the names may be
-    missing here, as many of each. last_part: where that does not do, only the file names count.
-    within: folders outside of which no file is taken; `..` is worked out in the name itself, so that
-    a link of the data's owner is followed, and none that a name climbs out by.
-    Raises InputError where two names have one file name and nothing else finds them, and for names
-    that are files outside only.
+    Parameters
+    ----------
+    bases
+        Folders that the names may be relative to.
+    strip
+        Leading folders of the names may be missing here, the same number of each.
+    last_part
+        As a last resort, only the file names count.
+    within
+        Folders outside of which no file is used. `..` is resolved in the text, so that a link of the
+        data's owner is followed, but no name leads out.
+
+    Raises
+    ------
+    InputError
+        Names lead only to files outside of `within`, or two names share a file name and nothing else
+        finds them.
     """
     there = is_file if within is None else _file_within(within)
 
@@ -109,7 +132,7 @@ def find_listed(
 def _readings(
     names: Sequence[str], bases: Sequence[Path], strip: bool
 ) -> Iterator[tuple[Path, ...]]:
-    """As they stand, then in parts; no reading makes two names one file. At least one."""
+    """Yield readings: as written, then with folders removed; none makes two names one file."""
     different = len({name_parts(name) for name in names})
     yield from (tuple(base / name for name in names) for base in bases)
     for decoded in (False, True):
@@ -133,12 +156,12 @@ def _file_within(folders: Sequence[Path]) -> Callable[[Path], bool]:
 
 
 def _worked_out(path: Path) -> Path:
-    """Absolute, without `..`: by the text, whatever is linked."""
+    """Return the absolute path without `..`, resolved in the text and not through links."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - links stay links
 
 
 def _inside(paths: Sequence[Path], within: Sequence[Path] | None) -> tuple[Path, ...]:
-    """The paths that were looked at: those with `..` as they were worked out."""
+    """Return the paths as they were checked: those with `..` resolved."""
     if within is None:
         return tuple(paths)
     return tuple(_worked_out(path) if ".." in path.parts else path for path in paths)
@@ -151,14 +174,14 @@ def _refuse_outside(
     there: Callable[[Path], bool],
     found: int,
 ) -> None:
-    """Raises InputError where a reading that leaves the folders would find more files."""
+    """Raise InputError where a reading that leaves the folders would find more files."""
     for paths in _readings(names, bases, strip):
         outside = [path for path in paths if is_file(path) and not there(path)]
         if outside and sum(is_file(path) for path in paths) > found:
             raise InputError(
                 f"{len(outside)} of {len(names)} pictures are listed outside of the data's folder, "
-                f"first {str(outside[0])!r}: say with --images where the pictures are, or, where "
-                "the data is of somebody you trust, 'edge-edet eval' takes --follow"
+                f"first {str(outside[0])!r}: give the folder of the pictures with --images, or, if "
+                "you trust the source of the data, use 'edge-edet eval --follow'"
             )
 
 
@@ -177,6 +200,6 @@ def _refuse_shared(names: Sequence[str], paths: Sequence[Path]) -> None:
     for name, path in zip(names, paths, strict=True):
         if first.setdefault(path, name) != name and is_file(path):
             raise InputError(
-                f"{first[path]!r} and {name!r} would both be {str(path)!r}: keep the folders that "
-                "they are listed in"
+                f"{first[path]!r} and {name!r} would both be {str(path)!r}: keep the pictures in the "
+                "folders of the list"
             )

@@ -1,4 +1,4 @@
-"""A folder or file in any of the formats, as one data set."""
+"""Load a folder or file of any supported format as a data set."""
 
 from __future__ import annotations
 
@@ -33,17 +33,27 @@ def load_dataset(
     split: str | None = None,
     follow: bool = False,
 ) -> Dataset:
-    """Labelled pictures from a COCO .json, a data.yaml, or a folder in COCO's, VOC's or YOLO's
-    layout.
+    """Load labelled pictures from a COCO .json, a data.yaml, or a folder of COCO, VOC or YOLO.
 
-    images: where the pictures are, when not where the format has them. split: a name in
-    ImageSets/Main (VOC), in data.yaml or of a folder (YOLO, and Roboflow's of any format), of
-    annotations/instances_NAME.json (COCO). What was left out or read otherwise than it stands is
-    counted in `notes`. follow: names of pictures in a COCO .json may lead out of the data's folder,
-    or of `images`. Labels become those of the upright picture.
+    Labels are converted to those of the upright picture. What was left out or not read as written is
+    counted in the `notes` of the data set.
 
-    Raises InputError, one line, for data that cannot be used, and MissingExtraError where data.yaml
-    needs PyYAML.
+    Parameters
+    ----------
+    images
+        Folder of the pictures, if they are not where the format has them.
+    split
+        A name in ImageSets/Main (VOC), in data.yaml or of a folder (YOLO, and any format of Roboflow),
+        or of annotations/instances_NAME.json (COCO).
+    follow
+        Names of pictures in a COCO .json may lead out of the data's folder, or of `images`.
+
+    Raises
+    ------
+    InputError
+        The data cannot be used.
+    MissingExtraError
+        A data.yaml needs PyYAML, which is not installed.
     """
     path = Path(data)
     folder = Path(images) if images is not None else None
@@ -53,7 +63,7 @@ def load_dataset(
 
 
 def is_labelled(path: Path, split: str | None = None) -> bool:
-    """Whether the pictures come with labels, by what lies there; `load_dataset` may refuse them."""
+    """Return whether there seem to be labels, judged by file names; `load_dataset` may refuse them."""
     if not path.is_dir():
         return path.suffix.lower() in (".json", *INDEX_SUFFIXES)
     return layout_of(path, split) is not None or bool(split_folders(path))
@@ -73,8 +83,8 @@ def _load(path: Path, images: Path | None, split: str | None, follow: bool) -> D
         )
         return _load(inner[chosen], images, None, follow)
     if layout is None:
-        if (told := other_folder(path)) is not None:
-            raise InputError(f"{str(path)!r} is no labelled data that is read: {told}")
+        if (reason := other_folder(path)) is not None:
+            raise InputError(f"{str(path)!r} has no labels of a supported format: {reason}")
         raise InputError(
             f"{str(path)!r} is no labelled data: expected Annotations/ or .xml beside the pictures "
             "(Pascal VOC), data.yaml or labels/ (YOLO), or a .json (COCO)"
@@ -83,7 +93,7 @@ def _load(path: Path, images: Path | None, split: str | None, follow: bool) -> D
 
 
 def _is_of_another_split(layout: Layout, split: str | None) -> bool:
-    """Whether data.yaml does not name a split that a folder may have all the same."""
+    """Return whether data.yaml lacks a split that may still exist as a folder."""
     return split is not None and layout.index is not None and split not in layout.index.splits
 
 
@@ -93,13 +103,13 @@ def _refuse_to_choose(path: Path, splits: dict[str, Path]) -> str:
 
 def _load_file(path: Path, images: Path | None, split: str | None, follow: bool) -> Dataset:
     if path.suffix.lower() not in INDEX_SUFFIXES:
-        told = other_file(path) if path.suffix.lower() != ".json" else None
-        if told is not None:
-            raise InputError(f"{str(path)!r} {told}")
+        reason = other_file(path) if path.suffix.lower() != ".json" else None
+        if reason is not None:
+            raise InputError(f"{str(path)!r} {reason}")
         if split is not None:
             raise InputError(
-                f"--split is for folders and data.yaml, and {str(path)!r} is COCO: give the .json "
-                "of the split"
+                f"--split is for folders and data.yaml, but {str(path)!r} is a COCO file: give the "
+                ".json of the split"
             )
         return load_coco(path, images, follow=follow)
     index = index_of(path)
@@ -137,6 +147,6 @@ def _load_layout(
 def _no_images(images: Path | None, file: Path) -> None:
     if images is not None:
         raise InputError(
-            f"--images is not for {str(file)!r}, which says itself where the pictures are: put them "
-            "there, or change what it says"
+            f"--images does not apply to {str(file)!r}, which lists the places of its pictures: put "
+            "them there, or change the list"
         )

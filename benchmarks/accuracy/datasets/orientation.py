@@ -1,10 +1,10 @@
-"""Labels of pictures that EXIF turns: of the stored pixels, or of the upright picture.
+"""Convert labels of pictures with an EXIF orientation to those of the upright picture.
 
-Detectors see the upright picture. Some labelling tools (LabelImg before its pull request 650 of
-September 2020, scripts on cv2.IMREAD_UNCHANGED) show and measure the pixels as they are stored. The size
-that the labels state tells which, or boxes that fit into one of both only. YOLO's labels state no size:
-LabelImg since then, and Ultralytics (`exif_size` in data/utils.py, cv2.imread), write and read them for the
-upright picture, and so they are read here.
+Detectors see the upright picture, but some labelling tools (LabelImg before its pull request 650 of
+September 2020, scripts with cv2.IMREAD_UNCHANGED) show and measure the stored pixels. The size that the
+labels state decides, or boxes that fit into only one of the two. YOLO's labels state no size: LabelImg
+since then and Ultralytics (`exif_size` in data/utils.py, cv2.imread) use the upright picture, and so
+does this reader.
 """
 
 from __future__ import annotations
@@ -31,29 +31,46 @@ __all__ = ["ASSUMED_UPRIGHT", "Header", "read_header", "turned_boxes", "with_upr
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = (5, 6, 7, 8)  # exchange width and height
-# What a PNG has where it has an orientation; Pillow would decode the whole picture to look.
+# A PNG with an orientation has one of these; Pillow would decode the whole picture to find out.
 PNG_MARKS = (b"eXIf", b"exif", b"com.adobe.xmp")
-TURNED = "pictures with an EXIF orientation, labelled as stored: boxes turned along"
-LIKE_OTHERS = "pictures with an EXIF orientation, boxes turned along as those of the others"
-ASSUMED_UPRIGHT = "pictures with an EXIF orientation, labels taken as of the upright picture"
-Answer = Literal["stored", "upright", "untold"]
+TURNED = (
+    "pictures with an EXIF orientation, labelled as stored: boxes turned to the upright picture"
+)
+LIKE_OTHERS = "pictures with an EXIF orientation, boxes turned like those of the other pictures"
+ASSUMED_UPRIGHT = "pictures with an EXIF orientation, labels assumed to be of the upright picture"
+LabelledAs = Literal["stored", "upright", "unknown"]
 
 
 @dataclass(frozen=True)
 class Header:
-    """stored: (width, height) of the pixels as they lie in the file; orientation: EXIF's, 1 to 8."""
+    """The size and orientation of a picture.
+
+    Attributes
+    ----------
+    stored
+        (width, height) of the pixels in the file.
+    orientation
+        EXIF's, 1 to 8.
+    """
 
     stored: tuple[int, int]
     orientation: int
 
     @property
     def upright(self) -> tuple[int, int]:
+        """(width, height) of the upright picture."""
         width, height = self.stored
         return (height, width) if self.orientation in SIDEWAYS else (width, height)
 
 
 def read_header(path: Path) -> Header:
-    """Without decoding the picture. Raises InputError for what is none."""
+    """Read size and orientation without decoding the picture.
+
+    Raises
+    ------
+    InputError
+        The file is no picture, or damaged.
+    """
     what = f"picture {str(path)!r}"
     try:
         with warnings.catch_warnings():
@@ -87,17 +104,17 @@ def _header(image: PilImage, path: Path) -> Header:
         found = 1
     orientation = found if found in range(1, 9) else 1
     if image.format == "TIFF" and orientation in SIDEWAYS:
-        image.load()  # Pillow from 11 on turns TIFF itself, and says so in the size at once
+        image.load()  # Pillow from 11 on turns TIFF itself, and its size is the turned one at once
         if image.getexif().get(ORIENTATION_TAG, 1) == 1:
             size = (image.size[1], image.size[0])
     return Header(size, orientation)
 
 
 def with_upright_labels(dataset: Dataset) -> Dataset:
-    """The labels as of upright pictures, with notes on those that EXIF turns.
+    """Return the data with labels of the upright pictures, and notes on those with an orientation.
 
-    Pictures whose labels do not tell go with those that do, where these agree, and else count as
-    labelled upright. Pictures that are not there or cannot be read are left as they are.
+    Where it is unknown how a picture was labelled, the others decide if they agree, else it counts as
+    labelled upright. Pictures that are missing or cannot be read stay as they are.
     """
     headers = {p.id: _turning(p.path) for p in dataset.pictures}
     turning = [
@@ -108,17 +125,17 @@ def with_upright_labels(dataset: Dataset) -> Dataset:
     ]
     if not turning:
         return dataset
-    answers = {picture.id: _answer(picture, header) for picture, header in turning}
-    told = {answer for answer in answers.values() if answer != "untold"}
+    answers = {picture.id: _labelled_as(picture, header) for picture, header in turning}
+    known = {answer for answer in answers.values() if answer != "unknown"}
     changed = {}
     notes = {TURNED: 0, LIKE_OTHERS: 0, ASSUMED_UPRIGHT: 0}
     for picture, header in turning:
         answer = answers[picture.id]
-        if answer == "stored" or (answer == "untold" and told == {"stored"}):
+        if answer == "stored" or (answer == "unknown" and known == {"stored"}):
             changed[picture.id] = _turned(picture, header)
             notes[TURNED if answer == "stored" else LIKE_OTHERS] += 1
-        elif answer == "untold":
-            notes[ASSUMED_UPRIGHT] += told != {"upright"}
+        elif answer == "unknown":
+            notes[ASSUMED_UPRIGHT] += known != {"upright"}
     return dataclasses.replace(
         dataset,
         pictures=tuple(changed.get(picture.id, picture) for picture in dataset.pictures),
@@ -127,7 +144,7 @@ def with_upright_labels(dataset: Dataset) -> Dataset:
 
 
 def _turning(path: Path) -> Header | None:
-    """None for a picture that is stored upright, and for what cannot be read here."""
+    """Return the header; None for a picture that is stored upright or cannot be read."""
     try:
         header = read_header(path)
     except InputError:
@@ -135,15 +152,15 @@ def _turning(path: Path) -> Header | None:
     return header if header.orientation != 1 else None
 
 
-def _answer(picture: Picture, header: Header) -> Answer:
+def _labelled_as(picture: Picture, header: Header) -> LabelledAs:
     stored, upright = header.stored, header.upright
     if picture.size is not None:
         if stored == upright:
-            return "untold"
+            return "unknown"
         return "stored" if picture.size == stored else "upright"
     in_stored, in_upright = (_fit(picture.objects, size) for size in (stored, upright))
     if in_stored == in_upright:
-        return "untold"
+        return "unknown"
     return "stored" if in_stored else "upright"
 
 
@@ -161,7 +178,17 @@ def _turned(picture: Picture, header: Header) -> Picture:
 def turned_boxes(
     boxes: npt.NDArray[np.float64], stored: tuple[int, int], orientation: int
 ) -> npt.NDArray[np.float64]:
-    """[n, 4] x y width height in the stored picture -> in the upright one (EXIF 2.3, 4.6.4)."""
+    """Turn boxes of the stored picture to the upright one (EXIF 2.3, section 4.6.4).
+
+    Parameters
+    ----------
+    boxes
+        [n, 4] x y width height in pixels.
+    stored
+        (width, height) of the stored picture.
+    orientation
+        EXIF's, 1 to 8.
+    """
     width, height = stored
     x0, y0 = boxes[:, 0], boxes[:, 1]
     x1, y1 = x0 + boxes[:, 2], y0 + boxes[:, 3]

@@ -1,4 +1,4 @@
-"""Labels of formats that are not read, told by name, so that a person knows what to export instead.
+"""Recognize labels of formats that are not supported, so that the message can name them.
 
 Keys: labelme (labelme/label_file.py), VoTT and VGG Image Annotator (their project and export .json),
 Supervisely, Label Studio's and Labelbox's own JSON, Apple's CreateML, Scalabel and BDD100K, CVAT for images.
@@ -24,14 +24,14 @@ _BY_SUFFIX = {
     ".tfrecords": "is a TFRecord",
 }
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
-_OBJECTS = (  # keys of the document -> whose it is
+_OBJECTS = (  # keys of the document -> its format
     ({"shapes", "imagePath"}, "labelme's, one .json a picture"),
     ({"asset", "regions"}, "VoTT's, one .json a picture"),
     ({"assets"}, "VoTT's"),
     ({"_via_img_metadata"}, "VGG Image Annotator's"),
     ({"objects", "size"}, "Supervisely's, one .json a picture"),
 )
-_ITEMS = (  # keys of the items of a list, or of the values of an object -> whose it is
+_ITEMS = (  # keys of the items of a list, or of the values of an object -> its format
     ({"data", "annotations"}, "Label Studio's own JSON"),
     ({"data", "completions"}, "Label Studio's own JSON"),
     ({"data_row", "projects"}, "Labelbox's"),
@@ -42,7 +42,7 @@ _ITEMS = (  # keys of the items of a list, or of the values of an object -> whos
 
 
 def other_json(document: Any) -> str | None:
-    """Whose labels they are, "is labelme's"; None: it is none of those that are known."""
+    """Return which format the document has, such as "is labelme's"; None for unknown ones."""
     if isinstance(document, Mapping):
         for keys, whose in _OBJECTS:
             if keys <= set(document):
@@ -60,7 +60,7 @@ def other_json(document: Any) -> str | None:
 
 
 def other_file(path: Path) -> str | None:
-    """What a file that is named as no format's is, with what to do; None: it may be COCO's."""
+    """Return what an unsupported file is, with advice; None where it may be COCO's."""
     suffix = path.suffix.lower()
     if suffix in _ARCHIVES:
         return "is an archive: unpack it and give the folder"
@@ -69,25 +69,25 @@ def other_file(path: Path) -> str | None:
             start = opened.read(4096)
         if b"<annotations" in start:
             return f"is CVAT's for images: {ADVICE}"
-        return "is one .xml: give the folder, with those of all pictures"
+        return "is a single .xml: give the folder with the .xml of all pictures"
     if suffix in _BY_SUFFIX:
-        return f"{_BY_SUFFIX[suffix]}, which is not read: {ADVICE}"
+        return f"{_BY_SUFFIX[suffix]}, which is not supported: {ADVICE}"
     if suffix == ".json" and path.stat().st_size <= _MAX_BYTES:
         try:
             whose = other_json(json.loads(path.read_bytes()))
         except (ValueError, RecursionError):
             return None
-        return f"{whose}, which is not read: {ADVICE}" if whose is not None else None
+        return f"{whose}, which is not supported: {ADVICE}" if whose is not None else None
     return None
 
 
 def other_folder(folder: Path) -> str | None:
-    """What of another format lies in a folder without labels that are read; None: nothing known."""
+    """Return what other format a folder without supported labels has; None for unknown ones."""
     for path in sorted(folder.iterdir())[:1000]:
         suffix = path.suffix.lower()
         if path.name.startswith(".") or not path.is_file():
             continue
         if suffix in _BY_SUFFIX or (suffix == ".xml" and path.name == "annotations.xml"):
-            told = other_file(path)
-            return f"{path.name!r} in it {told}" if told is not None else None
+            reason = other_file(path)
+            return f"{path.name!r} in it {reason}" if reason is not None else None
     return None

@@ -1,4 +1,4 @@
-"""COCO's categories as classes: without groups that hold others, and each name once."""
+"""COCO's categories as classes: without groups of other categories, and each name once."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ from edge_edet.errors import InputError
 
 __all__ = ["classes_of"]
 
-GROUPS = "categories without objects that are the group of others, left out"
-TWINS = "categories without objects that have another's name, left out"
+GROUPS = "categories without objects that are a group of others, left out"
+TWINS = "categories without objects that repeat another category's name, left out"
 
 
 def classes_of(
     rows: Mapping[int, Mapping[str, Any]], objects: Counter[int], what: str
 ) -> tuple[tuple[Category, ...], dict[str, int]]:
-    """The categories that are classes, and notes on those that are not.
+    """Return the categories that are classes, and notes on those that are not.
 
-    rows: category by id, with name and perhaps supercategory. objects: annotations of each id.
-    Roboflow's first category is a group, the supercategory of all others, and may have the name of
-    one of them. Raises InputError for two categories of one name that both have objects.
+    Roboflow's first category is a group: the supercategory of all others, perhaps with the name of one
+    of them.
+
+    Parameters
+    ----------
+    rows
+        Category by id, with name and perhaps supercategory.
+    objects
+        Number of annotations of each category id.
+
+    Raises
+    ------
+    InputError
+        Two categories of one name both have objects.
     """
     above: dict[str, set[int]] = {}
     for number, row in rows.items():
@@ -43,8 +54,8 @@ def classes_of(
 def _chosen(name: str, numbers: list[int], objects: Counter[int], what: str) -> int:
     used = [number for number in numbers if objects[number]]
     if len(used) > 1:
-        told = " and ".join(f"id {number} with {objects[number]} objects" for number in used[:3])
+        both = " and ".join(f"id {number} with {objects[number]} objects" for number in used[:3])
         raise InputError(
-            f"{what} has two categories named {name!r}, {told}: make them one, or rename"
+            f"{what} has two categories named {name!r}, {both}: merge them, or rename one"
         )
     return (used or numbers)[0]

@@ -1,4 +1,4 @@
-"""Where the pictures of a COCO .json are, and which .json of a folder is that of a split."""
+"""Find the pictures of a COCO .json, and the .json of a split in a folder."""
 
 from __future__ import annotations
 
@@ -24,10 +24,19 @@ NO_LABELS = ("notes.json", "info.json", "package.json")  # notes: Label Studio's
 def find_pictures(
     file: Path, names: Sequence[str], images: Path | None, *, follow: bool = False
 ) -> tuple[Sequence[Path], dict[str, int]]:
-    """A path for each name, and notes. images: --images, where only the ends of names may count.
+    """Return a path for each name, and notes.
 
-    follow: names may lead out of the folder of the data. Raises InputError for URLs without
-    `images`, for names that lead out, and where two names end alike.
+    Parameters
+    ----------
+    images
+        The folder of --images, in which only the ends of names need to match.
+    follow
+        Names may lead out of the folder of the data.
+
+    Raises
+    ------
+    InputError
+        Names are URLs and `images` is not given, lead out of the folder, or have the same end.
     """
     if images is not None:
         within = None if follow else [images]
@@ -36,20 +45,22 @@ def find_pictures(
     if urls := [name for name in names if is_url(name)]:
         raise InputError(
             f"{len(urls)} of {len(names)} pictures of {str(file)!r} are URLs, first {urls[0]!r}: "
-            "download them, and say with --images where they are"
+            "download them, and give their folder with --images"
         )
     within = None if follow else [_root(file)]
     return find_listed(names, _bases(file), strip=False, within=within).paths, {}
 
 
 def _root(file: Path) -> Path:
-    """The folder of the data: that of the file, or above annotations/."""
+    """Return the folder of the data: that of the file, or the one above annotations/."""
     return file.parent.parent if file.parent.name.lower() in LABEL_FOLDERS else file.parent
 
 
 def _bases(file: Path) -> list[Path]:
-    """Folders that names may be relative to: beside the file, then as COCO's own layout, CVAT,
-    Datumaro and FiftyOne have them."""
+    """Return folders that names may be relative to.
+
+    First the folder of the file, then those of COCO's own layout, CVAT, Datumaro and FiftyOne.
+    """
     beside = file.parent
     root = _root(file)
     split = split_of(file)
@@ -68,12 +79,12 @@ def _bases(file: Path) -> list[Path]:
 
 
 def split_of(file: Path) -> str:
-    """`val2017` of instances_val2017.json, the stem of any other."""
+    """Return the split of a file: `val2017` of instances_val2017.json, else its name without suffix."""
     return file.stem.removeprefix(BOXES)
 
 
 def coco_files(folder: Path) -> list[Path]:
-    """The .json files in a folder, or in its annotations/, that may hold boxes."""
+    """List the .json files in a folder or its annotations/ that may have boxes."""
     found = visible_files(folder, ".json")
     for name in (ANNOTATIONS, ANNOTATIONS.title()):
         if (folder / name).is_dir() and (folder / name) not in {p.parent for p in found}:
@@ -84,7 +95,13 @@ def coco_files(folder: Path) -> list[Path]:
 
 
 def choose_file(folder: Path, files: Sequence[Path], split: str | None) -> Path:
-    """That of the split, by its name. Raises InputError where there is none, or more than one."""
+    """Choose the file of a split by its name; without a split, the only file.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or several.
+    """
     what = repr(str(folder))
     if split is None and len(files) == 1:
         return files[0]
@@ -94,7 +111,7 @@ def choose_file(folder: Path, files: Sequence[Path], split: str | None) -> Path:
         if split not in splits and len(ended) == 1:
             return splits[ended[0]]
         return splits[choose_split(splits, split, what)]
-    if (told := other_file(files[0])) is not None:
-        raise InputError(f"{str(files[0])!r} {told}")
+    if (reason := other_file(files[0])) is not None:
+        raise InputError(f"{str(files[0])!r} {reason}")
     names = ", ".join(file.name for file in files[:5])
     raise InputError(f"{what} has {len(files)} .json files: give one of {names}, or --split")

@@ -1,4 +1,4 @@
-"""COCO: one .json with images, annotations and categories."""
+"""Read COCO: one .json with images, annotations and categories."""
 
 from __future__ import annotations
 
@@ -22,17 +22,27 @@ KEYS = ("images", "annotations", "categories")
 LIMIT = Limit(1 << 30, "COCO's own train2017, the largest in use, has 0.45 GB")
 MAX_SIDE = 2**31 - 1  # pixels
 CROWDS = "crowd boxes"
-BEYOND = "boxes reaching out of the picture"
-ROTATED = "objects with a rotation, taken as the upright box"
+BEYOND = "boxes that leave the picture"
+ROTATED = "objects with a rotation, of which the unrotated box is used"
 IGNORED = "objects marked ignore, counted like the others, as pycocotools does"
 LISTED_TWICE = "pictures listed more than once, each time with its own labels"
 NOTES = (CROWDS, BEYOND, ROTATED, IGNORED, LISTED_TWICE)
 
 
 def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -> Dataset:
-    """Pictures in the file's order. Raises InputError for a .json of another kind.
+    """Read a COCO file; pictures keep its order.
 
-    follow: names of pictures may lead out of the data's folder, or of `images`.
+    Parameters
+    ----------
+    images
+        Folder of the pictures, if they are not where the format has them.
+    follow
+        Names of pictures may lead out of the data's folder, or of `images`.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or of another kind.
     """
     document = _read(file)
     what = repr(str(file))
@@ -49,9 +59,9 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
         where = f"{what}: annotation {row.get('id', number)}"
         image, category = _whole(row.get("image_id")), _whole(row.get("category_id"))
         if type(image) is not int or image not in objects:
-            raise InputError(f"{where} is of image {image!r}, which the file does not list")
+            raise InputError(f"{where} has image_id {image!r}, which the file does not list")
         if type(category) is not int or category not in named:
-            raise InputError(f"{where} has category {category!r}, which the file does not list")
+            raise InputError(f"{where} has category_id {category!r}, which the file does not list")
         box = _box(row.get("bbox"), where)
         area = row.get("area", box[2] * box[3])
         if not _is_number(area):
@@ -87,11 +97,11 @@ def _read(file: Path) -> dict[str, list[dict[str, Any]]]:
         raise InputError(f"{what} is no JSON: {error}") from None
     known = isinstance(document, dict) and set(KEYS) <= set(document)
     if not known and (whose := other_json(document)) is not None:
-        raise InputError(f"{what} {whose}, which is not read: {ADVICE}")
+        raise InputError(f"{what} {whose}, which is not supported: {ADVICE}")
     if isinstance(document, list):
         raise InputError(
-            f"{what} is a list, as detection results are: expected COCO's ground truth, an object "
-            f"with {', '.join(KEYS)}"
+            f"{what} is a list, like detection results: expected COCO's ground truth, an object with "
+            f"{', '.join(KEYS)}"
         )
     missing = [k for k in KEYS if not isinstance(document, dict) or k not in document]
     if missing:
@@ -110,13 +120,13 @@ def _by_id(rows: list[dict[str, Any]], what: str) -> dict[int, dict[str, Any]]:
         if type(number) is not int or abs(number) >= 2**53:
             raise InputError(f"{what} ids must be integers, but one is {number!r}")
         if number in found:
-            raise InputError(f"{what} id {number} is there twice")
+            raise InputError(f"{what} id {number} occurs twice")
         found[number] = row
     return found
 
 
 def _whole(value: Any) -> Any:
-    """3 for 3.0, as tables of numbers write it; all else as it stands."""
+    """Return 3 for 3.0, as tables of numbers write it; anything else unchanged."""
     return int(value) if type(value) is float and value.is_integer() else value
 
 
@@ -150,7 +160,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_rotated(row: dict[str, Any]) -> bool:
-    """CVAT's attribute: the box is that before it is turned."""
+    """Return whether CVAT's attribute states a rotation: the box is the one before it."""
     attributes = row.get("attributes")
     angle = attributes.get("rotation", 0) if isinstance(attributes, dict) else 0
     return _is_number(angle) and angle % 360 != 0

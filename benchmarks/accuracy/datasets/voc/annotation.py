@@ -1,4 +1,4 @@
-"""One .xml of Pascal VOC: size, file name and objects."""
+"""Read one .xml of Pascal VOC: size, file name and objects."""
 
 from __future__ import annotations
 
@@ -20,15 +20,35 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class LabelledObject:
+    """One object.
+
+    Attributes
+    ----------
+    box
+        x y width height in pixels.
+    rotated
+        CVAT's attribute states a rotation; the box is the one before it.
+    """
+
     name: str
-    box: tuple[float, float, float, float]  # x y width height
+    box: tuple[float, float, float, float]
     difficult: bool
-    rotated: bool  # CVAT's attribute: the box is that before it is turned
+    rotated: bool
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """size: (width, height), None where 0. filename: "" where none. as_declared: the encoding."""
+    """The labels of one picture.
+
+    Attributes
+    ----------
+    size
+        (width, height); None where it is 0.
+    filename
+        "" where there is none.
+    as_declared
+        The file has the encoding that it declares.
+    """
 
     size: tuple[int, int] | None
     filename: str
@@ -37,11 +57,17 @@ class Annotation:
 
 
 def read_annotation(file: Path) -> Annotation:
-    """Raises InputError for what is none, and for names that are not text in any encoding."""
+    """Read an annotation.
+
+    Raises
+    ------
+    InputError
+        The file is none, or a name is not text in any known encoding.
+    """
     what = repr(str(file))
     text, as_declared = decode_xml(read_input(file, what, LIMIT))
     if "<!ENTITY" in text:
-        raise InputError(f"{what} is no VOC annotation: a file with entities")
+        raise InputError(f"{what} is no VOC annotation: it declares entities")
     try:
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:

@@ -1,4 +1,4 @@
-"""Lists of names in VOC's ImageSets/: lines with spaces, quotes, flags, suffixes."""
+"""Read lists of names in VOC's ImageSets/, whose lines have spaces, quotes, flags or suffixes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,29 @@ from edge_edet.errors import InputError
 
 __all__ = ["ListedNames", "names_of_split", "split_lists"]
 
-FLAG = re.compile(r"\s+(-1|[01])$")  # of lists for one class: absent, difficult, present
+FLAG = re.compile(r"\s+(-1|[01])$")  # in lists of one class: absent, difficult, present
 FOLDERS = ("JPEGImages", "images", "Images", "Annotations", "annotations")
 QUOTED = re.compile(r'"(.+)"$')
 
 
 @dataclass(frozen=True)
 class ListedNames:
-    """stems: paths below Annotations/ without .xml. complete: all that there are."""
+    """Names of a split.
+
+    Attributes
+    ----------
+    stems
+        Paths below Annotations/ without .xml.
+    complete
+        These are all that exist.
+    """
 
     stems: list[str]
     complete: bool = True
 
 
 def split_lists(folder: Path) -> dict[str, Path]:
-    """Name of the split -> its list, in ImageSets/Main or ImageSets itself."""
+    """Return name of the split -> its list, from ImageSets/Main or ImageSets itself."""
     for place in (folder / "ImageSets" / "Main", folder / "ImageSets"):
         if place.is_dir() and (files := visible_files(place, ".txt")):
             return {path.stem: path for path in files}
@@ -44,9 +52,17 @@ def split_lists(folder: Path) -> dict[str, Path]:
 def names_of_split(
     folder: Path, annotations: Path, split: str | None, known: Collection[str]
 ) -> ListedNames:
-    """Of the list of that name, else below Annotations/SPLIT; all where there are no splits.
+    """Return the names in the list of a split, else those below Annotations/SPLIT; all for no split.
 
-    known: the stems that have an .xml. Raises InputError for names that have none.
+    Parameters
+    ----------
+    known
+        The stems that have an .xml.
+
+    Raises
+    ------
+    InputError
+        The split is missing or must be chosen, or a name has no .xml.
     """
     lists = split_lists(folder)
     if split is None:
@@ -75,7 +91,7 @@ def names_of_split(
 
 
 def _stem(line: str, known: Collection[str], annotations: Path) -> str:
-    """The whole line where it is a name; then without flag, quotes and suffix of a picture."""
+    """Return the name: the whole line if it is one, else without flag, quotes and suffix."""
     unflagged = FLAG.sub("", line)
     for text in (line, unflagged):
         for name in (text, _unquoted(text), _inner(_unquoted(text))):
@@ -89,7 +105,7 @@ def _stem(line: str, known: Collection[str], annotations: Path) -> str:
 
 
 def _inner(name: str) -> str:
-    """What follows the folder of the pictures or of the .xml, in a path."""
+    """Return what follows the folder of pictures or of .xml files in a path."""
     parts = name_parts(name)
     ends = [number for number, part in enumerate(parts) if part in FOLDERS]
     return "/".join(parts[ends[-1] + 1 :] if ends else parts)

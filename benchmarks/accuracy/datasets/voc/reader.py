@@ -1,4 +1,4 @@
-"""Pascal VOC: one .xml for each picture, in Annotations/ or beside the pictures."""
+"""Read Pascal VOC: one .xml per picture, in Annotations/ or beside the pictures."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["load_voc"]
 
 IMAGE_FOLDERS = ("JPEGImages", "images", "Images", "JPEGimages", "img", "data")
 DIFFICULT = "objects marked difficult, counted like the others"
-ROTATED = "objects with a rotation, taken as the upright box"
-BEYOND = "boxes reaching out of the picture"
+ROTATED = "objects with a rotation, of which the unrotated box is used"
+BEYOND = "boxes that leave the picture"
 ENCODING = ".xml files that are not in the encoding that they declare"
 UNLABELLED = "pictures without an .xml, left out"
 NOTES = (DIFFICULT, ROTATED, BEYOND, ENCODING, UNLABELLED)
@@ -32,17 +32,29 @@ NOTES = (DIFFICULT, ROTATED, BEYOND, ENCODING, UNLABELLED)
 def load_voc(
     folder: Path, annotations: Path, split: str | None = None, images: Path | None = None
 ) -> Dataset:
-    """Pictures in the split's order; categories by name in alphabetical order, ids from 1.
+    """Read a folder; pictures keep the order of the split, categories are sorted by name, ids from 1.
 
-    annotations: folder of the .xml, its sub-folders too; the folder itself where they lie beside
-    the pictures. A box is xmax - xmin wide: VOC's own evaluation adds a pixel, COCO's does not.
-    `difficult` objects count like all others.
+    A box is xmax - xmin wide: VOC's own evaluation adds a pixel, COCO's does not. Objects marked
+    `difficult` count like all others.
+
+    Parameters
+    ----------
+    annotations
+        Folder of the .xml files, searched with its sub-folders; `folder` itself where they are beside
+        the pictures.
+    images
+        Folder of the pictures, if they are not where the format has them.
+
+    Raises
+    ------
+    InputError
+        The data cannot be used.
     """
     beside = annotations == folder
     files = visible_files(annotations, ".xml", below=not beside)
     known = {path.relative_to(annotations).with_suffix("").as_posix(): path for path in files}
     if len(known) < len(files):
-        raise InputError(f"{str(annotations)!r} has two .xml of one name in capital letters or not")
+        raise InputError(f"{str(annotations)!r} has two .xml that differ only in capital letters")
     listed = (
         ListedNames(list(known)) if beside else names_of_split(folder, annotations, split, known)
     )
@@ -77,7 +89,7 @@ def _dataset(
 
 
 def _images(folder: Path, annotations: Path) -> Path:
-    """The folder of the pictures, or where it should be."""
+    """Return the folder of the pictures, or where it should be."""
     for name in IMAGE_FOLDERS:
         if (folder / name).is_dir():
             return folder / name
@@ -100,15 +112,18 @@ class _Pictures:
         self.paths = set(paths)
 
     def of(self, stem: str, filename: str) -> Path:
-        """That of the .xml's own name, else the one that it states; where it should be, if there
-        is none. Raises InputError where several have the name and it states none of them."""
+        """Return the picture with the name of the .xml, else the one that the .xml states.
+
+        If there is none, return where it should be. Raises InputError where several pictures have the
+        name and the .xml states none of them.
+        """
         last = filename.replace("\\", "/").rpartition("/")[2]
         found = self.by_stem.get(stem, [])
         if len(found) > 1:
             found = [path for path in found if path.name == last] or found
         if len(found) > 1:
             names = " and ".join(repr(path.name) for path in found)
-            raise InputError(f"{str(self.folder)!r} has {names}, and one .xml for both: {stem!r}")
+            raise InputError(f"{str(self.folder)!r} has {names}, but one .xml for both: {stem!r}")
         if found:
             return found[0]
         if last and self.folder / last in self.paths:
@@ -116,6 +131,7 @@ class _Pictures:
         return self.folder / f"{stem}{Path(last).suffix or '.jpg'}"
 
     def number_left(self, used: Sequence[Path]) -> int:
+        """Count the pictures that are not among those used."""
         return len(self.paths - set(used))
 
 

@@ -1,6 +1,6 @@
-"""XML files of labelling tools as text: in GBK, Shift_JIS or UTF-16, declared rightly or not.
+"""Decode XML files of labelling tools: GBK, Shift_JIS or UTF-16, declared correctly or not.
 
-Python's own parser takes no multi-byte encoding but UTF-8 and UTF-16, so bytes are decoded here.
+Python's own parser knows no multi-byte encodings but UTF-8 and UTF-16, so bytes are decoded here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 __all__ = ["UNREADABLE", "decode_xml"]
 
-UNREADABLE = "\ufffd"  # stands where bytes are no text in the encoding
+UNREADABLE = "\ufffd"  # replaces bytes that are no text in the encoding
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's, so it comes first
@@ -20,7 +20,7 @@ MARKS = (
 )
 DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-# What writes the one writes the other too, under its name (as browsers read them).
+# Encodings whose files may use the larger one under the same name (as browsers read them).
 WIDER = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
@@ -28,16 +28,16 @@ WIDER = {
     "euc_kr": "cp949",
     "big5": "cp950",
 }
-NOT_PYTHONS = {"windows-31j": "cp932", "x-sjis": "cp932", "x-gbk": "gbk"}  # names of Java's
-# Encodings of Python that no file is in.
+NOT_PYTHONS = {"windows-31j": "cp932", "x-sjis": "cp932", "x-gbk": "gbk"}  # Java's names
+# Encodings of Python that no file uses.
 NO_TEXT = ("idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7")
 ONE_BYTE = ("cp125", "iso8859", "koi8", "mac-", "ascii", "cp437", "cp85", "cp86")
 
 
 def decode_xml(data: bytes) -> tuple[str, bool]:
-    """The text without its declaration, and whether it is in the encoding that it declares.
+    """Return the text without its declaration, and whether it has the encoding that it declares.
 
-    Bytes that are no text in any way become UNREADABLE.
+    Bytes that cannot be decoded become UNREADABLE.
     """
     for mark, marked in MARKS:
         if data.startswith(mark):
@@ -59,7 +59,7 @@ def decode_xml(data: bytes) -> tuple[str, bool]:
 
 
 def _is_utf8(data: bytes, declared: str) -> bool:
-    """Whether it is UTF-8 beyond doubt: text in `declared` would hardly ever look like it."""
+    """Return whether it is UTF-8 beyond doubt: text in `declared` would hardly ever look like it."""
     if data.isascii():
         return False
     try:

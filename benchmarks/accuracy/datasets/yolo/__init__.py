@@ -1,4 +1,4 @@
-"""YOLO: a `.txt` of labels for each picture, in the layouts that tools write."""
+"""YOLO: one `.txt` of labels per picture, in the layouts that tools write."""
 
 from __future__ import annotations
 

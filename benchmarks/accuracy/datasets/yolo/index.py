@@ -1,4 +1,4 @@
-"""What names the splits of YOLO data: data.yaml, darknet's obj.data, or train.txt and such."""
+"""Read the lists of YOLO's splits: data.yaml, darknet's obj.data, or train.txt and the like."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ __all__ = ["index_of", "keypoints_of"]
 
 
 def index_of(path: Path) -> DataYaml | None:
-    """What names the splits: a file of a kind that does, or one in a folder; None where none does.
+    """Return the splits that a file lists, or a file in a folder; None where there is none.
 
-    .yaml of Ultralytics; .data of darknet; train.txt and such, with the names beside them.
+    Files are .yaml of Ultralytics, .data of darknet, and train.txt and the like with class names beside
+    them.
     """
     if path.is_dir():
         file = find_data_yaml(path)
@@ -51,7 +52,7 @@ def _lists(folder: Path, lists: Mapping[str, Path]) -> DataYaml | None:
 
 
 def _read_obj_data(file: Path) -> DataYaml:
-    """darknet's `key = value` lines: names, train, valid, test."""
+    """Read darknet's `key = value` lines: names, train, valid, test."""
     what = repr(str(file))
     pairs = (line.partition("=") for line in read_lines(file) if line and line[0] not in "#;")
     values = {key.strip(): value.strip() for key, _, value in pairs}
@@ -69,7 +70,7 @@ def _read_obj_data(file: Path) -> DataYaml:
 
 
 def keypoints_of(folder: Path) -> tuple[int, int] | None:
-    """kpt_shape of the data.yaml in the folder or the one above."""
+    """Return the kpt_shape of the data.yaml in the folder or in its parent."""
     for place in (folder, folder.resolve().parent):
         if (file := find_data_yaml(place)) is not None:
             return read_data_yaml(file).keypoints

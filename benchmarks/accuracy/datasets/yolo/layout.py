@@ -1,4 +1,4 @@
-"""The layouts of YOLO data, to pictures with their labels and the class names."""
+"""Find pictures, label files and class names in the layouts of YOLO data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_edet.errors import InputError
 __all__ = ["beside_files", "declared", "folder_files", "label_texts"]
 
 IMAGE_FOLDERS = ("images", "Images", "JPEGImages", "imgs")
-# Texts that lie among labels and are none.
+# Text files beside labels that are none.
 NO_LABELS = (
     *NAME_FILES,
     "predefined_classes.txt",
@@ -32,13 +32,13 @@ NO_LABELS = (
 
 
 def declared(data: DataYaml, split: str | None) -> YoloFiles:
-    """What data.yaml, obj.data or lists name, `val` where no split is asked for."""
+    """Find the files that data.yaml, obj.data or lists name, by default those of `val`."""
     what = repr(str(data.file))
     chosen = choose_split(data.splits, split, what)
     pictures, notes = pictures_of_split(data, chosen)
     if split is None and len(data.splits) > 1:
         notes = {
-            f"pictures of the split {chosen!r}, as no --split was given": len(pictures),
+            f"pictures of the split {chosen!r}, the default without --split": len(pictures),
             **notes,
         }
     _refuse_one_label_for_two(pictures)
@@ -49,7 +49,7 @@ def declared(data: DataYaml, split: str | None) -> YoloFiles:
 
 
 def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFiles:
-    """images/ and labels/, with the split as their sub-folder where there are any."""
+    """Find the files of images/ and labels/, whose sub-folders may be splits."""
     named = next((n for n in IMAGE_FOLDERS if (folder / n).is_dir()), IMAGE_FOLDERS[0])
     pictures_folder = images or _inside(folder / named, split, PICTURE_SUFFIXES)
     labels_folder = _inside(folder / "labels", split, (".txt",))
@@ -59,12 +59,12 @@ def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFi
 
 
 def beside_files(folder: Path, images: Path | None) -> YoloFiles:
-    """Labels in one folder with the pictures, as LabelImg and darknet have them."""
+    """Find labels that lie beside the pictures, as LabelImg and darknet write them."""
     return _paired(str(folder), images or folder, folder, folder, [folder], below=False)
 
 
 def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
-    """The .txt files that may be labels: not lists of names or pictures, and no README."""
+    """List the .txt files that may be labels: not lists of names or pictures, and no README."""
     return [
         path
         for path in visible_files(folder, ".txt", below=below)
@@ -81,7 +81,7 @@ def _paired(
     *,
     below: bool,
 ) -> YoloFiles:
-    """Pictures by name, each with the label file of the same path below its folder."""
+    """Pair pictures with the label files of the same path below their folders."""
     names = find_names(places, folder.resolve().parent)
     if names is None:
         raise InputError(
@@ -115,12 +115,12 @@ def _refuse_one_label_for_two(pictures: Sequence[Path]) -> None:
         if other is not path:
             raise InputError(
                 f"{str(path.parent)!r} has two pictures of one name, {other.name!r} and "
-                f"{path.name!r}: one label file cannot be of both"
+                f"{path.name!r}: a label file cannot belong to both"
             )
 
 
 def _inside(folder: Path, split: str | None, suffixes: Sequence[str]) -> Path:
-    """The folder, or its sub-folder of that split. Raises InputError where one is to be chosen."""
+    """Return the folder or its sub-folder of the split; InputError where one must be chosen."""
     splits = {path.name: path for path in sub_folders(folder)}
     if split is not None:
         if not splits:

@@ -1,9 +1,9 @@
-"""Lines of YOLO label files: boxes, polygons, oriented boxes, and boxes with keypoints.
+"""Read lines of YOLO label files: boxes, polygons, oriented boxes, and boxes with keypoints.
 
-`class x y w h`, fractions of the picture, is a box about its middle. `class x1 y1 x2 y2 x3 y3 ...` is a
-polygon, whose object is the box around its points, as Ultralytics and yolov7 take it; the four
-corners of an oriented box are one. Only data.yaml's kpt_shape tells keypoints after a box from a
-polygon with as many numbers; where a line may be either, it is refused.
+`class x y w h` is a box around its centre, in fractions of the picture. `class x1 y1 x2 y2 x3 y3 ...` is
+a polygon; its object is the box around its points, as in Ultralytics and yolov7. The four corners of an
+oriented box are such a polygon. Only kpt_shape in data.yaml distinguishes keypoints after a box from a
+polygon with as many numbers; a line that may be either is refused.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from edge_edet.errors import InputError
 
 __all__ = ["Line", "boxes_of", "read_label_file"]
 
-SLACK = 1e-3  # fractions written with few digits
-HINT = "say kpt_shape in data.yaml where they are keypoints"
+SLACK = 1e-3  # for fractions written with few digits
+HINT = "if they are keypoints, state kpt_shape in data.yaml"
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
 class Line:
-    """where: for messages. values: all numbers after the class."""
+    """One object of a label file.
+
+    Attributes
+    ----------
+    where
+        File and line, for messages.
+    values
+        All numbers after the class.
+    """
 
     where: str
     category: int
@@ -33,7 +41,13 @@ class Line:
 
 
 def read_label_file(file: Path) -> list[Line]:
-    """The lines that are not empty. Raises InputError for what are no numbers."""
+    """Read the lines that are not empty.
+
+    Raises
+    ------
+    InputError
+        A line is not made of numbers.
+    """
     lines = []
     for number, text in enumerate(read_lines(file), 1):
         if not text:
@@ -53,11 +67,24 @@ def read_label_file(file: Path) -> list[Line]:
 def boxes_of(
     files: Sequence[Sequence[Line]], keypoints: tuple[int, int] | None
 ) -> tuple[list[list[Box]], dict[str, int]]:
-    """The box of each line of each file, as fractions x y width height from the upper left corner,
-    and notes on what was read otherwise.
+    """Return the boxes of each file and notes on polygons and keypoints.
 
-    keypoints: (points, numbers of each) after each box. Raises InputError for lines that are none
-    of these, and where keypoints cannot be told from polygons.
+    Parameters
+    ----------
+    files
+        The lines of each file.
+    keypoints
+        (points, numbers per point) after each box, from kpt_shape; None for no keypoints.
+
+    Returns
+    -------
+    boxes, notes
+        Boxes are x y width height from the upper left corner, in fractions of the picture.
+
+    Raises
+    ------
+    InputError
+        A line is none of these, or keypoints and polygons cannot be distinguished.
     """
     if keypoints is None:
         _refuse_unsure([line for lines in files for line in lines])
@@ -70,9 +97,9 @@ def boxes_of(
             polygons += is_polygon
             boxes.append(_around(line) if is_polygon else _box(line, keypoints))
         found.append(boxes)
-    notes = {"polygons, taken as the box around their points": polygons}
+    notes = {"polygons, of which the box around their points is used": polygons}
     if keypoints is not None:
-        notes["objects with keypoints, of which only the box is taken"] = sum(map(len, found))
+        notes["objects with keypoints, of which only the box is used"] = sum(map(len, found))
     return found, notes
 
 
@@ -81,8 +108,8 @@ def _box(line: Line, keypoints: tuple[int, int] | None) -> Box:
     with_points = 4 + math.prod(keypoints) if keypoints is not None else 4
     if n == 5 and keypoints is None:
         raise InputError(
-            f"{line.where} has 6 numbers, expected 5: class x y w h. A sixth is a score of a "
-            "prediction, a track or an angle: give labels without it"
+            f"{line.where} has 6 numbers, but expected 5: class x y w h. The sixth may be the score of "
+            "a prediction, a track or an angle: give labels without it"
         )
     if n not in (4, with_points):
         raise InputError(f"{line.where} has {n + 1} numbers, {_expected(n, keypoints)}")
@@ -121,10 +148,10 @@ def _check_fractions(line: Line, values: Sequence[float]) -> None:
 
 
 def _refuse_unsure(lines: Sequence[Line]) -> None:
-    """Raises InputError where every long line could be a box within the picture and its keypoints.
+    """Raise InputError where every long line could be a box within the picture with its keypoints.
 
-    Polygons have points in varying numbers, and read as `x y w h` their first four numbers soon
-    leave the picture; four corners of a parallelogram are an oriented box.
+    Polygons have varying numbers of points, and their first four numbers, read as `x y w h`, soon
+    leave the picture. The corners of a parallelogram are an oriented box.
     """
     long = [line for line in lines if len(line.values) >= 6]
     if not long or len({len(line.values) for line in long}) > 1 or len(long[0].values) % 2:
@@ -152,7 +179,7 @@ def _has_keypoints(values: Sequence[float]) -> bool:
 
 
 def _is_oriented(values: Sequence[float]) -> bool:
-    """Whether they are the corners of a parallelogram, in order."""
+    """Return whether the values are the corners of a parallelogram, in order."""
     if len(values) != 8:
         return False
     x1, y1, x2, y2, x3, y3, x4, y4 = values

@@ -1,4 +1,4 @@
-"""Where data.yaml, obj.data and lists say that pictures are, to files on this machine."""
+"""Find the pictures that data.yaml, obj.data and lists name, on this machine."""
 
 from __future__ import annotations
 
@@ -19,14 +19,20 @@ from edge_edet.errors import InputError
 
 __all__ = ["label_files", "pictures_of_list", "pictures_of_split"]
 
-IMAGES = ("images", "JPEGImages")  # folders beside which Ultralytics and darknet look for labels/
+IMAGES = ("images", "JPEGImages")  # Ultralytics and darknet look for labels/ beside these
 Notes = dict[str, int]
 BY_END = "pictures found by the end of their listed path"
 FOLDER_BY_END = "folders of the split found by the end of their path"
 
 
 def pictures_of_split(data: DataYaml, split: str) -> tuple[list[Path], Notes]:
-    """In the order of the entries, folders by name. Raises InputError for what is not there."""
+    """Return the pictures of a split in the order of its entries, those of a folder by name, and notes.
+
+    Raises
+    ------
+    InputError
+        An entry does not exist.
+    """
     root = _root(data)
     pictures: list[Path] = []
     notes = {BY_END: 0, FOLDER_BY_END: 0}
@@ -43,8 +49,10 @@ def pictures_of_split(data: DataYaml, split: str) -> tuple[list[Path], Notes]:
 
 
 def pictures_of_list(file: Path, bases: Sequence[Path]) -> tuple[list[Path], int]:
-    """One picture a line, relative to the list or to one of the bases, and how many were found
-    otherwise than they are listed."""
+    """Return the pictures of a list, one per line, and how many were not found as written.
+
+    Lines are relative to the list or to one of the bases.
+    """
     names = [line for line in read_lines(file) if line]
     if (twice := first_twice(names)) is not None:
         raise InputError(f"{str(file)!r} lists {twice!r} twice")
@@ -53,7 +61,7 @@ def pictures_of_list(file: Path, bases: Sequence[Path]) -> tuple[list[Path], int
 
 
 def label_files(pictures: Sequence[Path]) -> list[Path]:
-    """Of each picture: in labels/ for images/ where any is there, else beside the picture."""
+    """Return the label file of each picture: in labels/ for images/ if any exists, else beside it."""
     apart = [_apart(path) for path in pictures]
     beside = [path.with_suffix(".txt") for path in pictures]
     return beside if _none_there(apart) and not _none_there(beside) else apart
@@ -73,8 +81,11 @@ def _apart(picture: Path) -> Path:
 
 
 def _root(data: DataYaml) -> Path:
-    """What entries are relative to: path as it stands, from the file's folder or its parent, and
-    the file's own folder where path is of another machine."""
+    """Return the folder that entries are relative to.
+
+    It is `path` of data.yaml, relative to the file's folder or its parent; or the file's folder, if
+    `path` belongs to another machine.
+    """
     folder = data.file.parent
     if data.root is not None:
         inner = data.root.replace("\\", "/")
@@ -85,7 +96,7 @@ def _root(data: DataYaml) -> Path:
 
 
 def _place(data: DataYaml, split: str, entry: str, root: Path) -> tuple[Path, bool]:
-    """The folder or list, and whether it is where the entry says."""
+    """Return the folder or list of an entry, and whether it is where the entry states."""
     folder = data.file.parent
     inner = entry.replace("\\", "/")
     found = [base / inner for base in (root, folder) if exists(base / inner)][:1]
@@ -106,14 +117,16 @@ def _place(data: DataYaml, split: str, entry: str, root: Path) -> tuple[Path, bo
     if (place := _by_end(data, inner, root)) is not None:
         return place, False
     raise InputError(
-        f"{str(data.file)!r}: {split} is {entry!r}, which is not there: looked in {str(root)!r}; "
+        f"{str(data.file)!r}: {split} is {entry!r}, which does not exist: looked in {str(root)!r}; "
         "write the path relative to the file"
     )
 
 
 def _by_end(data: DataYaml, inner: str, root: Path) -> Path | None:
-    """For an absolute path of another machine: what is left of it after the folder that all entries
-    share, or after one named as the folder of data.yaml."""
+    """Find an absolute path of another machine by its end.
+
+    The end follows the folder that all entries share, or one with the name of data.yaml's folder.
+    """
     if not is_absolute(inner):
         return None
     parts = name_parts(inner)
@@ -129,7 +142,7 @@ def _by_end(data: DataYaml, inner: str, root: Path) -> Path | None:
 
 
 def _shared(rows: Sequence[tuple[str, ...]]) -> int:
-    """How many leading folders all have in common."""
+    """Return how many leading folders all rows have in common."""
     count = 0
     for column in zip(*(row[:-1] for row in rows), strict=False):
         if len(set(column)) > 1:

@@ -1,4 +1,4 @@
-"""YOLO: pictures, a .txt of labels for each, and class names: as folders, data.yaml or lists have it."""
+"""Read YOLO: pictures with a .txt of labels each, and class names."""
 
 from __future__ import annotations
 
@@ -20,12 +20,22 @@ from edge_edet.errors import InputError
 
 __all__ = ["YoloFiles", "load_yolo"]
 
-UNREADABLE = Header((0, 0), 1)  # no picture has this size: its boxes are left out with it
+UNREADABLE = Header((0, 0), 1)  # no picture has this size; the picture is left out later
 
 
 @dataclass(frozen=True)
 class YoloFiles:
-    """What was found. labels: of each picture, whether there or not. keypoints: data.yaml's."""
+    """The files of a data set.
+
+    Attributes
+    ----------
+    labels
+        The label file of each picture, which need not exist.
+    names
+        Class -> name.
+    keypoints
+        kpt_shape of data.yaml.
+    """
 
     source: str
     pictures: Sequence[Path]
@@ -36,7 +46,15 @@ class YoloFiles:
 
 
 def load_yolo(files: YoloFiles) -> Dataset:
-    """Class n has category id n + 1. A picture without a .txt has no object, and is counted."""
+    """Read the labels; class n has category id n + 1.
+
+    A picture without a .txt has no objects; a note counts these pictures.
+
+    Raises
+    ------
+    InputError
+        Pictures are missing, a line cannot be read, or a class has no name.
+    """
     check_there(files.pictures, files.source)
     there = [path.is_file() for path in files.labels]
     read = [
@@ -50,7 +68,7 @@ def load_yolo(files: YoloFiles) -> Dataset:
     ):
         try:
             header = read_header(path)
-        except InputError:  # said by who reads it: left out, or the end of a strict run
+        except InputError:  # reported by whoever runs it: left out, or an error if strict
             header = UNREADABLE
         width, height = header.upright if header is not UNREADABLE else (1, 1)
         turning += header.orientation != 1
@@ -63,8 +81,8 @@ def load_yolo(files: YoloFiles) -> Dataset:
         pictures.append(Picture(number, path, header.upright, Objects.of(rows)))
     notes = {
         **files.notes,
-        "pictures without a label file, taken as empty": there.count(False),
-        "boxes reaching out of the picture": beyond,
+        "pictures without a label file, which count as empty": there.count(False),
+        "boxes that leave the picture": beyond,
         ASSUMED_UPRIGHT: turning,
         **notes,
     }
@@ -76,4 +94,6 @@ def load_yolo(files: YoloFiles) -> Dataset:
 
 def _check_class(line: Line, names: Mapping[int, str]) -> None:
     if line.category not in names:
-        raise InputError(f"{line.where}: class {line.category} has no name, there are {len(names)}")
+        raise InputError(
+            f"{line.where}: class {line.category} has no name: there are names for {len(names)} classes"
+        )
