@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import file_sha256, read_limited
+from edge_edet.converters.checkpoints.file_bytes import file_sha256, read_limited
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
 from edge_edet.converters.checkpoints.tensorflow import (

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
+from edge_edet.converters.checkpoints.file_bytes import MAX_FILE_BYTES
 from edge_edet.errors import CheckpointError, MissingExtraError
 
 __all__ = ["read_keras_h5"]

@@ -22,7 +22,7 @@ __all__ = [
     "HWIO",
     "Family",
     "Source",
-    "anchors_per_place",
+    "anchors_per_position",
     "assemble",
     "infer_classes",
     "shape_list",
@@ -97,8 +97,8 @@ def _used(family: Family, variant: Variant, tensors: Tensors) -> Shapes:
     return {name: a.shape for name, a in tensors.items() if not ignored.search(name)}
 
 
-def anchors_per_place(family: Family, tensors: Tensors) -> int:
-    """The number of anchors at each place that the box head's bias has room for, four codes each."""
+def anchors_per_position(family: Family, tensors: Tensors) -> int:
+    """The number of anchors at each position that the box head's bias has room for, four codes each."""
     size = _head_size(family, family.box_bias, tensors)
     if size % 4:
         raise CheckpointError(
@@ -113,10 +113,10 @@ def infer_classes(family: Family, variant: Variant, tensors: Tensors) -> int:
     Raises CheckpointError where the heads were made for another number of anchors than the variant.
     """
     size, anchors = _head_size(family, family.class_bias, tensors), variant.anchors_per_position
-    found = anchors_per_place(family, tensors)
+    found = anchors_per_position(family, tensors)
     if found != anchors:
         raise CheckpointError(
-            f"has {found} anchors at each place, but {len(variant.anchor_octaves)} scales x "
+            f"has {found} anchors at each position, but {len(variant.anchor_octaves)} scales x "
             f"{len(variant.aspect_ratios)} aspect ratios are {anchors}: say which it was trained with, "
             "by --scales-per-octave and --aspect-ratios, or the file that does (--project, --hparams)"
         )

@@ -26,7 +26,7 @@ from edge_edet.converters.checkpoints.families import (
 )
 from edge_edet.converters.checkpoints.mapping import (
     Family,
-    anchors_per_place,
+    anchors_per_position,
     assemble,
     shape_list,
 )
@@ -38,7 +38,7 @@ from edge_edet.converters.facts import (
     fact_of_name,
     other_network,
     settle,
-    twin_of_name,
+    sibling_of_name,
 )
 from edge_edet.errors import CheckpointError
 from edge_edet.variants import Variant
@@ -104,11 +104,11 @@ def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpo
 def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
     """What is stored, as a checkpoint of that variant. Raises CheckpointError where it is none."""
     path, facts = loaded.path, [*given]
-    twin = twin_of_name(path, variant.name)
-    if twin is not None:
+    sibling = sibling_of_name(path, variant.name)
+    if sibling is not None:
         raise CheckpointError(
-            f"is {twin}'s by its name, which has the tensors of {variant.name} but another input size and "
-            f"other anchors: name the variant {twin}, or rename the file"
+            f"is {sibling}'s by its name, which has the tensors of {variant.name} but another input size and "
+            f"other anchors: name the variant {sibling}, or rename the file"
         )
     name = fact_of_name(path)
     if name is not None:
@@ -166,8 +166,8 @@ def _anchor_facts(family: Family, tensors: _Tensors, known: Variant) -> list[Fac
     names = [name for name in tensors if _ANCHOR_BOXES.search(name)]
     if not names:
         return []
-    per_place = anchors_per_place(family, tensors)
-    return [fact_of_boxes(tensors[name], known, per_place, name) for name in names]
+    per_position = anchors_per_position(family, tensors)
+    return [fact_of_boxes(tensors[name], known, per_position, name) for name in names]
 
 
 def _labels(facts: Sequence[Fact], variant: Variant) -> tuple[str | None, ...] | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from edge_edet.converters.checkpoints.arrays import widen_bfloat16
+from edge_edet.converters.checkpoints.file_bytes import widen_bfloat16
 from edge_edet.errors import CheckpointError
 from edge_edet.output_files import Outputs
 

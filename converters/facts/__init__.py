@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_edet.converters.facts.anchor_boxes import fact_of_boxes
 from edge_edet.converters.facts.config import fact_of_arch, fact_of_config
 from edge_edet.converters.facts.fact import Fact, not_stated, settle, standing
-from edge_edet.converters.facts.file_names import fact_of_name, other_network, twin_of_name
+from edge_edet.converters.facts.file_names import fact_of_name, other_network, sibling_of_name
 from edge_edet.converters.facts.network_config import NETWORK_KEYS
 from edge_edet.converters.facts.notes import training_notes
 from edge_edet.converters.facts.options import TrainingOptions, facts_of_options
@@ -22,7 +22,7 @@ __all__ = [
     "not_stated",
     "other_network",
     "settle",
+    "sibling_of_name",
     "standing",
     "training_notes",
-    "twin_of_name",
 ]

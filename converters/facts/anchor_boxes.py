@@ -31,10 +31,10 @@ class _Level:
     shapes: Doubles  # [anchors a place, 2] height, width in pixels
 
 
-def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_place: int, name: str) -> Fact:
+def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, name: str) -> Fact:
     """Image size, anchor scale, octaves and aspect ratios of boxes [N, 4], y0 x0 y1 x1 in pixels.
 
-    per_place: anchors a place, which the box head tells; name: of the tensor. Where the variant's own
+    per_position: anchors a place, which the box head tells; name: of the tensor. Where the variant's own
     anchors give just these boxes, its fields come back as they are. Raises CheckpointError for boxes
     that no EfficientDet of this variant's levels has.
     """
@@ -43,11 +43,11 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_place: int, nam
     found = np.asarray(boxes, np.float64)
     if found.ndim != 2 or found.shape[1] != 4 or not 0 < len(found) <= MAX_BOXES:
         raise CheckpointError(f"has {name} of shape {boxes.shape}: expected [N, 4]")
-    if not np.isfinite(found).all() or len(found) % per_place:
+    if not np.isfinite(found).all() or len(found) % per_position:
         raise CheckpointError(
-            f"has {name} that are no anchors: {len(found)} boxes, of which each place has {per_place}"
+            f"has {name} that are no anchors: {len(found)} boxes, of which each place has {per_position}"
         )
-    levels = _levels(found, per_place, name, step)
+    levels = _levels(found, per_position, name, step)
     if len(levels) != len(variant.levels):
         raise CheckpointError(
             f"has {name} of {len(levels)} pyramid levels, {variant.name} has {len(variant.levels)}"
@@ -59,7 +59,7 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_place: int, nam
             "and for another size the anchors would be others"
         )
     usual = variant.replace(image_size=height)
-    if usual.anchors_per_position != per_place or not _equal(usual, found, step):
+    if usual.anchors_per_position != per_position or not _equal(usual, found, step):
         usual = _taken_apart(levels, usual, name, step)
         if not _equal(usual, found, step):
             raise CheckpointError(
@@ -105,9 +105,9 @@ def _equal(variant: Variant, boxes: Doubles, step: float) -> bool:
     return bool((np.abs(expected - boxes) <= room).all())
 
 
-def _levels(boxes: Doubles, per_place: int, name: str, step: float) -> list[_Level]:
+def _levels(boxes: Doubles, per_position: int, name: str, step: float) -> list[_Level]:
     """The grids that the boxes lie on, from the finest."""
-    centres = (boxes[::per_place, :2] + boxes[::per_place, 2:]) / 2  # [places, 2] y, x
+    centres = (boxes[::per_position, :2] + boxes[::per_position, 2:]) / 2  # [places, 2] y, x
     levels, start = [], 0
     while start < len(centres):
         y, x = centres[start:, 0], centres[start:, 1]
@@ -121,7 +121,7 @@ def _levels(boxes: Doubles, per_place: int, name: str, step: float) -> list[_Lev
         # A new level begins where the first centre of a row lies elsewhere, or higher up.
         rising = np.concatenate([[True], np.diff(first_y) > 0]) & (np.abs(first_x - x[0]) <= near)
         rows = len(rising) if rising.all() else int(np.argmin(rising))
-        place = boxes[start * per_place : (start + 1) * per_place]
+        place = boxes[start * per_position : (start + 1) * per_position]
         levels.append(_Level(rows, columns, centres[start], place[:, 2:] - place[:, :2]))
         start += rows * columns
         if len(levels) > 10:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_edet.converters.facts.fact import Fact
 
-__all__ = ["fact_of_name", "other_network", "twin_of_name"]
+__all__ = ["fact_of_name", "other_network", "sibling_of_name"]
 
 # effdet's names only: "best_ap.pth" is somebody's best average precision.
 _ADVPROP = re.compile(r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.I)
@@ -20,8 +20,8 @@ _FOLDERS = 3  # of the path: automl keeps them in advprop/efficientdet-d0/
 _HALF = (127.5,) * 3
 
 # Variants of the same tensors: only the input size and the anchors tell them apart.
-_TWINS = ("d6", "d7")
-_TWIN = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.I)
+_SIBLINGS = ("d6", "d7")
+_SIBLING = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.I)
 
 # Name of an effdet model that is no EfficientDet of the paper -> what it is.
 _OTHERS = {
@@ -56,13 +56,13 @@ def other_network(path: Path) -> str | None:
     return None
 
 
-def twin_of_name(path: Path, variant: str) -> str | None:
+def sibling_of_name(path: Path, variant: str) -> str | None:
     """The other variant of the same tensors that the name stands for; None: it names none.
 
     path: the last folders count too, the file's own name first.
     """
     for part in reversed(path.parts[-_FOLDERS:]):
-        if match := _TWIN.search(part):
+        if match := _SIBLING.search(part):
             named = match[1].lower()
-            return named if variant in _TWINS and named != variant else None
+            return named if variant in _SIBLINGS and named != variant else None
     return None

@@ -66,7 +66,7 @@ class CheckpointFacts:
             "parameters": f"{count_parameters(v):,}",
             "classes": self._classes(),
             "image size": f"{v.image_size} x {v.image_size}",
-            "anchors": f"{v.num_anchors:,}, {v.anchors_per_position} at each place",
+            "anchors": f"{v.num_anchors:,}, {v.anchors_per_position} at each position",
             "  scale": f"{shown(v.anchor_scales)} strides",
             "  octaves": octaves,
             "  aspect ratios": ratios,

@@ -15,7 +15,10 @@ from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.checkpoints.onnx.convolutions import Convolution
 from edge_edet.converters.checkpoints.onnx.fusion_weights import fusion_weights
 from edge_edet.converters.checkpoints.onnx.graph import OnnxFile
-from edge_edet.converters.checkpoints.onnx.match import match, places
+from edge_edet.converters.checkpoints.onnx.match_convolutions import (
+    expected_convolutions,
+    match_convolutions,
+)
 from edge_edet.converters.write.onnx.write import write_onnx
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
@@ -327,12 +330,12 @@ def test_another_variant_is_named(tmp_path: Path) -> None:
 def test_the_published_variant_that_an_export_looks_like_is_named() -> None:
     found = [
         Convolution("", "", np.zeros(p.shape), None, None, p.stride, p.parents, 0.0)
-        for p in places(VARIANTS["d1"])
+        for p in expected_convolutions(VARIANTS["d1"])
     ]
     with pytest.raises(
         CheckpointError, match=r"does not fit d0 .* looks like d1, name that variant"
     ):
-        match(found, VARIANTS["d0"])
+        match_convolutions(found, VARIANTS["d0"])
 
 
 def test_another_network_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         ({"pad_rgb": "[0, 0, 256]"}, "whole numbers from 0 to 255"),
         ({"pad_rgb": "[" * 100_000}, "not JSON"),
         ({"pool_padding": '"valid"'}, '"ignore", "symmetric" or "zero"'),
-        ({"aspect_ratios": "[[1, 1]]"}, "9 anchors at each place, but 3 scales x 1 aspect ratios"),
+        (
+            {"aspect_ratios": "[[1, 1]]"},
+            "9 anchors at each position, but 3 scales x 1 aspect ratios",
+        ),
         ({"aspect_ratios": "[[1, 1], [1, 0], [1, 1]]"}, "a list of numbers or of pairs"),
         ({"aspect_ratios": "[[1, 1], [1, NaN], [1, 1]]"}, "a list of numbers or of pairs"),
         ({"anchor_scale": '"big"'}, "has anchor_scale 'big' in its metadata: expected a positive"),

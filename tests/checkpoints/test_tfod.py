@@ -403,7 +403,7 @@ def test_another_variant_is_named(write_checkpoint, tmp_path, values):
         (
             "scales_per_octave: 3",
             "scales_per_octave: 2",
-            "9 anchors at each place, but 2 scales x 3",
+            "9 anchors at each position, but 2 scales x 3",
         ),
         ("max_level: 7 anchor", "max_level: 6 anchor", "max_level 6: expected 7"),
         ("num_classes: 3", "num_classes: three", "num_classes 'three': expected a finite number"),
@@ -429,7 +429,7 @@ def test_what_a_pipeline_config_may_not_say(write_checkpoint, tmp_path, heads, o
     (tmp_path / "pipeline.config").write_text(text.replace(old, new))
     with pytest.raises(CheckpointError, match=message) as caught:
         read_checkpoint(path, D0)
-    assert "pipeline.config" in str(caught.value) or "anchors at each place" in str(caught.value)
+    assert "pipeline.config" in str(caught.value) or "anchors at each position" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -34,7 +34,7 @@ def test_another_number_of_anchors_tells_it_too(tmp_path):
     path = saved(tmp_path / "mine.safetensors", "d1", anchor_octaves=(1.0,))
     options = TrainingOptions(scales_per_octave=1)
     assert find_variant(path, lambda v: facts_of_options(options, v)).variant.name == "d1"
-    with pytest.raises(CheckpointError, match="has 3 anchors at each place, but 3 scales x 3"):
+    with pytest.raises(CheckpointError, match="has 3 anchors at each position, but 3 scales x 3"):
         find_variant(path, lambda variant: [])
 
 

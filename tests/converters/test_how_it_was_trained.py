@@ -336,7 +336,7 @@ def test_another_number_of_anchors_is_named_as_that(tmp_path, weights, command):
     ran = command("convert", "--fp32", "d0", "--weights", path, "--to", "tflite", "-o", "out")
     assert ran.returncode == 2
     assert ran.stderr == (
-        "edge-edet: error: own.safetensors: has 15 anchors at each place, but 3 scales x 3 aspect "
+        "edge-edet: error: own.safetensors: has 15 anchors at each position, but 3 scales x 3 aspect "
         "ratios are 9: say which it was trained with, by --scales-per-octave and --aspect-ratios, or "
         "the file that does (--project, --hparams)\n"
     )

@@ -111,6 +111,8 @@ def test_wheels_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     wheel = own_wheel.write_wheel(tmp_path)
-    with pytest.raises(BackendError, match=r"^downloading wheels for Python 3.11 on x failed: ERROR"):
+    with pytest.raises(
+        BackendError, match=r"^downloading wheels for Python 3.11 on x failed: ERROR"
+    ):
         fetch_wheels(wheel, ["litert"], tmp_path, "3.11", ["x"])
     assert board_wheels.TIMEOUT_S > 60

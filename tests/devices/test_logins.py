@@ -221,5 +221,7 @@ def test_a_device_is_no_host() -> None:
 
 
 def test_a_folder_that_cannot_be_written(login: Callable[..., AgentTransport]) -> None:
-    with pytest.raises(BackendError, match=r"^pi: .*: /proc/board; name a writable folder in hosts"):
+    with pytest.raises(
+        BackendError, match=r"^pi: .*: /proc/board; name a writable folder in hosts"
+    ):
         login(RUN, folder="/proc/board").prepare()

@@ -15,8 +15,8 @@ from edge_edet.converters.facts import (
     not_stated,
     other_network,
     settle,
+    sibling_of_name,
     training_notes,
-    twin_of_name,
 )
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.variants import IMAGENET_MEAN, VARIANTS, octaves
@@ -220,7 +220,7 @@ def test_the_name_of_a_model_tells_under_whatever_key_it_stands(key):
 
 
 @pytest.mark.parametrize(
-    ("path", "variant", "twin"),
+    ("path", "variant", "sibling"),
     [
         ("tf_efficientdet_d7_53-6d1d7a95.pth", "d6", "d7"),  # effdet
         ("efficientdet-d6.pth", "d7", "d6"),  # zylo117
@@ -231,8 +231,8 @@ def test_the_name_of_a_model_tells_under_whatever_key_it_stands(key):
         ("d7.pth", "d6", None),
     ],
 )
-def test_names_tell_variants_of_the_same_tensors_apart(path, variant, twin):
-    assert twin_of_name(Path(path), variant) == twin
+def test_names_tell_variants_of_the_same_tensors_apart(path, variant, sibling):
+    assert sibling_of_name(Path(path), variant) == sibling
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from edge_edet.converters.checkpoints.families.effdet_models import (
 )
 from edge_edet.converters.checkpoints.families.network_prefix import take_network
 from edge_edet.converters.checkpoints.families.tfod import TFOD
-from edge_edet.converters.checkpoints.families.tfod_reader import prepare_tfod
+from edge_edet.converters.checkpoints.families.tfod_prepare import prepare_tfod
 from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
 
 __all__ = [

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_edet.converters.checkpoints.arrays import read_limited
 from edge_edet.converters.checkpoints.families.tensorflow_layers import EFFICIENTNETS
+from edge_edet.converters.checkpoints.file_bytes import read_limited
 from edge_edet.converters.checkpoints.tensorflow import MAX_TEXT_BYTES, Message, parse_text
 from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError

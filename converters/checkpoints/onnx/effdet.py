@@ -22,7 +22,11 @@ from edge_edet.converters.checkpoints.onnx.convolutions import (
 )
 from edge_edet.converters.checkpoints.onnx.fusion_weights import fusion_weights
 from edge_edet.converters.checkpoints.onnx.graph import OnnxFile, attributes_of, parse_onnx
-from edge_edet.converters.checkpoints.onnx.match import Place, infer_classes, match
+from edge_edet.converters.checkpoints.onnx.match_convolutions import (
+    ExpectedConvolution,
+    infer_classes,
+    match_convolutions,
+)
 from edge_edet.converters.checkpoints.onnx.padding import padded_family
 from edge_edet.converters.facts import Fact, settle
 from edge_edet.errors import CheckpointError
@@ -67,7 +71,7 @@ def read_effdet_onnx(
     family = padded_family(file, strided, variant)
     trained = settle(family.published(variant), facts)
     trained = trained.replace(num_classes=infer_classes(convolutions, trained))
-    matched = match(convolutions, trained)
+    matched = match_convolutions(convolutions, trained)
     _check_family(file)
     _check_activation(file, trained)
     _check_resampling(file)
@@ -127,10 +131,10 @@ def _check_resampling(file: OnnxFile) -> None:
 
 
 def _convolution_weights(
-    matched: list[tuple[Place, Convolution]], variant: Variant
+    matched: list[tuple[ExpectedConvolution, Convolution]], variant: Variant
 ) -> dict[str, Array]:
     shapes = parameter_shapes(variant)
-    groups: dict[str, list[tuple[Place, Convolution]]] = {}
+    groups: dict[str, list[tuple[ExpectedConvolution, Convolution]]] = {}
     for place, convolution in matched:
         groups.setdefault(place.param, []).append((place, convolution))
     weights: dict[str, Array] = {}
@@ -139,7 +143,9 @@ def _convolution_weights(
     return weights
 
 
-def _shared(param: str, group: list[tuple[Place, Convolution]], has_bias: bool) -> dict[str, Array]:
+def _shared(
+    param: str, group: list[tuple[ExpectedConvolution, Convolution]], has_bias: bool
+) -> dict[str, Array]:
     """One convolution, used once or on each level, with the batch norms behind it."""
     convolutions = [convolution for _, convolution in group]
     first = convolutions[0]
@@ -163,7 +169,7 @@ def _shared(param: str, group: list[tuple[Place, Convolution]], has_bias: bool) 
 
 
 def _unfolded(
-    param: str, group: list[tuple[Place, Convolution]], has_bias: bool
+    param: str, group: list[tuple[ExpectedConvolution, Convolution]], has_bias: bool
 ) -> dict[str, Array]:
     """Kernels with batch norm in them -> one kernel, and batch norms of a scale and a shift."""
     folded = [_folded(convolution) for _, convolution in group]
@@ -224,7 +230,7 @@ def _named(name: str, parts: tuple[Array, ...]) -> dict[str, Array]:
 
 
 def _fusion(
-    file: OnnxFile, matched: list[tuple[Place, Convolution]], variant: Variant
+    file: OnnxFile, matched: list[tuple[ExpectedConvolution, Convolution]], variant: Variant
 ) -> dict[str, Array]:
     if variant.fusion == "sum":
         return {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnx import TensorProto
 
-from edge_edet.converters.checkpoints.arrays import read_limited
+from edge_edet.converters.checkpoints.file_bytes import read_limited
 from edge_edet.errors import CheckpointError
 
 __all__ = ["load_external"]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, read_limited, widen_bfloat16
+from edge_edet.converters.checkpoints.file_bytes import MAX_FILE_BYTES, read_limited, widen_bfloat16
 from edge_edet.converters.checkpoints.tensorflow.crc32c import crc32c, unmask
 from edge_edet.converters.checkpoints.tensorflow.files import bundle_files
 from edge_edet.converters.checkpoints.tensorflow.leveldb_table import read_table

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge_edet.converters.checkpoints.arrays import read_limited
+from edge_edet.converters.checkpoints.file_bytes import read_limited
 from edge_edet.errors import CheckpointError
 
 __all__ = ["bundle_files", "checkpoint_prefix", "choice_notes", "refuse_export"]

@@ -17,7 +17,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES
+from edge_edet.converters.checkpoints.file_bytes import MAX_FILE_BYTES
 from edge_edet.converters.checkpoints.torch.pickle_objects import Opaque
 from edge_edet.converters.checkpoints.torch.pickle_reader import MAX_PICKLE_BYTES, run_pickle
 from edge_edet.converters.checkpoints.torch.plain_data import plain_data

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.arrays import MAX_FILE_BYTES, widen_bfloat16
+from edge_edet.converters.checkpoints.file_bytes import MAX_FILE_BYTES, widen_bfloat16
 from edge_edet.converters.checkpoints.torch.pickle_objects import Constructor, Opaque, checked_dict
 
 __all__ = ["KNOWN_GLOBALS", "Storage", "TensorRef", "elements", "storage_of", "view"]

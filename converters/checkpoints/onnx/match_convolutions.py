@@ -15,11 +15,11 @@ from edge_edet.errors import CheckpointError
 from edge_edet.network import Graph, build_network
 from edge_edet.variants import VARIANTS, Variant
 
-__all__ = ["Place", "infer_classes", "match", "places"]
+__all__ = ["ExpectedConvolution", "expected_convolutions", "infer_classes", "match_convolutions"]
 
 Key = tuple[frozenset[int], tuple[int, ...], int]
 BOX_VALUES = 4
-# Place in the network -> canonical convolution and batch norm
+# Convolution in the network -> canonical convolution and batch norm
 _NAMES = (
     (r"backbone/conv_stem", "backbone.conv_stem", "backbone.bn1"),
     (r"backbone/(blocks\.\d+\.\d+)/se/(\w+)", r"backbone.\1.se.\2", None),
@@ -43,7 +43,7 @@ _NAMES = (
 
 
 @dataclass(frozen=True)
-class Place:
+class ExpectedConvolution:
     """One convolution of ours. parents: indexes into the list that it is in."""
 
     name: str
@@ -54,7 +54,7 @@ class Place:
     parents: frozenset[int]
 
 
-def places(variant: Variant) -> list[Place]:
+def expected_convolutions(variant: Variant) -> list[ExpectedConvolution]:
     """All convolutions of a variant in effdet's order: the class head before the box head."""
     graph = build_network(variant)
     nodes = [node for node in graph.nodes if node.weight_shape is not None]
@@ -74,7 +74,9 @@ def places(variant: Variant) -> list[Place]:
             norm = f"{norm}bn{counts[norm]}"
         parents = frozenset(index[name] for name in upstream[node.inputs[0]])
         shape = (out, depth, height, width)
-        found.append(Place(node.name, param, norm, shape, node.attrs["stride"], parents))
+        found.append(
+            ExpectedConvolution(node.name, param, norm, shape, node.attrs["stride"], parents)
+        )
     return found
 
 
@@ -117,9 +119,11 @@ def infer_classes(convolutions: list[Convolution], variant: Variant) -> int:
     return int(min(classes)) // anchors
 
 
-def match(convolutions: list[Convolution], variant: Variant) -> list[tuple[Place, Convolution]]:
+def match_convolutions(
+    convolutions: list[Convolution], variant: Variant
+) -> list[tuple[ExpectedConvolution, Convolution]]:
     """Each place of the variant and its convolution in the file; none is left on either side."""
-    expected = places(variant)
+    expected = expected_convolutions(variant)
     unused: dict[Key, list[int]] = {}
     for index, c in enumerate(convolutions):
         unused.setdefault((c.parents, c.weight.shape, c.stride), []).append(index)
@@ -136,14 +140,16 @@ def match(convolutions: list[Convolution], variant: Variant) -> list[tuple[Place
 
 
 def _misfit(
-    convolutions: list[Convolution], variant: Variant, place: Place, count: int
+    convolutions: list[Convolution], variant: Variant, place: ExpectedConvolution, count: int
 ) -> CheckpointError:
     shapes = Counter(c.weight.shape for c in convolutions)
     looks = [
         name
         for name, other in VARIANTS.items()
         if name != variant.name
-        and Counter(p.shape for p in places(other.replace(num_classes=variant.num_classes)))
+        and Counter(
+            p.shape for p in expected_convolutions(other.replace(num_classes=variant.num_classes))
+        )
         == shapes
     ]
     if looks:
