@@ -47,7 +47,7 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
         if not os.path.lexists(folder):
             what = "is not there: expected a folder of pictures, or a calibration record"
         raise InputError(f"{str(folder)!r} {what}")
-    found = pictures_in(folder, recursive=True)
+    found = pictures_in(folder)
     if count is None:
         return found
     return drawn(found, count, seed)

@@ -138,7 +138,7 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def run(args: argparse.Namespace) -> int:
     """0, or 2 where a picture could not be used: one that was named, with --strict any, or all."""
-    given = find_given(args.images)
+    given = find_given(args.images, without=args.draw)
     writing = args.draw or args.raw
     if args.overwrite and not writing:
         raise InputError("--overwrite is of --draw and --raw: give one too")

@@ -1,9 +1,8 @@
 """Which files of a folder are its pictures: one rule for every command.
 
-Pictures are the files whose names end in one of SUFFIXES, in upper or lower case. Hidden files and
-folders (a name that begins with a dot, as macOS' `._x.jpg`) and the folders that systems keep beside
-pictures are left out. `detect`, `inspect` and `bench` look into the folder itself, as they take several
-paths and patterns; `calibrate`, `convert`, `compare-float` and `--max-drop` into all that lies below it.
+Pictures are the files in the folder, and in the folders below it, whose names end in one of SUFFIXES, in
+upper or lower case. Hidden files and folders (a name that begins with a dot, such as macOS' `._x.jpg`) are
+left out, and the folders that systems keep beside pictures. Links to folders are not followed.
 """
 
 from __future__ import annotations
@@ -62,23 +61,40 @@ OTHERS = (
 
 
 def is_hidden(path: Path, below: Path | None = None) -> bool:
-    """Whether its name, or that of a folder between it and `below`, is one that is left out."""
+    """Whether its name, or the name of a folder between it and `below`, is one that is left out."""
     parts = path.relative_to(below).parts if below is not None else (path.name,)
     return any(part.startswith(".") or part in SYSTEM_FOLDERS for part in parts)
 
 
-def pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
-    """The pictures of a folder, sorted; recursive: those below it too, without following links to folders.
+def pictures_in(folder: Path, *, without: Path | None = None) -> list[Path]:
+    """Find the pictures of a folder and of all folders below it.
 
-    A link that leads nowhere counts as a picture, so that it is reported as a bad one. Raises InputError
-    where there are none.
+    Parameters
+    ----------
+    folder
+        It may itself be hidden: it was named.
+    without
+        A folder below it that is left out, such as the one that drawings are written to.
+
+    Returns
+    -------
+    list of Path
+        Sorted. A link that leads nowhere counts as a picture, so that it is reported as a bad one.
+
+    Raises
+    ------
+    InputError
+        There are none.
     """
     found: list[Path] = []
     others: Counter[str] = Counter()
-    inner = 0
+    left_out = without.resolve() if without is not None else None
     for root, folders, names in os.walk(folder, onerror=_raise):
-        deep = Path(root) != folder
-        folders[:] = sorted(name for name in folders if not is_hidden(Path(name)))
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if not is_hidden(Path(name)) and Path(root, name).resolve() != left_out
+        ]
         for name in names:
             path = Path(root, name)
             suffix = path.suffix.lower()
@@ -86,15 +102,11 @@ def pictures_in(folder: Path, *, recursive: bool) -> list[Path]:
                 continue
             if suffix in OTHERS:
                 others[suffix] += 1
-            if suffix not in SUFFIXES or not (path.is_file() or not path.exists()):
-                continue  # of another kind, or a pipe, a socket, a device
-            inner += deep
-            if recursive or not deep:
+            # What is no file may be a pipe, a socket or a device.
+            if suffix in SUFFIXES and (path.is_file() or not path.exists()):
                 found.append(path)
-        if not recursive and found:
-            break
     if not found:
-        raise InputError(_nothing(folder, others, inner, recursive))
+        raise InputError(_nothing(folder, others))
     return sorted(found)
 
 
@@ -102,35 +114,51 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _nothing(folder: Path, others: Counter[str], inner: int, recursive: bool) -> str:
+def _nothing(folder: Path, others: Counter[str]) -> str:
     text = f"no pictures in folder {str(folder)!r}: looked for {' '.join(SUFFIXES)}"
-    if inner and not recursive:
-        text += f"; {inner} lie in folders below it: name these, or a pattern such as '**/*.jpg'"
-    elif others:
+    if others:
         seen = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common(3))
         text += f"; {seen} are not read: save them as JPEG or PNG, a video's frames too"
     return text
 
 
 class Given(dict[Path, bool]):
-    """Pictures in order, each once; the value: whether it was named, and did not come with a folder."""
+    """Pictures in order, each once -> whether it was named by itself, and did not come with a folder."""
 
     @property
     def paths(self) -> list[Path]:
+        """The pictures in order."""
         return list(self)
 
 
-def find_given(given: Iterable[str | Path]) -> Given:
-    """Files in the order given; a folder's own pictures and a pattern's matches sorted.
+def find_given(given: Iterable[str | Path], *, without: Path | None = None) -> Given:
+    """Find the pictures that paths, folders and patterns name.
 
-    A path that is not there stays in: it is reported as a bad picture in its turn. Raises InputError for
-    a folder without pictures, a pattern without matches, an address.
+    Parameters
+    ----------
+    given
+        Files, folders and glob patterns, in which ** stands for any number of folders.
+    without
+        A folder that is left out of the folders given, see `pictures_in`.
+
+    Returns
+    -------
+    Given
+        Files in the order given; those of a folder and of a pattern sorted. A path that is not there stays
+        in: it is reported as a bad picture in its turn.
+
+    Raises
+    ------
+    InputError
+        A folder without pictures, or a pattern without matches.
+    ImageError
+        An address or a stream.
     """
     found = Given()
     for name in map(str, given):
         path = Path(name)
         if path.is_dir():
-            for inside in pictures_in(path, recursive=False):
+            for inside in pictures_in(path, without=without):
                 found.setdefault(inside, False)
         elif "://" in name and not path.exists():
             from edge_edet.pictures.image import refuse_addresses

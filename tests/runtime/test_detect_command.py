@@ -165,6 +165,15 @@ def test_draw_writes_pngs_and_no_leftovers(tiny_int8: Path, pictures: Path, tmp_
     assert np.any(drawn != (50, 60, 70))
 
 
+def test_drawings_below_the_pictures_are_not_pictures_of_the_next_run(
+    tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["detect", "-m", str(tiny_int8), str(pictures), "--draw", str(pictures / "out")]
+    for _ in range(2):
+        assert main(command) == 0
+        assert capsys.readouterr().out.count("2 objects") == 3
+
+
 def test_draw_never_replaces_the_picture(
     tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

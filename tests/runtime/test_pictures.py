@@ -48,21 +48,27 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def test_hidden_files_and_what_systems_leave_are_no_pictures(folder: Path) -> None:
-    assert names(pictures_in(folder, recursive=False)) == ["a.JPG", "b.png", "c.tiff"]
-    deep = ["a.JPG", "b.png", "c.tiff", "d.png", "e.jpeg"]
-    assert names(pictures_in(folder, recursive=True)) == deep
+    assert names(pictures_in(folder)) == ["a.JPG", "b.png", "c.tiff", "d.png", "e.jpeg"]
+
+
+def test_a_folder_below_may_be_left_out_the_folder_itself_not(folder: Path) -> None:
+    (folder / "link").symlink_to(folder / "deep")
+    upper = ["a.JPG", "b.png", "c.tiff"]
+    assert names(pictures_in(folder, without=folder / "deep")) == upper
+    assert names(find_given([folder], without=folder / "link").paths) == upper
+    assert names(pictures_in(folder, without=folder)) == [*upper, "d.png", "e.jpeg"]
 
 
 def test_a_hidden_folder_that_is_given_is_looked_into(folder: Path) -> None:
-    assert names(pictures_in(folder / ".thumbnails", recursive=True)) == ["b.png"]
+    assert names(pictures_in(folder / ".thumbnails")) == ["b.png"]
 
 
 def test_pipes_are_no_pictures_and_links_that_lead_nowhere_are_bad_ones(folder: Path) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "lost.png").symlink_to(folder / "nowhere.png")
     (folder / "link.png").symlink_to(folder / "b.png")
-    found = names(pictures_in(folder, recursive=False))
-    assert found == ["a.JPG", "b.png", "c.tiff", "link.png", "lost.png"]
+    found = names(pictures_in(folder))
+    assert found == ["a.JPG", "b.png", "c.tiff", "d.png", "e.jpeg", "link.png", "lost.png"]
 
 
 def test_files_folders_and_patterns_each_once(folder: Path) -> None:
@@ -73,8 +79,8 @@ def test_files_folders_and_patterns_each_once(folder: Path) -> None:
         str(folder / "**" / "*.png"),
     ]
     found = find_given(given)
-    assert names(found.paths) == ["b.png", "a.JPG", "c.tiff", "d.png"]
-    assert [found[path] for path in found] == [True, True, False, True]  # named, or matched
+    assert names(found.paths) == ["b.png", "a.JPG", "c.tiff", "d.png", "e.jpeg"]
+    assert [found[path] for path in found] == [True, True, False, True, False]  # named, or matched
 
 
 def test_a_hidden_file_that_is_named_is_taken_by_its_word(folder: Path) -> None:
@@ -86,7 +92,6 @@ def test_a_hidden_file_that_is_named_is_taken_by_its_word(folder: Path) -> None:
     [
         ((), "looked for .jpg"),
         (("a.txt", "._a.jpg"), "looked for .jpg"),
-        (("sub/a.jpg", "sub/b.jpg"), "2 lie in folders below it"),
         (("a.HEIC", "b.heic", "c.mp4"), "2 .heic, 1 .mp4 are not read: save them as JPEG or PNG"),
     ],
 )
@@ -134,14 +139,14 @@ def test_a_bad_picture_is_left_out_counted_and_named(
     Image.new("RGB", (8, 8)).save(tmp_path / "d.png", "JPEG")  # a wrong name is no fault
     spoil(tmp_path / "b.png")
     log = PictureLog()
-    good = usable(pictures_in(tmp_path, recursive=True), None, log, strict=False)
+    good = usable(pictures_in(tmp_path), None, log, strict=False)
     assert names(good) == ["a.png", "c.png", "d.png"]
     [line] = log.lines()
     assert line.startswith("1 picture left out as unreadable: ")
     assert "b.png" in line
     assert list(log.notes().values()) == [1]
     with pytest.raises(ImageError, match=r"b\.png"):
-        usable(pictures_in(tmp_path, recursive=True), None, PictureLog(), strict=True)
+        usable(pictures_in(tmp_path), None, PictureLog(), strict=True)
 
 
 def test_many_bad_pictures_are_one_note(tmp_path: Path) -> None:
@@ -149,13 +154,13 @@ def test_many_bad_pictures_are_one_note(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").write_bytes(b"")
     Image.new("RGB", (8, 8)).save(tmp_path / "good.png")
     log = PictureLog()
-    usable(pictures_in(tmp_path, recursive=False), None, log, strict=False)
+    usable(pictures_in(tmp_path), None, log, strict=False)
     [line] = log.lines()
     assert line.startswith("6 pictures left out as unreadable: ")
     assert line.endswith("then '1.png', '2.png' and 3 more")
     (tmp_path / "good.png").unlink()
     with pytest.raises(ImageError, match="none of the 6 pictures can be read; the first: "):
-        usable(pictures_in(tmp_path, recursive=False), None, PictureLog(), strict=False)
+        usable(pictures_in(tmp_path), None, PictureLog(), strict=False)
 
 
 def test_suffixes_are_written_once_in_lower_case() -> None:
