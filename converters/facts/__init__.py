@@ -1,4 +1,4 @@
-"""What files, names and options say about how a detector was trained."""
+"""Facts: what files, names and options say about how a detector was trained."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The anchors that a checkpoint holds as boxes, taken apart into what they were made from.
+"""Recover scale, octaves, aspect ratios and image size from the anchor boxes in a checkpoint.
 
 effdet's DetBenchTrain and DetBenchPredict register them as the buffer `anchors.boxes` (effdet 0.4.1
-anchors.py, `Anchors._generate_boxes`), so state dicts of them and of whatever holds them have it.
+anchors.py, `Anchors._generate_boxes`), so their state dicts have it, as do those of
+modules around them.
 """
 
 from __future__ import annotations
@@ -27,16 +28,30 @@ Doubles = npt.NDArray[np.float64]
 class _Level:
     rows: int
     columns: int
-    first: Doubles  # [2] y, x of the first place's centre: half a stride
-    shapes: Doubles  # [anchors a place, 2] height, width in pixels
+    first: Doubles  # [2] y, x of the centre of the first position: half a stride
+    shapes: Doubles  # [anchors per position, 2] height, width in pixels
 
 
 def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, name: str) -> Fact:
-    """Image size, anchor scale, octaves and aspect ratios of boxes [N, 4], y0 x0 y1 x1 in pixels.
+    """Recover image size, anchor scale, octaves and aspect ratios from anchor boxes.
 
-    per_position: anchors a place, which the box head tells; name: of the tensor. Where the variant's own
-    anchors give just these boxes, its fields come back as they are. Raises CheckpointError for boxes
-    that no EfficientDet of this variant's levels has.
+    The result is proven: anchors made from it are the boxes, within the rounding of the stored type.
+
+    Parameters
+    ----------
+    boxes
+        [N, 4] y0, x0, y1, x1 in pixels, level by level, finest first.
+    variant
+        Its own fields come back unchanged if they give these boxes.
+    per_position
+        Anchors per position, as the box head has them.
+    name
+        Of the tensor.
+
+    Raises
+    ------
+    CheckpointError
+        When no EfficientDet with this variant's levels has these boxes.
     """
     source = f"its {name}"
     step = _step(boxes)
@@ -45,7 +60,7 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
         raise CheckpointError(f"has {name} of shape {boxes.shape}: expected [N, 4]")
     if not np.isfinite(found).all() or len(found) % per_position:
         raise CheckpointError(
-            f"has {name} that are no anchors: {len(found)} boxes, of which each place has {per_position}"
+            f"has {name} that are not anchors: {len(found)} boxes, but {per_position} at each position"
         )
     levels = _levels(found, per_position, name, step)
     if len(levels) != len(variant.levels):
@@ -56,15 +71,15 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
     if height != width:
         raise CheckpointError(
             f"was trained at {width} x {height} pixels by {name}: only square inputs are converted, "
-            "and for another size the anchors would be others"
+            "and another size would have other anchors"
         )
     usual = variant.replace(image_size=height)
     if usual.anchors_per_position != per_position or not _equal(usual, found, step):
         usual = _taken_apart(levels, usual, name, step)
         if not _equal(usual, found, step):
             raise CheckpointError(
-                f"has {name} that follow no rule of anchors: scale x octave x aspect ratio, centred "
-                f"on {variant.name}'s strides; edge-edet cannot rebuild them"
+                f"has {name} that are not scale x octave x aspect ratio, centred on {variant.name}'s "
+                "strides: edge-edet cannot rebuild them"
             )
     return Fact(
         source,
@@ -78,8 +93,10 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
 
 
 def _size(level: _Level, stride: int) -> tuple[int, int]:
-    """Height and width of the input: places times their distance, a little less than the stride
-    where it does not divide the side."""
+    """Compute height and width of the input: positions times their distance.
+
+    The distance is a little less than the stride where the stride does not divide the side.
+    """
     places = np.asarray((level.rows, level.columns))
     sides = np.where(
         np.abs(level.first - stride / 2) < 0.05, places * stride, np.rint(2 * level.first * places)
@@ -88,7 +105,7 @@ def _size(level: _Level, stride: int) -> tuple[int, int]:
 
 
 def _step(boxes: npt.NDArray[Any]) -> float:
-    """The relative rounding of the stored type; bfloat16 was widened, so float32 may be that."""
+    """Find the relative rounding of the stored type; float32 may be widened bfloat16."""
     if boxes.dtype.itemsize == 2:
         return 2.0**-11
     bits = np.asarray(boxes, np.float32).view(np.uint32)
@@ -96,43 +113,43 @@ def _step(boxes: npt.NDArray[Any]) -> float:
 
 
 def _equal(variant: Variant, boxes: Doubles, step: float) -> bool:
-    rows = anchors(variant).astype(np.float64)
-    if len(rows) != len(boxes):
+    own = anchors(variant).astype(np.float64)  # [N, 4] y, x of the centre, height, width
+    if len(own) != len(boxes):
         return False
-    half = rows[:, 2:] / 2
-    expected = np.concatenate([rows[:, :2] - half, rows[:, :2] + half], axis=1)
+    half = own[:, 2:] / 2
+    expected = np.concatenate([own[:, :2] - half, own[:, :2] + half], axis=1)
     room = 2 * step * (np.abs(expected) + half.repeat(2, axis=1)) + 2e-3
     return bool((np.abs(expected - boxes) <= room).all())
 
 
 def _levels(boxes: Doubles, per_position: int, name: str, step: float) -> list[_Level]:
-    """The grids that the boxes lie on, from the finest."""
-    centres = (boxes[::per_position, :2] + boxes[::per_position, 2:]) / 2  # [places, 2] y, x
+    """Find the grids of the boxes, finest first."""
+    centres = (boxes[::per_position, :2] + boxes[::per_position, 2:]) / 2  # [positions, 2] y, x
     levels, start = [], 0
     while start < len(centres):
         y, x = centres[start:, 0], centres[start:, 1]
         near = 8 * step * max(1.0, float(np.abs(centres).max())) + 1e-2
         same_row = np.abs(y - y[0]) <= near
-        same_row[1:] &= np.diff(x) > 0  # levels of one place each have the same centre
+        same_row[1:] &= np.diff(x) > 0  # levels of one position each have the same centre
         columns = len(y) if same_row.all() else int(np.argmin(same_row))
         usable = len(y) // columns * columns
         first_x = x[:usable].reshape(-1, columns)[:, 0]
         first_y = y[:usable].reshape(-1, columns)[:, 0]
-        # A new level begins where the first centre of a row lies elsewhere, or higher up.
+        # A new level begins at a row whose first centre is at another x, or higher up.
         rising = np.concatenate([[True], np.diff(first_y) > 0]) & (np.abs(first_x - x[0]) <= near)
         rows = len(rising) if rising.all() else int(np.argmin(rising))
         place = boxes[start * per_position : (start + 1) * per_position]
         levels.append(_Level(rows, columns, centres[start], place[:, 2:] - place[:, :2]))
         start += rows * columns
         if len(levels) > 10:
-            raise CheckpointError(f"has {name} that are no pyramid's anchors")
+            raise CheckpointError(f"has {name} of more than 10 pyramid levels")
     return levels
 
 
 def _taken_apart(levels: list[_Level], variant: Variant, name: str, step: float) -> Variant:
-    """The variant with anchor scales, octaves and aspect ratios that give the levels' shapes."""
+    """Find the anchor scales, octaves and aspect ratios that give the shapes of the levels."""
     room = 16 * step + 1e-6
-    units = []  # [levels, anchors a place, 2], in strides
+    units = []  # [levels, anchors per position, 2], in strides
     for level in levels:
         stride = variant.image_size / level.rows
         units.append(level.shapes / stride)
@@ -166,10 +183,10 @@ def _taken_apart(levels: list[_Level], variant: Variant, name: str, step: float)
 
 
 def _base(shapes: Doubles, usual: tuple[tuple[float, float], ...], room: float) -> float:
-    """What the aspect ratios are relative to: it is theirs by choice, as only products count.
+    """Choose the size that the aspect ratios are relative to; only products with it count.
 
-    As with the variant's own ratios where they are proportional; else the side of a square anchor,
-    else such that the first anchor has area 1.
+    The one that gives the variant's own ratios if there is one; else the side of a square anchor, else
+    that with which the first aspect ratio has area 1.
     """
     if len(usual) == len(shapes):
         quotients = shapes / np.asarray([(y, x) for x, y in usual])
@@ -182,7 +199,7 @@ def _base(shapes: Doubles, usual: tuple[tuple[float, float], ...], room: float) 
 
 
 def _round(value: float, room: float) -> float:
-    """The number with the fewest digits that lies as near as the stored type's rounding."""
+    """Find the number with the fewest digits that is within the stored type's rounding."""
     for digits in range(1, 8):
         short = float(f"{value:.{digits}g}")
         if abs(short - value) <= room / 16 * abs(value):

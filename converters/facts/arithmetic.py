@@ -1,6 +1,6 @@
 """Numbers, lists and sums in text, as configuration files write them: `[2 ** 0, 2 ** (1.0 / 3.0)]`.
 
-zylo117 has such texts evaluated by Python; here nothing but arithmetic is.
+zylo117 evaluates such texts as Python; here only arithmetic is evaluated.
 """
 
 from __future__ import annotations
@@ -23,16 +23,26 @@ _BINARY: dict[type, Callable[[float, float], float]] = {
 
 
 def evaluate(text: str) -> object:
-    """The value of an expression of numbers: a number, or lists (from tuples too) of such.
+    """Evaluate an expression of numbers, lists and + - * / **.
 
-    Raises ValueError for anything else.
+    Returns
+    -------
+    int, float or list
+        A number, or nested lists of numbers; tuples become lists.
+
+    Raises
+    ------
+    ValueError
+        For anything else, and for texts of over 2,000 characters.
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"it has {len(text)} characters, at most {MAX_TEXT} are read")
     try:
         return _value(ast.parse(text.strip(), mode="eval").body)
     except (SyntaxError, RecursionError, ZeroDivisionError, OverflowError, MemoryError) as error:
-        raise ValueError(f"it is no list of numbers ({type(error).__name__})") from None
+        raise ValueError(
+            f"it is not a number or a list of numbers ({type(error).__name__})"
+        ) from None
 
 
 def _value(node: ast.expr) -> object:
@@ -51,7 +61,7 @@ def _number(node: ast.expr) -> float:
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         left, right = _number(node.left), _number(node.right)
         if isinstance(node.op, ast.Pow) and (abs(right) > MAX_POWER or abs(left) > 1e6):
-            raise ValueError(f"a power of {right:g} is no anchor's")
+            raise ValueError(f"a power of {right:g} is out of range")
         result = _BINARY[type(node.op)](left, right)
         if isinstance(result, complex):
             raise ValueError("a root of a negative number")

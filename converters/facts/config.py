@@ -1,8 +1,8 @@
-"""Configuration dictionaries of training programs, in terms of `Variant`.
+"""Read the configuration dictionaries of training programs as fields of `Variant`.
 
 Keys: effdet 0.4.1 model_config.py and data/ (mean and std from 0 to 1, fill_color), google/automl
 hparams_config.py (mean_rgb and stddev_rgb from 0 to 255, scale_range), zylo117 projects/*.yml
-(anchors_scales and anchors_ratios as texts that Python evaluates, obj_list). A value None says nothing.
+(anchors_scales and anchors_ratios as texts that Python evaluates, obj_list). None means not stated.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Config:
         self.mapping, self.source = mapping, source
 
     def get(self, *keys: str) -> tuple[str, Any] | None:
-        """The first of the keys that says something, and its value; texts of numbers evaluated."""
+        """Find the first of the keys whose value is not None: key and value; None: there is none."""
         for key in keys:
             value = self.mapping.get(key)
             if value is not None:
@@ -48,9 +48,9 @@ class _Config:
         return CheckpointError(f"has {key} {text} in {self.source}: expected {expected}")
 
     def read(self, keys: tuple[str, ...], as_value: Callable[[Any], object], expected: str) -> Any:
-        """The value of the first key that is there, by as_value; None: there is none.
+        """Convert the value of the first key that is there; None: there is none.
 
-        as_value raises ValueError or TypeError for what it cannot take.
+        as_value raises ValueError or TypeError for values that it cannot convert.
         """
         found = self.get(*keys)
         if found is None:
@@ -63,15 +63,34 @@ class _Config:
 
 
 def fact_of_config(mapping: Mapping[Any, Any], source: str, variant: Variant) -> Fact | None:
-    """What a configuration says about the detector; None: nothing.
+    """Read what a configuration says about the detector.
 
-    source: how a sentence names it, "its hyper-parameters". Raises CheckpointError for values that are
-    none, and where it says that the network is another one than the variant.
+    Parameters
+    ----------
+    mapping
+        The configuration, with keys of effdet, google/automl or zylo117.
+    source
+        How a sentence names it, such as "its hyper-parameters".
+    variant
+        The variant that the checkpoint is read as.
+
+    Returns
+    -------
+    Fact or None
+        None: it says nothing.
+
+    Raises
+    ------
+    CheckpointError
+        For values that are not valid, and if it describes another network than the variant.
     """
     config = _Config(mapping, source)
     values: dict[str, object] = {}
     put = _putter(values)
-    put("anchor_scale", config.read(("anchor_scale",), _scale, "a positive number, or one a level"))
+    put(
+        "anchor_scale",
+        config.read(("anchor_scale",), _scale, "a positive number, or one for each level"),
+    )
     count = config.read(("num_scales", "scales_per_octave"), _count, "a whole number from 1 to 100")
     put("anchor_octaves", octaves(count) if count else None)
     put(
@@ -85,7 +104,7 @@ def fact_of_config(mapping: Mapping[Any, Any], source: str, variant: Variant) ->
         ),
     )
     if {"anchors_scales", "anchors_ratios"} <= set(mapping):
-        values["anchor_scale"] = variant.anchor_scale  # zylo117 backbone.py: fixed for each network
+        values["anchor_scale"] = variant.anchor_scale  # zylo117 backbone.py: set by the network
     put("image_size", _image_size(config))
     values.update(_normalization(config))
     values.update(network_values(mapping, variant, config.fail))
@@ -143,10 +162,23 @@ def _count(value: object) -> int:
 
 
 def pairs(value: object) -> tuple[tuple[float, float], ...]:
-    """(x, y) factors of aspect ratios: of pairs, or of numbers x / y at area 1.
+    """Convert aspect ratios to pairs of factors.
 
-    A number r is (sqrt(r), 1 / sqrt(r)): google/automl anchors.py and effdet anchors.py. Raises
-    ValueError or TypeError for anything else.
+    Parameters
+    ----------
+    value
+        A list of pairs (x, y), or of numbers r = x / y, which become (sqrt(r), 1 / sqrt(r)), of area 1
+        (google/automl anchors.py, effdet anchors.py).
+
+    Returns
+    -------
+    tuple
+        (x factor, y factor) of each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For anything else.
     """
     items = _items(value)
     if all(isinstance(item, int | float) and not isinstance(item, bool) for item in items):
@@ -208,20 +240,22 @@ def _normalization(config: _Config) -> dict[str, object]:
     values: dict[str, object] = {}
     if mean is not None and std is not None:
         if config.mapping.get("scale_range") is True:
-            # After normalizing and padding with zeros, whose colour is the mean.
+            # Padded with zeros after normalizing, which is the mean colour.
             values["pad_rgb"] = tuple(round(min(max(part, 0), 255)) for part in mean)
             mean = tuple(m + _SCALE_RANGE * s for m, s in zip(mean, std, strict=True))
             std = tuple(_SCALE_RANGE * s for s in std)
         elif config.get("mean") and set(mean) == {0.0} and set(std) == {1.0}:
             raise CheckpointError(
-                f"has mean 0 and std 1 in {config.source}, which may be of values from 0 to 1 or from "
-                "0 to 255: convert a copy of the weights alone with --mean 0 and --std 255 or --std 1"
+                f"has mean 0 and std 1 in {config.source}, for values either from 0 to 1 or from 0 to "
+                "255: convert a copy with only the weights, with --mean 0 and --std 255 or --std 1"
             )
         try:
             read = read_normalization(mean, std)
         except InputError as error:
             reason = str(error).replace("--", "")
-            raise CheckpointError(f"has in {config.source} no normalization: {reason}") from None
+            raise CheckpointError(
+                f"has no valid normalization in {config.source}: {reason}"
+            ) from None
         assert read is not None
         values["mean"], values["std"] = read.mean, read.std
     elif config.mapping.get("scale_range") is True:
@@ -242,7 +276,7 @@ def _normalization(config: _Config) -> dict[str, object]:
 
 
 def _labels(config: _Config) -> tuple[str | None, ...] | None:
-    """zylo117's obj_list, in which unused ids are ''; automl's label_map, id from 1 -> name."""
+    """Read zylo117's obj_list, with '' for unused ids, or automl's label_map, id from 1 -> name."""
     names = config.mapping.get("obj_list")
     if _is_list(names) and names and all(isinstance(name, str) for name in names):
         return tuple(name or None for name in names)
@@ -253,13 +287,13 @@ def _labels(config: _Config) -> tuple[str | None, ...] | None:
         if not all(
             type(k) is int and 1 <= k <= 100_000 and isinstance(v, str) for k, v in mapped.items()
         ):
-            raise config.fail("label_map", dict(mapped), "class names by id, from 1 on")
+            raise config.fail("label_map", dict(mapped), "class names by id, which starts at 1")
         return tuple(mapped.get(index) for index in range(1, max(mapped) + 1))
     return None
 
 
 def fact_of_arch(mapping: Mapping[Any, Any], source: str) -> Fact | None:
-    """What a model's name in a configuration, under whatever key, says about normalization."""
+    """Read what the name of a model in a configuration, under any key, says about normalization."""
     for key, value in mapping.items():
         if not isinstance(value, str) or len(value) > MAX_NAME or re.search(r"\s", value):
             continue

@@ -1,8 +1,8 @@
-"""Facts: who says what about a detector's training, and what follows where several speak.
+"""Facts: what each source says about a detector's training, and the variant that follows from all of them.
 
-A detector is its weights and its anchors, input size and normalization. The tensors rarely tell the
-latter, so each source that does is kept apart, by name: two that contradict each other are an error
-that names both, and what no source states is said to be assumed.
+A detector is its weights and its anchors, input size and normalization. The tensors rarely show the
+latter, so every source that states them is kept, with its name: two sources that contradict each other are
+an error that names both, and what no source states is reported as assumed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_edet.variants import Variant
 
 __all__ = ["Fact", "not_stated", "settle", "standing"]
 
-ANCHOR_FIELDS = {  # field of Variant -> what it is called
+ANCHOR_FIELDS = {  # field of Variant -> its name in messages
     "anchor_scale": "anchor scale",
     "anchor_octaves": "scales per octave",
     "aspect_ratios": "aspect ratios",
@@ -28,12 +28,20 @@ TOLERANCE = (
 
 @dataclass(frozen=True)
 class Fact:
-    """What one source says: fields of `Variant` by name, and values of those fields' types.
+    """What one source says.
 
-    source: how a sentence names it, such as "its anchors.boxes" or "--anchor-scale". labels: class
-    names, one for each class, where the source has them. hint: a name, say, which gives way to
-    whatever states a normalization. wish: what is to be built, whatever the training was. pad_rgb may be
-    "mean", the colour that normalization turns into 0.
+    Attributes
+    ----------
+    source
+        How a sentence names it, such as "its anchors.boxes" or "--anchor-scale".
+    values
+        Fields of `Variant` by name. pad_rgb may be "mean", the colour that normalization turns into 0.
+    labels
+        The class names, one for each class; None: not stated.
+    hint
+        Whether it gives way to any source that states a normalization, as a file name does.
+    wish
+        Whether it asks for what to build, instead of stating how the detector was trained.
     """
 
     source: str
@@ -44,10 +52,15 @@ class Fact:
 
 
 def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
-    """The variant with all that the facts say.
+    """Apply all facts to a variant.
 
-    Where the normalization is stated and the padding is not, the padding is the mean colour. Raises
-    CheckpointError where two facts contradict each other.
+    If the normalization is stated and the padding is not, the padding is the mean colour.
+
+    Raises
+    ------
+    CheckpointError
+        When two facts contradict each other (relative difference over 1e-3), or anchor_scale has another
+        number of levels than the variant.
     """
     known: dict[str, tuple[str, object]] = {}
     for fact in standing(facts):
@@ -76,7 +89,7 @@ def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
 
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:
-    """Statements, then the hints that no statement about the mean outweighs."""
+    """List the statements, then the hints that agree with every stated mean; no wishes."""
     every = [fact for fact in facts if not fact.wish]
     said = [fact for fact in every if not fact.hint]
     means = [fact.values["mean"] for fact in said if "mean" in fact.values]
@@ -88,7 +101,7 @@ def standing(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def not_stated(facts: Iterable[Fact]) -> tuple[str, ...]:
-    """What no fact states: "anchors" or the parts of them, "size", "normalization"."""
+    """List what no fact states: "anchors" or its parts, "size", "normalization"."""
     stated = {name for fact in facts for name in fact.values}
     parts = [called for name, called in ANCHOR_FIELDS.items() if name not in stated]
     missing = ["anchors"] if len(parts) == len(ANCHOR_FIELDS) else parts

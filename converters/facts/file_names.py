@@ -1,4 +1,4 @@
-"""What a checkpoint's name tells where its tensors do not.
+"""What the name of a checkpoint says and its tensors do not.
 
 Sources: effdet 0.4.1 effdet/config/model_config.py (`tf_efficientdet_d*_ap`: mean = std = 0.5,
 fill_color 0); google/automl efficientdet/Det-AdvProp.md and dataloader.py (`scale_range`: pictures
@@ -14,16 +14,16 @@ from edge_edet.converters.facts.fact import Fact
 
 __all__ = ["fact_of_name", "other_network", "sibling_of_name"]
 
-# effdet's names only: "best_ap.pth" is somebody's best average precision.
+# Only with effdet's names: "best_ap.pth" has the best average precision.
 _ADVPROP = re.compile(r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.I)
-_FOLDERS = 3  # of the path: automl keeps them in advprop/efficientdet-d0/
+_FOLDERS = 3  # last parts of the path: automl has advprop/efficientdet-d0/
 _HALF = (127.5,) * 3
 
-# Variants of the same tensors: only the input size and the anchors tell them apart.
+# Variants with the same tensors, which differ only in input size and anchors.
 _SIBLINGS = ("d6", "d7")
 _SIBLING = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.I)
 
-# Name of an effdet model that is no EfficientDet of the paper -> what it is.
+# Name of an effdet model that is not an EfficientDet of the paper -> what it is.
 _OTHERS = {
     r"efficientdet[-_]?v2": "a network on an EfficientNetV2 backbone",
     r"efficientdet[-_]q\d": "a network with a quad-FPN in place of the BiFPN",
@@ -38,7 +38,7 @@ _OTHERS = {
 
 
 def fact_of_name(path: Path) -> Fact | None:
-    """What the file's name, or the last folders', says about normalization; None: nothing."""
+    """Read what the names of the file and its folders say about normalization; None: nothing."""
     for part in path.parts[-_FOLDERS:]:
         match = _ADVPROP.search(part)
         if match:
@@ -48,7 +48,7 @@ def fact_of_name(path: Path) -> Fact | None:
 
 
 def other_network(path: Path) -> str | None:
-    """Which other network of effdet's a name stands for; None: no other one."""
+    """Describe the other network of effdet's that a file's name stands for; None: it names none."""
     for pattern, what in _OTHERS.items():
         match = re.search(pattern, path.name, re.I)
         if match:
@@ -57,9 +57,16 @@ def other_network(path: Path) -> str | None:
 
 
 def sibling_of_name(path: Path, variant: str) -> str | None:
-    """The other variant of the same tensors that the name stands for; None: it names none.
+    """Find the other variant with the same tensors that a path names; None: it names none.
 
-    path: the last folders count too, the file's own name first.
+    The file's own name counts first, then its folders.
+
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+    variant
+        The name of the variant that it is read as.
     """
     for part in reversed(path.parts[-_FOLDERS:]):
         if match := _SIBLING.search(part):

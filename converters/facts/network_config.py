@@ -1,7 +1,7 @@
-"""What a configuration says about the network itself where its tensors do not tell.
+"""What a configuration says about the network itself and its tensors do not show.
 
-Keys: effdet 0.4.1 config/model_config.py and fpn_config.py, google/automl hparams_config.py. Two
-networks with the same tensors are told apart by these alone: read wrong, the model runs and is wrong.
+Keys: effdet 0.4.1 config/model_config.py and fpn_config.py, google/automl hparams_config.py. Only these
+keys distinguish networks with the same tensors: read wrongly, the model runs and detects badly.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ _FEATURE_NETWORKS = {
     "bifpn_attn": "softmax",
     "bifpn_sum": "sum",
 }
-_POOL_PADDINGS = {"same": "ignore", "": "symmetric"}  # of max pools; elsewhere strides are 1
+_POOL_PADDINGS = {
+    "same": "ignore",
+    "": "symmetric",
+}  # of max pools; convolutions have stride 1 there
 _ONLY: dict[str, object] = {  # key -> the only value that is built
     "downsample_type": "max",
     "upsample_type": "nearest",
@@ -59,8 +62,22 @@ NETWORK_KEYS = (
 
 
 def network_values(mapping: Mapping[Any, Any], variant: Variant, fail: Fail) -> dict[str, object]:
-    """The fields of `Variant` that it states. Raises what fail makes of (key, value, what was expected)
-    where the network is another one than the variant, or one that is not built."""
+    """Read the fields of `Variant` that a configuration of the network states.
+
+    Parameters
+    ----------
+    mapping
+        The configuration.
+    variant
+        The variant that the checkpoint is read as.
+    fail
+        Makes the error from the key, its value and what was expected.
+
+    Raises
+    ------
+    CheckpointError
+        When the network is not the variant, or one that edge-edet does not build.
+    """
     _check(mapping, variant, fail)
     values: dict[str, object] = {}
     for key, known, field in (
@@ -99,4 +116,4 @@ def _check(mapping: Mapping[Any, Any], variant: Variant, fail: Fail) -> None:
         match = _NAME.fullmatch(value) if isinstance(value, str) else None
         named = match[1].lower() if match is not None else variant.name
         if named in VARIANTS and named != variant.name:
-            raise fail(key, value, f"{variant.name}'s; name the variant {named}")
+            raise fail(key, value, f"the name of {variant.name}; name the variant {named}")

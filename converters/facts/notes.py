@@ -1,4 +1,4 @@
-"""What `convert` tells about how a detector was trained: what is stated, and what is assumed."""
+"""The notes of `convert` on how a detector was trained: what is stated, and what is assumed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,25 @@ __all__ = ["training_notes"]
 def training_notes(
     published: Variant, trained: Variant, facts: Sequence[Fact], image_size: int | None, model: str
 ) -> list[str]:
-    """One line for each source that states something else than the published variant has, and one
-    for all that no source states.
+    """Write the notes.
 
-    published: with what is particular to the checkpoint's family; trained: as the checkpoint was,
-    before image_size, the side in pixels that was asked for; model: whose settings published has, "the
-    published d0".
+    Parameters
+    ----------
+    published
+        The variant as the checkpoint's family publishes it.
+    trained
+        The variant as the checkpoint was trained.
+    facts
+        All facts about it.
+    image_size
+        The side in pixels that was asked for; None: that of the training.
+    model
+        Whose settings `published` has, such as "the published d0".
+
+    Returns
+    -------
+    list of str
+        One line for each source that differs from `published`, and one for all that no source states.
     """
     notes = []
     for fact in standing(facts):

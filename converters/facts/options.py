@@ -1,4 +1,4 @@
-"""What the person says about the training: options, a project file, hyperparameters."""
+"""What the user states about the training: options, a project file, hyper-parameters."""
 
 from __future__ import annotations
 
@@ -26,15 +26,26 @@ MAX_PER_PLACE = 100
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How a detector was trained, as far as the person says; None: not said.
+    """How a detector was trained, as far as the user states it; None: not stated.
 
-    anchor_scale: the size of an anchor in strides, one number or one for each level ("2.0",
-    "4,4,4,4,5"). aspect_ratios: "1,2,0.5" (width / height, at area 1), or pairs of x and y factors
-    "1x1,1.4x0.7,0.7x1.4". scales_per_octave: how many, 2^(i/n), or the factors themselves,
-    "0.5,0.7,0.9". mean, std: of red, green and blue, "127.5" or "0.485,0.456,0.406". pad: colour
-    beside the picture, "0", "124,116,104" or "mean". project: zylo117's project .yml. hparams:
-    google/automl's, a .yaml file or "key=value,key=value", or a mapping. Numbers, lists and arrays will do
-    for texts.
+    Values are texts as on the command line, or numbers, lists and arrays.
+
+    Attributes
+    ----------
+    anchor_scale
+        The size of an anchor in strides: one number, or one for each level ("2.0", "4,4,4,4,5").
+    aspect_ratios
+        "1,2,0.5" (width / height, at area 1), or pairs of x and y factors "1x1,1.4x0.7,0.7x1.4".
+    scales_per_octave
+        How many, for 2^(i/n), or the factors themselves, "0.5,0.7,0.9".
+    mean, std
+        Of red, green and blue, "127.5" or "0.485,0.456,0.406"; see `read_normalization`.
+    pad
+        The colour beside the picture: "0", "124,116,104" or "mean".
+    project
+        zylo117's project .yml.
+    hparams
+        google/automl's hyper-parameters: a .yaml file, "key=value,key=value", or a mapping.
     """
 
     anchor_scale: Any = None
@@ -48,7 +59,21 @@ class TrainingOptions:
 
 
 def facts_of_options(options: TrainingOptions, variant: Variant) -> list[Fact]:
-    """One fact for each option, by its name. Raises InputError for values that are none."""
+    """Convert options to facts, one for each option, with its name as the source.
+
+    Parameters
+    ----------
+    options
+        What the user states.
+    variant
+        The variant that the checkpoint is read as: anchor_scale has one number or one for each of its
+        levels.
+
+    Raises
+    ------
+    InputError
+        For values that are not valid, and for files that cannot be read.
+    """
     facts = []
     options = _with_lists(options)
     if options.anchor_scale is not None:
@@ -86,7 +111,7 @@ def _fact(source: str, **values: object) -> Fact:
 
 
 def _with_lists(options: TrainingOptions) -> TrainingOptions:
-    """Arrays and their scalars as plain lists and numbers."""
+    """Convert arrays and their scalars to lists and numbers."""
     changed = {
         field.name: value.tolist()
         for field in dataclasses.fields(options)
@@ -105,7 +130,7 @@ def _hparams(given: str | Path | Mapping[str, Any], variant: Variant) -> list[Fa
 
 
 def _yaml(path: Path, option: str) -> object:
-    """The document; class names as they stand, where YAML would make `no` False."""
+    """Read the document, class names as they are written: YAML would make `no` False."""
     what = f"{option} {str(path)!r}"
     document = read_yaml(path, what, extra="convert")
     if not isinstance(document, dict) or not {"obj_list", "label_map"} & set(document):
@@ -122,7 +147,7 @@ def _yaml(path: Path, option: str) -> object:
 
 def _of_file(document: object, name: str, option: str, variant: Variant) -> list[Fact]:
     if not isinstance(document, Mapping):
-        raise InputError(f"{option} {name!r} holds no keys and values: expected a mapping in YAML")
+        raise InputError(f"{option} {name!r} has no keys and values: expected a mapping in YAML")
     try:
         fact = fact_of_config(document, f"{option} {Path(name).name}", variant)
     except CheckpointError as error:
@@ -138,7 +163,7 @@ def _of_file(document: object, name: str, option: str, variant: Variant) -> list
 
 
 def _classes(document: Mapping[Any, Any]) -> dict[str, object]:
-    """num_classes of google/automl; of zylo117 as many as obj_list has names."""
+    """Read num_classes of google/automl, or count the names in zylo117's obj_list."""
     count, names = document.get("num_classes"), document.get("obj_list")
     if isinstance(names, list) and names:
         count = len(names)
@@ -146,7 +171,7 @@ def _classes(document: Mapping[Any, Any]) -> dict[str, object]:
 
 
 def _key_values(text: str) -> dict[str, object]:
-    """`a=1,b=1.0*2.0`, as google/automl hparams_config.py reads it: * splits a list."""
+    """Read `a=1,b=1.0*2.0` as google/automl hparams_config.py does: * splits a list."""
     found: dict[str, object] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")

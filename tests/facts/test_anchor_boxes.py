@@ -126,12 +126,12 @@ BOXES = effdet_boxes(128, 128, (4.0,) * 5, USUAL, 3)
     [
         (effdet_boxes(128, 256, (4.0,) * 5, USUAL, 3), "trained at 256 x 128 pixels .*only square"),
         (BOXES[:, :3], "of shape \\(3069, 3\\): expected \\[N, 4\\]"),
-        (BOXES[:-1], "no anchors: 3068 boxes"),
-        (BOXES[:-9], "of 4 pyramid levels|follow no rule"),
-        (BOXES[::-1], "follow no rule|pyramid"),
-        (BOXES + 3, "follow no rule"),  # other centres
-        (BOXES[:, [1, 0, 3, 2]], "follow no rule|pyramid"),  # x first
-        (np.where(np.isin(BOXES, BOXES[5]), np.float32(np.nan), BOXES), "no anchors"),
+        (BOXES[:-1], "not anchors: 3068 boxes"),
+        (BOXES[:-9], "of 4 pyramid levels|that are not scale x octave"),
+        (BOXES[::-1], "that are not scale x octave|pyramid"),
+        (BOXES + 3, "that are not scale x octave"),  # other centres
+        (BOXES[:, [1, 0, 3, 2]], "that are not scale x octave|pyramid"),  # x first
+        (np.where(np.isin(BOXES, BOXES[5]), np.float32(np.nan), BOXES), "not anchors"),
         (np.zeros((0, 4), np.float32), "expected \\[N, 4\\]"),
         (np.zeros((9, 4), np.float32), "pyramid levels"),
         (np.random.default_rng(0).normal(0, 50, (3069, 4)).astype(np.float32), "pyramid|no rule"),

@@ -105,7 +105,7 @@ def test_configurations_of_training_programs(config, field, expected):
         ({"mean": [0.5, 0.5], "std": 0.5}, "a number or three"),
         ({"mean": 0.5, "std": float("nan")}, "positive numbers, one or three"),
         ({"mean": 0.5, "std": 58.0}, "mix the 0-1 and the 0-255 scale"),
-        ({"mean": 0.0, "std": 1.0}, "values from 0 to 1 or from 0 to 255"),
+        ({"mean": 0.0, "std": 1.0}, "for values either from 0 to 1 or from 0 to 255"),
         ({"scale_range": True}, "has scale_range"),
         ({"fill_color": 300}, "whole numbers from 0 to 255"),
         ({"act_type": "hswish"}, "has act_type 'hswish' .*expected d0's swish"),
@@ -122,7 +122,7 @@ def test_configurations_of_training_programs(config, field, expected):
         ({"model": "tf_efficientdet_lite3x"}, "name the variant lite3x"),
         ({"fpn_weight_method": "channel_attn"}, "one of fastattn, attn, sum"),
         ({"obj_list": "cat"}, "a list of class names"),
-        ({"label_map": {0: "cat"}}, "class names by id, from 1 on"),
+        ({"label_map": {0: "cat"}}, "class names by id, which starts at 1"),
     ],
 )
 def test_values_that_are_none_are_refused(config, what):
@@ -367,7 +367,7 @@ def test_a_project_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("- a", "holds no keys and values"),
+        ("- a", "has no keys and values"),
         ("project_name: x", "says nothing about anchors"),
         ("a: [", "no YAML"),
         ("anchors_scales: '[1'", "has anchors_scales '\\[1'"),
