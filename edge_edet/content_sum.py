@@ -20,7 +20,7 @@ from edge_edet.formats import (
     fields,
     open_model,
     read_failed,
-    sha256_of_files,
+    sha256_of,
 )
 from edge_edet.formats.tflite import EDGE_TPU, TfliteModel
 
@@ -42,7 +42,7 @@ def content_sha256(model: ModelFile) -> str:
         found = (
             stated.decode().lower()
             if stated
-            else (sha256_of_files([weights]) if model.bin_bytes else hashlib.sha256().hexdigest())
+            else (sha256_of(weights) if model.bin_bytes else hashlib.sha256().hexdigest())
         )
         return ir_content(_whole(model.path), found)
     data = _whole(model.path)

@@ -95,6 +95,12 @@ class Manifest:
         Manifest.from_json(text, "this manifest")
         return text
 
+    @property
+    def has_random_weights(self) -> bool:
+        """Whether the model is for measuring time only: nobody trained it."""
+        weights = self.provenance.get("weights")
+        return isinstance(weights, dict) and weights.get("random") is True
+
     @classmethod
     def from_json(cls, text: str | bytes, what: str = "the manifest") -> Manifest:
         """Reads and checks the JSON. Raises ModelFileError that names the key at fault."""

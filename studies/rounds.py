@@ -20,7 +20,6 @@ from edge_edet.benchmarks.measuring import (
     Job,
     RowMeasured,
     StopRule,
-    pictures_digest,
 )
 from edge_edet.benchmarks.rows import (
     BenchmarkRow,
@@ -32,6 +31,7 @@ from edge_edet.benchmarks.rows import (
 )
 from edge_edet.errors import EdgeEdetError
 from edge_edet.files import to_json
+from edge_edet.pictures import pictures_digest
 from edge_edet.studies.items import Item, Way
 from edge_edet.studies.model_folder import ModelFolder
 

@@ -201,8 +201,7 @@ def _with_range(protocol: Protocol, detector: Detector) -> Protocol:
 
 
 def _refuse_random_weights(detector: Detector) -> None:
-    weights = detector.manifest.provenance.get("weights") if detector.manifest else None
-    if isinstance(weights, dict) and weights.get("random") is True:
+    if detector.manifest is not None and detector.manifest.has_random_weights:
         raise InputError(
             f"{detector.info.model_path!r} has random weights, which are for latency only: convert "
             "trained weights to measure accuracy"

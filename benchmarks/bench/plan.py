@@ -14,12 +14,11 @@ from edge_edet.benchmarks.measuring import (
     Job,
     StopRule,
     load_options,
-    pictures_digest,
 )
 from edge_edet.benchmarks.rows import DeviceName, RequestedConfig, model_facts
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.formats import FORMATS, read_model
-from edge_edet.pictures import read_picture
+from edge_edet.pictures import pictures_digest, read_picture
 
 __all__ = ["BUILD", "ConfigGrid", "Plan", "convert_d0", "find_models", "make_jobs", "parse_list"]
 

@@ -14,7 +14,7 @@ from edge_edet.benchmarks.measuring.events import (
     event_from_dict,
     event_to_dict,
 )
-from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options, pictures_digest
+from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.measuring.sustained import parse_duration
 from edge_edet.benchmarks.measuring.sustained_journal import Journal
@@ -37,7 +37,6 @@ __all__ = [
     "event_to_dict",
     "load_options",
     "parse_duration",
-    "pictures_digest",
     "run_fresh",
     "run_here",
 ]

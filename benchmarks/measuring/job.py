@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows import DeviceName, ModelFacts, RequestedConfig, row_key
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
-from edge_edet.files import sha256_input
 
-__all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options", "pictures_digest"]
+__all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options"]
 
 PROTOCOL = "edge-edet bench"
 PROTOCOL_VERSION = 1
@@ -93,11 +90,3 @@ def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
         f"{f' and --delegate {asked.delegate}' if asked.delegate else ''}: a .tflite runs on CPU or "
         "GPU, anything else is a --delegate"
     )
-
-
-def pictures_digest(paths: Sequence[Path]) -> str:
-    """Of the files' bytes, in their order."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(sha256_input(path, f"picture {str(path)!r}"))
-    return digest.hexdigest()

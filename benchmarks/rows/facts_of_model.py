@@ -32,8 +32,7 @@ def model_facts(path: Path) -> ModelFacts:
 
 def has_random_weights(path: Path) -> bool:
     manifest = layout_of(read_model(path)).manifest
-    weights = manifest.provenance.get("weights") if manifest else None
-    return isinstance(weights, dict) and weights.get("random") is True
+    return manifest is not None and manifest.has_random_weights
 
 
 def _size_of(layout: ModelLayout) -> tuple[int | None, int | None]:

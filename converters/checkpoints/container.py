@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edge_edet.converters.checkpoints.file_bytes import file_sha256, read_limited
+from edge_edet.converters.checkpoints.file_bytes import read_limited
 from edge_edet.converters.checkpoints.keras_h5 import read_keras_h5
 from edge_edet.converters.checkpoints.safetensors_file import read_safetensors
 from edge_edet.converters.checkpoints.tensorflow import (
@@ -22,6 +22,7 @@ from edge_edet.converters.checkpoints.tensorflow import (
 )
 from edge_edet.converters.checkpoints.torch import TorchFile, read_torch_legacy, read_torch_zip
 from edge_edet.errors import CheckpointError, MissingExtraError
+from edge_edet.files import sha256_input
 
 __all__ = ["Loaded", "load"]
 
@@ -50,7 +51,7 @@ class Loaded:
     @functools.cached_property
     def sha256(self) -> str:
         """Of the files, in order."""
-        return file_sha256(*self.files)
+        return sha256_input(*self.files, kind="checkpoint", error=CheckpointError)
 
 
 def load(path: Path) -> Loaded:

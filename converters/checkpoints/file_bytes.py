@@ -1,8 +1,7 @@
-"""What all readers share: the size limit, the hash of a file, and bfloat16."""
+"""What all readers share: the size limit of a file, and bfloat16."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from edge_edet.errors import CheckpointError
 from edge_edet.files import kind_of, open_input, why_not
 
-__all__ = ["MAX_FILE_BYTES", "file_sha256", "read_limited", "widen_bfloat16"]
+__all__ = ["MAX_FILE_BYTES", "read_limited", "widen_bfloat16"]
 
 MAX_FILE_BYTES = 2 << 30  # D7x in float32 with optimizer state stays under 1 GiB
 
@@ -32,16 +31,6 @@ def read_limited(path: Path) -> bytes:
             return file.read(found.st_size)
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot be read: {why_not(error)}") from None
-
-
-def file_sha256(*paths: Path) -> str:
-    """The sha256 of the files' bytes, one after the other, in hex."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with open_input(path, repr(str(path)), error=CheckpointError) as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def widen_bfloat16(bits: NDArray[Any]) -> NDArray[np.float32]:

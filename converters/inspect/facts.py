@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_edet.converters.inspect.network_parts import PARTS, block_of, part_of
 from edge_edet.converters.inspect.tflite import Rewritable
+from edge_edet.foreign import stored_precision
 from edge_edet.formats import ModelFile, TensorInfo
 from edge_edet.formats.tflite import TfliteModel
 from edge_edet.manifest import Manifest, manifest_of
@@ -53,7 +54,7 @@ def facts_of(opened: Rewritable) -> Facts:
         path=str(model.path),
         size_bytes=model.size_bytes,
         description=model.description,
-        precision=manifest.precision if manifest else _guess(model),
+        precision=manifest.precision if manifest else stored_precision(model),
         operators=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         float_operators=len(model.non_integer_operators),
         islands=islands(model),
@@ -129,16 +130,6 @@ def _returning(model: TfliteModel) -> set[int]:
             found.add(op.index)
             leads |= set(op.inputs)
     return found
-
-
-def _guess(model: TfliteModel) -> str:
-    if is_integer_model(model):
-        return "int8"
-    stored: Counter[str] = Counter()  # bytes
-    for tensor in model.tensors:
-        stored[tensor.dtype] += tensor.constant_bytes or 0
-    most = max(stored, key=lambda dtype: stored[dtype], default="")
-    return {"int8": "int8-dynamic", "float16": "fp16"}.get(most, "fp32")
 
 
 def _weights_bytes(opened: Rewritable) -> dict[str, int]:

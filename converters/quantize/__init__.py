@@ -41,7 +41,7 @@ from edge_edet.converters.quantize.corrections import (
 from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT
 from edge_edet.converters.quantize.fitted_swish import FittedSwish, applied, hard_swish, swish
 from edge_edet.converters.quantize.histograms import FLOAT16_MAX, Statistics
-from edge_edet.converters.quantize.ranges import MEAN_ERROR_WEIGHT, calibrated_tensors
+from edge_edet.converters.quantize.ranges import MEAN_ERROR_WEIGHT, calibrated_tensors, sigmoid
 from edge_edet.converters.quantize.recipes import (
     DEFAULT_RECIPE,
     RECIPES,
@@ -97,6 +97,7 @@ __all__ = [
     "quantize_weight",
     "round_at",
     "save_record",
+    "sigmoid",
     "stem_shift",
     "swish",
     "weights_digest",

@@ -33,6 +33,7 @@ LEAST_IMPORTANCE = 0.1  # of a value near zero, where a value of the tensor's ow
 
 
 def sigmoid(x: Values) -> Values:
+    """Compute the logistic function; below -60 and above 60 it is taken as constant."""
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 

@@ -14,7 +14,7 @@ from edge_edet.converters.quantize import (
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, part_of
+from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, float_part_of
 from edge_edet.converters.write import ModelFile
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
@@ -140,4 +140,6 @@ def _described(
 
 def _scope(graph: Graph, parts: Sequence[str]) -> tuple[str, ...]:
     """The places of the convolutions in these parts, by name: a part's name may begin another's."""
-    return tuple(n.name for n in graph.nodes if n.weight is not None and part_of(n.name) in parts)
+    return tuple(
+        n.name for n in graph.nodes if n.weight is not None and float_part_of(n.name) in parts
+    )

@@ -67,14 +67,14 @@ def build(
     assert isinstance(candidate.recipe, Recipe)
     built, quantized = quantize(graph, statistics, candidate.recipe, corrections)
     if candidate.float_parts:
-        inside = {n.name for n in built.nodes if part_of(n.name) in candidate.float_parts}
-        if part_of("backbone/conv_stem") in candidate.float_parts:
+        inside = {n.name for n in built.nodes if float_part_of(n.name) in candidate.float_parts}
+        if float_part_of("backbone/conv_stem") in candidate.float_parts:
             inside.add("normalized")
         quantized = dataclasses.replace(quantized, float_nodes=frozenset(inside))
     return built, quantized
 
 
-def part_of(name: str) -> str:
+def float_part_of(name: str) -> str:
     """The part of the network that a node belongs to: a block, a fusion node, a level of a head."""
     pieces = name.split("/")
     if pieces[0] in ("backbone", "class_net", "box_net"):
@@ -86,5 +86,5 @@ def part_of(name: str) -> str:
 
 def parts(graph: Graph) -> tuple[str, ...]:
     """All parts that hold weights, in execution order."""
-    found = (part_of(node.name) for node in graph.nodes if node.weight_shape is not None)
+    found = (float_part_of(node.name) for node in graph.nodes if node.weight_shape is not None)
     return tuple(dict.fromkeys(found))

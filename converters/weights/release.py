@@ -18,7 +18,6 @@ __all__ = [
     "bundled",
     "find_pulled",
     "release_file",
-    "sha256_of",
     "weights_folder",
 ]
 
@@ -84,7 +83,7 @@ def find_pulled(variant_name: str) -> Path | None:
     file = release_file(variant_name)
     if not file.path.is_file():
         return None
-    digest = sha256_of(file.path)
+    digest = sha256_input(file.path, kind="checkpoint")
     if not digest.startswith(file.hash_prefix):
         raise CheckpointError(
             f"{str(file.path)!r} is damaged: its sha256 is {digest[:8]}..., expected "
@@ -102,8 +101,3 @@ def bundled() -> list[Path]:
             with as_file(entry) as path:
                 found.append(path)
     return sorted(found)
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hex. Raises InputError when it cannot be read."""
-    return sha256_input(path, repr(str(path))).hex()

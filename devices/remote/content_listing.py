@@ -28,8 +28,7 @@ class Entry:
     @classmethod
     def of(cls, path: Path, name: str) -> Entry:
         """Hash a file."""
-        value = sha256_input(path, repr(str(path)))
-        return cls(path, name, value.hex(), path.stat().st_size)
+        return cls(path, name, sha256_input(path), path.stat().st_size)
 
 
 def list_files(paths: Sequence[Path]) -> list[Entry]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
@@ -103,16 +104,36 @@ def check_input(
     open_input(path, what, limit=limit, missing=missing, error=error).close()
 
 
-def sha256_input(path: str | Path, what: str, *, error: type[InputError] = InputError) -> bytes:
-    """The digest of the file's bytes, as `open_input`."""
+def sha256_input(
+    *paths: str | Path,
+    kind: str = "file",
+    limit: Limit | None = None,
+    missing: Callable[[Path], str] | None = None,
+    error: type[InputError] = InputError,
+) -> str:
+    """Return the sha256, in hex, over the bytes of one file after the other.
+
+    Parameters
+    ----------
+    kind
+        How messages name a file, before its path.
+    limit
+        The most bytes that one file may have.
+    missing
+        Makes the whole message for a file that is not there.
+    error
+        What is raised, as by `open_input`.
+    """
     digest = hashlib.sha256()
-    try:
-        with open_input(path, what, error=error) as file:
-            while part := file.read(CHUNK):
-                digest.update(part)
-    except OSError as reason:
-        raise error(f"cannot read {what}: {why_not(reason)}") from None
-    return digest.digest()
+    for path in paths:
+        what, absent = f"{kind} {str(path)!r}", missing(Path(path)) if missing else None
+        try:
+            with open_input(path, what, limit=limit, missing=absent, error=error) as file:
+                while part := file.read(CHUNK):
+                    digest.update(part)
+        except OSError as reason:
+            raise error(f"cannot read {what}: {why_not(reason)}") from None
+    return digest.hexdigest()
 
 
 def kind_of(mode: int) -> str | None:

@@ -12,7 +12,6 @@ from edge_edet.formats.model_file import (
     open_model,
     read_failed,
     sha256_of,
-    sha256_of_files,
 )
 from edge_edet.formats.onnx import OnnxModel
 from edge_edet.formats.onnx_external import find_external
@@ -41,7 +40,6 @@ __all__ = [
     "read_model",
     "read_numbers",
     "sha256_of",
-    "sha256_of_files",
     "signed",
     "varint",
 ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
 
 from edge_edet.errors import ModelFileError
-from edge_edet.files import Limit, open_input
+from edge_edet.files import Limit, open_input, sha256_input
 
 __all__ = [
     "ModelFile",
@@ -107,17 +106,13 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
 
 def sha256_of(path: str | Path) -> str:
     """As `sha256sum MODEL` says it; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
-    return sha256_of_files(files_of(path))
-
-
-def sha256_of_files(paths: Iterable[Path]) -> str:
-    """Of one file after the other."""
-    digest = hashlib.sha256()
-    for each in paths:
-        with open_model(each) as file:
-            while part := file.read(2**20):
-                digest.update(part)
-    return digest.hexdigest()
+    return sha256_input(
+        *files_of(path),
+        kind="model file",
+        limit=MODEL_LIMIT,
+        missing=missing_model,
+        error=ModelFileError,
+    )
 
 
 def open_model(path: Path) -> BufferedReader:

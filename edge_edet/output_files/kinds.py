@@ -131,9 +131,7 @@ def _study_model(path: Path) -> bool:
         manifest = read_manifest(path)
     except EdgeEdetError:
         return False
-    weights = manifest.provenance.get("weights")
-    random = isinstance(weights, dict) and weights.get("random") is True
-    return random and manifest.generator.startswith("edge-edet ")
+    return manifest.has_random_weights and manifest.generator.startswith("edge-edet ")
 
 
 def _graph(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_in
+from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_digest, pictures_in
 from edge_edet.pictures.image import FILE_LIMIT, ImageLike, read_picture, refuse_addresses, warn_of
 from edge_edet.pictures.log import PictureLog, add_picture_arguments, usable
 from edge_edet.pictures.normalization import (
@@ -35,6 +35,7 @@ __all__ = [
     "find_given",
     "is_hidden",
     "parse_range",
+    "pictures_digest",
     "pictures_in",
     "range_text",
     "read_normalization",

@@ -8,14 +8,16 @@ left out, and the folders that systems keep beside pictures. Links to folders ar
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from edge_edet.errors import InputError
+from edge_edet.files import sha256_input
 
-__all__ = ["SUFFIXES", "Given", "find_given", "is_hidden", "pictures_in"]
+__all__ = ["SUFFIXES", "Given", "find_given", "is_hidden", "pictures_digest", "pictures_in"]
 
 SUFFIXES = (
     ".jpg",
@@ -175,3 +177,11 @@ def find_given(given: Iterable[str | Path], *, without: Path | None = None) -> G
         else:
             found[path] = True
     return found
+
+
+def pictures_digest(paths: Iterable[Path]) -> str:
+    """Return the sha256, in hex, over the sha256 sums of the files' bytes, in their order."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(bytes.fromhex(sha256_input(path, kind="picture")))
+    return total.hexdigest()

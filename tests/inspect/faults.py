@@ -14,7 +14,7 @@ from edge_edet.converters.calibrate.calibration import collect
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
 from edge_edet.converters.quantize.affine import Affine, Quantized
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
-from edge_edet.converters.search.candidates import part_of
+from edge_edet.converters.search.candidates import float_part_of
 from edge_edet.converters.write.tflite.flatbuffer import schema
 from edge_edet.converters.write.tflite.lower import Op, TfliteLowering, write_tflite
 from edge_edet.detection.preprocess import letterbox
@@ -137,7 +137,7 @@ def with_manifest(
     elif not is_float:
         graph, quantized = bench.quantized(precision)
         if float_parts:
-            inside = {n.name for n in graph.nodes if part_of(n.name) in float_parts} | {
+            inside = {n.name for n in graph.nodes if float_part_of(n.name) in float_parts} | {
                 "normalized"
             }
             quantized = dataclasses.replace(quantized, float_nodes=frozenset(inside))

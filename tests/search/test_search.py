@@ -171,7 +171,7 @@ def test_parts_in_float_are_those_and_no_others() -> None:
     for part in ("backbone/conv_stem", "backbone/blocks.5.1", "fpn/inputs", "box_net/p7"):
         inside = makers._scope(graph, (part,))
         assert inside
-        assert {candidates.part_of(name) for name in inside} == {part}
+        assert {candidates.float_part_of(name) for name in inside} == {part}
         record = find_calibration(source, graph, None, None, 0, 2)
         recipe = dataclasses.replace(CHANNELWISE_RECIPES["channelwise-all"], float_scope=inside)
         floats = quantize_channelwise(graph, record.statistics, recipe).floats

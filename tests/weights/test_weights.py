@@ -13,7 +13,7 @@ from edge_edet.cli import main
 from edge_edet.converters.weights import downloader as weights_download
 from edge_edet.converters.weights import release as weights
 from edge_edet.converters.weights.downloader import download
-from edge_edet.converters.weights.release import find_pulled, release_file, sha256_of
+from edge_edet.converters.weights.release import find_pulled, release_file
 from edge_edet.errors import CheckpointError, EdgeEdetError, InputError
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
@@ -161,8 +161,3 @@ def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -
 def test_unknown_variant_is_refused_before_the_first_download(server: Any) -> None:
     assert main(["weights", "pull", "d0", "d99", "--from", server.url]) == 2
     assert server.asked == []
-
-
-def test_sha256_of_a_missing_file_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read '.*x': No such file"):
-        sha256_of(tmp_path / "x")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize import MEAN_ERROR_WEIGHT
+from edge_edet.converters.quantize import MEAN_ERROR_WEIGHT, sigmoid
 
 MAX_DB = 120.0
 Doubles = npt.NDArray[np.float64]
@@ -80,12 +80,8 @@ def decibels(signal: float, error: float) -> float:
     return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))
 
 
-def _sigmoid(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(x, -60, 60))))
-
-
 ACTIVATIONS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     "": lambda x: x,
-    "sigmoid": _sigmoid,
-    "swish": lambda x: x * _sigmoid(x),
+    "sigmoid": sigmoid,
+    "swish": lambda x: x * sigmoid(x),
 }

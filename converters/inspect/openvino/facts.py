@@ -95,10 +95,6 @@ def _ran_in_float(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def is_integer_ir(graph: IrGraph) -> bool:
-    return bool(graph.quantizers)
-
-
 def _convolutions(graph: IrGraph, manifest: Manifest | None) -> dict[str, Any]:
     recipe = manifest.provenance.get("recipe") if manifest else None
     stated = recipe.get("float_convolutions") if isinstance(recipe, dict) else None

@@ -6,7 +6,6 @@ machine path but what the command has: the same files and pictures give the same
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,11 +20,10 @@ from edge_edet.converters.inspect.pictures import check_same_input, check_same_w
 from edge_edet.converters.inspect.result import Inspection, read_inspectable
 from edge_edet.converters.inspect.verdict import MOVED_IOU, SAME_IOU, Agreement, thresholds
 from edge_edet.errors import InputError
-from edge_edet.files import sha256_input
 from edge_edet.formats import FORMATS, ModelFile, sha256_of
 from edge_edet.manifest import manifest_of
 from edge_edet.output_files import PARITY_PAGE, PARITY_REPORT, Outputs, outputs_of
-from edge_edet.pictures import PictureRange, range_text
+from edge_edet.pictures import PictureRange, pictures_digest, range_text
 from edge_edet.runtimes import installed_version
 
 FORMAT_VERSION = 1
@@ -161,14 +159,6 @@ def _file(model: ModelFile) -> dict[str, Any]:
         "size_bytes": model.size_bytes,
         "precision": manifest.precision if manifest else None,
     }
-
-
-def pictures_digest(pictures: Sequence[Path]) -> str:
-    """sha256 over the files' names and bytes, in order."""
-    total = hashlib.sha256()
-    for path in pictures:
-        total.update(path.name.encode() + b"\0" + sha256_input(path, f"picture {str(path)!r}"))
-    return total.hexdigest()
 
 
 def _versions(tools: Sequence[str]) -> dict[str, str]:
