@@ -187,18 +187,23 @@ def test_stages_of_one_detect_are_apart_and_sum_up(models: dict[str, Path], cloc
 
 
 def test_a_known_delay_is_measured_within_3_percent(models: dict[str, Path]) -> None:
+    """Against what the inference itself took, by the same clock: a busy machine delays both."""
     delay_s = 0.04
+    really_ms: list[float] = []
 
     def wait() -> None:
-        end = time.perf_counter() + delay_s
-        while (left := end - time.perf_counter()) > 0:
+        begin = time.perf_counter()
+        while (left := begin + delay_s - time.perf_counter()) > 0:
             time.sleep(left / 2 if left > 0.002 else 0)
+        really_ms.append((time.perf_counter() - begin) * 1e3)
 
     with detector(models["fp32"], wait) as one:
         timer, data = StageTimer(one), jpeg()
         rule = StopRule(min_samples=15, max_samples=15)
         taken = sample(lambda: timer(data), rule)
-    assert percentile(taken.ms["inference"], 50) == pytest.approx(delay_s * 1e3, rel=0.03)
+    assert min(really_ms) >= delay_s * 1e3
+    middle = percentile(tuple(really_ms[-15:]), 50)
+    assert percentile(taken.ms["inference"], 50) == pytest.approx(middle, rel=0.03)
 
 
 def test_what_is_timed_is_what_detect_gives(models: dict[str, Path]) -> None:

@@ -107,7 +107,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         ({"num_scales": "2.5"}, "a whole number from 1 to 100"),
         ({"mean": "0.5"}, "has a mean but no std in its metadata"),
         ({"mean": "[1, 2]", "std": "1"}, "has mean .1, 2. in its metadata"),
-        ({"mean": "127.5", "std": "0"}, "no valid normalization in its metadata: std must be positive"),
+        (
+            {"mean": "127.5", "std": "0"},
+            "no valid normalization in its metadata: std must be positive",
+        ),
         ({"image_size": "[512, 640]"}, "trained at 640 x 512 pixels .*only square"),
         ({"image_size": "true"}, "a whole number of pixels"),
     ],

@@ -17,7 +17,6 @@ from edge_edet.files.locks import SUFFIX, LockFile, lock_of
 from edge_edet.files.scratch import _sweep, scratch_folder
 from edge_edet.output_files.kinds import DRAWING
 from edge_edet.output_files.outputs import Outputs, temporary_of
-from edge_edet.terminal.interrupts import ended_politely
 from tests.outputs.conftest import everything
 
 WRITING = """
@@ -165,18 +164,29 @@ def test_where_there_are_no_locks_nothing_is_swept(
     assert left.read_bytes() == b"half"
 
 
+HANDLED = """
+import signal
+from edge_edet.terminal import ended_politely
+
+seen = []
+handler = lambda *_: seen.append(1)
+signal.signal(signal.SIGTERM, handler)
+with ended_politely():
+    signal.raise_signal(signal.SIGTERM)
+print(seen == [1], signal.getsignal(signal.SIGTERM) is handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+with ended_politely():
+    print(signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+
+
 def test_a_signal_that_is_handled_already_is_left_alone() -> None:
-    seen = []
-    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
-    try:
-        with ended_politely():
-            signal.raise_signal(signal.SIGTERM)  # to this thread: at once
-        assert seen == [1]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    with ended_politely():
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    assert signal.getsignal(signal.SIGTERM) == before
+    """In a process of its own: handlers belong to the whole process, and other tests' libraries set some."""
+    done = subprocess.run(
+        [sys.executable, "-c", HANDLED], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True True\nTrue\nTrue\n"
 
 
 def test_a_record_in_the_place_of_pictures_is_called_one(
