@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from edge_edet import __version__
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.optional_packages import missing_extra
-from edge_edet.terminal import ended_politely, shown_streams
+from edge_edet.terminal import ended_politely, hidden_runtime_logs, shown_streams
 
 __all__ = ["COMMANDS", "main", "parser_for"]
 
@@ -91,7 +91,7 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status; errors are one line on stderr."""
-    with shown_streams():
+    with shown_streams(), hidden_runtime_logs():
         return _main(argv)
 
 

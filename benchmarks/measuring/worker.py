@@ -27,6 +27,7 @@ from edge_edet.benchmarks.measuring.events import (
 from edge_edet.benchmarks.measuring.job import Job
 from edge_edet.errors import BackendError, EdgeEdetError, InputError
 from edge_edet.files import from_json, to_json
+from edge_edet.terminal import hidden_runtime_logs
 
 __all__ = ["run_fresh", "run_here"]
 
@@ -98,7 +99,7 @@ def main() -> int:
     """Lines on what was stdout; what native libraries print there goes to stderr."""
     from edge_edet.benchmarks.measuring.measure import measure
 
-    with os.fdopen(os.dup(1), "w") as out:
+    with hidden_runtime_logs(), os.fdopen(os.dup(1), "w") as out:
         os.dup2(2, 1)
 
         def emit(event: Event) -> None:

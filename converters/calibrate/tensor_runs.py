@@ -14,6 +14,7 @@ from edge_edet.converters.write.tflite import TfliteLowering, write_tflite
 from edge_edet.detection import letterbox
 from edge_edet.network import Array, Graph, Node
 from edge_edet.pictures import PictureRange, read_picture
+from edge_edet.terminal import without_runtime_logs
 from edge_edet.variants import Variant
 
 Pixels = npt.NDArray[np.uint8]
@@ -135,8 +136,9 @@ class IntegerWalk:
 
 
 def _interpreter(model: bytes, threads: int) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
+    with without_runtime_logs():
+        from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_content=model, num_threads=threads)
-    interpreter.allocate_tensors()
+        interpreter = Interpreter(model_content=model, num_threads=threads)
+        interpreter.allocate_tensors()
     return interpreter

@@ -14,6 +14,7 @@ from edge_edet.errors import BackendError, ModelFileError
 from edge_edet.formats import ModelFile, OnnxModel
 from edge_edet.optional_packages import broken_runtime, missing_runtime
 from edge_edet.runtimes import RUNTIMES
+from edge_edet.terminal import without_runtime_logs
 
 __all__ = ["PROVIDERS", "OnnxRuntimeBackend", "onnxruntime_providers"]
 
@@ -42,7 +43,8 @@ class OnnxRuntimeBackend:
         threads: int,
         device: str = "CPU",
     ):
-        ort = _import()
+        with without_runtime_logs():
+            ort = _import()
         provider = _provider(ort, device)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -52,9 +54,10 @@ class OnnxRuntimeBackend:
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
             asked = (provider, PROVIDER_OPTIONS.get(provider, {}))
-            session = ort.InferenceSession(
-                str(model.path), options, providers=[asked], enable_fallback=0
-            )
+            with without_runtime_logs():
+                session = ort.InferenceSession(
+                    str(model.path), options, providers=[asked], enable_fallback=0
+                )
             self.inputs = tuple(_spec(model, node) for node in session.get_inputs())
             self.outputs = tuple(_spec(model, node) for node in session.get_outputs())
         except ModelFileError:

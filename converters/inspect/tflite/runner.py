@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from edge_edet.converters.inspect.tflite.expose import Rewritable
 from edge_edet.errors import BackendError
+from edge_edet.terminal import without_runtime_logs
 
 MAX_PASS_BYTES = 2**29  # of both models' tensors that one pass keeps
 Values = npt.NDArray[Any]
@@ -22,8 +23,9 @@ class Runner:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_runtime_logs():
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise BackendError(
                 f"the runtime refuses the model: {' '.join(str(error).split())}"

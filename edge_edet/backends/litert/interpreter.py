@@ -21,6 +21,7 @@ from edge_edet.formats import FORMATS
 from edge_edet.formats.tflite import TfliteModel
 from edge_edet.optional_packages import broken_runtime, install, missing_runtime
 from edge_edet.runtimes import RUNTIMES, unknown_runtime
+from edge_edet.terminal import without_runtime_logs
 
 __all__ = ["LiteRtBackend", "find_runtime"]
 
@@ -56,7 +57,8 @@ class LiteRtBackend:
                 f"delegate options {options} need a delegate that takes any: "
                 "edgetpu or the path of a delegate library"
             )
-        module, resolvers = _import(self.name)
+        with without_runtime_logs():
+            module, resolvers = _import(self.name)
         external = []
         if delegate not in (None, "none", "xnnpack"):
             external = [_load_delegate(module, delegate, options)]
@@ -67,7 +69,7 @@ class LiteRtBackend:
         plain = external or delegate == "none"
         resolver = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else resolvers.AUTO
         try:
-            with warnings.catch_warnings():
+            with without_runtime_logs(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # tf.lite.Interpreter says that it moved
                 self._interpreter = module.Interpreter(
                     model_path=str(model.path),
@@ -75,10 +77,10 @@ class LiteRtBackend:
                     experimental_delegates=external or None,
                     experimental_op_resolver_type=resolver,
                 )
-            for details in self._interpreter.get_input_details():
-                if shape := (input_shapes or {}).get(details["name"]):
-                    self._interpreter.resize_tensor_input(details["index"], list(shape))
-            self._interpreter.allocate_tensors()
+                for details in self._interpreter.get_input_details():
+                    if shape := (input_shapes or {}).get(details["name"]):
+                        self._interpreter.resize_tensor_input(details["index"], list(shape))
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, TypeError) as error:
             raise _refused(model, self.name, delegate, error) from None
         taken = delegation(model, self._interpreter)
@@ -163,11 +165,12 @@ def _load_delegate(module: Any, delegate: str | None, options: dict[str, str]) -
     library = EDGETPU_LIBRARY if delegate == "edgetpu" else str(delegate)
     try:
         # The interpreter's own loader leaves a half-made object behind when one of these fails.
-        symbols = ctypes.CDLL(library)
-        for symbol in DELEGATE_SYMBOLS:
-            if not hasattr(symbols, symbol):
-                raise OSError(f"it is no delegate library, it lacks {symbol}")
-        return module.load_delegate(library, options)
+        with without_runtime_logs():
+            symbols = ctypes.CDLL(library)
+            for symbol in DELEGATE_SYMBOLS:
+                if not hasattr(symbols, symbol):
+                    raise OSError(f"it is no delegate library, it lacks {symbol}")
+            return module.load_delegate(library, options)
     except Exception as error:  # a ctypes OSError, a missing symbol, or the library's own refusal
         hint = "; install libedgetpu1-std and connect the device" if delegate == "edgetpu" else ""
         reason = _one_line(error) or "the library gives no reason"
