@@ -1,4 +1,4 @@
-"""Readers of the trained checkpoints that people have, all into one naming."""
+"""Read trained checkpoints of every supported format into canonical weights."""
 
 from __future__ import annotations
 

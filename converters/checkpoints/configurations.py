@@ -1,8 +1,8 @@
-"""Which dictionaries beside the weights say how the network was built and trained.
+"""Find the dictionaries beside the weights that say how the network was built and trained.
 
 Lightning puts a module's arguments under `hyper_parameters` (lightning/pytorch/core/saving.py), timm's
 CheckpointSaver the command line under `args` and the model's name under `arch`
-(timm/utils/checkpoint_saver.py), OpenMMLab and IceVision what they know under `meta`.
+(timm/utils/checkpoint_saver.py), OpenMMLab and IceVision their data under `meta`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NESTED = (
     "dataset",
     "datamodule",
 )
-# Keys that only a configuration of anchors has: a dictionary with one of them is it, wherever it is.
+# Keys that only a configuration of anchors has, wherever it is.
 _ANCHORS = frozenset({"anchor_scale", "anchor_octaves", "anchors_scales", "anchors_ratios"})
 _WRAPPING = ("model", "module", "net", "_orig_mod")  # modules around the network
 _MAX_NESTING = 4
@@ -46,9 +46,17 @@ Configuration = tuple[str, Mapping[str, Any]]
 
 
 def configurations(plain: Any) -> list[Configuration]:
-    """(how a sentence names it, the dictionary) of each that is unlike those before it, outermost first.
+    """List the configurations of a checkpoint, outermost first, without repetitions.
 
-    plain: what a checkpoint holds beside the weights, as `plain_data` gives it.
+    Parameters
+    ----------
+    plain
+        What the checkpoint holds beside the weights, as `plain_data` returns it.
+
+    Returns
+    -------
+    list of (str, mapping)
+        How a sentence names it, and the dictionary, with its keys in lower case too.
     """
     if not isinstance(plain, dict):
         return []
@@ -87,13 +95,13 @@ def _within(name: str, value: Any, depth: int) -> Iterator[Configuration]:
 
 
 def _lower(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """With its keys in lower case too, as yacs and configurations after it write them in capitals."""
+    """Add the keys in lower case: yacs, and configurations like it, write them in capitals."""
     lower = {key.lower(): value for key, value in mapping.items() if isinstance(key, str)}
     return {**lower, **mapping}
 
 
 def _as_listed(item: tuple[str, Any]) -> int:
-    """The known keys in their order, others after them as they come."""
+    """Sort known keys in their order, others after them as they come."""
     key = item[0].lower()
     order = (*_TOP, *_NESTED)
     return order.index(key) if key in order else len(order)
@@ -107,7 +115,7 @@ def _has_anchors(value: Any, depth: int = 0) -> bool:
 
 
 def _of_module(name: str, value: Any, depth: int = 0) -> Iterator[Configuration]:
-    """Of a module that was pickled whole: effdet's networks keep their `config`, Lightning's _hparams."""
+    """Find those of a module that was pickled whole: effdet's `config`, Lightning's `_hparams`."""
     if not isinstance(value, dict) or depth > _MAX_NESTING:
         return
     for key in ("config", "_hparams"):

@@ -1,4 +1,4 @@
-"""What a checkpoint's file holds, in the terms of its container: known by its first bytes, not its name."""
+"""Open a checkpoint by its container, which is recognized by its first bytes, not by its name."""
 
 from __future__ import annotations
 
@@ -33,10 +33,26 @@ _PICKLE_SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".pkl")
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint's content, of no variant yet.
+    """The content of a checkpoint, before it is read as a variant.
 
-    files: those that hold it. tensors by name, none of an `.onnx`; metadata: of `.safetensors`; plain: data
-    beside the weights, of PyTorch's; prefix: of a TensorFlow checkpoint; onnx: an OnnxFile.
+    Attributes
+    ----------
+    path
+        As given.
+    files
+        The files that hold it.
+    tensors
+        By name; empty for `.onnx`.
+    metadata
+        Of `.safetensors`.
+    plain
+        The plain data beside the weights, of PyTorch files.
+    notes
+        Sentences on what was chosen or passed over.
+    prefix
+        Of a TensorFlow checkpoint, else None.
+    onnx
+        The OnnxFile of an `.onnx`, else None.
     """
 
     path: Path
@@ -50,14 +66,21 @@ class Loaded:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """Of the files, in order."""
+        """The sha256 of the files, in order, in hex."""
         return sha256_input(*self.files, kind="checkpoint", error=CheckpointError)
 
 
 def load(path: Path) -> Loaded:
-    """What is stored at path: a file, a TensorFlow checkpoint's prefix, or its folder.
+    """Open a checkpoint: a file, or the prefix or folder of a TensorFlow checkpoint.
 
-    Raises CheckpointError or OSError.
+    Raises
+    ------
+    CheckpointError
+        When it is damaged, hostile or no checkpoint.
+    MissingExtraError
+        When a package that reads this format is not installed.
+    OSError
+        When it cannot be read.
     """
     refuse_export(path)
     prefix = checkpoint_prefix(path)

@@ -1,4 +1,4 @@
-"""What all readers share: the size limit of a file, and bfloat16."""
+"""The bytes of checkpoint files: the size limit, and bfloat16, which numpy does not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_FILE_BYTES = 2 << 30  # D7x in float32 with optimizer state stays under 1 Gi
 
 
 def read_limited(path: Path) -> bytes:
-    """The file's bytes. Raises CheckpointError when it cannot be read or is too large."""
+    """Read a file of at most 2 GiB; raises CheckpointError if it cannot be read or is larger."""
     try:
         found = path.stat()
         if (kind := kind_of(found.st_mode)) is not None:
@@ -34,5 +34,5 @@ def read_limited(path: Path) -> bytes:
 
 
 def widen_bfloat16(bits: NDArray[Any]) -> NDArray[np.float32]:
-    """uint16 bit patterns of bfloat16 -> float32: the upper half of the same number."""
+    """Convert bfloat16, as uint16 bit patterns, to float32, of which it is the upper half."""
     return (bits.astype(np.uint32) << 16).view(np.float32)

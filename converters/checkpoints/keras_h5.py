@@ -1,4 +1,4 @@
-"""Keras's `.h5`, as `model.save_weights` and `model.save` write it: a group per layer.
+"""Read Keras's `.h5`, as `model.save_weights` and `model.save` write it: a group for each layer.
 
 Layout (tf-keras, saving/legacy/hdf5_format.py): each layer's group has the attribute
 weight_names, and a dataset under each of these names; the names end in `:0`.
@@ -21,9 +21,19 @@ _MAX_DEPTH = 16
 
 
 def read_keras_h5(path: Path) -> dict[str, NDArray[Any]]:
-    """Name (with its layer, without `:0`) -> array.
+    """Read the weights of a file.
 
-    Raises CheckpointError for a damaged file and for one that points outside of itself.
+    Returns
+    -------
+    dict
+        Array by name, with the layer's and without `:0`.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is damaged, or refers to other files.
+    MissingExtraError
+        When h5py is not installed.
     """
     try:
         import h5py

@@ -1,7 +1,7 @@
-"""From a family's tensors to the canonical ones: names, layouts, and what does not fit.
+"""Map the tensors of a family to the canonical ones: names, axes, and checks.
 
-A family says for each canonical name which of its own tensors to take and how their axes run;
-everything else here is the same for all families.
+A family names, for each canonical tensor, its own tensor and the order of its axes; everything else here
+is the same for all families.
 """
 
 from __future__ import annotations
@@ -38,9 +38,16 @@ _LISTED = 5
 
 @dataclass(frozen=True)
 class Source:
-    """Where one canonical tensor comes from: one tensor, or several scalars to stack.
+    """Where one canonical tensor comes from.
 
-    axes transposes the family's layout into the canonical one; shapes are the family's.
+    Attributes
+    ----------
+    names
+        One tensor of the family, or several scalars to stack.
+    shape
+        Of each of them.
+    axes
+        Transposes the family's layout into the canonical one; None: it is the same.
     """
 
     names: tuple[str, ...]
@@ -49,7 +56,7 @@ class Source:
 
     @classmethod
     def of(cls, name: str, canonical: tuple[int, ...], axes: tuple[int, ...] | None) -> Source:
-        """The source whose tensor has, after transposing by axes, the canonical shape."""
+        """Make the source whose tensor has the canonical shape after transposing by axes."""
         shape = list(canonical)
         for place, axis in enumerate(axes or ()):
             shape[axis] = canonical[place]
@@ -60,9 +67,22 @@ class Source:
 class Family:
     """One implementation whose checkpoints are read.
 
-    marks: a name that only this family has; class_bias, box_bias: the heads' biases, which tell the
-    numbers of classes and anchors; ignored: tensors that inference does not use; changes: how its variants
-    differ from the table's; exceptions: how single ones do, by name.
+    Attributes
+    ----------
+    name
+        As messages and manifests have it.
+    marks
+        Matches the beginning of names that only this family has.
+    class_bias, box_bias
+        The biases of the heads' last layers, whose sizes give the numbers of classes and anchors.
+    ignored
+        Matches tensors of a variant that inference does not use.
+    sources
+        Of a variant: the source of every canonical tensor.
+    changes
+        Fields in which all its variants differ from the table of variants.
+    exceptions
+        Further fields in which single variants do, by their names.
     """
 
     name: str
@@ -75,12 +95,12 @@ class Family:
     exceptions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def published(self, variant: Variant) -> Variant:
-        """The variant as this implementation has it."""
+        """Return the variant as this implementation has it."""
         return variant.replace(**{**self.changes, **self.exceptions.get(variant.name, {})})
 
 
 def shape_list(shapes: Mapping[str, object]) -> str:
-    """`a (3, 4), b (5,) and 7 more`, names in order."""
+    """List names and shapes, the first five: `a (3, 4), b (5,) and 7 more`."""
     listed = [f"{name[:80]} {shape}" for name, shape in list(shapes.items())[:_LISTED]]
     rest = len(shapes) - len(listed)
     return ", ".join(listed) + (f" and {rest} more" if rest else "")
@@ -92,13 +112,19 @@ def _expected(family: Family, variant: Variant) -> Shapes:
 
 
 def _used(family: Family, variant: Variant, tensors: Tensors) -> Shapes:
-    """The shapes of the file's tensors, without those that this variant's inference ignores."""
+    """List the shapes of the file's tensors without those that inference does not use."""
     ignored = family.ignored(variant)
     return {name: a.shape for name, a in tensors.items() if not ignored.search(name)}
 
 
 def anchors_per_position(family: Family, tensors: Tensors) -> int:
-    """The number of anchors at each position that the box head's bias has room for, four codes each."""
+    """Infer the anchors per position from the box head's bias, which has four codes for each.
+
+    Raises
+    ------
+    CheckpointError
+        When the bias is missing or does not divide by four.
+    """
     size = _head_size(family, family.box_bias, tensors)
     if size % 4:
         raise CheckpointError(
@@ -108,9 +134,12 @@ def anchors_per_position(family: Family, tensors: Tensors) -> int:
 
 
 def infer_classes(family: Family, variant: Variant, tensors: Tensors) -> int:
-    """The number of classes that the class head's bias has room for.
+    """Infer the number of classes from the class head's bias.
 
-    Raises CheckpointError where the heads were made for another number of anchors than the variant.
+    Raises
+    ------
+    CheckpointError
+        When a bias is missing, or the heads have another number of anchors than the variant.
     """
     size, anchors = _head_size(family, family.class_bias, tensors), variant.anchors_per_position
     found = anchors_per_position(family, tensors)
@@ -142,7 +171,7 @@ def _head_size(family: Family, name: str, tensors: Tensors) -> int:
 
 
 def _lookalikes(family: Family, trained: Variant, tensors: Tensors) -> list[str]:
-    """The published variants that the file would fit exactly."""
+    """List the published variants that the file would fit exactly."""
     found = []
     for name, published in VARIANTS.items():
         variant = family.published(published).replace(
@@ -183,10 +212,12 @@ def _take(name: str, source: Source, tensors: Tensors) -> NDArray[np.float32]:
         if array.dtype.kind != "f":
             raise CheckpointError(f"has {part} as {array.dtype}: expected floating point")
     whole = parts[0] if len(parts) == 1 else np.stack(parts)
-    if source.axes is not None:  # numpy takes None for a reversal
+    if source.axes is not None:  # to numpy None is a reversal
         whole = whole.transpose(source.axes)
     with np.errstate(over="ignore"):
-        array = np.array(whole, np.float32, order="C")  # a copy: the file's bytes are let go
+        array = np.array(
+            whole, np.float32, order="C"
+        )  # a copy, so that the file's bytes can be freed
     if not np.isfinite(array).all():
         raise CheckpointError(f"has a NaN or an infinite number in {source.names[0]}")
     if name.endswith("running_var") and (array < 0).any():
@@ -197,9 +228,29 @@ def _take(name: str, source: Source, tensors: Tensors) -> NDArray[np.float32]:
 def assemble(
     family: Family, variant: Variant, tensors: Tensors
 ) -> tuple[dict[str, NDArray[np.float32]], Variant]:
-    """The canonical weights, and the variant with the checkpoint's number of classes.
+    """Make canonical weights from a family's tensors.
 
-    variant: as trained, with the family's changes and what facts say.
+    Parameters
+    ----------
+    family
+        Whose names the tensors have.
+    variant
+        As trained, with the family's changes and what facts say; its number of classes is not used.
+    tensors
+        All tensors of the file.
+
+    Returns
+    -------
+    weights : dict
+        Canonical name to float32 array.
+    variant : Variant
+        With the checkpoint's number of classes.
+
+    Raises
+    ------
+    CheckpointError
+        For missing, unknown or wrongly shaped tensors, other types than floating point, NaN, infinite
+        numbers and negative variances.
     """
     adapted = variant.replace(num_classes=infer_classes(family, variant, tensors))
     _check(family, adapted, tensors)

@@ -1,4 +1,4 @@
-"""Seeded weights for tests and timing: every tensor random, every activation of ordinary size."""
+"""Random weights for tests and timing, with activations of ordinary size in every layer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["random_weights"]
 
 CLASS_PRIOR_BIAS = -math.log((1 - 0.01) / 0.01)  # arXiv 1708.02002 section 4.1, prior 0.01
 # A kernel with standard deviation gain / sqrt(fan in) multiplies the mean square by gain squared.
-# 2 ** 0.5 undoes a relu, so that large activations (where swish is one) do not grow, and small
-# ones, which swish shrinks more, are held up by the batch norms' shifts.
+# 2 ** 0.5 undoes a relu, so large activations (where swish is a relu) do not grow; small ones, which
+# swish shrinks more, are kept up by the shifts of the batch norms.
 _AFTER_ACTIVATION = math.sqrt(2.0)
 _AFTER_EXCITATION = 2.0  # a sigmoid around zero halves the amplitude
 _EXCITATION = 0.1  # keeps that sigmoid around zero
@@ -31,7 +31,7 @@ _RESIDUAL = 0.5  # what a residual branch adds, relative to its input
 
 
 def _kernel_gains(variant: Variant) -> dict[str, float]:
-    """Convolution -> gain, where it is not 1: undoes what comes before the convolution."""
+    """List the gains that are not 1, by convolution: each undoes what comes before it."""
     gains: dict[str, float] = {}
     stage_gain: dict[int, float] = {}
     mean_square = 1.0
@@ -83,9 +83,19 @@ def _tensor(
 
 
 def random_weights(variant: Variant, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Name -> float32 array for every tensor of the variant; the same seed gives the same.
+    """Make every tensor of a variant, reproducibly.
 
-    Each tensor has its own random stream, from the seed and its name.
+    Parameters
+    ----------
+    variant
+        Whose tensors to make.
+    seed
+        Each tensor has a random stream of its own, from the seed and its name.
+
+    Returns
+    -------
+    dict
+        Canonical name to float32 array.
     """
     study = study_of(variant)
     own = hasattr(study, "kernel_gains")

@@ -1,4 +1,4 @@
-"""Any checkpoint -> canonical weights: find the container, then the family, then assemble."""
+"""Read any checkpoint into canonical weights: open the container, find the family, assemble."""
 
 from __future__ import annotations
 
@@ -52,12 +52,30 @@ _Tensors = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Trained weights in canonical naming and the variant as it was trained.
+    """Trained weights by canonical names, and the variant as it was trained.
 
-    sha256 is of the file as given; of it and the files beside it that hold its data, in order, for
-    TensorFlow's and ONNX's.
-    labels are None when neither the file nor a fact has any; facts: all that say how it was trained.
-    notes: sentences on what of the file is not read, was chosen among several, or is assumed.
+    Attributes
+    ----------
+    weights
+        effdet's names; convolutions are [out, in / groups, h, w].
+    variant
+        With the classes, anchors, image size and normalization of the training.
+    family
+        The name of the implementation that wrote it.
+    sha256
+        Of the file as given; for TensorFlow and ONNX, of all files that hold its data, in order.
+    file_name
+        As given, without its folder.
+    labels
+        The name of each class, None for an unused one; None: neither the file nor a fact has names.
+    facts
+        All facts about the training.
+    published
+        What the variant would be without any fact.
+    model
+        Whose settings these are, such as "the published d0".
+    notes
+        Sentences on what of the file is not read, was chosen among several, or is assumed.
     """
 
     weights: dict[str, NDArray[np.float32]]
@@ -67,8 +85,8 @@ class Checkpoint:
     file_name: str
     labels: tuple[str | None, ...] | None
     facts: tuple[Fact, ...]
-    published: Variant  # what the variant would be if no fact said anything
-    model: str  # whose settings these are: "the published d0"
+    published: Variant
+    model: str
     notes: tuple[str, ...] = ()
 
 
@@ -102,7 +120,22 @@ def _of_onnx(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpo
 
 
 def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkpoint:
-    """What is stored, as a checkpoint of that variant. Raises CheckpointError where it is none."""
+    """Read what a file holds as a checkpoint of a variant.
+
+    Parameters
+    ----------
+    loaded
+        The content of the file.
+    variant
+        Its row in the table of variants.
+    given
+        What the caller knows about the training.
+
+    Raises
+    ------
+    CheckpointError
+        When it is a checkpoint of something else, or facts contradict each other.
+    """
     path, facts = loaded.path, [*given]
     sibling = sibling_of_name(path, variant.name)
     if sibling is not None:
@@ -157,12 +190,12 @@ def interpret(loaded: Loaded, variant: Variant, given: Sequence[Fact]) -> Checkp
 def _model_name(family: Family, variant: Variant) -> str:
     if family is TFOD:
         return f"the Object Detection API's {variant.name}"
-    own = family.changes.get("conv_padding") == "symmetric"  # effdet_models.py
+    own = family.changes.get("conv_padding") == "symmetric"  # see families/effdet_models.py
     return f"effdet's efficientdet_{variant.name}" if own else f"the published {variant.name}"
 
 
 def _anchor_facts(family: Family, tensors: _Tensors, known: Variant) -> list[Fact]:
-    """What the anchors say that a file holds as boxes."""
+    """Read the facts in the anchors that a file holds as boxes."""
     names = [name for name in tensors if _ANCHOR_BOXES.search(name)]
     if not names:
         return []
@@ -171,7 +204,7 @@ def _anchor_facts(family: Family, tensors: _Tensors, known: Variant) -> list[Fac
 
 
 def _labels(facts: Sequence[Fact], variant: Variant) -> tuple[str | None, ...] | None:
-    """The class names that a fact has, the rest of the classes unused."""
+    """Find the class names that a fact has; classes beyond them are unused."""
     for fact in facts:
         if fact.labels is None:
             continue
@@ -184,14 +217,34 @@ def _labels(facts: Sequence[Fact], variant: Variant) -> tuple[str | None, ...] |
 
 
 def read_checkpoint(path: Path | str, variant: Variant, facts: Sequence[Fact] = ()) -> Checkpoint:
-    """The weights of a checkpoint of variant, whichever public format it has.
+    """Read a checkpoint of a variant.
 
-    Reads effdet `.pth`, `.safetensors` and exported `.onnx`, google/automl `.h5`, TensorFlow
+    Reads `.pth`, `.safetensors` and exported `.onnx` of effdet, `.h5` of google/automl, TensorFlow
     checkpoints of google/automl and the Object Detection API (a prefix, one of its files, or the
-    folder), and zylo117 `.pth`. The variant comes back with the number of classes, the anchors, the
-    input size and the normalization that it was trained with, by the file, its name and the facts that
-    the caller knows. Raises CheckpointError, one line, when the file is damaged, hostile or of another
-    network, and where the file and a fact contradict each other.
+    folder), and `.pth` of zylo117.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    variant
+        Its row in the table of variants.
+    facts
+        What the caller knows about the training, see `facts_of_options`.
+
+    Returns
+    -------
+    Checkpoint
+        Its variant has the classes, anchors, image size and normalization of the training, as far as
+        the file, its name or a fact states them.
+
+    Raises
+    ------
+    CheckpointError
+        In one line: when the file is damaged, hostile or of another network, and when the file and a
+        fact contradict each other.
+    MissingExtraError
+        When a package that reads this format is not installed.
     """
     path = Path(path)
     with named_errors(path):
@@ -200,7 +253,7 @@ def read_checkpoint(path: Path | str, variant: Variant, facts: Sequence[Fact] = 
 
 @contextlib.contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """What goes wrong with a checkpoint, as one line that begins with its name."""
+    """Turn errors inside into a CheckpointError of one line that begins with the file's name."""
     try:
         yield
     except CheckpointError as error:

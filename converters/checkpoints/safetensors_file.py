@@ -1,4 +1,4 @@
-"""`.safetensors`, read and written with numpy alone, since the bundled weights come this way.
+"""Read and write `.safetensors` with numpy alone, because the bundled weights have this format.
 
 Format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}},
 then the data. Limits and checks as in huggingface/safetensors, safetensors/src/tensor.rs.
@@ -85,7 +85,25 @@ def _tensor(name: str, entry: Any, body: memoryview) -> tuple[int, int, NDArray[
 
 
 def read_safetensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Name -> array, and the metadata. Raises CheckpointError when the file is not sound."""
+    """Read a file.
+
+    Parameters
+    ----------
+    data
+        Its bytes.
+
+    Returns
+    -------
+    tensors : dict
+        Name to array; bfloat16 becomes float32, other types stay.
+    metadata : dict
+        Text to text.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is damaged or violates the format.
+    """
     header, begin = _parse_header(data)
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(type(v) is str for v in metadata.values()):
@@ -111,10 +129,25 @@ def write_safetensors(
     metadata: Mapping[str, str],
     dtype: DTypeLike = np.float16,
 ) -> None:
-    """Write the weights as float16 or float32; a killed write leaves the old file or the new one.
+    """Write a file; if the process is killed, the old file or the new one is there, whole.
 
-    The same weights and metadata give the same bytes. Raises CheckpointError when a value does
-    not fit in dtype.
+    The same weights and metadata give the same bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    weights
+        Name to array.
+    metadata
+        Text to text.
+    dtype
+        float16 or float32.
+
+    Raises
+    ------
+    CheckpointError
+        For another dtype, and when a value does not fit in it.
     """
     kind = _WRITES.get(np.dtype(dtype))
     if kind is None:

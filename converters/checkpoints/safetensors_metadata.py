@@ -1,7 +1,7 @@
-"""What the metadata of our own `.safetensors` says beyond the weights, as JSON values.
+"""What the metadata of a `.safetensors` file says about the training; the values are JSON texts.
 
-labels: one text or null per class. pool_padding, and CONFIG_KEYS as a configuration file has them:
-where the training differed from the table. Other keys are left alone.
+`labels` is a list with a text or null for each class. `pool_padding` and CONFIG_KEYS are as in a
+configuration file, where the training differed from the table of variants. Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,13 @@ def _fail(key: str, expected: str) -> CheckpointError:
 
 
 def read_labels(metadata: Mapping[str, str], num_classes: int) -> tuple[str | None, ...] | None:
-    """The label of each class, or None when the metadata has no labels."""
+    """Read the label of each class, None for an unused one; None: the metadata has no labels.
+
+    Raises
+    ------
+    CheckpointError
+        When the labels are not a list with a text or null for each class.
+    """
     if "labels" not in metadata:
         return None
     labels = _value(metadata, "labels")
@@ -59,7 +65,13 @@ def read_labels(metadata: Mapping[str, str], num_classes: int) -> tuple[str | No
 
 
 def fact_of_metadata(metadata: Mapping[str, str], variant: Variant) -> Fact | None:
-    """What the metadata says about the training; None: nothing."""
+    """Read what the metadata says about the training; None: nothing.
+
+    Raises
+    ------
+    CheckpointError
+        For values that are not JSON or not valid.
+    """
     said = {key: _value(metadata, key) for key in (*CONFIG_KEYS, "pool_padding") if key in metadata}
     padding = said.pop("pool_padding", None)
     if "pool_padding" in metadata and padding not in ("ignore", "symmetric", "zero"):

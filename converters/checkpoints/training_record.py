@@ -1,7 +1,7 @@
-"""What the plain data beside the weights say about the training: facts, and labels.
+"""What the plain data beside the weights say about the training: facts and labels.
 
-A configuration that somebody's program left in a file was not written for us. What cannot be understood
-in it is an error that asks for the option, and only passed over where the option was given.
+A configuration that a training program left in the file was not written for us. What cannot be understood
+in it is an error that names the option to give, and is only passed over if the option was given.
 """
 
 from __future__ import annotations
@@ -37,16 +37,35 @@ _GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "--image-size": (("image_size",), ("image_size", "img_size", "input_size")),
     "": ((), NETWORK_KEYS),
 }
-# IceVision's meta, OpenMMLab's meta, and what scripts call it; in this order
+# In IceVision's meta, in OpenMMLab's meta, and in scripts; in this order
 _LABEL_KEYS = ("classes", "CLASSES", "class_names", "names", "labels", "obj_list")
 
 
 def facts_beside(
     plain: Any, variant: Variant, given: Sequence[Fact]
 ) -> tuple[list[Fact], list[str]]:
-    """Facts of the configurations in a file's plain data, and sentences on what was passed over.
+    """Read the configurations in a file's plain data.
 
-    given: what the caller states. Raises CheckpointError for values that cannot be understood.
+    Parameters
+    ----------
+    plain
+        As `plain_data` returns it.
+    variant
+        The variant that the checkpoint is read as.
+    given
+        What the caller states.
+
+    Returns
+    -------
+    facts : list of Fact
+        One for each configuration that says something.
+    notes : list of str
+        Sentences on what was passed over, because the caller states it.
+
+    Raises
+    ------
+    CheckpointError
+        For values that cannot be understood and that the caller does not state.
     """
     facts: list[Fact] = []
     notes: list[str] = []
@@ -76,7 +95,7 @@ def facts_beside(
 
 
 def labels_beside(plain: Any, num_classes: int) -> Fact | None:
-    """The class names in a file's plain data, where they are as many as the classes; None: none are."""
+    """Find class names in a file's plain data, as many as there are classes; None: there are none."""
     for source, mapping in configurations(plain):
         for key in _LABEL_KEYS:
             names = _names(mapping.get(key), num_classes)
@@ -86,7 +105,7 @@ def labels_beside(plain: Any, num_classes: int) -> Fact | None:
 
 
 def _names(value: Any, num_classes: int) -> tuple[str, ...] | None:
-    """From a list, or a dictionary by class number; IceVision's begins with the background."""
+    """Read names from a list or a dictionary by class number; IceVision's first is the background."""
     if isinstance(value, Mapping) and set(value) == set(range(len(value))):
         value = [value[index] for index in range(len(value))]
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):

@@ -1,4 +1,4 @@
-"""Which variant a checkpoint is of: its tensors fit one network, and D6's and D7's is the same."""
+"""Find the variant of a checkpoint by its tensors; D6 and D7 have the same ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ _MISFIT = ("does not fit ", "lacks the biases", "is not an EfficientDet")
 
 
 def find_variant(path: Path, facts_of: Callable[[Variant], Sequence[Fact]]) -> Checkpoint:
-    """The checkpoint, read as the variant that it fits.
+    """Read a checkpoint as the variant that it fits.
 
-    facts_of: what the caller knows, in a variant's terms. Where the tensors fit several variants, the size
-    and the anchor scale that the file states decide, then its name. Raises CheckpointError where nothing
-    does, and for a checkpoint that is of none.
+    If the tensors fit several variants, the image size that the file states decides, then its name.
+
+    Parameters
+    ----------
+    path
+        The checkpoint.
+    facts_of
+        Gives what the caller knows about the training, for a variant.
+
+    Raises
+    ------
+    CheckpointError
+        When it fits no variant, or nothing decides between several.
     """
     with named_errors(path):
         loaded = load(path)
@@ -39,7 +49,7 @@ def find_variant(path: Path, facts_of: Callable[[Variant], Sequence[Fact]]) -> C
 
 
 def _why_none(reasons: list[str]) -> str:
-    """What is wrong with the file, rather than with the variants that it is not of."""
+    """Find the reason that is about the file, rather than about a variant that it is not of."""
     own = [reason for reason in reasons if not reason.startswith(_MISFIT)]
     if own and len(set(own)) == 1:
         return own[0]
