@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from edge_edet.benchmarks.analysis import ap_of, latency_of, way_of
 from edge_edet.benchmarks.report.figures import Figure, css_variables, inline_svg, mark_ids
 from edge_edet.benchmarks.report.row_lines import mark_lines, row_lines
 from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.output_files import generator_meta
+from edge_edet.output_files import html_page, table_rows
 
 __all__ = ["Content", "page"]
 
@@ -51,28 +49,15 @@ def page(content: Content) -> str:
     script = _asset("page.js")
     style = _asset("page.css").replace("LIGHT", css_variables(False))
     style = style.replace("DARK", css_variables(True))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return "\n".join(
-        [
-            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            generator_meta("edge-edet report"),
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<title>edge-edet report</title>\n<style>\n{style}</style>\n</head>\n<body>",
-            *_head(content),
-            *(line for figure in content.drawn for line in _section(figure, content)),
-            *_not_drawn(content),
-            *_table(content.rows),
-            '<div id="tip" role="status" hidden></div>',
-            f'<script type="application/json" id="data">{_data(content)}</script>',
-            f"<script>{script}</script>\n</body>\n</html>\n",
-        ]
-    )
+    body = [
+        *_head(content),
+        *(line for figure in content.drawn for line in _section(figure, content)),
+        *_not_drawn(content),
+        *_table(content.rows),
+        '<div id="tip" role="status" hidden></div>',
+        f'<script type="application/json" id="data">{_data(content)}</script>',
+    ]
+    return html_page("edge-edet report", "edge-edet report", style, body, script=script)
 
 
 def _asset(name: str) -> str:
@@ -166,33 +151,22 @@ def _table(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
         "AP",
         "warnings",
     )
-    numbers = (4, 5)
-    yield (
-        "<tr>" + "".join(_cell("th", text, n in numbers) for n, text in enumerate(heads)) + "</tr>"
-    )
-    for row in rows:
-        time, ap = latency_of(row), ap_of(row.accuracy)
-        cells = (
-            row.model.file,
-            row.model.precision,
-            way_of(row),
-            row.how,
-            "-" if time is None else f"{time.middle:.4g}",
-            "-" if ap is None else f"{ap.middle:.1f}",
-            ", ".join(one.code for one in row.warnings),
-        )
-        yield (
-            "<tr>"
-            + "".join(_cell("td", text, n in numbers) for n, text in enumerate(cells))
-            + "</tr>"
-        )
+    yield from table_rows(heads, map(_cells, rows), numbers=(4, 5))
     yield "</table></div>"
     yield f'<p class="muted">edge-edet {__version__}</p></section>'
 
 
-def _cell(tag: str, text: str, number: bool) -> str:
-    kind = ' class="n"' if number else ""
-    return f"<{tag}{kind}>{escape(text)}</{tag}>"
+def _cells(row: BenchmarkRow) -> tuple[str, ...]:
+    time, ap = latency_of(row), ap_of(row.accuracy)
+    return (
+        row.model.file,
+        row.model.precision,
+        way_of(row),
+        row.how,
+        "-" if time is None else f"{time.middle:.4g}",
+        "-" if ap is None else f"{ap.middle:.1f}",
+        ", ".join(one.code for one in row.warnings),
+    )
 
 
 def _data(content: Content) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_edet.output_files.html import html_page, table_rows
 from edge_edet.output_files.kinds import (
     CALIBRATION,
     DRAWING,
@@ -13,7 +14,6 @@ from edge_edet.output_files.kinds import (
     SEARCH_LOG,
     STUDY_MODEL,
     Kind,
-    generator_meta,
     json_with,
     page_by,
     png_by,
@@ -35,11 +35,12 @@ __all__ = [
     "Kind",
     "Outputs",
     "add_overwrite_argument",
-    "generator_meta",
+    "html_page",
     "json_with",
     "outputs_of",
     "page_by",
     "png_by",
     "starts_with",
     "svg_by",
+    "table_rows",
 ]

@@ -1,4 +1,4 @@
-"""The parity report as one page of HTML: no script, no request, light and dark."""
+"""The parity report as one page of HTML: no script, nothing is loaded, light and dark."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from edge_edet.output_files import generator_meta
+from edge_edet.output_files import html_page, table_rows
 from edge_edet.terminal import xml_text
 
 STYLE = """
@@ -24,14 +24,17 @@ Row = Sequence[object]
 
 
 def page(record: Mapping[str, Any], figure: str) -> str:
-    """figure: an SVG, put in as it is."""
+    """Return the page.
+
+    Parameters
+    ----------
+    record
+        From `write_parity_report`.
+    figure
+        SVG of the error along the network, put in as it is.
+    """
     name = record["int8"]["file"]
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><meta charset="utf-8">',
-        generator_meta("edge-edet compare-float"),
-        '<meta name="viewport" content="width=device-width">',
-        f"<title>Parity of {escape(name)}</title><style>{STYLE}</style>",
+    body = [
         f"<h1>Parity of {escape(name)} with its float model</h1>",
         *_verdict(record),
         *_accuracy(record["accuracy"]),
@@ -41,9 +44,8 @@ def page(record: Mapping[str, Any], figure: str) -> str:
         f'<div class="wide" tabindex="0">{figure}</div>',
         *_blocks(record["blocks"]),
         *_origin(record),
-        "</html>\n",
     ]
-    return xml_text("\n".join(parts))
+    return xml_text(html_page(f"Parity of {name}", "edge-edet compare-float", STYLE, body))
 
 
 def _verdict(record: Mapping[str, Any]) -> Iterable[str]:
@@ -147,10 +149,10 @@ def _outputs(outputs: Sequence[Mapping[str, Any]]) -> Iterable[str]:
 
 
 def _blocks(blocks: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    yield "<h2>Blocks that add most by themselves</h2>"
+    yield "<h2>Blocks that add most error by themselves</h2>"
     weakest = sorted(blocks, key=lambda b: float(b["own_db"]))[:SHOWN]
     yield from _table(
-        ["block's output", "dB, fed exact values"],
+        ["block's output", "dB, with exact inputs"],
         [[b["tensor"], f"{b['own_db']:.1f}"] for b in weakest],
     )
 
@@ -185,21 +187,12 @@ def _origin(record: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _entry(key: str, value: object) -> str:
-    """A long table of the manifest, such as the convolutions kept in float, by its length."""
+    """Format an entry of the manifest; a long table, such as the float convolutions, by its length."""
     return f"{key} {len(value) if isinstance(value, Mapping) else value}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Row]) -> Iterable[str]:
-    yield (
-        '<div class="wide"><table><tr>'
-        + "".join(_cell("th", i, text) for i, text in enumerate(head))
-        + "</tr>"
-    )
-    for row in rows:
-        yield "<tr>" + "".join(_cell("td", i, text) for i, text in enumerate(row)) + "</tr>"
+    """Yield a table whose columns after the first are numbers."""
+    yield '<div class="wide"><table>'
+    yield from table_rows(head, rows, range(1, len(head)))
     yield "</table></div>"
-
-
-def _cell(tag: str, column: int, text: object) -> str:
-    number = ' class="n"' if column else ""
-    return f"<{tag}{number}>{escape(str(text))}</{tag}>"
