@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_edet.commands import add_renamed_option
 from edge_edet.converters.commands.convert import positive
-from edge_edet.converters.commands.inspect import STATUS_FAULT, check_pair
+from edge_edet.converters.commands.inspect import STATUS_FAULT
 from edge_edet.converters.inspect import pictures_and_accuracy
 from edge_edet.converters.inspect.verdict import FAULT, MEANINGS
 from edge_edet.output_files import Outputs, add_overwrite_argument
@@ -23,9 +23,10 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.epilog = (
-        f"The verdict: {MEANINGS}. Where the pictures have labels it is by AP and its 95 % interval, else "
-        "by how far the boxes agree with the float model's. Exit status 1 where it is a fault, else 0."
+        f"The verdict: {MEANINGS}. Where the pictures have labels, AP and its 95 % interval decide, else "
+        "the agreement of the boxes with the float model's. Exit status 1 where it is a fault, else 0."
     )
     parser.add_argument("model", type=Path, metavar="INT8", help="a .tflite, or an OpenVINO .xml")
     parser.add_argument(
@@ -33,15 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FLOAT",
-        help="its float model, of the same weights and format",
+        help="the float model to compare with, of the same weights and format",
     )
     parser.add_argument(
         "--data",
         required=True,
         metavar="DIR|FILE",
-        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP too",
+        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP is measured too",
     )
-    parser.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
+    parser.add_argument(
+        "--split", metavar="NAME", help="split of VOC and YOLO folders, such as test"
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument(
         "--tensor-limit",
@@ -71,7 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from edge_edet.converters.inspect import read_inspectable
+    """Compare both models and write the parity report. Returns the exit status."""
+    from edge_edet.converters.inspect import check_pair, read_inspectable
     from edge_edet.converters.inspect.parity import claim_parity_report
 
     check_pair(read_inspectable(args.model), read_inspectable(args.against))
@@ -115,7 +119,15 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
 
 
 def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
-    """What is printed: the verdict, agreement, AP, and where the files are."""
+    """Yield what is printed: the verdict, agreement, AP, and the paths of the files.
+
+    Parameters
+    ----------
+    record
+        From `write_parity_report`.
+    output
+        Folder of the files.
+    """
     yield f"{record['verdict']}: {record['because']}"
     for f in record["findings"]:
         yield f"{f['severity']}: {f['place']}: {f['text']}"

@@ -1,4 +1,4 @@
-"""`edge-edet inspect`: what a model file holds, and where an INT8 one loses against its float model."""
+"""`edge-edet inspect`: show what a model file holds, and where INT8 loses against its float model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from edge_edet.converters.commands.convert import positive
 from edge_edet.converters.inspect.figure import DRAWN_BY
 from edge_edet.converters.inspect.verdict import FAULT, FILE_ALONE, MEANINGS
 from edge_edet.errors import CheckpointError, InputError
-from edge_edet.formats import FORMATS
 from edge_edet.formats.tflite import TfliteModel
 from edge_edet.manifest import manifest_of
 from edge_edet.output_files import Kind, Outputs, add_overwrite_argument, png_by, svg_by
@@ -24,18 +23,18 @@ from edge_edet.terminal import joined
 
 if TYPE_CHECKING:
     from edge_edet.converters.inspect import Inspection
-    from edge_edet.formats import ModelFile
 
-__all__ = ["add_arguments", "check_pair", "run"]
+__all__ = ["add_arguments", "run"]
 
 STATUS_FAULT = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
     parser.epilog = (
-        "The verdict is about what the model detects, against its float model on the pictures: "
-        f"{MEANINGS}. Exit status 1 where it is a fault, else 0; of a file alone nothing is known but "
-        "what looks suspicious, and the status is 0. compare-float measures AP too, where there are labels."
+        "The verdict compares the model's detections on the pictures with those of its float model: "
+        f"{MEANINGS}. Exit status 1 where it is a fault, else 0. A file alone has no verdict, only what "
+        "looks suspicious, and the status is 0. Where there are labels, compare-float measures AP too."
     )
     parser.add_argument(
         "model",
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against",
         type=Path,
         metavar="FLOAT",
-        help="its float model, of the same weights and format; needs --data",
+        help="the float model to compare with, of the same weights and format; needs --data",
     )
     parser.add_argument(
         "--data", nargs="+", metavar="DIR|PICTURE", help="pictures to measure the errors on"
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensors",
         action="store_true",
-        help="list every tensor with its grid, of an .xml every quantizer",
+        help="list every tensor with its grid (of an .xml: every quantizer)",
     )
     parser.add_argument(
         "--figure",
@@ -86,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Inspect a model file or a checkpoint. Returns the exit status."""
     if _is_checkpoint(args.model):
         return _checkpoint(args)
     read = [args.model, *([args.against] if args.against else []), *(args.data or [])]
@@ -97,6 +97,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
     from edge_edet.converters.inspect import (
         all_quantizers,
         all_tensors,
+        check_pair,
         compare_and_judge,
         inspect_file,
         lines,
@@ -157,7 +158,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether a file is what people train rather than a model to run; an `.onnx` may be either."""
+    """Check whether a file is a checkpoint rather than a model to run; an `.onnx` may be either."""
     from edge_edet.converters.weights import CHECKPOINT_SUFFIXES
 
     if path.suffix == ".bin" and path.with_suffix(".xml").exists():
@@ -192,7 +193,7 @@ def _checkpoint(args: argparse.Namespace) -> int:
     ]
     if unused:
         raise InputError(
-            f"{unused[0]} is about model files, and {str(args.model)!r} is a checkpoint: convert it first"
+            f"{unused[0]} needs a model file, and {str(args.model)!r} is a checkpoint: convert it first"
         )
     try:
         facts = checkpoint_facts(args.model)
@@ -200,8 +201,8 @@ def _checkpoint(args: argparse.Namespace) -> int:
         if args.model.suffix != ".onnx":
             raise
         raise InputError(
-            f"{str(args.model)!r} is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml "
-            f"files, and these are no weights to convert: {error}"
+            f"{str(args.model)!r} is ONNX: inspect and compare-float take .tflite and OpenVINO .xml "
+            f"files, and this one is no checkpoint either: {error}"
         ) from None
     print(
         json.dumps(facts.to_dict(), ensure_ascii=False) if args.json else "\n".join(facts.lines())
@@ -215,7 +216,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.figure is not None and args.against is None:
         raise InputError("--figure draws errors: give --against FLOAT and --data PICTURES too")
     if args.overwrite and args.figure is None:
-        raise InputError("--overwrite is of --figure: give it too")
+        raise InputError("--overwrite is for --figure: give both, or neither")
     if args.figure is None:
         return
     if args.figure.suffix.lower() not in (".svg", ".png"):
@@ -226,25 +227,6 @@ def _check(args: argparse.Namespace) -> None:
         from edge_edet.converters.inspect.figure import check_fonts
 
         check_fonts()
-
-
-def check_pair(model: ModelFile, other: ModelFile) -> None:
-    """Raises InputError where they cannot be an INT8 model and its float model."""
-    from edge_edet.converters.inspect import check_same_input, check_same_weights, is_integer_file
-
-    if model.format != other.format:
-        raise InputError(
-            f"{str(other.path)!r} is {FORMATS[other.format].title} and {str(model.path)!r} is "
-            f"{FORMATS[model.format].title}: --against wants the float model in the same format"
-        )
-    if not is_integer_file(model):
-        raise InputError(
-            f"{str(model.path)!r} is no INT8 model: --against compares INT8 with float"
-        )
-    if is_integer_file(other):
-        raise InputError(f"{str(other.path)!r} is an INT8 model: --against wants the float model")
-    check_same_input(model, other)
-    check_same_weights(model, other)
 
 
 def _kind(figure: Path) -> Kind:

@@ -14,12 +14,11 @@ from edge_edet.converters.inspect.facts import is_integer_file, tensor_dict
 from edge_edet.converters.inspect.first_look import check_labelled, look_for_objects
 from edge_edet.converters.inspect.inspection import inspect_file
 from edge_edet.converters.inspect.pictures import (
-    check_same_input,
-    check_same_weights,
     pick_pictures,
     spread_evenly,
 )
 from edge_edet.converters.inspect.result import Inspection, read_inspectable
+from edge_edet.converters.inspect.same_network import check_pair
 from edge_edet.converters.inspect.text_report import all_quantizers, all_tensors, lines
 
 __all__ = [
@@ -29,8 +28,7 @@ __all__ = [
     "check_classes",
     "check_data",
     "check_labelled",
-    "check_same_input",
-    "check_same_weights",
+    "check_pair",
     "checkpoint_facts",
     "compare_and_judge",
     "inspect_file",

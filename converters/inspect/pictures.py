@@ -1,4 +1,4 @@
-"""Pictures for a model: found, picked evenly, and made into its input."""
+"""Pictures for a comparison: found, chosen evenly, and made into model inputs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,27 @@ def pick_pictures(
     strict: bool = False,
     log: PictureLog | None = None,
 ) -> list[Path]:
-    """At most `count` of the pictures, spread evenly; those of folders that cannot be read are left out.
+    """Choose at most `count` of the given pictures, spread evenly.
 
-    Raises InputError where there are none, ImageError for one that was named and cannot be read.
+    Parameters
+    ----------
+    given
+        Files, folders and patterns.
+    count
+        The most pictures to return.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+    strict
+        Also raise for a picture of a folder that cannot be read, instead of leaving it out.
+    log
+        Collects what was left out or read in another way than usual.
+
+    Raises
+    ------
+    InputError
+        Where there are no pictures.
+    ImageError
+        For a picture that was named itself and cannot be read.
     """
     found = find_given(given)
     named = [path for path, by_name in found.items() if by_name]
@@ -33,7 +51,7 @@ def pick_pictures(
 
 
 def spread_evenly(found: Sequence[Path], count: int) -> list[Path]:
-    """`count` of them at even distances, all where there are fewer."""
+    """Return `count` of the pictures at even distances, or all where there are fewer."""
     if len(found) <= count:
         return list(found)
     return [found[i * len(found) // count] for i in range(count)]
@@ -42,15 +60,24 @@ def spread_evenly(found: Sequence[Path], count: int) -> list[Path]:
 def inputs_of(
     model: ModelFile, pictures: Sequence[Path], picture_range: PictureRange = None
 ) -> list[Pixels]:
-    """[1, height, width, 3] for each picture, as the runtime would feed it: uint8, or the same values in
-    float32 where our manifest says so.
+    """Make the model's input from each picture, as the runtime does.
 
-    Raises InputError for a model that takes no such picture, ImageError for a bad picture.
+    Returns
+    -------
+    list of ndarray
+        [1, height, width, 3] RGB from 0 to 255 each: uint8, or float32 where the manifest states it.
+
+    Raises
+    ------
+    InputError
+        For a model whose input is no single picture of a fixed size.
+    ImageError
+        For a picture that cannot be read.
     """
     if any(-1 in t.free_shape for t in model.input_tensors):
         raise InputError(
-            f"{str(model.path)!r} has an input of free size: a comparison runs models of fixed "
-            "size; convert it with fixed height and width"
+            f"{str(model.path)!r} has an input of free size, and a comparison needs a fixed one: convert "
+            "it with fixed height and width"
         )
     tensor = model.input_tensors[0] if len(model.input_tensors) == 1 else None
     manifest = manifest_of(model)
@@ -58,12 +85,12 @@ def inputs_of(
     if tensor is None or tensor.dtype != dtype or len(tensor.shape) != 4 or tensor.shape[3] != 3:
         found = ", ".join(f"{t.name} {t.dtype} {list(t.shape)}" for t in model.input_tensors)
         raise InputError(
-            f"{str(model.path)!r} takes {found or 'nothing'}: only one uint8 picture [1, h, w, 3] "
-            "can be fed for a comparison"
+            f"{str(model.path)!r} takes {found or 'nothing'}: a comparison needs a model that takes one "
+            "uint8 picture [1, h, w, 3]"
         )
     images = (read_picture(path, picture_range).image for path in pictures)
     if manifest is None and SUPPRESSION not in model.operator_names:
-        # No detector: nothing says how pictures fit.
+        # No detector: nothing states how a picture is fitted into the input.
         height, width = tensor.shape[1:3]
         return [stretch(image, height, width)[0] for image in images]
     layout = layout_of(model)
@@ -71,27 +98,3 @@ def inputs_of(
     if layout.fit == "stretch":
         return [stretch(image, *size)[0] for image in images]
     return [letterbox(image, size, layout.pad_rgb)[0].astype(dtype, copy=False) for image in images]
-
-
-def check_same_input(model: ModelFile, other: ModelFile) -> None:
-    """Raises InputError where the twins do not take the same input."""
-    left, right = ([(t.dtype, t.shape) for t in m.input_tensors] for m in (model, other))
-    if left != right:
-        raise InputError(
-            f"{str(other.path)!r} takes {right} and {str(model.path)!r} takes {left}: it is the float "
-            "twin of another network"
-        )
-
-
-def check_same_weights(model: ModelFile, other: ModelFile) -> None:
-    """Raises InputError where both manifests tell their weights' digest and it is not the same."""
-    digests = []
-    for each in (model, other):
-        manifest = manifest_of(each)
-        weights = manifest.provenance.get("weights") if manifest else None
-        digests.append(weights.get("tensors_sha256") if isinstance(weights, dict) else None)
-    if all(digests) and digests[0] != digests[1]:
-        raise InputError(
-            f"{str(other.path)!r} and {str(model.path)!r} were converted from different weights: "
-            "convert both from the same ones"
-        )

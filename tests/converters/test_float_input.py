@@ -16,7 +16,8 @@ from edge_edet import InputError
 from edge_edet.cli import main
 from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.inspect.facts import islands
-from edge_edet.converters.inspect.pictures import check_same_input, inputs_of
+from edge_edet.converters.inspect.pictures import inputs_of
+from edge_edet.converters.inspect.same_network import check_same_input
 from edge_edet.demo_picture import draw_smear
 from edge_edet.formats.read import read_model
 from edge_edet.formats.tflite.metadata import read_metadata

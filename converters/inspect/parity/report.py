@@ -1,7 +1,7 @@
-"""The parity report: all that is known of an INT8 model against its float model, in one record.
+"""The parity report: the whole comparison of an INT8 model with its float model, in one record.
 
-report.json, format version 1, and beside it one page of HTML that needs nothing else. No date and no
-machine path but what the command has: the same files and pictures give the same parity report.
+It is report.json, of format version 1, and one page of HTML that needs no other file. It has no date and
+no paths but those of the command line: the same files and pictures give the same report.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from edge_edet.converters.inspect.comparison import Comparison, compare_and_judg
 from edge_edet.converters.inspect.figure import error_figure, svg
 from edge_edet.converters.inspect.network_parts import part_of
 from edge_edet.converters.inspect.parity.page import page
-from edge_edet.converters.inspect.pictures import check_same_input, check_same_weights
 from edge_edet.converters.inspect.result import Inspection, read_inspectable
+from edge_edet.converters.inspect.same_network import check_same_input, check_same_weights
 from edge_edet.converters.inspect.verdict import MOVED_IOU, SAME_IOU, Agreement, thresholds
 from edge_edet.errors import InputError
 from edge_edet.formats import FORMATS, ModelFile, sha256_of
@@ -45,20 +45,50 @@ def write_parity_report(
     notes: Mapping[str, int] | None = None,
     outputs: Outputs | None = None,
 ) -> dict[str, Any]:
-    """Measures, writes report.json and index.html into `output`, and returns the record.
+    """Compare an INT8 model with its float model, and write report.json and index.html.
 
-    pictures: for the detections; compared: those of them on which tensors are compared, by default
-    the first 8. dataset_result: {"results": [float, INT8], "differences": [...]} of JSON-ready
-    dicts, as `edge-edet eval --json` prints. picture_range: how the pictures are read; notes: what was
-    met in them. outputs: what else the command writes, and its inputs. Raises InputError where the files
-    are not twins, and where other files stand where the parity report should.
+    Parameters
+    ----------
+    int8_path, float_path
+        The two models, of one format and of the same weights.
+    pictures
+        Pictures on which detections are compared.
+    dataset_result
+        AP of [float, INT8], as `edge-edet eval --json` prints it; None without labels.
+    output
+        Folder of the two files.
+    compared
+        Those of the pictures on which tensors are compared; by default the first 8.
+    command
+        Command line, for the record.
+    threads
+        CPU threads of the runtime.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+    notes
+        Sentence -> number of pictures that it is about, for the record.
+    outputs
+        Files that the command reads and writes; None for no others.
+
+    Returns
+    -------
+    dict
+        The record, as in report.json.
+
+    Raises
+    ------
+    InputError
+        Where the files are not of the same network, where there are no pictures, and where `output` has
+        files of these names that edge-edet did not write.
     """
     integer, exact = read_inspectable(int8_path), read_inspectable(float_path)
     check_same_input(integer, exact)
     check_same_weights(integer, exact)
     inner = list(compared or pictures[:8])
     if not inner:
-        raise InputError("a parity report needs pictures: none were given")
+        raise InputError(
+            "a parity report needs pictures, and none were given: name a folder of some"
+        )
     judged = compare_and_judge(
         int8_path,
         float_path,
@@ -84,7 +114,7 @@ def write_parity_report(
 
 
 def claim_parity_report(outputs: Outputs, folder: Path) -> None:
-    """Raises InputError where the two files may not be written there."""
+    """Claim the two files of a report. Raises InputError where they may not be written."""
     outputs.claim(folder / "report.json", PARITY_REPORT)
     outputs.claim(folder / "index.html", PARITY_PAGE)
 
@@ -138,7 +168,7 @@ def _record(
 
 
 def _openvino(inspection: Inspection) -> dict[str, Any] | None:
-    """Of an IR: what is integer, and what ran in which precision; times are not reproducible."""
+    """Return what is integer in an OpenVINO model, and what ran; without times, which always differ."""
     facts = inspection.facts.openvino
     if facts is None:
         return None
