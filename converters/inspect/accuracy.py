@@ -1,4 +1,4 @@
-"""The pictures that a parity report compares on, and AP where they have labels."""
+"""The pictures that models are compared on, and the AP of both where the pictures have labels."""
 
 from __future__ import annotations
 
@@ -19,15 +19,22 @@ from edge_edet.pictures import (
 
 
 def is_labelled(path: Path, split: str | None = None) -> bool:
-    """Whether the pictures come with labels, by what lies there."""
+    """Check whether a path holds labelled pictures, in any of the known layouts of data sets."""
     from edge_edet.benchmarks.accuracy.datasets import is_labelled as has_labels
 
     return has_labels(path, split)
 
 
 def check_data(data: Path, split: str | None) -> None:
-    """Raises InputError, before any work, for data that a model cannot be measured on, and
-    MissingExtraError where nothing is there to measure AP with."""
+    """Check, before any work, that a model can be measured on the data.
+
+    Raises
+    ------
+    InputError
+        For data that is missing, incomplete, or no pictures.
+    MissingExtraError
+        Where the package that computes AP is not installed, and the data has labels.
+    """
     if is_labelled(data, split):
         from edge_edet.benchmarks.accuracy import evaluator_version
         from edge_edet.benchmarks.accuracy.datasets import load_dataset
@@ -43,8 +50,20 @@ def check_data(data: Path, split: str | None) -> None:
 
 
 def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -> None:
-    """Raises InputError, before any work, where a model of these classes has none for those of labelled
-    data that have objects: its AP could not be measured."""
+    """Check, before any work, that a model has the classes of the labelled objects.
+
+    Parameters
+    ----------
+    labels
+        The model's class names, None for classes without one.
+    data, split
+        The data; nothing is checked where it has no labels.
+
+    Raises
+    ------
+    InputError
+        Where a class of the data that has objects is not among them, so that AP cannot be measured.
+    """
     if not is_labelled(data, split):
         return
     from edge_edet.benchmarks.accuracy import (
@@ -79,10 +98,36 @@ def pictures_and_accuracy(
     strict: bool = False,
     log: PictureLog | None = None,
 ) -> tuple[list[Path], dict[str, Any] | None]:
-    """The pictures to compare on and, where they have labels, both models' AP.
+    """Find the pictures to compare on and, where they have labels, measure the AP of both models.
 
-    data: labelled pictures, a folder of pictures with all below it, or one picture. What cannot be read
-    is left out and goes into the log, unless `strict`.
+    Parameters
+    ----------
+    model, float_path
+        The INT8 model and its float model.
+    data
+        Labelled pictures, a folder that is searched to any depth, or one picture.
+    split
+        Of the labelled data, such as "val".
+    threads
+        CPU threads of the runtime.
+    limit
+        Use the first so many pictures only.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+    strict
+        Raise ImageError for a picture that cannot be read, instead of leaving it out.
+    log
+        Collects what was left out or read in another way than usual.
+
+    Returns
+    -------
+    tuple
+        The pictures, and the document of `edge-edet eval --json` for [float, INT8], None without labels.
+
+    Raises
+    ------
+    InputError
+        For data that is missing or unusable.
     """
     log = PictureLog() if log is None else log
     if not is_labelled(data, split):
@@ -104,4 +149,6 @@ def pictures_and_accuracy(
 
 def _no_split(data: Path, split: str | None) -> None:
     if split is not None:
-        raise InputError(f"--split is of labelled data, and {str(data)!r} has no labels")
+        raise InputError(
+            f"--split selects labelled data, and {str(data)!r} has no labels: leave it out"
+        )

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, before anything is made of it: network, classes, anchors, what is assumed."""
+"""What a checkpoint holds, before it is converted: network, classes, anchors, and what is assumed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,24 @@ COLUMN = 15
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """A checkpoint and what nothing states about its training, as `convert` would take it."""
+    """A checkpoint as `convert` would read it.
+
+    Attributes
+    ----------
+    checkpoint
+        The checkpoint, with its variant, labels and sources.
+    assumed
+        Names of the training settings that no file states.
+    notes
+        Sentences about what was found or is missing.
+    """
 
     checkpoint: Checkpoint
     assumed: tuple[str, ...]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """Return everything, ready for JSON."""
         one, variant = self.checkpoint, self.checkpoint.variant
         return {
             "file": one.file_name,
@@ -57,7 +67,7 @@ class CheckpointFacts:
         }
 
     def lines(self) -> Iterator[str]:
-        """For people, at most 80 columns beside names and notes."""
+        """Yield the report's lines, of at most 80 columns."""
         one, v = self.checkpoint, self.checkpoint.variant
         yield f"{one.file_name}: {v.name} in {one.family}'s format, {v.num_classes} classes"
         octaves = ", ".join(f"{value:.4g}" for value in v.anchor_octaves)
@@ -84,7 +94,7 @@ class CheckpointFacts:
         labels = self.checkpoint.labels
         if labels is None:
             count = self.checkpoint.variant.num_classes
-            coco = f"; {count} as COCO's" if count == len(COCO_LABELS) else ""
+            coco = f"; {count}, as many as COCO's" if count == len(COCO_LABELS) else ""
             return f"no file names them{coco}"
         names = [label or "-" for label in labels]
         more = f" and {len(names) - MOST_LABELS} more" if len(names) > MOST_LABELS else ""
@@ -92,7 +102,13 @@ class CheckpointFacts:
 
 
 def checkpoint_facts(path: Path) -> CheckpointFacts:
-    """Of the checkpoint at path. Raises CheckpointError where it is none, or of no known network."""
+    """Read a checkpoint's facts.
+
+    Raises
+    ------
+    CheckpointError
+        Where the file is no checkpoint, or of no known network.
+    """
     one = find_variant(path, lambda variant: [])
     notes = training_notes(one.published, one.variant, one.facts, None, one.model)
     return CheckpointFacts(one, not_stated(standing(one.facts)), (*one.notes, *notes))

@@ -1,4 +1,4 @@
-"""Compares an INT8 model with its float model and judges it: `inspect`, `compare-float`, `convert`."""
+"""The comparison of an INT8 model with its float model, with its verdict, that all commands share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,17 @@ from edge_edet.pictures import PictureRange
 
 @dataclass(frozen=True)
 class Comparison:
-    """agreement: None where the model does not run or is no detector."""
+    """An INT8 model compared with its float model.
+
+    Attributes
+    ----------
+    inspection
+        Facts, findings, and the errors of tensors, blocks and constants.
+    agreement
+        Of the detections; None where the model does not run or is no detector.
+    verdict
+        Healthy, worse, a fault, or unknown.
+    """
 
     inspection: Inspection
     agreement: Agreement | None
@@ -50,11 +60,38 @@ def compare_and_judge(
     accuracy: Mapping[str, Any] | None = None,
     verify: bool = True,
 ) -> Comparison:
-    """Tensors are compared on the pictures `compared`, detections on `detected`, by default the same.
+    """Compare an INT8 model with its float model, and judge it.
 
-    given: all pictures that these were taken from, for advice about the calibration; accuracy: see
-    verdict.judge; verify: see edge_edet.load. Raises InputError where the files are not twins,
-    ImageError for a bad picture.
+    Parameters
+    ----------
+    int8_path, float_path
+        The two models, of one format and of the same weights.
+    compared
+        Pictures on which tensors are compared.
+    threads
+        CPU threads of the runtime.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+    detected
+        Pictures on which detections are compared; by default the same.
+    given
+        All pictures that these were taken from, for the advice about calibration.
+    accuracy
+        AP of both models, see `judge`.
+    verify
+        As of `edge_edet.load`.
+
+    Returns
+    -------
+    Comparison
+        A model that the runtime refuses is judged a fault; that raises nothing.
+
+    Raises
+    ------
+    InputError
+        Where the files are not of the same network.
+    ImageError
+        For a picture that cannot be read.
     """
     integer = read_inspectable(int8_path)
     inputs = inputs_of(integer, compared, picture_range)
@@ -79,14 +116,14 @@ def compare_and_judge(
 
 
 def _allowed(inspection: Inspection) -> float:
-    """The loss of AP that --max-drop allowed when the model was made."""
+    """Return the loss of AP, 0 to 1, that --max-drop allowed when the model was made."""
     recipe = (inspection.facts.manifest or {}).get("recipe")
     points = recipe.get("max_drop") if isinstance(recipe, dict) else None
     return points / 100 if isinstance(points, (int, float)) else 0.0
 
 
 def is_detector(path: Path) -> bool:
-    """Whether its outputs are known as boxes and scores."""
+    """Check whether a model's outputs are known as boxes and scores."""
     try:
         layout_of(read_inspectable(path))
     except ModelFileError:

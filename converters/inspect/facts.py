@@ -1,4 +1,4 @@
-"""What a model file says about itself: operators, places, sizes, and who made it from what."""
+"""What a `.tflite` states about itself: operators, tensors, sizes, and what it was made from."""
 
 from __future__ import annotations
 
@@ -19,11 +19,32 @@ SCALING = ("ADD", "SUB", "MUL", "DIV", "CAST")
 
 @dataclass(frozen=True)
 class Facts:
-    """JSON-ready. weights_bytes: constants by part of the network, a shared one counted where it
-    is read first; islands: place -> its operators that compute in float, of an INT8 model.
+    """What a model file states about itself, ready for JSON.
 
-    openvino: of an IR, see ir_facts.py; what is integer the plugin decides, so that float_operators
-    is None there.
+    Attributes
+    ----------
+    path, size_bytes, description
+        The file, its size, and the description or graph name in it.
+    precision
+        "int8", "int8-dynamic", "fp16" or "fp32": of the manifest, or guessed from the tensors.
+    operators
+        Kind of operator -> count, most frequent first.
+    float_operators
+        Operators that do not compute in integers. None for OpenVINO, where the plugin decides.
+    islands
+        Float islands of an INT8 model, block -> kinds of its float operators; see `islands`.
+    inputs, outputs
+        As `tensor_dict` gives them.
+    tensors
+        Number of tensors.
+    weights_bytes
+        Part of the network -> bytes of its constants; a shared one counts where it is read first.
+    metadata
+        Names of the metadata entries.
+    manifest
+        As `manifest_summary` gives it; None without a manifest of edge-edet.
+    openvino
+        OpenVINO only, see `facts_of_ir`.
     """
 
     path: str
@@ -42,11 +63,18 @@ class Facts:
     openvino: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, ready for JSON."""
         return asdict(self)
 
 
 def facts_of(opened: Rewritable) -> Facts:
-    """Raises ModelFileError where the manifest contradicts the tensors."""
+    """Collect the facts of a `.tflite`.
+
+    Raises
+    ------
+    ModelFileError
+        Where the manifest contradicts the tensors.
+    """
     model = opened.model
     manifest = manifest_of(model)
     counts = Counter(op.name for op in model.operators)
@@ -68,7 +96,10 @@ def facts_of(opened: Rewritable) -> Facts:
 
 
 def tensor_dict(t: TensorInfo) -> dict[str, Any]:
-    """One tensor; scale and zero_point are null where it has none or one for each channel."""
+    """Describe one tensor, ready for JSON.
+
+    `scale` and `zero_point` are None where it has none, or one for each channel.
+    """
     single = len(t.scales) == 1
     return {
         "name": t.name,
@@ -82,22 +113,22 @@ def tensor_dict(t: TensorInfo) -> dict[str, Any]:
 
 
 def is_integer_model(model: TfliteModel) -> bool:
-    """Whether most operators compute in integers."""
+    """Check whether most operators compute in integers."""
     return len(model.non_integer_operators) < len(model.operators) / 2
 
 
 def is_integer_file(model: ModelFile) -> bool:
-    """Of any format: whether it computes in integers where the format says so."""
+    """Check whether a file of any format is an INT8 model: by its operators, or its fake quantizers."""
     if isinstance(model, TfliteModel):
         return is_integer_model(model)
     return "FakeQuantize" in model.operator_names
 
 
 def islands(model: TfliteModel) -> dict[str, list[str]]:
-    """Block -> its float operators, of a model that is integer else.
+    """Find the float islands of an INT8 model: block -> kinds of its float operators.
 
-    An island lies between integer operators, or holds layers of the network. What brings a picture
-    in, and a float end without layers (suppression, decoding), are none.
+    An island is float operators between integer ones, or float layers of the network. Operators that
+    bring in a float picture, and a float end without layers (suppression, decoding), are no island.
     """
     if not is_integer_model(model):
         return {}
@@ -110,7 +141,7 @@ def islands(model: TfliteModel) -> dict[str, list[str]]:
 
 
 def _bringing_in(model: TfliteModel) -> set[int]:
-    """What scales and shifts a float picture, up to the QUANTIZE that takes it in."""
+    """Find the operators that scale and shift a float picture, up to the first QUANTIZE."""
     leads, found = set(model.inputs), set()
     for op in model.operators:
         read = {i for i in op.inputs if i >= 0 and not model.tensors[i].is_constant}
@@ -121,9 +152,9 @@ def _bringing_in(model: TfliteModel) -> set[int]:
 
 
 def _returning(model: TfliteModel) -> set[int]:
-    """The float operators after which some QUANTIZE follows."""
+    """Find the float operators after which a QUANTIZE follows."""
     floats = {op.index for op in model.non_integer_operators}
-    leads: set[int] = set()  # tensors that a QUANTIZE reads, at once or through float operators
+    leads: set[int] = set()  # tensors that a QUANTIZE reads, directly or through float operators
     found: set[int] = set()
     for op in reversed(model.operators):
         if op.index in floats and (op.name == "QUANTIZE" or leads & set(op.outputs)):
@@ -147,6 +178,7 @@ def _weights_bytes(opened: Rewritable) -> dict[str, int]:
 
 
 def manifest_summary(manifest: Manifest) -> dict[str, Any]:
+    """Return the parts of a manifest that people ask for, ready for JSON."""
     return {
         "variant": manifest.variant.name,
         "image_size": manifest.variant.image_size,

@@ -1,7 +1,7 @@
-"""A look at a dozen labelled pictures: does what was just written detect anything at all?
+"""A first look at a new model: whether it detects anything at all on a dozen labelled pictures.
 
-Wrong anchors, a wrong size or normalization and labels in another order leave a model that runs and
-finds nothing (AP 0.0005 where 0.97 is right). That shows on a few pictures; a few points of AP do not.
+With wrong anchors, a wrong size or normalization, or labels in another order, a model runs but finds
+nothing (AP 0.0005 where 0.97 is right). A few pictures show that; they do not show a few points of AP.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEAR_ZERO = 0.02  # AP from 0 to 1: of wrong anchors 0.0005 was seen, of poor mo
 
 
 def check_labelled(data: Path, split: str | None) -> None:
-    """Raises InputError, before any work, for what is no labelled data."""
+    """Raise InputError, before any work, where the data has no labels."""
     if not is_labelled(data, split):
         raise InputError(
             f"--check-data {str(data)!r} has no labels: give pictures with labels in COCO's, VOC's or "
@@ -43,11 +43,25 @@ def check_labelled(data: Path, split: str | None) -> None:
 def look_for_objects(
     model: Path, data: Path, split: str | None, threads: int, picture_range: PictureRange = None
 ) -> Iterator[str]:
-    """One sentence: the model's AP on PICTURES of the labelled pictures, that it is near zero, or why it
-    cannot be measured.
+    """Measure a model on a few of the labelled pictures, and describe the result in one sentence.
 
-    Where the model has no class for those of the data, as one without class names, boxes are looked at
-    whatever their class, and the sentence says so.
+    Parameters
+    ----------
+    model
+        The model file.
+    data, split
+        Labelled pictures; PICTURES of those with objects are drawn, always the same ones.
+    threads
+        CPU threads of the runtime.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+
+    Yields
+    ------
+    str
+        The AP, with a question about the training settings where it is near zero; or why it cannot be
+        measured. Where the model has no class for those of the data, as a model without class names,
+        boxes are compared without their class, and the sentence says so. Nothing where no AP is defined.
     """
     from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, IN_MEMORY, class_map, evaluate
     from edge_edet.benchmarks.accuracy.datasets import load_dataset
@@ -80,18 +94,21 @@ def look_for_objects(
     ap = found.numbers["ap"]
     if ap is None:
         return
-    told = f"{model.name}: AP on {found.pictures} of your pictures is "
+    said = f"{model.name}: AP on {found.pictures} of your pictures is "
     if ap < NEAR_ZERO:
         yield (
-            f"{told}{ap:.4f}, near zero: are anchors, size, normalization and the order of the classes "
+            f"{said}{ap:.4f}, near zero: are anchors, size, normalization and the order of the classes "
             f"{AS_TRAINED}"
         )
     else:
-        yield f"{told}{ap:.2f}; if it was more in training, see 'training' in 'edge-edet convert --help'"
+        yield f"{said}{ap:.2f}; if it was more in training, see 'training' in 'edge-edet convert --help'"
 
 
 def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:
-    """How many of the labelled objects the best boxes cover, as many boxes a picture as it has objects."""
+    """Describe how many labelled objects are covered by the best boxes, of whatever class.
+
+    Of each picture, as many boxes count as it has objects.
+    """
     from edge_edet.benchmarks.accuracy import LABELS_ADVICE
 
     objects = covered = 0

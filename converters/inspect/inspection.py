@@ -1,4 +1,4 @@
-"""The whole comparison of an INT8 model with its float model, each file opened once."""
+"""The inspection of a model file, alone or against its float model; each file is opened once."""
 
 from __future__ import annotations
 
@@ -28,9 +28,14 @@ from edge_edet.formats.tflite import read_tflite
 
 
 def inspect_file(path: Path) -> Inspection:
-    """What the file alone tells; of an IR also what the CPU runs of it.
+    """Inspect one model file; of OpenVINO also what the CPU executes.
 
-    Raises ModelFileError for a file that is no model.
+    Raises
+    ------
+    ModelFileError
+        For a file that is no model.
+    InputError
+        For ONNX, which is not inspected.
     """
     if read_inspectable(path).format == ".xml":
         from edge_edet.converters.inspect.openvino import inspect_ir
@@ -44,10 +49,26 @@ def inspect_file(path: Path) -> Inspection:
 def inspect_against(
     int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
 ) -> Inspection:
-    """The file and its errors against the float model on the pictures, [1, S, S, 3] uint8 each.
+    """Inspect an INT8 model and measure its errors against its float model.
 
-    A model that the runtime refuses is a finding, not an error. Raises InputError where the files
-    are not pairs.
+    Parameters
+    ----------
+    int8_path, float_path
+        The two models, of one format.
+    pictures
+        Model inputs, [1, height, width, 3] each, from `inputs_of`.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    Inspection
+        A model that the runtime refuses is a finding of it, no error.
+
+    Raises
+    ------
+    InputError
+        Where the files are not of the same network.
     """
     if read_inspectable(int8_path).format == ".xml":
         from edge_edet.converters.inspect.openvino import inspect_ir_against

@@ -1,4 +1,7 @@
-"""Where in the network a tensor is: its name says it, `backbone/blocks.2.1/conv_dw/swish`."""
+"""The part and block of the network that a tensor belongs to, by its name.
+
+Such a name is `backbone/blocks.2.1/conv_dw/swish`.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ _OUTPUTS = ("class_logits", "box_codes", "detection_")
 
 
 def block_of(name: str) -> str:
-    """The block that a tensor belongs to; of foreign names the first two folders of the path."""
+    """Return the block that a tensor belongs to; of foreign names, the first two parts of the path."""
     if found := _BLOCK.match(name):
         return found.group()
     return "/".join(name.split(";")[0].split("/")[:2])
 
 
 def part_of(name: str) -> str:
-    """One of PARTS."""
+    """Return the part of the network, one of PARTS, that a tensor belongs to."""
     if name.startswith("backbone/conv_stem"):
         return "stem"
     first = name.split("/")[0]

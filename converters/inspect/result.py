@@ -1,4 +1,4 @@
-"""What an inspection found."""
+"""The result of an inspection, and the files that can be inspected."""
 
 from __future__ import annotations
 
@@ -15,9 +15,16 @@ from edge_edet.formats import ModelFile, read_model
 
 @dataclass(frozen=True)
 class Inspection:
-    """findings: the cause first; tensors, blocks, constants: empty where nothing was compared.
+    """What an inspection found. It has no verdict: that needs detections, see `judge`.
 
-    It has no verdict: that takes detections, see verdict.judge.
+    Attributes
+    ----------
+    facts
+        What the file states about itself.
+    findings
+        What stands out, causes before consequences.
+    tensors, blocks, constants
+        Errors against the float model, tensors by harm; empty where nothing was compared.
     """
 
     facts: Facts
@@ -28,15 +35,16 @@ class Inspection:
 
     @property
     def nothing_stands_out(self) -> bool:
-        """Whether no tensor, grid or constant stands out."""
+        """Whether there are no findings but notes."""
         return nothing_stands_out(self.findings)
 
     @property
     def refused(self) -> bool:
-        """Whether the runtime does not run it."""
+        """Whether the runtime refuses the model."""
         return any(finding.kind == "refused" for finding in self.findings)
 
     def to_dict(self, verdict: Verdict) -> dict[str, Any]:
+        """Return everything with the verdict, ready for JSON."""
         return {
             **verdict.to_dict(),
             "findings": [f.to_dict(verdict.name) for f in self.findings],
@@ -48,11 +56,19 @@ class Inspection:
 
 
 def read_inspectable(path: Path) -> ModelFile:
-    """The file, of a format that can be looked into. Raises InputError, ModelFileError."""
+    """Open a model file of a format that can be inspected.
+
+    Raises
+    ------
+    InputError
+        For ONNX, and for a path that is no file.
+    ModelFileError
+        For a file that is no model.
+    """
     model = read_model(path)
     if model.format == ".onnx":
         raise InputError(
-            f"{str(path)!r} is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml files; "
+            f"{str(path)!r} is ONNX: inspect and compare-float take .tflite and OpenVINO .xml files; "
             "'edge-edet eval' measures its accuracy"
         )
     return model

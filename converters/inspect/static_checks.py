@@ -1,4 +1,4 @@
-"""What an INT8 file gives away by itself, without pictures and without its float model."""
+"""Static checks: findings from an INT8 file alone, without pictures and without its float model."""
 
 from __future__ import annotations
 
@@ -12,15 +12,28 @@ from edge_edet.errors import BackendError
 from edge_edet.formats import TensorInfo
 
 TINY_RANGE = 1e-5  # of a whole grid: what a constant zero was calibrated to
-WASTED_STEPS = 0.2  # of a grid before a swish, spent where swish is closed
+WASTED_STEPS = 0.2  # of a grid before a swish, spent on values that swish maps to 0
 WASTEFUL_TENSORS = 0.15
-REACH = 0.5  # the highest score that can come out must be more than this
-FLOOR = 0.05  # and the lowest less
+REACH = 0.5  # the highest possible score must be above this
+FLOOR = 0.05  # and the lowest below this
 COARSE_LOGIT = 1.0  # one step is a factor of e in the odds
 
 
 def check_statically(opened: Rewritable, facts: Facts) -> list[Finding]:
-    """Findings from the file alone; none for a float model."""
+    """Check a `.tflite` by itself.
+
+    Parameters
+    ----------
+    opened
+        The model.
+    facts
+        Its facts, from `facts_of`.
+
+    Returns
+    -------
+    list of Finding
+        Causes before consequences; empty for a float model.
+    """
     model = opened.model
     if not is_integer_model(model):
         return []
@@ -32,9 +45,9 @@ def check_statically(opened: Rewritable, facts: Facts) -> list[Finding]:
 
 
 def refused(error: BackendError) -> Finding:
-    """For a model that does not run here, so that nothing of it can be measured."""
-    what = f"it does not run, so that nothing was measured: {str(error)[:120]}"
-    advice = "mend what is named above, or else convert again with 'edge-edet convert'"
+    """Make the finding for a model that does not run here, so that nothing can be measured."""
+    what = f"it does not run, so nothing was measured: {str(error)[:120]}"
+    advice = "fix what is named above, or convert again with 'edge-edet convert'"
     return Finding("refused", "the model", what, advice)
 
 
@@ -42,7 +55,10 @@ RANGE_KINDS = ("calibration", "clipped", "coarse", "noise", "score range")
 
 
 def without_ranges(findings: list[Finding]) -> list[Finding]:
-    """For random weights, calibrated on noise: how its ranges fit pictures says nothing."""
+    """Drop the findings about ranges, with a note, for a model of random weights.
+
+    Such a model is calibrated on noise, so that its ranges need not fit pictures.
+    """
     note = Finding(
         "random weights",
         "the model",
@@ -53,15 +69,15 @@ def without_ranges(findings: list[Finding]) -> list[Finding]:
 
 
 def _zero_scales(grids: list[TensorInfo]) -> Iterator[Finding]:
-    """One finding for all: those behind the first often follow from it."""
+    """Yield one finding for all tensors: those after the first often follow from it."""
     flat = [t for t in grids if t.scales and t.scales[0] * _steps(t) < TINY_RANGE]
     if flat:
         others = f" ({len(flat) - 1} more tensors are like it)" if len(flat) > 1 else ""
         yield Finding(
             "zero scale",
             flat[0].name,
-            f"its scale is {flat[0].scales[0]:.3g}: its values all come out as one number{others}",
-            f"its range was measured where nothing happened, or got lost: {CALIBRATE}",
+            f"its scale is {flat[0].scales[0]:.3g}: all its values become one number{others}",
+            f"its range was measured on constant values, or got lost: {CALIBRATE}",
         )
 
 
@@ -70,7 +86,7 @@ def _steps(t: TensorInfo) -> int:
 
 
 def _islands(facts: Facts) -> Iterator[Finding]:
-    """One finding for all: the first names the place. Parts that the recipe states are no fault."""
+    """Yield one finding for all islands, named after the first; those that the recipe states are no fault."""
     recipe = (facts.manifest or {}).get("recipe")
     stated = recipe.get("float_parts") if isinstance(recipe, dict) else None
     parts = [str(part) for part in stated] if isinstance(stated, list) else []
@@ -79,26 +95,29 @@ def _islands(facts: Facts) -> Iterator[Finding]:
         count = f"{len(parts)} part{'s' if len(parts) > 1 else ''}"
         yield Finding(
             "kept in float",
-            ", ".join(parts[:3]) + (", ..." if len(parts) > 3 else ""),
-            f"{count} of the network in float, as its recipe states: integers alone were over the "
+            ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else ""),
+            f"{count} of the network in float, as its recipe states: integers alone lost more than the "
             "budget",
             "for integer-only delegates, convert with a larger --max-drop",
         )
     if islands:
         place, operators = next(iter(islands.items()))
         names, more = ", ".join(dict.fromkeys(operators)), len(islands) - 1
-        others = f"; {more} more blocks have some" if more else ""
+        others = f"; {more} more blocks have float operators" if more else ""
         yield Finding(
             "float island",
             place,
             f"{len(operators)} float operators ({names}) in an INT8 model{others}",
-            "convert again with 'edge-edet convert --int8'; integer-only delegates stop here",
+            "convert again with 'edge-edet convert --int8'; integer-only delegates cannot run them",
         )
 
 
 def _is_stated(place: str, operators: list[str], parts: list[str]) -> bool:
-    """Whether the operators of a place are in one of the parts, or at the border of one: a crossing
-    is named after what it reads, so of the part beside."""
+    """Check whether the operators of a block are in one of the stated parts, or at the border of one.
+
+    A QUANTIZE or DEQUANTIZE at a border is named after the tensor that it reads, so after the block
+    beside the part.
+    """
     if parts and set(operators) <= set(CROSSINGS):
         return True
     around = {
@@ -121,13 +140,14 @@ def _swish_ranges(opened: Rewritable, grids: list[TensorInfo]) -> Iterator[Findi
             "min-max ranges",
             worst[0],
             f"min-max ranges before swish: {wasted[worst[0]]:.0%} of this grid lies below "
-            f"{SWISH_CLOSES:g}, where swish gives 0, and {len(worst)} of {len(before)} are like it",
-            "convert with a recipe that chooses ranges behind the swish: --recipe reconstructed",
+            f"{SWISH_CLOSES:g}, where swish is almost 0, and {len(worst)} of {len(before)} are like it",
+            "convert with a recipe that chooses ranges by their error after the swish: "
+            "--recipe reconstructed",
         )
 
 
 def _wasted(t: TensorInfo) -> float:
-    """Share of the steps that stand for values below SWISH_CLOSES."""
+    """Return the share of the steps that stand for values below SWISH_CLOSES."""
     low = -128 if t.dtype == "int8" else 0
     return min(max((SWISH_CLOSES / t.scales[0] + t.zero_points[0] - low) / 255, 0.0), 1.0)
 
@@ -154,9 +174,9 @@ def _outputs(outputs: tuple[TensorInfo, ...], random: bool) -> Iterator[Finding]
 def _score_range(t: TensorInfo) -> Iterator[Finding]:
     low, high = (_score((q - t.zero_points[0]) * t.scales[0]) for q in (-128, 127))
     if high <= REACH:
-        what = f"no score above {high:.2f} can come out of its grid"
+        what = f"its grid ends at a score of {high:.2f}: no higher one is possible"
     elif low > FLOOR:
-        what = f"no score below {low:.2f} can come out of its grid: all anchors look occupied"
+        what = f"its grid begins at a score of {low:.2f}: no lower one is possible"
     elif t.scales[0] > COARSE_LOGIT:
         what = f"its scale is {t.scales[0]:.3g}: scores come in steps of {_score_step(t):.2g}"
     else:
@@ -174,16 +194,18 @@ def _score(logit: float) -> float:
 
 
 def _score_step(t: TensorInfo) -> float:
-    """Difference of two neighbouring scores around 0.5."""
+    """Return the difference of two neighbouring scores around 0.5."""
     return _score(t.scales[0]) - 0.5
 
 
 def has_random_weights(facts: Facts) -> bool:
+    """Check whether the manifest states random weights."""
     weights = (facts.manifest or {}).get("weights")
     return isinstance(weights, dict) and bool(weights.get("random"))
 
 
 def provenance(facts: Facts) -> Iterator[Finding]:
+    """Yield a finding where trained weights were calibrated on noise."""
     calibration = (facts.manifest or {}).get("calibration")
     source = calibration.get("source") if isinstance(calibration, dict) else None
     if source == "noise" and not has_random_weights(facts):

@@ -123,7 +123,7 @@ def test_inspect_says_what_a_checkpoint_holds(tmp_path, command):
     assert facts["stated_by"]["mean"] == "its metadata"
     ran = command("inspect", path, "--tensors")
     assert ran.returncode == 2
-    assert "--tensors is about model files" in ran.stderr
+    assert "--tensors needs a model file" in ran.stderr
 
 
 def test_classes_without_names_are_said_to_be(tmp_path, command):

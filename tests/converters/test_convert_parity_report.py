@@ -77,7 +77,7 @@ def test_without_pictures_the_note_is_a_command_that_works(tmp_path: Path) -> No
         ("nowhere", None, "no data 'nowhere': give a COCO .json or a folder of pictures"),
         ("nowhere.json", None, "no data 'nowhere.json'"),
         ("EMPTY", None, "no pictures in folder"),
-        ("PICTURES", "val", "--split is of labelled data, and .* has no labels"),
+        ("PICTURES", "val", "--split selects labelled data, and .* has no labels"),
         ("LABELLED", None, "camera.json' is no COCO ground truth"),
     ],
 )
@@ -95,7 +95,7 @@ def test_data_is_looked_at_first(
 
 
 def test_split_of_bare_pictures_is_refused(smears: Path) -> None:
-    with pytest.raises(InputError, match="--split is of labelled data"):
+    with pytest.raises(InputError, match="--split selects labelled data"):
         pictures_and_accuracy(Path("a"), Path("b"), smears, "test", 1)
 
 

@@ -74,7 +74,7 @@ def test_lists_every_tensor_in_80_columns(
             ["INT8", "--against", "FLOAT", "--data", "EMPTY", "--figure", "a.jpg"],
             "ends in .svg or .png",
         ),
-        (["INT8", "--against", "INT8", "--data", "EMPTY"], "wants the float model"),
+        (["INT8", "--against", "INT8", "--data", "EMPTY"], "needs the float model"),
         (["FLOAT", "--against", "FLOAT", "--data", "EMPTY"], "is no INT8 model"),
         (["INT8", "--against", "OTHER", "--data", "EMPTY"], "model of another network"),
         (["INT8", "--against", "FLOAT", "--data", __file__], "is not a picture"),

@@ -244,7 +244,7 @@ def test_parts_that_a_budget_kept_in_float_are_no_fault(
     path = planted.with_manifest(bench, "equalized", float_parts=PARTS, stated=stated)
     found = inspected(path, float_path, bench)
     text = " ".join(" ".join(lines(found)).split())
-    place = "note: backbone/conv_stem, backbone/blocks.2.0, fpn/inputs, ...: 4 parts"
+    place = "note: backbone/conv_stem, backbone/blocks.2.0, fpn/inputs and 1 more: 4 parts"
     assert (place in text) == stated
     assert ("float operators (" in text) == (not stated)
     assert found.nothing_stands_out

@@ -52,7 +52,7 @@ def test_what_really_ran_is_told(sound: Inspection) -> None:
     assert facts is not None
     ran, convolutions = facts["executed"], facts["convolutions"]
     assert sum(convolutions["float"].values()) > 30
-    assert "not told" not in convolutions["float"]
+    assert "no reason stated" not in convolutions["float"]
     assert ran["layers"]["int8"] > 50
     assert ran["in_float"] == []
     assert sum(count for kind, _, count, _ in ran["kernels"] if kind == "Convolution") == (
@@ -107,7 +107,7 @@ def test_weights_are_held_to_the_quantizer_before_them(
         assert "its weights are not the float model's" in finding.text
     else:
         assert finding.place == "fpn/cell.1/fnode.4/conv_dw"
-        assert "fake quantizer's ends are not those" in finding.text
+        assert "ends of its fake quantizer do not fit" in finding.text
         assert "3 times what would fit" in finding.text
 
 
@@ -167,9 +167,9 @@ def test_command_lists_quantizers_and_prints_json(
     ("arguments", "message"),
     [
         (["IR", "--against", "TFLITE", "--data", "x"], "the float model in the same format"),
-        (["IR", "--against", "IR", "--data", "x"], "wants the float model"),
+        (["IR", "--against", "IR", "--data", "x"], "needs the float model"),
         (["FLOAT", "--against", "FLOAT", "--data", "x"], "is no INT8 model"),
-        (["ONNX"], "is ONNX: inspect and compare-float look into .tflite and OpenVINO .xml files"),
+        (["ONNX"], "is ONNX: inspect and compare-float take .tflite and OpenVINO .xml files"),
         (["LONE"], "beside"),
     ],
 )

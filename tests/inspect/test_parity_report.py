@@ -161,7 +161,7 @@ def test_command_on_labelled_pictures_measures_ap(
     assert status == 0
     assert "AP 0." in text
     assert text.startswith("unknown: AP ")
-    assert "too few labelled pictures to tell, at least 16" in text
+    assert "too few labelled pictures, at least 16" in text
     record = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert record["command"].startswith("edge-edet")
     assert len(record["accuracy"]["results"]) == 2
@@ -177,7 +177,7 @@ def test_model_that_does_not_run_gets_its_parity_report_too(
     def refuse(*_: object) -> None:
         raise BackendError("the runtime refuses operator 3")
 
-    monkeypatch.setattr(inspection, "compare", refuse)
+    monkeypatch.setattr(inspection, "tensor_errors", refuse)
     record = write_parity_report(
         model("equalized"), float_path, bench.pictures[:1], output=tmp_path
     )

@@ -110,13 +110,13 @@ def test_findings_explain_a_verdict_and_never_make_one(kind: str) -> None:
     assert finding.severity(v.UNKNOWN) in ("suspicion", "note")
     assert finding.severity(v.FAULT) == finding.severity(v.WORSE) in ("cause", "note")
     if finding.severity(v.FAULT) == "cause":
-        assert finding.for_verdict(v.HEALTHY).advice == "nothing: the detections are kept"
+        assert finding.for_verdict(v.HEALTHY).advice == "nothing: the detections stay the same"
 
 
 def test_threshold_is_no_cure_for_a_broken_model() -> None:
     finding = Finding("score shift", "class_logits", "a text", "set the score threshold")
     assert finding.for_verdict(v.HEALTHY).advice == "set the score threshold"
-    assert finding.for_verdict(v.FAULT).advice.startswith("mend what it comes from first")
+    assert finding.for_verdict(v.FAULT).advice.startswith("fix its cause first")
 
 
 def facts(recipe: Any, openvino: Any = None) -> Facts:
@@ -145,16 +145,14 @@ def test_nobody_is_told_to_calibrate_on_the_pictures_that_were_used() -> None:
         Finding(
             "calibration",
             "x",
-            "9 of 99 grids cut off values: the calibration saw other pictures",
+            "9 of 99 grids clip values: the calibration saw other pictures",
             CALIBRATE,
         ),
         Finding("clipped", "x", "t", f"widen: {CALIBRATE}"),
         Finding("weak block", "x", "t", "begin here"),
     ]
     first, second, third = for_seen_pictures(findings, "take --recipe mse")
-    assert (
-        first.text == "9 of 99 grids cut off values, though the calibration saw these very pictures"
-    )
+    assert first.text == "9 of 99 grids clip values, though the calibration saw these very pictures"
     for each in (first, second):
         assert "calibrate with" not in each.advice
         assert each.advice.endswith("will not help: take --recipe mse")

@@ -1,8 +1,8 @@
-"""What each block of an INT8 model adds to the error by itself: it runs on the float model's values.
+"""The error that each block of an INT8 model adds by itself.
 
-The model is taken apart at the borders of its blocks (Rewritable.cut) and every block is fed what
-the float model has there, rounded to the block's own input grids. What differs at its outputs is the
-block's doing, its weights, biases and inner grids included, and nothing of the blocks before it.
+The model is cut at the borders of its blocks (Rewritable.cut), and every block gets the float model's
+values as its inputs, rounded to the block's own input grids. The error at its outputs is then caused by
+the block alone (its weights, biases and inner grids), not by the blocks before it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,20 @@ from edge_edet.converters.inspect.tflite import (
 
 @dataclass(frozen=True)
 class BlockError:
-    """The error at a block's output tensor: its power against the signal's, in dB.
+    """The error at one output tensor of a block that gets exact inputs.
 
-    own_db: fed exact values; shift: part of that error which is one constant for each channel.
+    Attributes
+    ----------
+    block
+        Name of the block, as `network_parts.block_of` gives it.
+    tensor
+        Name of the output tensor.
+    order
+        Position among the outputs of all blocks, in execution order.
+    own_db
+        Power of the signal over power of the error, in dB.
+    shift
+        Share of the error's power, 0 to 1, that is one constant for each channel.
     """
 
     block: str
@@ -37,6 +48,7 @@ class BlockError:
     shift: float
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, ready for JSON."""
         return asdict(self)
 
 
@@ -47,7 +59,29 @@ def block_errors(
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[BlockError]:
-    """The same for models that are open already."""
+    """Measure the error that each block adds by itself.
+
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+    pairs
+        Their paired tensors, from `match_tensors`.
+    pictures
+        Model inputs, [1, height, width, 3] each.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    list of BlockError
+        In execution order, one for each tensor that leaves a block.
+
+    Raises
+    ------
+    BackendError
+        Where a model does not run.
+    """
     borders, blocks = _borders(integer, pairs)
     if not borders:
         return []
@@ -70,7 +104,7 @@ def block_errors(
 def _borders(
     model: Rewritable, pairs: Sequence[TensorPair]
 ) -> tuple[list[TensorPair], dict[int, str]]:
-    """Tensors that another block reads, or nobody; and the block of each operator."""
+    """Return the tensors that another block or nothing reads, and the block of each operator."""
     blocks = {
         op.index: block_of(model.model.tensors[op.outputs[0]].name) for op in model.model.operators
     }

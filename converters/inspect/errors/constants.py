@@ -1,4 +1,4 @@
-"""Whether the INT8 model's weights and biases are those of its float model, rounded."""
+"""Checks that the INT8 model's weights and biases are those of its float model, rounded."""
 
 from __future__ import annotations
 
@@ -26,14 +26,25 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ConstantError:
-    """Of one convolution, named by its output.
+    """The error of one convolution's constants.
 
-    weight_db: the rounding error of its weights, about 40; bias_steps: the largest error of a bias
-    in steps of the output's grid, None for the first one, whose bias takes over the mean colour.
-    least_weight_db, most_bias_steps: what a sound file has; where the manifest tells how far a recipe
-    moved this layer, as far as that.
-    Of an IR also source, the tensor that its fake quantizer reads, and gain: the weights are so many
-    times what that quantizer's ends ask for, where this is all that is wrong with them.
+    Attributes
+    ----------
+    name
+        The convolution's output tensor.
+    weight_db
+        Signal over rounding error of its weights, in dB; about 40 in a sound model.
+    bias_steps
+        Largest error of a bias, in steps of the output's grid. None for the first convolution, whose
+        bias also contains the mean colour.
+    source
+        OpenVINO only: the tensor that the convolution's fake quantizer reads.
+    gain
+        OpenVINO only: factor between the stored weights and those that would fit the fake quantizer,
+        where this factor is the only thing wrong with them.
+    least_weight_db, most_bias_steps
+        Limits of a sound file. Where the manifest states how far a recipe moved this layer, the limits
+        allow for that.
     """
 
     name: str
@@ -46,13 +57,16 @@ class ConstantError:
 
     @property
     def weights_differ(self) -> bool:
+        """Whether the weights are not those of the float model."""
         return self.weight_db < self.least_weight_db
 
     @property
     def bias_differs(self) -> bool:
+        """Whether a bias is not that of the float model."""
         return (self.bias_steps or 0.0) > self.most_bias_steps
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, ready for JSON."""
         return asdict(self)
 
 
@@ -62,9 +76,21 @@ def compare_constants(
     pairs: Sequence[TensorPair],
     corrected: Mapping[str, Change] = NOTHING,
 ) -> list[ConstantError]:
-    """Of every convolution whose weights are int8 in one file and float32 in the other.
+    """Compare the weights and biases of every convolution that is INT8 in one file and float32 in the other.
 
-    corrected: stated_changes, how far a recipe moved each layer's on purpose.
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+    pairs
+        Their paired tensors, from `match_tensors`.
+    corrected
+        How far a recipe moved each layer on purpose, from `stated_changes`.
+
+    Returns
+    -------
+    list of ConstantError
+        In execution order.
     """
     graph = GraphIndex(integer)
     written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
@@ -105,7 +131,18 @@ def compare_constants(
 
 
 def stated_changes(recipe: object) -> dict[str, Change]:
-    """What the manifest's recipe says of corrected layers: name -> dB of the weights, change of a bias."""
+    """Read from the manifest's recipe how far it corrected each layer.
+
+    Parameters
+    ----------
+    recipe
+        The manifest's `recipe` object; anything else has no corrections.
+
+    Returns
+    -------
+    dict
+        Name of the layer -> (signal over change of its weights in dB, largest change of a bias).
+    """
     stated = recipe.get("corrected") if isinstance(recipe, Mapping) else None
     found = {}
     for name, values in stated.items() if isinstance(stated, Mapping) else ():
@@ -118,7 +155,7 @@ def stated_changes(recipe: object) -> dict[str, Change]:
 
 
 def _allowed(change: Change | None, step: float) -> tuple[float, float]:
-    """The least weight_db and the most bias_steps of a sound layer."""
+    """Return the least weight_db and the most bias_steps of a sound layer."""
     if change is None:
         return BAD_WEIGHTS_DB, BAD_BIAS_STEPS
     return min(BAD_WEIGHTS_DB, change[0] - STATED_MARGIN_DB), BAD_BIAS_STEPS + change[1] / step
@@ -133,7 +170,7 @@ def _constants(
 
 
 def _values(model: Rewritable, tensor: TensorInfo) -> Doubles | None:
-    """A constant's real values; None for what is computed or stored in a way not known here."""
+    """Return a constant's real values; None if it is computed, or stored in an unknown type."""
     if not tensor.is_constant or tensor.dtype not in ("float32", "int8", "int32"):
         return None
     raw = model.constant(tensor.index).view(tensor.dtype).reshape(tensor.shape).astype(np.float64)

@@ -1,4 +1,4 @@
-"""TensorSums over pairs of an exact and a quantized value, and what follows from them."""
+"""Sums over pairs of an exact and a quantized value, and the error measures computed from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,17 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ErrorSums:
-    """TensorSums over pairs of an exact value x and what came of it, y; e = y - x."""
+    """Sums over pairs of an exact value x and its quantized value y, with the error e = y - x.
+
+    Attributes
+    ----------
+    n
+        Number of pairs.
+    sum_x, sum_xx, sum_yy, sum_xy
+        Sums of x, x², y² and x·y.
+    sum_e, sum_ee
+        Sums of e and e².
+    """
 
     n: int = 0
     sum_x: float = 0.0
@@ -29,6 +39,7 @@ class ErrorSums:
     sum_ee: float = 0.0
 
     def plus(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> ErrorSums:
+        """Add the pairs of two arrays of any one shape; the sums are kept in float64."""
         a, b = x.reshape(-1).astype(np.float64), y.reshape(-1).astype(np.float64)
         e = b - a
         return ErrorSums(
@@ -43,28 +54,36 @@ class ErrorSums:
 
     @property
     def power(self) -> float:
+        """Mean square of the exact values."""
         return float(self.sum_xx / max(self.n, 1))
 
     @property
     def variance(self) -> float:
+        """Variance of the exact values."""
         return float(max(self.power - (self.sum_x / max(self.n, 1)) ** 2, 0.0))
 
     @property
     def error(self) -> float:
+        """Mean square error."""
         return float(self.sum_ee / max(self.n, 1))
 
     @property
     def mean_error(self) -> float:
+        """Mean of y - x: the bias that quantization adds."""
         return float(self.sum_e / max(self.n, 1))
 
     @property
     def cosine(self) -> float:
+        """Cosine similarity of x and y; where one of them is all zero, 1 if both are, else 0."""
         norm = math.sqrt(self.sum_xx * self.sum_yy)
         return float(self.sum_xy / norm) if norm > 0 else float(self.sum_xx == self.sum_yy)
 
     @property
     def harm(self) -> float:
-        """Power of the error, its mean counted extra, as a part of the signal's."""
+        """Power of the error, relative to the signal's, with the mean error weighted more.
+
+        The weight is the one that ranges are chosen with, see converters/quantize/ranges.py.
+        """
         error = self.error + MEAN_ERROR_WEIGHT * self.mean_error**2
         return float(error / self.power) if self.power > 0 else 0.0
 
@@ -74,7 +93,7 @@ def _dot(a: Doubles, b: Doubles) -> float:
 
 
 def decibels(signal: float, error: float) -> float:
-    """10 log10 of the ratio, within MAX_DB either way."""
+    """Convert a ratio of powers to decibels: 10 log10(signal / error), clipped to ±MAX_DB."""
     if error <= 0:
         return MAX_DB
     return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))

@@ -1,11 +1,11 @@
 """The error of every tensor of an INT8 model against its float model, on pictures.
 
-Two errors are kept apart. The *total* is what the running INT8 model shows; most of it is inherited
-from the tensors before. A tensor's *own* error is what its grid alone does to the float model's
-values, seen behind the activation that reads it: what lies below -8 before a swish is lost on no
-one. `harm` is the own error's power as a part of the signal's, with its mean counted extra as in
-converters/quantize/ranges.py; sorted by it, the tensor that spoils a network stands before those that it
-spoilt.
+Two errors are measured. The *total* error is that of the running INT8 model; most of it is inherited
+from the tensors before. A tensor's *own* error is caused by its grid alone: the float model's values are
+rounded to the grid and compared after the activation that reads them (values below -8 are irrelevant
+before a swish, which maps them to almost 0). `harm` is the power of the own error relative to the
+signal's, with the mean error weighted more, as in converters/quantize/ranges.py. Sorted by harm, the
+tensor that spoils a network comes before those that it spoils.
 """
 
 from __future__ import annotations
@@ -33,19 +33,50 @@ from edge_edet.converters.inspect.tflite import (
     passes,
 )
 
-MAX_SAMPLES = 1 << 15  # values of one tensor and picture; all of the network's outputs are taken
+MAX_SAMPLES = 1 << 15  # values of one tensor and picture; of the network's outputs all are taken
 Pixels = npt.NDArray[Any]  # uint8, or float32 with the same values
 
 
 @dataclass(frozen=True)
 class TensorError:
-    """One tensor over all pictures. Ratios are powers in dB; shares are of the values, 0 to 1.
+    """The errors of one tensor over all pictures.
 
-    sqnr_db: the total error; behind_db: the same behind the activation; own_db: the own error
-    behind the activation. below, above: values of the float model beyond the grid's ends;
-    reach_db: what a grid from the smallest to the largest value would leave of the
-    own error; grid_used: steps of the grid that occur; shift: part of the total error that is one constant
-    for each channel; dead: the INT8 tensor never changes and the float one does.
+    Every `_db` is the power of the signal over the power of an error, in dB; shares are from 0 to 1.
+
+    Attributes
+    ----------
+    name, block, operator
+        The tensor, its block in the network, and the operator that writes it.
+    order
+        Position among the compared tensors, in execution order.
+    dtype
+        Of the INT8 model's tensor.
+    scale, zero_point
+        Its grid; None where it has none, or one for each channel.
+    reader
+        The activation that alone reads it: "swish", "sigmoid", or "" for none.
+    carried
+        Whether its integers are those of another tensor, so that the own error is not its own.
+    sqnr_db
+        The total error.
+    behind_db
+        The total error after the activation.
+    own_db
+        The own error after the activation.
+    reach_db
+        The own error that a grid from the smallest to the largest value would have.
+    harm
+        Power of the own error relative to the signal's, with the mean error weighted more.
+    cosine, mean_error
+        Of the total error, see `ErrorSums`.
+    below, above
+        Share of the float model's values beyond the lower and the upper end of the grid.
+    grid_used
+        Share of the grid's steps that occur.
+    shift
+        Share of the total error's power that is one constant for each channel.
+    dead
+        Whether the INT8 tensor never changes although the float model's does.
     """
 
     name: str
@@ -71,11 +102,12 @@ class TensorError:
     dead: bool
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, ready for JSON."""
         return asdict(self)
 
 
 def by_harm(errors: Iterable[TensorError]) -> list[TensorError]:
-    """Own errors first, largest first; tensors that only carry another one's integers last."""
+    """Sort errors by harm, the largest first; tensors that carry another one's integers come last."""
     return sorted(errors, key=lambda e: (e.carried, -e.harm, e.order))
 
 
@@ -86,7 +118,29 @@ def tensor_errors(
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[TensorError]:
-    """The errors of the pairs, in their order."""
+    """Measure the error of every paired tensor.
+
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+    pairs
+        Their paired tensors, from `match_tensors`.
+    pictures
+        Model inputs, [1, height, width, 3] each.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    list of TensorError
+        In the order of `pairs`.
+
+    Raises
+    ------
+    BackendError
+        Where a model does not run.
+    """
     outputs = {integer.model.tensors[i].name for i in integer.model.outputs}
     errors: list[TensorError] = []
     for group in passes([pair.size_bytes for pair in pairs]):
@@ -103,59 +157,86 @@ def tensor_errors(
     return errors
 
 
-class Paired(Protocol):
-    """A tensor of an INT8 model beside its float model, of whatever format. Channels come last.
+class Pair(Protocol):
+    """What an error is measured on: one tensor of an INT8 model and of its float model, in any format.
 
-    is_integer: whether it has a grid of `levels` steps; scale, zero_point: None where channels differ.
+    Arrays have their channels last. `TensorPair` is the one of `.tflite`, `IrTensorPair` that of OpenVINO.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the tensor, the same in both models."""
+
     @property
-    def block(self) -> str: ...
+    def block(self) -> str:
+        """Block of the network that it belongs to."""
+
     @property
-    def operator(self) -> str: ...
+    def operator(self) -> str:
+        """Kind of the operator that writes it in the INT8 model."""
+
     @property
-    def reader(self) -> str: ...
+    def reader(self) -> str:
+        """The activation that alone reads it: "swish", "sigmoid", or "" for none."""
+
     @property
-    def carried(self) -> bool: ...
+    def carried(self) -> bool:
+        """Whether its integers are those of another tensor."""
+
     @property
-    def dtype(self) -> str: ...
+    def dtype(self) -> str:
+        """Type of its values in the INT8 model."""
+
     @property
-    def is_integer(self) -> bool: ...
+    def is_integer(self) -> bool:
+        """Whether it has a grid, of `levels` steps."""
+
     @property
-    def levels(self) -> int: ...
+    def levels(self) -> int:
+        """Steps of the grid."""
+
     @property
-    def scale(self) -> float | None: ...
+    def scale(self) -> float | None:
+        """Width of a step; None where channels differ."""
+
     @property
-    def zero_point(self) -> int | None: ...
+    def zero_point(self) -> int | None:
+        """The integer that stands for 0; None where channels differ."""
 
     def dequantize(self, integers: npt.NDArray[Any]) -> Floats:
-        """What the running model has there, in the float model's units."""
+        """Convert the running INT8 model's values to the float model's units."""
         ...
 
     def steps(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The same in steps of the grid, from 0."""
+        """Convert the running INT8 model's values to steps of the grid, from 0."""
         ...
 
     def rounded(self, values: Floats) -> Floats:
-        """The float model's values through the grid."""
+        """Round the float model's values to the grid."""
         ...
 
     def beyond(self, values: Floats) -> tuple[int, int]:
-        """How many of the float model's values lie below the grid, and above."""
+        """Count the float model's values below the grid, and above it."""
         ...
 
     def plain_error(self, low: Doubles, high: Doubles) -> float:
-        """Mean square of rounding to a grid over just [low, high], both [channels]."""
+        """Estimate the mean square error of a grid over just [low, high], both [channels]."""
         ...
 
 
-P = TypeVar("P", bound=Paired)
+P = TypeVar("P", bound=Pair)
 
 
 class TensorSums(Generic[P]):
-    """What is added up over the pictures for one tensor."""
+    """The sums over the pictures for one tensor, from which its `TensorError` follows.
+
+    Parameters
+    ----------
+    pair
+        The tensor in both models.
+    all_values
+        Take all values, not a sample of about MAX_SAMPLES for each picture.
+    """
 
     def __init__(self, pair: P, all_values: bool = False):
         self.pair = pair
@@ -164,15 +245,16 @@ class TensorSums(Generic[P]):
         self.total = self.own = self.after = ErrorSums()
         self.seen = np.zeros(pair.levels if pair.is_integer else 1, np.bool_)
         self.y_low, self.y_high = math.inf, -math.inf
-        self.low: Doubles = np.zeros(1)  # of the float model, by channel
+        self.low: Doubles = np.zeros(1)  # extremes of the float model, [channels]
         self.high: Doubles = np.zeros(1)
         self.channel_error: Doubles | float = 0.0
 
     def behind(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Apply the activation that reads the tensor."""
         return ACTIVATIONS[self.pair.reader](values)
 
     def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
-        """One picture: what the running model has there, and the float model's values."""
+        """Add one picture: the values of the running INT8 model and of the float model, channels last."""
         pair = self.pair
         q, x = _sampled(integers, self.limit), _sampled(exact, self.limit)
         y = pair.dequantize(q)
@@ -192,6 +274,7 @@ class TensorSums(Generic[P]):
             self.above += above
 
     def error(self, order: int) -> TensorError:
+        """Compute the errors of all pictures so far; `order` is passed on."""
         pair, t = self.pair, self.total
         n = max(self.n, 1)
         channels = np.atleast_1d(np.asarray(self.channel_error))
@@ -226,7 +309,7 @@ class TensorSums(Generic[P]):
 
 
 def _sampled(values: npt.NDArray[Any], limit: int) -> npt.NDArray[Any]:
-    """[positions, channels], of a large tensor every k-th position, all columns in turn."""
+    """Return [positions, channels]: every k-th position of a large tensor, so that all columns occur."""
     flat = values.reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
     step = -(-flat.size // limit)
     width = values.shape[-2] if values.ndim > 2 else 1

@@ -1,4 +1,4 @@
-"""The error along the network as a figure."""
+"""The error along the network as a figure: layout, and files of it as SVG and PNG."""
 
 from __future__ import annotations
 

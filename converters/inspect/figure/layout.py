@@ -1,4 +1,4 @@
-"""The error along the network as marks, lines and words; figure_svg and figure_png draw them."""
+"""The layout of the error figure: marks, lines and words, which to_svg.py and to_png.py draw."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WIDTH, HEIGHT = 960, 440
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 74, 60
 LOW_DB, HIGH_DB = 0.0, 60.0
 FONT, TITLE_FONT = 12, 15
-DRAWN_BY = "edge-edet inspect"  # by which a figure is known as ours
-NAME_WIDTH = 7.5  # of a letter in FONT, rather too much: what decides whether a part has room
+DRAWN_BY = "edge-edet inspect"  # written into a figure, to recognise it as ours
+NAME_WIDTH = 7.5  # of a letter in FONT, rather too large: whether a part's name has room
 
 
 class Mark(NamedTuple):
-    """A dot, a square or a ring of radius r, with what to show under the pointer."""
+    """A dot, square or ring of radius r at x, y; `tip` is shown under the pointer."""
 
     role: str  # "own", "block", "weakest"
     x: float
@@ -27,12 +27,14 @@ class Mark(NamedTuple):
 
 
 class Line(NamedTuple):
+    """A line through points x, y."""
+
     role: str  # "grid", "running"
     points: tuple[tuple[float, float], ...]
 
 
 class Words(NamedTuple):
-    """y is the baseline; anchor start, middle or end, as in SVG."""
+    """A text at x and the baseline y; anchor is start, middle or end, as in SVG."""
 
     x: float
     y: float
@@ -42,14 +44,24 @@ class Words(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """In units of a pixel of WIDTH x HEIGHT, in the order in which they are drawn."""
+    """A drawing of WIDTH x HEIGHT units, its shapes in the order of drawing."""
 
     title: str
     shapes: tuple[Mark | Line | Words, ...]
 
 
 def error_figure(errors: Sequence[TensorError], blocks: Sequence[BlockError], title: str) -> Figure:
-    """Signal over error in dB by place: each tensor's own, the running model's, and the blocks'."""
+    """Lay out signal over error, in dB, along the network.
+
+    Parameters
+    ----------
+    errors
+        Each tensor's own error is a dot.
+    blocks
+        Each block's own error is a square; the running model's error at their ends is a line.
+    title
+        Above the figure.
+    """
     last = max((e.order for e in errors), default=0) + 1
     shapes = [
         Words(LEFT, 22, title, title=True),
@@ -63,7 +75,7 @@ def error_figure(errors: Sequence[TensorError], blocks: Sequence[BlockError], ti
 
 
 def _own(errors: Sequence[TensorError], last: int) -> Iterator[Mark | Line | Words]:
-    """A dot for each tensor; the weakest has a ring, and its name stands where no dot can be."""
+    """Yield a dot for each tensor; the weakest has a ring, and its name above the plot."""
     shown = sorted((e for e in errors if not e.carried), key=lambda e: e.order)
     for e in shown:
         tip = f"{e.name}: own {e.own_db:.1f} dB, all {e.behind_db:.1f} dB"
@@ -82,7 +94,7 @@ def _blocks(
     if len(ends) > 1:
         yield Line("running", tuple((_x(e.order, last), _y(e.behind_db)) for e in ends))
     for b in blocks:
-        tip = f"{b.tensor}: block alone {b.own_db:.1f} dB"
+        tip = f"{b.tensor}: this block alone {b.own_db:.1f} dB"
         yield Mark("block", _x(by_name[b.tensor].order, last), _y(b.own_db), 4, tip)
 
 
@@ -103,7 +115,7 @@ def _axes() -> Iterator[Line | Words]:
 
 
 def _parts(errors: Sequence[TensorError], last: int) -> Iterator[Line | Words]:
-    """Where each part of the network begins, and its name where there is room."""
+    """Yield where each part of the network begins, and its name where there is room."""
     for part in PARTS[:-2]:  # the outputs lie within their nets
         orders = [e.order for e in errors if part_of(e.name) == part]
         if not orders:
@@ -119,6 +131,6 @@ def _legend() -> Iterator[Mark | Line | Words]:
     yield Mark("own", LEFT + 4, y - 4, 4)
     yield Words(LEFT + 14, y, "one tensor's grid alone")
     yield Mark("block", LEFT + 184, y - 4, 4)
-    yield Words(LEFT + 194, y, "one block alone, fed exact values")
+    yield Words(LEFT + 194, y, "one block alone, with exact inputs")
     yield Line("running", ((LEFT + 420, y - 4), (LEFT + 444, y - 4)))
     yield Words(LEFT + 450, y, "the running model at the ends of blocks; higher is better")

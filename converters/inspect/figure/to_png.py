@@ -1,4 +1,7 @@
-"""A figure as a PNG, for viewers and documents that take no SVG."""
+"""A figure as a PNG, for viewers and documents that take no SVG.
+
+Pillow, which the runtime needs anyway, draws it: matplotlib is an extra of `report` alone.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,14 @@ from edge_edet.converters.inspect.figure.to_svg import BLOCK, LINE, OWN, RUNNING
 from edge_edet.errors import InputError
 
 SCALE = 2  # pixels for each unit of the figure
-SMOOTH = 2  # shapes are drawn so many times larger, for Pillow smooths letters only
+SMOOTH = 2  # shapes are drawn so many times larger and reduced: Pillow smooths letters only
 COLOURS = {"own": OWN, "block": BLOCK, "weakest": TEXT, "grid": LINE, "running": RUNNING}
 WIDTHS = {"weakest": 1.5, "grid": 1.0, "running": 1.5}
 ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def png(figure: Figure) -> bytes:
-    """The file, on white. Raises as `check_fonts`."""
+    """Draw a figure on white, and return the file. Raises as `check_fonts`."""
     fonts = {False: check_fonts(FONT), True: check_fonts(TITLE_FONT)}
     scale = SCALE * SMOOTH
     picture = Image.new("RGB", (WIDTH * scale, HEIGHT * scale), "white")
@@ -68,7 +71,7 @@ def _draw(canvas: ImageDraw.ImageDraw, shape: Mark | Line, scale: int) -> None:
 
 
 def check_fonts(size: int = FONT) -> ImageFont.FreeTypeFont:
-    """A font of that size. Raises InputError where Pillow has none that can be scaled."""
+    """Return a font of that size. Raises InputError where Pillow has none that can be scaled."""
     try:
         font = ImageFont.load_default(size * SCALE)
     except (TypeError, ImportError, OSError):  # before Pillow 10.1, or built without FreeType

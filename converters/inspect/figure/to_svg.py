@@ -1,4 +1,4 @@
-"""A figure as an SVG that needs no script, light and dark."""
+"""A figure as an SVG without script, in light and dark."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_edet.converters.inspect.figure.layout import (
 )
 from edge_edet.terminal import xml_text
 
-# Colours stand in the elements, for viewers without CSS; the style changes them where it is dark.
+# Colours are attributes of the elements, for viewers without CSS; the style changes them in dark mode.
 OWN, RUNNING, BLOCK, TEXT, LINE = "#8aa5c9", "#c0392b", "#1f5fa8", "#333333", "#d0d0d0"
 PAINT = {
     "own": f'fill="{OWN}"',
@@ -31,7 +31,7 @@ STYLE = """@media (prefers-color-scheme:dark){.ef .bg{fill:#16191d}.ef text{fill
 
 
 def svg(figure: Figure) -> str:
-    """The document; what is under the pointer is shown as a title."""
+    """Return the document; a tip under the pointer is an SVG title."""
     parts = [
         f'<svg class="ef" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="{FONT}">',

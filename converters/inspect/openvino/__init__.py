@@ -1,4 +1,4 @@
-"""The inspection of OpenVINO IR models."""
+"""The inspection of OpenVINO models (IR), as of `.tflite` in the package above."""
 
 from __future__ import annotations
 

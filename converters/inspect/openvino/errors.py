@@ -1,8 +1,8 @@
-"""Errors of an INT8 IR against its float model: of each tensor, each block, and the stored weights.
+"""Errors of an INT8 OpenVINO model against its float model: of tensors, blocks, and stored weights.
 
-As tensor_error.py, block_error.py and constants.py say it for a `.tflite`, but for one thing: tensors
-are real-valued here, so that a block is fed the float model's values themselves, and rounds them in
-its own fake quantizers. All of it with what is not integer in float32, on the CPU.
+They are those of tensor_error.py, block_error.py and constants.py, with one difference: tensors are
+real-valued here, so that a block gets the float model's values themselves and rounds them in its own fake
+quantizers. Everything runs on the CPU, with float layers in float32.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from edge_edet.converters.inspect.openvino.pairs import IrTensorPair
 from edge_edet.converters.inspect.tflite import passes
 
 STEPS = 255
-LEAST_GAIN = 1e-3  # a factor below it is no range gone wrong, but weights gone
+LEAST_GAIN = 1e-3  # below this factor weights are lost, not only their range wrong
 
 
 def ir_tensor_sums(
@@ -44,7 +44,24 @@ def ir_tensor_sums(
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[TensorSums[IrTensorPair]]:
-    """The sums of the pairs, in their order."""
+    """Add up the errors of every paired tensor over the pictures.
+
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+    pairs
+        Their paired tensors, from `match_ir_tensors`.
+    pictures
+        Model inputs, [1, height, width, 3] each.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    list of TensorSums
+        In the order of `pairs`.
+    """
     outputs = {t.name for t in integer.file.output_tensors}
     found: list[TensorSums[IrTensorPair]] = []
     for group in passes([pair.size_bytes for pair in pairs]):
@@ -62,6 +79,7 @@ def ir_tensor_sums(
 
 
 def tensor_errors(sums: Sequence[TensorSums[IrTensorPair]]) -> list[TensorError]:
+    """Compute the errors from the sums, in their order."""
     return [total.error(order) for order, total in enumerate(sums)]
 
 
@@ -72,7 +90,7 @@ def ir_block_errors(
     pictures: Sequence[Pixels],
     threads: int,
 ) -> list[BlockError]:
-    """What each block adds by itself, see block_error.py."""
+    """Measure the error that each block adds by itself; parameters as of `ir_tensor_sums`."""
     borders = [t for t in pairs if _leaves_block(integer.running[t.name], t.block)]
     if not borders:
         return []
@@ -95,10 +113,23 @@ def _leaves_block(op: Op, block: str) -> bool:
 def compare_ir_constants(
     integer: IrGraph, exact: IrGraph, sums: Sequence[TensorSums[IrTensorPair]] = ()
 ) -> list[ConstantError]:
-    """Of every convolution of both: weights as they act on real values, and biases.
+    """Compare the weights and biases of every convolution of both models.
 
-    A fake quantizer may hand on steps, which the weights then take back. Biases are told in steps of
-    a grid over what the float model's tensor holds on the pictures, so only where `sums` are given.
+    Weights are compared by their effect on real values: a fake quantizer may have steps as its output,
+    which the weights then scale back.
+
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+    sums
+        Of the tensors. Errors of biases are measured in steps of a grid over the range that the float
+        model's tensor has on the pictures, so only for tensors in `sums`.
+
+    Returns
+    -------
+    list of ConstantError
+        In execution order.
     """
     ranges = {t.pair.name: float(t.high.max() - t.low.min()) for t in sums}
     names = [name for name in integer.convolutions if name in exact.convolutions]
@@ -115,7 +146,7 @@ def compare_ir_constants(
             gain, offset = (np.resize(v, groups).reshape(-1, 1, 1, 1, 1) for v in (gain, offset))
         else:
             gain, offset = (v.reshape(1, -1, *[1] * (weight.ndim - 2)) for v in (gain, offset))
-        wanted = weight_exact / np.where(gain == 0, 1.0, gain)  # for what the quantizer hands on
+        wanted = weight_exact / np.where(gain == 0, 1.0, gain)  # for the quantizer's output
         error, factor = _fit(weight, wanted, 1.0), None
         if error < BAD_WEIGHTS_DB:
             factor = float((weight * wanted).sum() / np.maximum(np.square(wanted).sum(), 1e-30))
@@ -135,13 +166,13 @@ def compare_ir_constants(
 
 
 def _fit(weight: Doubles, wanted: Doubles, factor: float) -> float:
-    """Signal over error in dB of stored weights, against the wanted ones times a factor."""
+    """Return signal over error, in dB, of stored weights against the wanted ones times a factor."""
     error = np.square(weight - factor * wanted).sum()
     return decibels(float(np.square(factor * wanted).sum()), float(error))
 
 
 def _stored(graph: IrGraph, names: Sequence[str]) -> list[tuple[Any, Any]]:
-    """Weights, and the bias [channels] where one is added, of each convolution."""
+    """Return the weights of each convolution, and its bias [channels], or None without one."""
     outputs, has_bias = [], []
     for name in names:
         op = graph.convolutions[name]
@@ -163,7 +194,7 @@ def _stored(graph: IrGraph, names: Sequence[str]) -> list[tuple[Any, Any]]:
 
 
 def _biased(op: Op) -> str:
-    """The name of the convolution's tensor with its bias."""
+    """Return the name of the convolution's tensor after its bias."""
     after = readers(op)
     return (
         name_of(after[0]) if len(after) == 1 and after[0].get_type_name() == "Add" else name_of(op)
@@ -171,7 +202,7 @@ def _biased(op: Op) -> str:
 
 
 def _from_real(graph: IrGraph, source: Op) -> tuple[Any, Any]:
-    """What the convolution reads, of the real values: gain and offset of its channels."""
+    """Return gain and offset, by channel, of what a convolution reads, relative to real values."""
     by_name = {q.name: q for q in graph.quantizers.values()}
     quantizer = by_name.get(name_of(source))
     if quantizer is not None:
@@ -180,7 +211,7 @@ def _from_real(graph: IrGraph, source: Op) -> tuple[Any, Any]:
 
 
 def _picture_scale(graph: IrGraph, source: Op) -> float:
-    """What the picture's values were multiplied by on the way here; 1 behind the first layer."""
+    """Return the factor of the picture's values before the first layer; 1 after it."""
     scale, before = 1.0, graph.before_convolutions
     while name_of(source) in before and source.get_type_name() != "Parameter":
         running = [v for v in source.input_values() if name_of(v.get_node()) in graph.running]

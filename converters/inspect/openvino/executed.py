@@ -1,4 +1,4 @@
-"""What OpenVINO's CPU plugin made of an IR: which kernels run where, in which precision, how long."""
+"""What OpenVINO's CPU plugin executes of a model: kernels, their precision, and their time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,20 @@ EIGHT_BIT = ("int8", "uint8")
 
 @dataclass(frozen=True)
 class Executed:
-    """On one thread of this machine's CPU, in the precision that it takes for INT8 models.
+    """What ran on one thread of this machine's CPU, in the precision that the plugin chooses.
 
-    layers: precision -> layers, as `detector.info` has it; kernels: (kind of layer, kernel, count,
-    ms), the longest first, reorders with them; in_float: convolutions whose weights are int8 in
-    the file and whose kernel computes in float here.
+    Attributes
+    ----------
+    device
+        Full name of the CPU.
+    precision
+        Of the layers that are not INT8, such as "f32" or "bf16".
+    layers
+        Precision -> number of layers, as in `detector.info`.
+    kernels
+        (kind of layer, kernel, count, milliseconds), the longest first, reorders included.
+    in_float
+        Convolutions whose weights are int8 in the file and whose kernel computes in float here.
     """
 
     device: str
@@ -33,11 +42,12 @@ class Executed:
     in_float: list[str]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the attributes, ready for JSON."""
         return asdict(self)
 
 
 def executed(graph: IrGraph) -> Executed | None:
-    """None where the model does not run."""
+    """Run a model on a grey picture and list what was executed; None where it does not run."""
     try:
         compiled = graph.as_run
         request = compiled.create_infer_request()
@@ -73,7 +83,7 @@ def executed(graph: IrGraph) -> Executed | None:
 
 
 def integer_weights(op: Op) -> bool:
-    """Whether a convolution's weights are stored in 8 bits, or are rounded to them."""
+    """Check whether a convolution's weights are stored in 8 bits, or rounded to 8 bits."""
     source = op.input_value(1).get_node()
     pending = [source]
     while pending:

@@ -1,4 +1,4 @@
-"""What an OpenVINO IR says about itself, and what the CPU plugin runs of it."""
+"""What an OpenVINO model states about itself, and what the CPU plugin executes; with static checks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from edge_edet.converters.inspect.static_checks import TINY_RANGE, provenance
 from edge_edet.converters.inspect.verdict import CALIBRATE, Finding, sorted_findings
 from edge_edet.manifest import Manifest, manifest_of
 
-MORE = 3  # places named of a longer list
+MORE = 3  # names shown of a longer list
 
 
 def facts_of_ir(graph: IrGraph) -> Facts:
-    """Raises ModelFileError where the manifest contradicts the tensors.
+    """Collect the facts of an OpenVINO model.
 
-    `openvino` of it: convolutions {"int8": count, "float": {reason: count}}, quantizers, and
-    executed, see ir_executed.Executed, or None where the model does not run.
+    Returns
+    -------
+    Facts
+        Its `openvino` has `convolutions` {"int8": count, "float": {reason: count}}, `quantizers` as
+        `quantizer_dict` gives them, and `executed`, see `Executed`, None where the model does not run.
+
+    Raises
+    ------
+    ModelFileError
+        Where the manifest contradicts the tensors.
     """
     file = graph.file
     manifest = manifest_of(file)
@@ -50,7 +58,7 @@ def facts_of_ir(graph: IrGraph) -> Facts:
 
 
 def quantizer_dict(q: FakeQuantizer) -> dict[str, Any]:
-    """scale, zero_point: [least, most] over the channels."""
+    """Describe a fake quantizer, ready for JSON; scale and zero_point are [least, most] over channels."""
     return {
         "tensor": q.source,
         "levels": q.levels,
@@ -63,7 +71,13 @@ def quantizer_dict(q: FakeQuantizer) -> dict[str, Any]:
 
 
 def check_ir_statically(graph: IrGraph, facts: Facts) -> list[Finding]:
-    """Findings from the file and what ran of it; none for a float model."""
+    """Check an OpenVINO model by itself, and by what was executed of it.
+
+    Returns
+    -------
+    list of Finding
+        Causes before consequences; empty for a float model.
+    """
     if not graph.quantizers:
         return []
     return sorted_findings([*_zero_scales(graph), *_ran_in_float(facts), *provenance(facts)])
@@ -76,9 +90,9 @@ def _zero_scales(graph: IrGraph) -> Iterator[Finding]:
         yield Finding(
             "zero scale",
             flat[0].source,
-            f"its range is [{flat[0].low.min():.3g}, {flat[0].high.max():.3g}]: its values all come "
-            f"out as one number{others}",
-            f"its range was measured where nothing happened, or got lost: {CALIBRATE}",
+            f"its range is [{flat[0].low.min():.3g}, {flat[0].high.max():.3g}]: all its values "
+            f"become one number{others}",
+            f"its range was measured on constant values, or got lost: {CALIBRATE}",
         )
 
 
@@ -91,7 +105,7 @@ def _ran_in_float(facts: Facts) -> Iterator[Finding]:
             "ran in float",
             names[0],
             f"int8 weights, but {ran['device']} computes them in float: {', '.join(names[:MORE])}{more}",
-            "leave them in float in the file too, or put a quantizer before each: the recipe decides",
+            "choose a recipe that keeps them in float in the file too, or puts a quantizer before each",
         )
 
 
@@ -106,7 +120,9 @@ def _convolutions(graph: IrGraph, manifest: Manifest | None) -> dict[str, Any]:
         elif graph.quantizers:
             place = name.removesuffix("/convolution")
             reasons[
-                str(stated.get(place, "not told")) if isinstance(stated, dict) else "not told"
+                str(stated.get(place, "no reason stated"))
+                if isinstance(stated, dict)
+                else "no reason stated"
             ] += 1
         else:
             reasons["float model"] += 1

@@ -1,6 +1,6 @@
-"""An OpenVINO IR opened for a look inside: operators by place, fake quantizers, changed copies.
+"""The graph of an OpenVINO model: operators by name, fake quantizers, and changed copies that can be run.
 
-Tensors are the real-valued ones: what an integer convolution reads is a fake quantizer's output, whose
+Tensors are the real-valued ones: an integer convolution reads the output of a fake quantizer, whose
 source is the tensor that has a name in the network.
 """
 
@@ -28,9 +28,16 @@ Op = Any  # an openvino.Node
 
 @dataclass(frozen=True)
 class FakeQuantizer:
-    """Real values in [low, high] to `levels` steps, and on to [out_low, out_high].
+    """OpenVINO's FakeQuantize: real values in [low, high] to `levels` steps, and on to [out_low, out_high].
 
-    source: the tensor that it reads; low, high, out_low, out_high: [channels], or [1] for all.
+    Attributes
+    ----------
+    name, source
+        The operator, and the tensor that it reads.
+    levels
+        Number of steps.
+    low, high, out_low, out_high
+        [channels], or [1] for all channels.
     """
 
     name: str
@@ -43,26 +50,42 @@ class FakeQuantizer:
 
     @property
     def step(self) -> Doubles:
+        """Width of a step of the input range."""
         return np.asarray((self.high - self.low) / (self.levels - 1))
 
     @property
     def zero_point(self) -> Doubles:
-        """In steps from the lowest; not always a whole number."""
+        """Position of 0, in steps from the lowest; not always a whole number."""
         return np.asarray(-self.low / np.where(self.step > 0, self.step, 1.0))
 
     @property
     def gain(self) -> Doubles:
-        """What a real value is multiplied by on its way to the reader."""
+        """Factor between a real value and the output."""
         return np.asarray((self.out_high - self.out_low) / np.maximum(self.high - self.low, 1e-30))
 
     @property
     def offset(self) -> Doubles:
-        """... and what is added to it then."""
+        """Offset that is added to the real value times the gain."""
         return np.asarray(self.out_low - self.gain * self.low)
 
 
 class IrGraph:
-    """The operators that compute on the picture, in execution order, by name."""
+    """The operators that compute on the picture, in execution order, by name.
+
+    Attributes
+    ----------
+    file
+        The model file.
+    running
+        Name -> operator, of all that depend on the picture.
+    quantizers
+        Name of the tensor that it reads -> fake quantizer.
+
+    Raises
+    ------
+    ModelFileError
+        Where OpenVINO refuses the file.
+    """
 
     def __init__(self, file: IrModel):
         self.file, self.ov = file, import_openvino()
@@ -83,7 +106,7 @@ class IrGraph:
 
     @cached_property
     def tensors(self) -> dict[str, Op]:
-        """Those that have a name in the network: no fake quantizers, no sums before their bias."""
+        """Tensors that have a name in the network: no fake quantizers, no sums before their bias."""
         return {
             name: op
             for name, op in self.running.items()
@@ -94,16 +117,17 @@ class IrGraph:
 
     @cached_property
     def convolutions(self) -> dict[str, Op]:
+        """Convolutions and matrix products, by name."""
         return {name: op for name, op in self.running.items() if op.get_type_name() in CONVOLUTIONS}
 
     def lacks_bias(self, op: Op) -> bool:
-        """Whether it is a convolution whose bias is added behind it."""
+        """Check whether an operator is a convolution whose bias is added after it."""
         after = readers(op)
         return op.get_type_name() in CONVOLUTIONS and [r.get_type_name() for r in after] == ["Add"]
 
     @cached_property
     def before_convolutions(self) -> set[str]:
-        """What the picture goes through before the first layer: INT8 does it in another way."""
+        """Names of the operators before the first layer, which INT8 models have in another form."""
         inside: set[str] = set()
         for name, op in self.running.items():
             if op.get_type_name() in CONVOLUTIONS:
@@ -113,7 +137,7 @@ class IrGraph:
         return inside
 
     def constants(self, outputs: Sequence[Any]) -> list[npt.NDArray[Any]]:
-        """The values of outputs that depend on no picture, such as weights widened from int8."""
+        """Compute outputs that do not depend on the picture, such as weights widened from int8."""
         ov = self.ov
         done: list[npt.NDArray[Any] | None] = []
         pending = []
@@ -150,10 +174,8 @@ class IrGraph:
             for i, op in enumerate(ops)
         ]
 
-    # --- changed copies -----------------------------------------------------------------------
-
     def exposing(self, names: Sequence[str], threads: int) -> IrRunner:
-        """A runner that gives these tensors; the last one where it does already."""
+        """Return a runner whose outputs include these tensors; the last one where its do."""
         if self._exposed is not None and set(names) <= set(self._exposed.names):
             return self._exposed
         clones = {op.get_friendly_name(): op for op in self.model.clone().get_ordered_ops()}
@@ -162,10 +184,11 @@ class IrGraph:
         return self._exposed
 
     def cut(self, names: Collection[str], threads: int) -> IrRunner:
-        """The model taken apart at these tensors; it gives them, and is fed those of `fed`.
+        """Return a runner of the model cut at these tensors, so that no block sees another one's error.
 
-        Operators of another block than the one that writes a tensor read what is fed instead, after
-        the picture. A fake quantizer belongs to the block that reads it.
+        Its outputs are the tensors. Operators of another block than the one that writes a tensor read an
+        input instead; these are the runner's `fed`, after the picture. A fake quantizer belongs to the
+        block that reads it.
         """
         clones = {op.get_friendly_name(): op for op in self.model.clone().get_ordered_ops()}
         parameters = [op for op in clones.values() if op.get_type_name() == "Parameter"]
@@ -200,12 +223,12 @@ class IrGraph:
 
     @cached_property
     def as_run(self) -> Any:
-        """Compiled as the runtime does it, on one thread: of INT8 the rest in what the CPU likes."""
+        """The model compiled as the runtime does, on one thread; INT8 with the plugin's own precision."""
         settings = {"INFERENCE_NUM_THREADS": 1, "PERF_COUNT": True}
         return self.compiled(self.model, settings if self.quantizers else settings | EXACT)
 
     def compiled(self, model: Any, settings: Mapping[str, Any]) -> Any:
-        """On the CPU. Raises BackendError."""
+        """Compile a model for the CPU. Raises BackendError."""
         try:
             return self.core.compile_model(model, "CPU", dict(settings))
         except Exception as error:  # as above
@@ -215,7 +238,15 @@ class IrGraph:
 
 
 class IrRunner:
-    """A compiled model. names: the tensors that it gives; fed: those that it takes after the picture."""
+    """A compiled model.
+
+    Attributes
+    ----------
+    names
+        Its outputs.
+    fed
+        Its inputs after the picture.
+    """
 
     def __init__(self, compiled: Any, names: Sequence[str], fed: Sequence[str] = ()):
         self.names, self.fed = tuple(names), tuple(fed)
@@ -223,36 +254,40 @@ class IrRunner:
         self._request = compiled.create_infer_request()
 
     def run(self, fed: Sequence[npt.NDArray[Any]]) -> None:
+        """Run on the picture and the tensors of `fed`. Raises BackendError."""
         try:
             self._request.infer(list(fed), share_inputs=True)
         except RuntimeError as error:
             raise BackendError(f"openvino fails: {one_reason(error)}") from None
 
     def get(self, name: str) -> npt.NDArray[Any]:
-        """A view of that tensor, as it is inside."""
+        """Return a view of an output, in the layout of the model."""
         return np.asarray(self._request.get_output_tensor(self._positions[name]).data)
 
 
 def sources(op: Op) -> list[Op]:
+    """Return the operators whose outputs an operator reads."""
     return [value.get_node() for value in op.input_values()]
 
 
 def readers(op: Op) -> list[Op]:
-    """Those that compute; results are none."""
+    """Return the operators that read an operator's outputs, without results."""
     found = [target.get_node() for output in op.outputs() for target in output.get_target_inputs()]
     return [reader for reader in found if reader.get_type_name() != "Result"]
 
 
 def name_of(op: Op) -> str:
+    """Return an operator's name, which is its tensor's name in the network."""
     return str(op.get_friendly_name())
 
 
 def name_of_output(output: Any) -> str:
+    """Return the name of the operator that has this output."""
     return name_of(output.get_node())
 
 
 def reading_block(op: Op) -> str:
-    """The block of an operator, of a fake quantizer that of what reads it first; "" of a Result."""
+    """Return the block of an operator; of a fake quantizer, its first reader's; of a Result, ""."""
     if op.get_type_name() == "Result":
         return ""
     while op.get_type_name() in ("FakeQuantize", "Convert"):
@@ -264,5 +299,5 @@ def reading_block(op: Op) -> str:
 
 
 def channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """[n, channels, h, w] to [n, h, w, channels]; rows of anchors stay."""
+    """Transpose [n, channels, h, w] to [n, h, w, channels]; other ranks, such as anchors, stay."""
     return values.transpose(0, 2, 3, 1) if values.ndim == 4 else values

@@ -1,4 +1,4 @@
-"""The whole comparison of an INT8 IR with its float model, each file opened once."""
+"""The inspection of an OpenVINO model, alone or against its float model; each file is opened once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from edge_edet.formats import read_ir
 
 
 def inspect_ir(path: Path) -> Inspection:
-    """What the file tells, and what the CPU runs of it."""
+    """Inspect one OpenVINO model, and what the CPU executes of it."""
     graph = IrGraph(read_ir(path))
     facts = facts_of_ir(graph)
     return Inspection(facts, check_ir_statically(graph, facts), [], [], [])
@@ -35,10 +35,10 @@ def inspect_ir(path: Path) -> Inspection:
 def inspect_ir_against(
     int8_path: Path, float_path: Path, pictures: Sequence[Pixels], threads: int = 2
 ) -> Inspection:
-    """The file and its errors against the float model on the pictures, [1, S, S, 3] uint8 each.
+    """Inspect an INT8 model and measure its errors against its float model.
 
-    Errors are measured with what is not integer in float32; facts.openvino["as_run"] has those of
-    the outputs in the precision that the CPU takes by itself.
+    Parameters and errors are those of `inspection.inspect_against`. Errors are measured with float layers
+    in float32; facts.openvino["as_run"] has the outputs' errors in the precision that the plugin chooses.
     """
     integer, exact = IrGraph(read_ir(int8_path)), IrGraph(read_ir(float_path))
     facts = facts_of_ir(integer)
@@ -63,7 +63,7 @@ def inspect_ir_against(
 
 
 def _fitted(facts: Facts) -> set[str]:
-    """What reads or is a swish that the recipe has another function for: its error is meant."""
+    """Return the inputs and outputs of the swishes that the recipe replaced, and whose error is intended."""
     recipe = (facts.manifest or {}).get("recipe")
     swishes = recipe.get("fitted_swishes") if isinstance(recipe, dict) else None
     names = [str(name) for name in swishes] if isinstance(swishes, dict) else []
@@ -78,7 +78,7 @@ def _with_outputs_as_run(
     pictures: Sequence[Pixels],
     threads: int,
 ) -> Facts:
-    """Adds the errors of the outputs where the CPU computes what is not integer in less than f32."""
+    """Add the errors of the outputs, where the CPU computes float layers in less than float32."""
     ran: Any = (facts.openvino or {}).get("executed")
     if not ran or ran["precision"] == "f32":
         return facts

@@ -1,4 +1,4 @@
-"""Pairs the tensors of an INT8 IR with those of its float model, each with the grid that reads it."""
+"""Pairs the tensors of an INT8 OpenVINO model with those of its float model, with their grids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ ACTIVATIONS = {"Swish": "swish", "Sigmoid": "sigmoid"}
 
 @dataclass(frozen=True)
 class IrTensorPair:
-    """One real-valued tensor in both files; quantizer: what stands behind it in the INT8 one."""
+    """One real-valued tensor in the INT8 model and in its float model; arrays have their channels last.
+
+    Attributes
+    ----------
+    name, operator, shape
+        The tensor, the kind of operator that writes it, and its shape in the model's layout.
+    quantizer
+        The fake quantizer that reads it in the INT8 model; None for none.
+    reader
+        The activation that alone reads it: "swish", "sigmoid", or "".
+    carried
+        Always false: values are real, and have no integers of another tensor.
+    """
 
     name: str
     operator: str
@@ -31,6 +43,7 @@ class IrTensorPair:
 
     @property
     def block(self) -> str:
+        """Block of the network that it belongs to."""
         return block_of(self.name)
 
     @property
@@ -40,47 +53,57 @@ class IrTensorPair:
 
     @property
     def is_integer(self) -> bool:
+        """Whether a fake quantizer reads it."""
         return self.quantizer is not None
 
     @property
     def dtype(self) -> str:
+        """Type of its values, or the number of steps that they are rounded to."""
         return "float32" if self.quantizer is None else f"{self.levels} levels"
 
     @property
     def levels(self) -> int:
+        """Number of steps of the grid."""
         return self.quantizer.levels if self.quantizer else 1
 
     @property
     def scale(self) -> float | None:
+        """Width of a step; None without a grid, or where channels differ."""
         return _one(self.quantizer.step) if self.quantizer else None
 
     @property
     def zero_point(self) -> int | None:
+        """Step that stands for 0; None without a grid, where channels differ, or between two steps."""
         zero = _one(self.quantizer.zero_point) if self.quantizer else None
         return None if zero is None or zero != round(zero) else round(zero)
 
     def dequantize(self, integers: npt.NDArray[Any]) -> Floats:
-        """The running model's own values: they are real here."""
+        """Return the running model's values, which are real here."""
         return integers.astype(np.float32, copy=False)
 
     def steps(self, integers: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """As FakeQuantize is specified: cut off at both ends, then rounded to even."""
+        """Convert values to steps from 0, as FakeQuantize is specified: clip, then round half to even."""
         q = self._quantizer
         span = np.where(q.step > 0, q.step, 1.0)
         cut = np.clip(integers, q.low, np.maximum(q.high, q.low))
         return np.asarray(np.rint((cut - q.low) / span), np.int64)
 
     def rounded(self, values: Floats) -> Floats:
+        """Round float values [..., channels] to the grid."""
         q = self._quantizer
         return np.asarray(self.steps(values) * q.step + q.low, np.float32)
 
     def beyond(self, values: Floats) -> tuple[int, int]:
+        """Count the float values half a step or more below the grid, and above it."""
         q = self._quantizer
         below = int((values < q.low - q.step / 2).sum())
         return below, int((values > q.high + q.step / 2).sum())
 
     def plain_error(self, low: Doubles, high: Doubles) -> float:
-        """With a grid for each channel where the quantizer has one, else with one for all."""
+        """Estimate the mean square error of a grid over just [low, high], both [channels].
+
+        It is step²/12, with a grid for each channel where the quantizer has one, else one for all.
+        """
         if self.reader == "swish":
             low = np.maximum(low, SWISH_CLOSES)
         if self._quantizer.step.size == 1:
@@ -99,9 +122,17 @@ def _one(values: Doubles) -> float | None:
 
 
 def match_ir_tensors(integer: IrGraph, exact: IrGraph) -> list[IrTensorPair]:
-    """The tensors that both files compute behind the first layer, in execution order.
+    """Pair the tensors that both models compute after the first layer, by name.
 
-    Raises InputError where the files are not the same network.
+    Returns
+    -------
+    list of IrTensorPair
+        In execution order.
+
+    Raises
+    ------
+    InputError
+        Where shapes differ, or most names: the files are not of the same network.
     """
     before = integer.before_convolutions
     names = {name: op for name, op in integer.tensors.items() if name not in before}
@@ -135,10 +166,10 @@ def match_ir_tensors(integer: IrGraph, exact: IrGraph) -> list[IrTensorPair]:
 
 
 def _reader(op: Op) -> str:
-    """The activation that alone reads a tensor, perhaps through a fake quantizer."""
+    """Return the activation that alone reads a tensor, directly or through a fake quantizer."""
     kinds = set()
     for reader in readers(op):
-        if reader.get_friendly_name().endswith("/swish/scaled"):  # of a fitted one
+        if reader.get_friendly_name().endswith("/swish/scaled"):  # of a fitted swish
             kinds.add("Swish")
         elif reader.get_type_name() == "FakeQuantize":
             kinds |= {r.get_type_name() for r in readers(reader)}

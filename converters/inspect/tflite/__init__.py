@@ -1,4 +1,4 @@
-"""Inner tensors of `.tflite` models: made readable, paired, and run."""
+"""Inner tensors of `.tflite` models: exposed as outputs, paired with the float model's, and run."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Rewrites a `.tflite` so that its inner tensors can be read and written, with the kernels as they are.
+"""Rewrites a `.tflite` so that its inner tensors can be read and written, and runs with the same kernels.
 
-Exposing a tensor as an output makes the runtime and its delegate compute it with the very kernels
-that the plain file runs, and a few at a time take little memory. The alternative, an interpreter
-that preserves all tensors without the default delegate, measures other kernels: of the INT8 D0 it
-changes 605 of 608 tensors, and a tenth of the range is not rare; the rewritten file changes none.
+The runtime and its delegate compute a tensor that is exposed as an output with the same kernels as in the
+original file, and a few tensors at a time need little memory. The alternative, an interpreter that
+preserves all tensors without the default delegate, runs other kernels: it changes 605 of 608 tensors of
+the INT8 D0, often by a tenth of the range. The rewritten file changes none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_edet.formats.tflite import TfliteModel
 
 
 class Rewritable:
-    """The parsed bytes of a model; every method gives the bytes of a changed copy."""
+    """A model whose changed copies can be made: `exposing` and `cut` return the bytes of one."""
 
     def __init__(self, model: TfliteModel):
         self.model = model
@@ -29,26 +29,35 @@ class Rewritable:
             self._data = file.read()
 
     def constant(self, index: int) -> npt.NDArray[np.uint8]:
-        """The stored bytes of a constant tensor."""
+        """Return the stored bytes of a constant tensor, by its index."""
         root = schema.Model.GetRootAs(self._data, 0)
         return np.asarray(root.Buffers(self.buffer(index)).DataAsNumpy())
 
     def buffer(self, index: int) -> int:
-        """The number of the buffer that holds a tensor; equal constants may share one."""
+        """Return the number of the buffer that holds a tensor; equal constants may share one."""
         return int(schema.Model.GetRootAs(self._data, 0).Subgraphs(0).Tensors(index).Buffer())
 
     def exposing(self, tensors: Iterable[int]) -> bytes:
-        """The model with these tensors as its outputs."""
+        """Return the model with these tensors, by index, as its outputs."""
         parsed = self._parsed()
         parsed.subgraphs[0].outputs = list(tensors)
         return _packed(parsed)
 
     def cut(self, tensors: Collection[int], blocks: Mapping[int, str]) -> bytes:
-        """The model taken apart at these tensors.
+        """Return the model cut at these tensors, so that no block sees another one's error.
 
-        Each becomes an output, and for the operators of another block (operator -> block) than the
-        one that writes it, an input of its own, so that no block sees another one's error. New
-        inputs come after the model's own, in the order of `tensors`; outputs are `tensors`.
+        Parameters
+        ----------
+        tensors
+            Indices. Each becomes an output. The operators of other blocks than the one that writes it
+            read a new input instead.
+        blocks
+            Number of an operator -> its block.
+
+        Returns
+        -------
+        bytes
+            New inputs come after the model's own, in the order of `tensors`; the outputs are `tensors`.
         """
         parsed = self._parsed()
         graph = parsed.subgraphs[0]
@@ -68,7 +77,7 @@ class Rewritable:
 
     def _parsed(self) -> Any:
         parsed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(self._data, 0))
-        parsed.signatureDefs = []  # they name the outputs that were
+        parsed.signatureDefs = []  # they name the former outputs
         for number, buffer in enumerate(parsed.buffers):
             if buffer.data is not None and len(buffer.data):
                 parsed.buffers[number] = _AlignedBuffer()

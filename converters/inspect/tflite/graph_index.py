@@ -1,4 +1,4 @@
-"""Who reads and writes what in a model: activations behind tensors, moved integers, channel factors."""
+"""Which operators read and write a tensor: its activation, moved integers, and factors of channels."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from edge_edet.formats import TensorInfo
 from edge_edet.formats.tflite import OperatorInfo
 
 Floats = npt.NDArray[np.float32]
-# They move integers and have no error of their own where the grid stays.
+# They move integers, without an error of their own where the grid stays the same.
 MOVING = ("MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE", "CONCATENATION", "PAD")
-
-
 CROSSINGS = ("QUANTIZE", "DEQUANTIZE")
-# What comes after them is sorted by score: row by row there is nothing to compare.
+# What follows them is sorted by score, so that rows of two models cannot be compared.
 SORTING = (
     "TOPK_V2",
     "NON_MAX_SUPPRESSION_V4",
@@ -25,7 +23,15 @@ SORTING = (
 
 
 class GraphIndex:
-    """The operators of one model's main graph, by the tensors that they read."""
+    """The operators of a model's main graph, by the tensors that they read and write.
+
+    Attributes
+    ----------
+    rewritable, model
+        The model, and its parsed form.
+    readers, writers
+        Index of a tensor -> the operators that read it, the operator that writes it.
+    """
 
     def __init__(self, model: Rewritable):
         self.rewritable, self.model = model, model.model
@@ -36,11 +42,15 @@ class GraphIndex:
                 self.readers.setdefault(tensor, []).append(op)
 
     def tensor(self, index: int) -> TensorInfo:
+        """Return the tensor of that index."""
         return self.model.tensors[index]
 
     def is_input_itself(self, op: OperatorInfo) -> bool:
-        """uint8 to int8 with the scale kept, or that padded, or whole grey levels in float32 minus one of
-        them to int8: the mean is in the stem's bias, no value is changed."""
+        """Check whether an operator only converts the picture to int8, and changes no value.
+
+        That is uint8 to int8 of the same scale, perhaps padded, or float32 grey levels minus a constant
+        to int8: the mean colour is in the stem's bias then.
+        """
         source = self.writers.get(op.inputs[0]) if op.name == "PAD" else op
         if source is None or source.name != "QUANTIZE":
             return False
@@ -49,7 +59,7 @@ class GraphIndex:
         return given in self.model.inputs
 
     def sorted_by_score(self) -> set[int]:
-        """The tensors whose order depends on the scores."""
+        """Return the indices of the tensors whose order depends on the scores."""
         found: set[int] = set()
         for op in self.model.operators:
             if op.name in SORTING or found & set(op.inputs):
@@ -57,6 +67,7 @@ class GraphIndex:
         return found
 
     def is_carried(self, op: OperatorInfo) -> bool:
+        """Check whether an operator's output has the integers of its inputs, so no error of its own."""
         running = [self.tensor(i) for i in op.inputs if not self.tensor(i).is_constant]
         output = self.tensor(op.outputs[0])
         if not running:
@@ -69,7 +80,10 @@ class GraphIndex:
         return op.name == "MUL" and single and zeros_stay
 
     def reader(self, index: int) -> str:
-        """What the tensor goes through before anything else sees it."""
+        """Return the activation that alone reads a tensor: "swish", "sigmoid", or "" for none.
+
+        Of the class logits it is "sigmoid": people read scores.
+        """
         if index in self.model.outputs and self.tensor(index).name == "class_logits":
             return "sigmoid"
         readers = self.readers.get(index, [])
@@ -89,7 +103,7 @@ class GraphIndex:
         return "sigmoid" if all(op.name == "LOGISTIC" for op in readers) else ""
 
     def _gates(self, index: int) -> set[int]:
-        """Outputs of the sigmoids of this tensor, also through the product with its factors."""
+        """Return the outputs of this tensor's sigmoids, also through the product with its factors."""
         found = set()
         for op in self.readers.get(index, []):
             if op.name == "LOGISTIC":
@@ -99,10 +113,22 @@ class GraphIndex:
         return found
 
     def is_factor_product(self, op: OperatorInfo) -> bool:
+        """Check whether an operator multiplies channels by the factors of an equalized model."""
         return op.name == "MUL" and any(self.tensor(i).name.endswith("/factors") for i in op.inputs)
 
     def factors(self, known: set[str]) -> dict[int, Floats]:
-        """Tensor -> factors of its channels, where the float model has none of that name."""
+        """Find the tensors whose channels are divided by factors, in an equalized model.
+
+        Parameters
+        ----------
+        known
+            Names of the float model's tensors: factors that it has too are part of the network.
+
+        Returns
+        -------
+        dict
+            Index of a tensor -> factors of its channels, [channels] float32.
+        """
         found: dict[int, Floats] = {}
         for op in self.model.operators:
             if not self.is_factor_product(op):
@@ -115,7 +141,7 @@ class GraphIndex:
             found[source] = values
             gates = self._gates(op.outputs[0])
             pending = [p.outputs[0] for p in self.readers[source] if gates & set(p.inputs)]
-            while pending:  # what keeps the channels until a convolution takes them in
+            while pending:  # operators that keep the channels, up to a convolution
                 tensor = pending.pop()
                 found[tensor] = values
                 pending += [

@@ -1,7 +1,7 @@
-"""Pairs the tensors of an INT8 model with those of its float model, and says what the integers mean.
+"""Pairs the tensors of an INT8 model with those of its float model, and converts integers to real values.
 
-A tensor of the equalized INT8 file holds each channel divided by a factor (converters/quantize/equalize.py);
-the factors are a constant of the file, `.../swish/factors`, and are multiplied back here.
+In an equalized INT8 file, each channel of a tensor is divided by a factor (converters/quantize/equalize.py).
+The factors are a constant of the file, `.../swish/factors`; values are multiplied by them here.
 """
 
 from __future__ import annotations
@@ -26,10 +26,22 @@ INTEGERS = ("int8", "uint8", "int16")
 
 @dataclass(frozen=True)
 class TensorPair:
-    """One tensor in both files.
+    """One tensor in the INT8 model and in its float model; arrays have their channels last.
 
-    reader: what alone reads it, "swish" or "sigmoid" (of class logits: the score), else "".
-    carried: its integers are those of another tensor, so that their error is not its own.
+    Attributes
+    ----------
+    name
+        The same in both models.
+    integer, exact
+        The tensor in the INT8 model, and in the float model.
+    operator
+        Kind of the operator that writes it in the INT8 model.
+    reader
+        The activation that alone reads it: "swish", "sigmoid" (of class logits: the score), or "".
+    carried
+        Whether its integers are those of another tensor, so that their error is not its own.
+    factors
+        [channels] by which the float values are divided in the INT8 model; None for none.
     """
 
     name: str
@@ -42,10 +54,12 @@ class TensorPair:
 
     @property
     def block(self) -> str:
+        """Block of the network that it belongs to."""
         return block_of(self.name)
 
     @property
     def is_integer(self) -> bool:
+        """Whether the INT8 model holds integers there, with one grid for all channels."""
         return self.integer.dtype in INTEGERS and len(self.integer.scales) == 1
 
     @property
@@ -56,35 +70,40 @@ class TensorPair:
 
     @property
     def limits(self) -> tuple[int, int]:
+        """Least and largest integer of its type."""
         info = np.iinfo(self.integer.dtype)
         return int(info.min), int(info.max)
 
     @property
     def dtype(self) -> str:
+        """Type of its values in the INT8 model."""
         return self.integer.dtype
 
     @property
     def levels(self) -> int:
+        """Number of steps of the grid."""
         low, high = self.limits
         return high - low + 1
 
     @property
     def scale(self) -> float | None:
+        """Width of a step; None without a grid."""
         return self.integer.scales[0] if self.is_integer else None
 
     @property
     def zero_point(self) -> int | None:
+        """Integer that stands for 0; None without a grid."""
         return self.integer.zero_points[0] if self.is_integer else None
 
     def quantize(self, values: Floats) -> npt.NDArray[np.int64]:
-        """Float values [..., channels] to the integers that stand for them."""
+        """Convert float values [..., channels] to integers, clipped to the grid."""
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
         divided = values if self.factors is None else values / self.factors
         q = np.rint(divided / np.float32(scale or 1)) + zero
         return np.asarray(np.clip(q, *self.limits), np.int64)
 
     def dequantize(self, integers: npt.NDArray[np.integer]) -> Floats:
-        """Integers to the float model's units."""
+        """Convert integers [..., channels] to the float model's units; float values keep theirs."""
         if not self.is_integer:
             values = integers.astype(np.float32)
         else:
@@ -93,14 +112,15 @@ class TensorPair:
         return values if self.factors is None else values * self.factors
 
     def steps(self, integers: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Integers counted from the least one."""
+        """Count integers from the least one of their type."""
         return integers.astype(np.int64) - self.limits[0]
 
     def rounded(self, values: Floats) -> Floats:
+        """Round float values [..., channels] to the grid."""
         return self.dequantize(self.quantize(values))
 
     def beyond(self, values: Floats) -> tuple[int, int]:
-        """How many float values lie half a step or more below the grid, and above."""
+        """Count the float values half a step or more below the grid, and above it."""
         real = values if self.factors is None else values / self.factors
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
         low, high = self.limits
@@ -108,7 +128,10 @@ class TensorPair:
         return below, int((real > (high - zero + 0.5) * scale).sum())
 
     def plain_error(self, low: Doubles, high: Doubles) -> float:
-        """Mean square of the rounding to one grid over all of [low, high]; a swish closes at -8."""
+        """Estimate the mean square error of one grid over all of [low, high], both [channels].
+
+        It is step²/12, as of a uniform distribution. Before a swish the grid begins at SWISH_CLOSES.
+        """
         factors = np.ones(1) if self.factors is None else self.factors.astype(np.float64)
         least, most = float((low / factors).min()), float((high / factors).max())
         if self.reader == "swish":
@@ -118,9 +141,22 @@ class TensorPair:
 
 
 def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
-    """The tensors that both files compute, in execution order.
+    """Pair the tensors that both models compute, by name.
 
-    Raises InputError where the files are not the same network.
+    Parameters
+    ----------
+    integer, exact
+        The INT8 model and its float model.
+
+    Returns
+    -------
+    list of TensorPair
+        In execution order, without what is sorted by score and the picture itself.
+
+    Raises
+    ------
+    InputError
+        Where shapes differ, or most names: the files are not of the same network.
     """
     model, other = integer.model, exact.model
     by_name = {t.name: t for op in other.operators for t in (other.tensors[i] for i in op.outputs)}

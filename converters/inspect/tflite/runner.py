@@ -1,4 +1,4 @@
-"""Runs a model on pictures and hands out its inner tensors, as many at a time as memory allows."""
+"""Runs a changed model and returns its inner tensors, as many at a time as memory allows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,20 @@ Values = npt.NDArray[Any]
 
 
 class Runner:
-    """One interpreter over rewritten bytes, fed and read by tensor index."""
+    """An interpreter of a rewritten model, whose tensors are set and read by index.
+
+    Parameters
+    ----------
+    content
+        Bytes of the model.
+    threads
+        CPU threads of the runtime.
+
+    Raises
+    ------
+    BackendError
+        Where the runtime refuses the model.
+    """
 
     def __init__(self, content: bytes, threads: int):
         from ai_edge_litert.interpreter import Interpreter
@@ -33,6 +46,7 @@ class Runner:
         self.inputs = [int(d["index"]) for d in self._interpreter.get_input_details()]
 
     def run(self, inputs: Mapping[int, Values]) -> None:
+        """Run on inputs by tensor index. Raises BackendError."""
         for index, values in inputs.items():
             self._interpreter.set_tensor(index, values)
         try:
@@ -41,6 +55,7 @@ class Runner:
             raise BackendError(f"the runtime fails: {' '.join(str(error).split())}") from None
 
     def get(self, index: int) -> Values:
+        """Return a copy of the tensor of that index."""
         return np.asarray(self._interpreter.get_tensor(index))
 
 
@@ -70,5 +85,5 @@ def passes(sizes: Sequence[int]) -> Iterator[list[int]]:
 
 
 def exposing(model: Rewritable, tensors: Sequence[int], threads: int) -> Runner:
-    """A runner of the model from which these tensors can be read."""
+    """Return a runner of the model from which these tensors can be read."""
     return Runner(model.exposing(tensors), threads)

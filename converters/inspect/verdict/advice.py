@@ -1,4 +1,4 @@
-"""What to do about ranges that lose too much: another calibration, or another recipe."""
+"""Advice for ranges that lose too much: another calibration, or another recipe."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edge_edet.manifest import manifest_of
 from edge_edet.pictures import PictureRange
 
 CALIBRATE = "calibrate with pictures like those that the model will see"
-BEST = {"tflite": "reconstructed", "openvino": "channelwise-exact"}  # nearest to float, by format
-OWN_PICTURES = "these pictures are the calibration's own, so others like them will not help"
+BEST = {"tflite": "reconstructed", "openvino": "channelwise-exact"}  # closest to float, by format
+OWN_PICTURES = "it was calibrated on these very pictures, so more like them will not help"
 
 
 def better_recipe(facts: Facts) -> str:
-    """The recipe that is nearest to float, or what comes after it."""
+    """Return the advice to take the recipe closest to float, or what can be done beyond it."""
     stored = (facts.manifest or {}).get("recipe")
     recipe = stored if isinstance(stored, dict) else {}
     best = BEST["tflite" if facts.openvino is None else "openvino"]
@@ -32,8 +32,10 @@ def better_recipe(facts: Facts) -> str:
 
 
 def for_seen_pictures(findings: Iterable[Finding], better: str) -> list[Finding]:
-    """The findings of a model that was calibrated on the very pictures that it was compared on: nobody
-    is told to calibrate on pictures like those."""
+    """Rewrite the findings of a model that was calibrated on the pictures that it was compared on.
+
+    The advice to calibrate on pictures like these would not help there; `better` replaces it.
+    """
     found = []
     for f in findings:
         if CALIBRATE in f.advice:
@@ -50,8 +52,10 @@ def for_seen_pictures(findings: Iterable[Finding], better: str) -> list[Finding]
 def calibrated_on(
     model: ModelFile, pictures: Sequence[Path], picture_range: PictureRange = None
 ) -> bool:
-    """Whether a model's calibration pictures are among these: all of them, or as many as `convert
-    --calibration` draws of a folder. By names and pixels, as its manifest has their digest."""
+    """Check whether a model was calibrated on these pictures: all, or those that `convert` draws of them.
+
+    The digest in the manifest decides, which is of the names and pixels.
+    """
     from edge_edet.converters.calibrate import drawn, picture_input
 
     manifest = manifest_of(model)

@@ -1,6 +1,6 @@
-"""How far the detections of an INT8 model agree with those of its float model, box by box.
+"""The agreement between the detections of an INT8 model and those of its float model, box by box.
 
-The one number of it, `share`, is an F1: twice the matched boxes over the boxes of both models, at one
+Its one number, `share`, is an F1 score: twice the matched boxes over the boxes of both models, at one
 score threshold and within each class, averaged over the IoU thresholds 0.50, 0.55 ... 0.95 as AP is.
 """
 
@@ -33,10 +33,23 @@ Doubles = npt.NDArray[np.float64]
 class Agreement:
     """Counts of boxes over all pictures, at one score threshold and within each class.
 
-    same: a box of each at IoU 0.9 or more; moved: at 0.5 to 0.9; lost: only the float model has it;
-    invented: only INT8 has it. score_differences (INT8 - float) and ious are of same and moved.
-    near: of lost and invented, those whose score is within 0.05 of the threshold. each: of every
-    picture, twice its matches averaged over ten IoU thresholds, and the boxes of both models.
+    Attributes
+    ----------
+    score_threshold
+        Boxes below it are not compared.
+    pictures
+        Number of pictures.
+    same, moved
+        Pairs of boxes at an IoU of 0.9 or more, and of 0.5 to 0.9.
+    lost, invented
+        Boxes that only the float model has, and that only the INT8 model has.
+    near
+        Lost and invented boxes whose score is within 0.05 of the threshold.
+    score_differences, ious
+        Of all pairs: score of INT8 minus float, and IoU.
+    each
+        For every picture: twice its matches, averaged over ten IoU thresholds, and the number of boxes of
+        both models.
     """
 
     score_threshold: float = SCORE_THRESHOLD
@@ -52,23 +65,26 @@ class Agreement:
 
     @property
     def boxes(self) -> float:
-        """Boxes of one model, of both on average."""
+        """Number of boxes of one model, as the mean of both."""
         return sum(count for _, count in self.each) / 2
 
     @property
     def share(self) -> float:
-        """Agreement from 0 to 1, see above; 1 where neither finds anything."""
+        """Agreement from 0 to 1, as defined above; 1 where neither model finds anything."""
         return sum(hits for hits, _ in self.each) / (2 * self.boxes) if self.boxes else 1.0
 
     @property
     def is_many(self) -> bool:
-        """Whether the pictures tell how much pictures differ."""
+        """Whether there are enough pictures and boxes to resample the pictures."""
         return self.pictures >= LEAST_PICTURES and self.boxes >= LEAST_BOXES
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % of `share`: the pictures drawn with replacement; of few ones Wilson's score interval over
-        the boxes (E. B. Wilson, 1927), which is the wider one there."""
+        """95 % interval of `share`: a bootstrap over the pictures.
+
+        Of few pictures or boxes it is Wilson's score interval over the boxes (E. B. Wilson, 1927), which
+        is wider there.
+        """
         if not self.is_many:
             return _wilson(self.share, self.boxes)
         hits, counts = np.asarray(self.each, np.float64).T
@@ -78,7 +94,7 @@ class Agreement:
         return float(low), float(high)
 
     def add(self, exact: Detections, integer: Detections) -> None:
-        """Takes in one picture."""
+        """Add one picture: the detections of the float model and of the INT8 model."""
         pairs = match_boxes(exact.boxes, exact.classes, integer.boxes, integer.classes, MOVED_IOU)
         self.pictures += 1
         for i, j, iou in pairs:
@@ -97,7 +113,7 @@ class Agreement:
         self.near += sum(float(score) < self.score_threshold + 0.05 for score in unmatched)
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, and what the samples come to."""
+        """Return the counts and the statistics of the samples, ready for JSON."""
         scores, ious = np.asarray(self.score_differences), np.asarray(self.ious)
         plain = asdict(self)
         del plain["score_differences"], plain["ious"], plain["each"]
@@ -123,8 +139,28 @@ def agreement(
     *,
     verify: bool = True,
 ) -> Agreement:
-    """Both models on the pictures. verify: see edge_edet.load. Raises ImageError for a picture that
-    cannot be read."""
+    """Run both models on the pictures and compare their detections.
+
+    Parameters
+    ----------
+    int8_path, float_path
+        The two models.
+    pictures
+        The pictures.
+    threads
+        CPU threads of the runtime.
+    picture_range
+        How grey pictures of more than 8 bits are read.
+    verify
+        As of `edge_edet.load`.
+
+    Raises
+    ------
+    InputError
+        Where the models have different labels.
+    ImageError
+        For a picture that cannot be read.
+    """
     total = Agreement()
     options: dict[str, Any] = {
         "threads": threads,
@@ -141,7 +177,7 @@ def agreement(
 
 
 def _wilson(share: float, count: float) -> tuple[float, float]:
-    """Of a share of `count` trials, 0 < count."""
+    """Return Wilson's 95 % interval of a share of `count` trials, 0 < count."""
     middle = share + Z * Z / (2 * count)
     half = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
     scale = 1 + Z * Z / count

@@ -1,9 +1,9 @@
 """From measured errors to findings: which tensor or block stands out, and what to do about it.
 
-They explain a verdict and do not make it, see verdict.py. The thresholds stand between what sound
-models show and what planted faults do (tests/inspect). A grid stands out where a plain one, from the
-smallest to the largest value seen, would do much better; a convolution does where its constants are not
-the float model's.
+Findings explain a verdict; they do not decide it, see verdict.py. The thresholds lie between the values of
+sound models and those of planted faults (tests/inspect). A grid stands out where a plain one, from the
+smallest to the largest value seen, would be much better; a convolution, where its constants are not the
+float model's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_edet.converters.inspect.verdict.detections import Agreement
 
 BAD_GRID_DB = 16.0  # a tensor's own error: 2.5 % of the signal's power
-AVOIDABLE_DB = 8.0  # better than that it would be with a plain grid
+AVOIDABLE_DB = 8.0  # a plain grid would be better by more than this
 CLIPPING = 0.001  # of the values
 SYSTEMIC_TENSORS, SYSTEMIC_PARTS = 6, 2
 BAD_STEM_DB = 15.0  # one convolution after the picture
@@ -39,12 +39,23 @@ def diagnose(
     better: str = "take --recipe reconstructed",
     by_design: Collection[str] = (),
 ) -> list[Finding]:
-    """All findings, the cause first. Empty, or notes only: nothing stands out.
+    """Derive the findings from what was measured and from the static checks.
 
-    errors: tensor_error.compare_tensors; blocks: block_error.block_errors; static_findings:
-    suspicion.check_statically, what the file alone gave away; constants: constants.compare_constants;
-    better: what to do about grids that lose too much by themselves; by_design: tensors whose error the
-    recipe chose.
+    Parameters
+    ----------
+    errors, blocks, constants
+        From `tensor_errors`, `block_errors` and `compare_constants`, or those of OpenVINO.
+    static_findings
+        Findings from the file alone.
+    better
+        Advice for grids that lose too much by themselves.
+    by_design
+        Tensors whose error the recipe intended.
+
+    Returns
+    -------
+    list of Finding
+        Causes before consequences; empty, or notes only, where nothing stands out.
     """
     static_findings = [s for s in static_findings if not _refuted(s, errors)]
     explained = {name for s in static_findings for name in s.place.split(" and ")}
@@ -71,19 +82,19 @@ def diagnose(
 
 
 def _refuted(suspicion: Finding, errors: Sequence[TensorError]) -> bool:
-    """Whether the float model's scores stay in the range that looked too small."""
+    """Check whether the float model's scores stay in the range that looked too small."""
     return suspicion.kind == "score range" and any(
         e.name == suspicion.place and not e.above and e.own_db > BAD_GRID_DB for e in errors
     )
 
 
 def is_bad_grid(e: TensorError) -> bool:
-    """Whether this tensor's grid loses much that a plain one would keep."""
+    """Check whether a tensor's grid loses much that a plain one would keep."""
     return not e.carried and e.own_db < BAD_GRID_DB and e.reach_db - e.own_db > AVOIDABLE_DB
 
 
 def _within(name: str, explained: set[str]) -> bool:
-    """The tensors that a finding on an output covers: its rows and what writes them."""
+    """Check whether a finding on an output covers a tensor: its anchors, and what writes them."""
     heads = {"box_codes": "box_net/", "class_logits": "class_net/"}
     covered = tuple(heads[place] for place in explained if place in heads)
     return name in explained or ("/predict/conv_pw" in name and name.startswith(covered or ("\0",)))
@@ -94,7 +105,7 @@ def _calibration(clipped: Sequence[TensorError], count: int) -> Finding:
     return Finding(
         "calibration",
         f"calibration, worst at {worst.name}",
-        f"{len(clipped)} of {count} grids cut off values that these pictures have: the calibration "
+        f"{len(clipped)} of {count} grids clip values that occur in these pictures: the calibration "
         "saw other pictures (black, blank, of another kind?)",
         CALIBRATE,
         worst.harm,
@@ -107,8 +118,8 @@ def _grid(e: TensorError, better: str) -> Finding:
         return Finding(
             "dead",
             e.name,
-            "it never changes, and in the float model it does",
-            f"look at its weights and its range; {CALIBRATE}",
+            "it never changes, although it does in the float model",
+            f"check its weights and its range; {CALIBRATE}",
             e.harm,
         )
     if e.below + e.above > CLIPPING:
@@ -118,7 +129,7 @@ def _grid(e: TensorError, better: str) -> Finding:
             e.name,
             f"{e.below + e.above:.1%} of its values lie beyond its grid, most at the {end} end; "
             f"that costs {lost}",
-            f"widen this tensor's range: {CALIBRATE}, and more of them",
+            f"widen this tensor's range: {CALIBRATE}, and on more of them",
             e.harm,
         )
     return Finding(
@@ -136,8 +147,8 @@ def _constants(constants: Iterable[ConstantError]) -> Iterator[Finding]:
             yield Finding(
                 "computation",
                 c.source,
-                f"its fake quantizer's ends are not those that the weights of {c.name} were made for: "
-                f"they are {1 / c.gain:.3g} times what would fit",
+                f"the ends of its fake quantizer do not fit the weights of {c.name}: they are "
+                f"{1 / c.gain:.3g} times as large as they should be",
                 "convert again; a range changed by hand needs the weights behind it changed too",
                 -c.weight_db,
             )
@@ -158,8 +169,8 @@ def _stem(blocks: Sequence[BlockError], explained: set[str]) -> Iterator[Finding
             yield Finding(
                 "normalization",
                 b.block,
-                f"the first convolution makes something else of the same picture ({b.own_db:.0f} "
-                "dB), though its weights and its grid are fine: mean or standard deviation differ",
+                f"the first convolution differs on the same picture ({b.own_db:.0f} dB), although its "
+                "weights and its grid are right: mean or standard deviation differ",
                 "fold the mean into the stem: check mean and std of the variant, then convert both "
                 "files again",
                 10 ** (-b.own_db / 10),
@@ -169,15 +180,15 @@ def _stem(blocks: Sequence[BlockError], explained: set[str]) -> Iterator[Finding
 def _noise(
     errors: Sequence[TensorError], blocks: Sequence[BlockError], better: str
 ) -> Iterator[Finding]:
-    """Outputs that are mostly noise though nothing stands out."""
+    """Yield outputs that are mostly noise although nothing stands out."""
     for e in errors:
         if part_of(e.name) == "outputs" and e.behind_db < NOISY_OUTPUT_DB:
             begin = min(blocks, key=lambda b: b.own_db).block if blocks else "the first block"
             yield Finding(
                 "noise",
                 e.name,
-                f"only {e.behind_db:.0f} dB are left of it and no tensor stands out: the error of "
-                "many blocks adds up",
+                f"its signal is only {e.behind_db:.0f} dB above the error, and no tensor stands out: "
+                "the errors of many blocks add up",
                 f"{better}; begin at {begin}, which adds most",
                 e.harm,
             )
@@ -190,15 +201,15 @@ def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
         yield Finding(
             "weak block",
             b.block,
-            f"the weakest block: fed exact values it alone leaves {b.own_db:.0f} dB, as channels of "
-            "very different range, or extremes that calibration did not see, make it",
-            f"if accuracy falls short, begin here: {better}",
+            f"the weakest block: with exact inputs its outputs are {b.own_db:.0f} dB above its own error; "
+            "channels of very different range, or extremes that calibration did not see, cause that",
+            f"if accuracy is too low, begin here: {better}",
             10 ** (-b.own_db / 10),
         )
 
 
 def score_shift(found: Agreement) -> list[Finding]:
-    """A note where INT8 scores lie to one side: AP does not see it, a fixed threshold does."""
+    """Return a note where INT8 scores are all shifted: that changes no AP, but a fixed threshold's boxes."""
     shift = float(np.mean(found.score_differences)) if found.score_differences else 0.0
     if abs(shift) < NOTED_SHIFT:
         return []

@@ -1,7 +1,7 @@
 """A finding: what stands out, where, and what to do next.
 
-What it is called depends on the verdict, which it does not make: the cause of a bad one, a suspicion
-where the verdict is not known, a note where the model is healthy all the same.
+Its severity depends on the verdict, which it does not decide: a cause of a bad one, a suspicion where the
+verdict is unknown, a note where the model is healthy all the same.
 """
 
 from __future__ import annotations
@@ -36,49 +36,62 @@ KINDS: dict[str, tuple[str, int]] = {
     "kept in float": ("note", 18),
 }
 
-NOTHING_TO_DO = "nothing: the detections are kept"
+NOTHING_TO_DO = "nothing: the detections stay the same"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """kind: one of KINDS; place: block or tensor; advice: an imperative."""
+    """One thing that stands out.
+
+    Attributes
+    ----------
+    kind
+        One of KINDS.
+    place
+        The block or tensor.
+    text
+        What stands out.
+    advice
+        What to do, as an imperative.
+    harm
+        Of the tensor that it names, see `TensorError`.
+    """
 
     kind: str
     place: str
     text: str
     advice: str
-    harm: float = 0.0  # of the tensor that it names, see tensor_error.TensorError
+    harm: float = 0.0
 
     @property
     def level(self) -> str:
-        """ "error" (measured, or plain in the file), "hint" (of the file alone) or "note"."""
+        """One of "error" (measured, or plain from the file), "hint" (from the file alone) and "note"."""
         return KINDS[self.kind][0]
 
     def severity(self, verdict: str) -> str:
-        """What it is to a model of that verdict: "cause", "suspicion" or "note"."""
+        """Return what it is to a model of that verdict: "cause", "suspicion" or "note"."""
         if self.level == "note" or verdict == HEALTHY:
             return "note"
         return "suspicion" if verdict == UNKNOWN else "cause"
 
     def for_verdict(self, verdict: str) -> Finding:
-        """With the advice that a model of that verdict needs: a healthy one's grids are left alone."""
+        """Return it with the advice for a model of that verdict: a healthy one needs no change."""
         if verdict == HEALTHY and (self.level != "note" or self.kind == "weak block"):
             return dataclasses.replace(self, advice=NOTHING_TO_DO)
         if verdict in (FAULT, WORSE) and self.kind == "score shift":
-            return dataclasses.replace(
-                self, advice=f"mend what it comes from first; then {self.advice}"
-            )
+            return dataclasses.replace(self, advice=f"fix its cause first; then {self.advice}")
         return self
 
     def to_dict(self, verdict: str) -> dict[str, Any]:
+        """Return it as it is for a model of that verdict, ready for JSON."""
         return {"severity": self.severity(verdict), **dataclasses.asdict(self.for_verdict(verdict))}
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Causes before consequences, then by harm."""
+    """Sort findings: causes before consequences, then by harm."""
     return sorted(findings, key=lambda f: (KINDS[f.kind][1], -f.harm))
 
 
 def nothing_stands_out(findings: Iterable[Finding]) -> bool:
-    """Whether there are only notes, or nothing."""
+    """Check whether there are no findings but notes."""
     return all(finding.level == "note" for finding in findings)

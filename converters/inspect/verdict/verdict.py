@@ -1,9 +1,9 @@
-"""Healthy, worse, a fault, or unknown: said by what an INT8 model detects, and by nothing else.
+"""The verdict on an INT8 model: healthy, worse, a fault, or unknown. Its detections decide, nothing else.
 
-Where the pictures have labels, by the difference of AP from the float model and its paired 95 %
-interval; where they have none, or too few to tell, by how far its boxes agree with the float model's.
-Errors of tensors explain a bad verdict, they never make one: INT8 models whose grids look bad may
-lose nothing, and such whose grids all look fine may lose a point.
+Where the pictures have labels, the difference of AP from the float model decides, with its paired 95 %
+interval; without labels, or with too few, the agreement of its boxes with the float model's. Errors of
+tensors explain a bad verdict but never decide it: INT8 models whose grids look bad may lose nothing, and
+models whose grids all look right may lose a point of AP.
 
 The thresholds, and the models that they were calibrated on: docs/decisions/0006-verdict.md.
 """
@@ -32,9 +32,9 @@ __all__ = [
 HEALTHY, WORSE, FAULT, UNKNOWN = "healthy", "worse", "fault", "unknown"
 
 SMALL_LOSS = 0.003  # AP, 0 to 1: a model that surely loses more is not healthy
-LARGE_LOSS = 0.01  # one that may lose as much is not healthy either; one that did is a fault
+LARGE_LOSS = 0.01  # a model that may lose as much is not healthy either; one that did is a fault
 LEAST_AP = 0.02  # of the float model: below it there is nothing to lose
-LEAST_PICTURES = 16  # with labels: of fewer, the interval of AP itself is not to be trusted
+LEAST_PICTURES = 16  # with labels: with fewer, the interval of AP itself is not reliable
 
 HEALTHY_AGREEMENT = 0.91
 WORSE_AGREEMENT = 0.85
@@ -47,7 +47,7 @@ MEANINGS = (
 
 
 def thresholds() -> dict[str, float]:
-    """For the record: AP from 0 to 1, agreement from 0 to 1."""
+    """Return the thresholds of loss of AP and of agreement, all from 0 to 1, ready for JSON."""
     return {
         "small_loss": SMALL_LOSS,
         "large_loss": LARGE_LOSS,
@@ -59,41 +59,60 @@ def thresholds() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """name: HEALTHY, WORSE, FAULT or UNKNOWN; because: the numbers that say so, half a sentence."""
+    """The verdict on a model.
+
+    Attributes
+    ----------
+    name
+        HEALTHY, WORSE, FAULT or UNKNOWN.
+    because
+        The numbers that decided, as half a sentence.
+    """
 
     name: str
     because: str
 
     @property
     def is_bad(self) -> bool:
+        """Whether it is worse or a fault."""
         return self.name in (WORSE, FAULT)
 
     @property
     def healthy(self) -> bool | None:
-        """None where it is unknown."""
+        """Whether it is healthy; None where that is unknown."""
         return None if self.name == UNKNOWN else self.name == HEALTHY
 
     def __str__(self) -> str:
         return f"{self.name}: {self.because}"
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it, ready for JSON."""
         return {"verdict": self.name, "because": self.because, "healthy": self.healthy}
 
 
-FILE_ALONE = Verdict(UNKNOWN, "the file was looked at alone; --against and --data measure it")
+FILE_ALONE = Verdict(UNKNOWN, "only the file was checked; measure it with --against and --data")
 NO_DETECTOR = Verdict(UNKNOWN, "its outputs are not known as detections, so none were compared")
-RANDOM = Verdict(UNKNOWN, "random weights: what they find means nothing")
+RANDOM = Verdict(UNKNOWN, "random weights: their detections mean nothing")
 REFUSED = Verdict(FAULT, "it does not run")
 
 
 def judge(
     accuracy: Mapping[str, Any] | None, agreement: Agreement | None, allowed: float = 0.0
 ) -> Verdict:
-    """accuracy: as `edge-edet eval --json` prints it of [float, INT8], None without labels; allowed: a
-    loss of AP, from 0 to 1, that somebody asked for: it is no fault.
+    """Judge an INT8 model by its detections.
 
-    Labels go first. Where their interval holds both a large loss and none, agreement, which is the finer
-    measure, may still clear the model; of few labelled pictures it decides, where AP does not contradict.
+    AP takes precedence. Where its interval includes both a large loss and none, agreement, which is the
+    finer measure, may still clear the model; with few labelled pictures agreement decides, unless AP
+    contradicts it.
+
+    Parameters
+    ----------
+    accuracy
+        As `edge-edet eval --json` prints it for [float, INT8]; None without labels.
+    agreement
+        Of the detections; None where the model is no detector.
+    allowed
+        Loss of AP, 0 to 1, that was asked for when the model was made, and is no fault.
     """
     found = _judged(accuracy, agreement)
     lost = -accuracy["differences"][0]["numbers"]["ap"] if accuracy else 0.0
@@ -124,7 +143,7 @@ def _judged(accuracy: Mapping[str, Any] | None, agreement: Agreement | None) -> 
 
 
 def is_blind(ap: float | None) -> bool:
-    """Of the float model: whether there is nothing to lose."""
+    """Check whether the float model's AP is so low that there is nothing to lose."""
     return ap is None or ap < LEAST_AP
 
 
@@ -134,16 +153,28 @@ def by_labels(
     float_ap: float | None,
     pictures: int,
 ) -> Verdict:
-    """difference: AP of INT8 minus AP of float, from -1 to 1; interval: of it, paired, 95 %."""
+    """Judge by AP.
+
+    Parameters
+    ----------
+    difference
+        AP of the INT8 model minus that of the float model, from -1 to 1.
+    interval
+        Paired 95 % interval of the difference; None without one.
+    float_ap
+        AP of the float model.
+    pictures
+        Number of labelled pictures.
+    """
     text = f"AP {difference:+.4f} against float"
     if is_blind(float_ap):
         return Verdict(
             UNKNOWN,
-            f"the float model itself finds next to nothing (AP {float_ap or 0.0:.4f}): are these "
-            "pictures, labels and training settings its own?",
+            f"the float model itself finds next to nothing (AP {float_ap or 0.0:.4f}): do the "
+            "pictures, labels and training settings fit it?",
         )
     if interval is None or pictures < LEAST_PICTURES:
-        least = f"too few labelled pictures to tell, at least {LEAST_PICTURES} are needed"
+        least = f"too few labelled pictures, at least {LEAST_PICTURES} are needed"
         return Verdict(UNKNOWN, f"{text} on {pictures}: {least}")
     low, high = interval
     text += f" (95 % {low:+.4f} to {high:+.4f}, {pictures} pictures)"
@@ -154,12 +185,12 @@ def by_labels(
     if low > -LARGE_LOSS:
         return Verdict(HEALTHY, f"{text}: a loss of {LARGE_LOSS:g} is ruled out")
     return Verdict(
-        UNKNOWN, f"{text}: so few pictures do not tell a loss of {LARGE_LOSS:g} from none"
+        UNKNOWN, f"{text}: too few pictures to distinguish a loss of {LARGE_LOSS:g} from none"
     )
 
 
 def by_agreement(found: Agreement) -> Verdict:
-    """Without labels: see agreement.Agreement.share for the measure."""
+    """Judge by the agreement of boxes, see `Agreement.share`."""
     if not found.boxes:
         return Verdict(
             UNKNOWN,
@@ -179,8 +210,8 @@ def by_agreement(found: Agreement) -> Verdict:
         return Verdict(
             HEALTHY, f"{text}: from {HEALTHY_AGREEMENT:.0%} on models lost less than 0.01 AP"
         )
-    more = "labelled pictures tell" if found.is_many else "more pictures, or labelled ones, tell"
-    return Verdict(UNKNOWN, f"{text}: {more}")
+    more = "labelled pictures" if found.is_many else "more pictures, or labelled ones,"
+    return Verdict(UNKNOWN, f"{text}: {more} would decide")
 
 
 def _pictures(found: Agreement) -> str:
