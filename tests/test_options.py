@@ -59,7 +59,7 @@ MEANINGS = {
     "--jsonl": "print JSON Lines while the command runs",
     "--keep-models": "leave the model files that a study made",
     "--labels": "file of class names",
-    "--limit": "use the first N pictures only",
+    "--limit": "use at most N pictures",
     "--max-drop": "largest loss of AP",
     "--max-samples": "largest number of samples",
     "--max-seconds": "longest time of sampling",
@@ -105,7 +105,7 @@ MEANINGS = {
     "--suppression": "kind of suppression",
     "--sustain": "how long to run without a pause",
     "--table-only": "print the table of what was measured before",
-    "--tensor-limit": "compare tensors on the first N pictures only",
+    "--tensor-limit": "compare tensors on at most N pictures",
     "--tensors": "list the tensors",
     "--this-board": "the board that this machine is",
     "--threads": "number of CPU threads",
@@ -133,9 +133,12 @@ WRITTEN_VARIOUSLY = {
 # former spellings, by command: they answer with the present one
 FORMER = {
     "bench": ["--device-type", "--pictures", "--precision", "--stream", "--streams", "--width"],
+    "compare-float": ["--pictures"],
+    "convert": ["--no-certificate"],
     "detect": ["--precision"],
     "eval": ["--precision"],
     "import-log": ["--device"],
+    "inspect": ["--pictures"],
     "recommend": ["--device"],
 }
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edge_edet.benchmarks.accuracy.datasets import is_labelled
 from edge_edet.converters.inspect.accuracy import (
     check_classes,
     check_data,
-    is_labelled,
     pictures_and_accuracy,
 )
 from edge_edet.converters.inspect.checkpoint import checkpoint_facts

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge_edet.benchmarks.accuracy.datasets import is_labelled, load_dataset
 from edge_edet.converters.calibrate import find_pictures
 from edge_edet.errors import InputError
 from edge_edet.pictures import (
@@ -16,13 +17,6 @@ from edge_edet.pictures import (
     refuse_addresses,
     usable,
 )
-
-
-def is_labelled(path: Path, split: str | None = None) -> bool:
-    """Check whether a path holds labelled pictures, in any of the known layouts of data sets."""
-    from edge_edet.benchmarks.accuracy.datasets import is_labelled as has_labels
-
-    return has_labels(path, split)
 
 
 def check_data(data: Path, split: str | None) -> None:
@@ -37,7 +31,6 @@ def check_data(data: Path, split: str | None) -> None:
     """
     if is_labelled(data, split):
         from edge_edet.benchmarks.accuracy import evaluator_version
-        from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
         load_dataset(data, split=split).check_files()
         evaluator_version()
@@ -72,7 +65,6 @@ def check_classes(labels: Sequence[str | None], data: Path, split: str | None) -
         class_map,
         counted_objects,
     )
-    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     dataset = load_dataset(data, split=split)
     objects, _ = counted_objects(dataset, DEFAULT_PROTOCOL.min_side_px)
@@ -136,7 +128,6 @@ def pictures_and_accuracy(
         found = find_given([data]).paths if single else find_pictures(data, None, 0)
         return usable(found[:limit], picture_range, log, strict=strict or single), None
     from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, compare, evaluate, json_document
-    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     dataset = load_dataset(data, split=split).first(limit)
     dataset.check_files()

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_edet import load
-from edge_edet.converters.inspect.accuracy import is_labelled
+from edge_edet.benchmarks.accuracy.datasets import Dataset, is_labelled, load_dataset
 from edge_edet.detection import iou_matrix
 from edge_edet.errors import ImageError, InputError, MissingExtraError
 from edge_edet.pictures import PictureRange, range_text
 
 if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets import Dataset
     from edge_edet.detection import Detector
 
 __all__ = ["check_labelled", "look_for_objects"]
@@ -64,7 +63,6 @@ def look_for_objects(
         boxes are compared without their class, and the sentence says so. Nothing where no AP is defined.
     """
     from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, IN_MEMORY, class_map, evaluate
-    from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     try:
         dataset = load_dataset(data, split=split)

@@ -1,4 +1,4 @@
-"""Models, data and rows to name, and a clock that ends what hangs."""
+"""Models, data and rows to name, and a timer that ends what hangs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HANGS_S = 60
 
 
 def other_tests(name: str) -> ModuleType:
-    """The module of other tests, for what they make."""
+    """Import a module of other tests, for what it makes."""
     path = Path(__file__).resolve().parents[1] / name
     spec = importlib.util.spec_from_file_location(f"other_{path.parent.name}", path)
     assert spec is not None
@@ -26,7 +26,7 @@ def other_tests(name: str) -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiny_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The smallest model, built as the runtime's tests build theirs."""
+    """Make the smallest model, built as the runtime's tests build theirs."""
     build = other_tests("runtime/conftest.py").build_tiny.__wrapped__()
     model: Path = build(tmp_path_factory.mktemp("tiny") / "tiny-int8.tflite", int8=True)
     return model
@@ -43,7 +43,7 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def nothing_hangs() -> Iterator[None]:
-    """A test that waits for ever fails, and does not stop the suite."""
+    """Let a test that waits for ever fail, so that it does not stop the suite."""
 
     def fail(number: int, frame: FrameType | None) -> None:
         raise AssertionError(f"it hung for {HANGS_S} s")

@@ -1,4 +1,4 @@
-"""What is named and is no regular file is refused in one line: no command waits, none fills memory."""
+"""A named input that is no regular file is refused in one line: no command waits or fills memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_edet import InputError
 from edge_edet.cli import main
 from edge_edet.files.input import Limit, check_input, open_input, read_input, sha256_input
 
-# kind of input -> command; BAD is the file, MODEL and PICTURE are sound ones
+# kind of input -> command; BAD is the file under test, MODEL and PICTURE are sound ones
 COMMANDS = {
     "tflite": "detect -m BAD.tflite PICTURE",
     "ir": "detect -m BAD.xml PICTURE",
@@ -116,7 +116,7 @@ def test_what_is_no_file_is_refused_at_once(
 def test_a_pipe_that_takes_the_files_place_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the file and its opening."""
+    """It takes the place between the check of the file and its opening."""
     path = tmp_path / "x"
     path.write_bytes(b"")
     regular = path.stat()
@@ -150,8 +150,8 @@ def test_a_file_up_to_its_limit_is_read(size: int, tmp_path: Path) -> None:
     assert read_input(path, "x", Limit(100, "")) == b"x" * size
 
 
-def test_a_file_that_tells_no_size_is_read_up_to_its_limit() -> None:
-    """As those of /proc."""
+def test_a_file_that_states_no_size_is_read_up_to_its_limit() -> None:
+    """Files of /proc are such."""
     path = Path("/proc/self/status")
     if not path.exists():
         pytest.skip("no /proc")

@@ -1,4 +1,4 @@
-"""A log may come through a pipe: read to its end, with an end to the waiting."""
+"""A log may come through a pipe: it is read to its end, and waiting has a limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = Limit(1 << 20, "cut it")
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Iterator[tuple[Path, int]]:
-    """Its name, and an end to write to."""
+    """Make a pipe; return its name, and a descriptor to write to."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     handle = os.open(path, os.O_RDWR)  # as this opens it for both, it does not wait
@@ -38,7 +38,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_an_unnamed_pipe_whose_writer_is_gone() -> None:
-    """As `import-log <(adb logcat -d)` gives it."""
+    """A shell makes one for `import-log <(adb logcat -d)`."""
     end, writer = os.pipe()
     os.write(writer, b"all of it")
     os.close(writer)

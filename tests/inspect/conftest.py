@@ -13,7 +13,7 @@ import pytest
 
 
 def _load(name: str) -> ModuleType:
-    """A file beside this one: tests are no package."""
+    """Import a file beside this one: tests are no package."""
     path = Path(__file__).with_name(f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"inspect_{name}", path)
     assert spec is not None
@@ -29,13 +29,13 @@ faults: Any = _load("faults")
 
 @pytest.fixture(scope="session")
 def planted() -> Any:
-    """The module of faults."""
+    """Return the module of faults."""
     return faults
 
 
 @pytest.fixture(scope="session")
 def bench(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The trained D0 at a quarter of its size, with its statistics."""
+    """Return the trained D0 at a quarter of its size, with its statistics."""
     return faults.cells(shared, tmp_path_factory.mktemp("d0"))
 
 
@@ -47,7 +47,7 @@ def float_path(bench: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def model(bench: Any) -> Callable[[str], Path]:
-    """Name of a fault, or of a recipe for a sound model -> the INT8 file."""
+    """Return a function: name of a fault, or of a recipe for a sound model -> the INT8 file."""
     made: dict[str, Path] = {}
 
     def make(name: str) -> Path:
@@ -62,7 +62,7 @@ def model(bench: Any) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def planted_ir() -> Any:
-    """The module of faults in OpenVINO models."""
+    """Return the module of faults in OpenVINO models."""
     return _load("ir_faults")
 
 
@@ -74,7 +74,7 @@ def ir_float(bench: Any, planted_ir: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def ir_model(bench: Any, planted_ir: Any) -> Callable[[str], Path]:
-    """Name of a fault, or "sound" -> the INT8 IR."""
+    """Return a function: name of a fault, or "sound" -> the INT8 OpenVINO model."""
     made: dict[str, Path] = {}
 
     def make(name: str) -> Path:

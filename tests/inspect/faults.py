@@ -24,7 +24,7 @@ from edge_edet.network.graph import Graph, Node
 from edge_edet.pictures.image import read_image
 from edge_edet.variants import get_variant
 
-SIZE = 256  # a quarter of the work; the weights know cells of this size too
+SIZE = 256  # a quarter of the work; the weights detect cells of this size too
 CLIPPED = "backbone/blocks.3.1/add"
 DEAD = "fpn/cell.1/fnode.4/conv_pw"
 SILENT = "fpn/cell.1/fnode.4/conv_dw"
@@ -58,14 +58,14 @@ class Bench:
         return letterbox(read_image(path), v.image_size, v.pad_rgb)[0]
 
     def quantized(self, recipe: str = "mse") -> tuple[Graph, Quantized]:
-        """A copy to break: choosing the ranges takes longer than all the rest."""
+        """Return a copy to break: choosing the ranges takes longer than everything else."""
         if recipe not in self.made:
             self.made[recipe] = quantize(self.graph, self.statistics, RECIPES[recipe])
         return copy.deepcopy(self.made[recipe])
 
 
 def cells(shared: Path, folder: Path, size: int = SIZE) -> Bench:
-    """The trained blood-cell D0, calibrated on a few pictures."""
+    """Return the trained blood-cell D0, calibrated on a few pictures."""
     variant = get_variant("d0").replace(image_size=size, pad_rgb=(0, 0, 0))
     checkpoint = read_checkpoint(shared / "weights/d0-bccd.pth", variant)
     adapted = checkpoint.variant.replace(image_size=size, pad_rgb=(0, 0, 0))
@@ -73,7 +73,7 @@ def cells(shared: Path, folder: Path, size: int = SIZE) -> Bench:
 
 
 def lite(shared: Path, folder: Path) -> Bench:
-    """Lite0 with random weights."""
+    """Return Lite0 with random weights."""
     variant = get_variant("lite0").replace(image_size=128, num_classes=3)
     return _bench(build_network(variant, random_weights(variant, 0)), shared, folder, random=True)
 
@@ -87,7 +87,7 @@ def _bench(graph: Graph, shared: Path, folder: Path, random: bool = False) -> Be
 
 
 def described(graph: Graph, precision: str, random: bool = False) -> dict[str, bytes]:
-    """The least that a manifest says, so that the file can detect."""
+    """Return the smallest manifest that lets a file detect."""
     provenance = {"weights": {"name": "test", "random": random}}
     manifest = Manifest(
         "edge-edet test",
@@ -108,7 +108,7 @@ def with_manifest(
     float_parts: tuple[str, ...] = (),
     stated: bool = True,
 ) -> Path:
-    """The float model ("fp32") or the INT8 model of a recipe, as `convert` describes them.
+    """Make the float model ("fp32") or the INT8 model of a recipe, as `convert` describes them.
 
     float_parts: those in float; stated: whether the recipe says so.
     """
@@ -159,7 +159,7 @@ def minmax(bench: Bench) -> bytes:
 
 
 def shared_scale(bench: Bench) -> bytes:
-    """Boxes and classes on one grid, wide enough for box corners in pixels."""
+    """Put boxes and classes on one grid, wide enough for box corners in pixels."""
     graph, quantized = bench.quantized()
     wide = Affine.from_range(-8.0, float(bench.graph.variant.image_size))
     for output in graph.outputs.values():
@@ -182,7 +182,7 @@ def black_calibration(bench: Bench) -> bytes:
 
 
 def _on_black(bench: Bench) -> dict[str, Any]:
-    """Statistics of one black picture."""
+    """Take the statistics of one black picture."""
     black = np.zeros(bench.graph.input_shape, np.uint8)
     return collect(bench.graph, [black], lambda pixels: pixels, 1)
 
@@ -194,14 +194,14 @@ def mean_not_folded(bench: Bench) -> bytes:
 
 
 def dead(bench: Bench) -> bytes:
-    """A tensor whose statistics were taken where hardly anything happened: its range is next to nothing."""
+    """Measure a tensor on almost constant values: its range is almost 0."""
     graph, quantized = bench.quantized()
     grids = quantized.activations | {SILENT: Affine.from_range(0.0, 5e-4)}
     return write_tflite(graph, "int8", Quantized(grids, quantized.weights), bench.metadata)
 
 
 def no_range(bench: Bench) -> bytes:
-    """A tensor whose statistics were taken where nothing happened: its range is nothing."""
+    """Measure a tensor on constant values: its range is 0."""
     graph, quantized = bench.quantized()
     grids = quantized.activations | {DEAD: Affine.from_range(0.0, 0.0)}
     return write_tflite(graph, "int8", Quantized(grids, quantized.weights), bench.metadata)
@@ -214,7 +214,7 @@ def zero_scale(bench: Bench) -> bytes:
 
 
 def empty_weights(bench: Bench) -> bytes:
-    """A convolution that lost its weights and bias."""
+    """Set the weights and bias of a convolution to 0."""
     graph, quantized = bench.quantized()
     weight = quantized.weights[DEAD]
     quantized.weights[DEAD] = dataclasses.replace(weight, values=weight.values * np.int8(0))
@@ -229,7 +229,7 @@ def wrong_bias(bench: Bench) -> bytes:
 
 
 def low_scores(bench: Bench) -> bytes:
-    """Class logits as they would be calibrated where there is no object."""
+    """Calibrate the class logits as on pictures without objects."""
     graph, quantized = bench.quantized()
     rows = graph.node("class_logits").inputs
     for name in ("class_logits", *rows, *(graph.node(row).inputs[0] for row in rows)):
@@ -238,7 +238,7 @@ def low_scores(bench: Bench) -> bytes:
 
 
 class _Island(TfliteLowering):
-    """One swish stays in float, between a DEQUANTIZE and a QUANTIZE."""
+    """Keep one swish in float, between a DEQUANTIZE and a QUANTIZE."""
 
     def op_swish(self, node: Node) -> None:
         if node.name != ISLAND:

@@ -1,4 +1,4 @@
-"""Broken INT8 IRs, each with one known fault, made with the converter's own parts."""
+"""Broken INT8 OpenVINO models, each with one known fault, made with the converter's own parts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIPPED = "backbone/blocks.3.1/add"
 COARSE = "backbone/blocks.2.1/se/mul"
 EMPTY = "fpn/cell.1/fnode.4/conv_pw"
 DEAD = "fpn/cell.1/fnode.4/conv_dw"
-# Of 8 pictures and maps of 4x4 cells the extremes say little: a wider margin.
+# The extremes of 8 pictures and maps of 4x4 cells are unreliable: a wider margin.
 RECIPE = dataclasses.replace(CHANNELWISE_RECIPES["channelwise"], margin=4.0)
 
 
@@ -34,7 +34,7 @@ def write(
     graph: Any = None,
     random: bool = False,
 ) -> Path:
-    """An INT8 IR, or with no integers the float model, as `convert` describes them."""
+    """Write an INT8 model, or without integers the float model, as `convert` describes them."""
     precision = "int8" if quantized else "fp32"
     recipe = RECIPE.to_dict() | {"float_convolutions": quantized.floats} if quantized else None
     calibration = {"digest": "test", "images": 8, "source": "test"} if quantized else None
@@ -67,13 +67,13 @@ def sound(bench: Any) -> ChannelQuantized:
 
 
 def ranged(quantized: ChannelQuantized, tensor: str, factor: float) -> None:
-    """The fake quantizer's ends moved, and what reads it brought along: only the range is wrong."""
+    """Scale the ends of a fake quantizer together with its readers: only the range is wrong."""
     old = quantized.quantizers[tensor]
     quantized.quantizers[tensor] = ChannelQuantizer(old.step * factor, old.zero_point, old.shared)
 
 
 def _requantized(bench: Any, tensor: str, factor: float) -> Path:
-    """As a calibration that took this one tensor for so much larger or smaller would make it."""
+    """Make the model as if calibration had measured this one tensor so much larger or smaller."""
     statistics = dict(bench.statistics)
     s = statistics[tensor]
     statistics[tensor] = dataclasses.replace(
@@ -102,7 +102,7 @@ def black_calibration(bench: Any) -> Path:
 
 
 def empty_weights(bench: Any) -> Path:
-    """A convolution that lost its weights."""
+    """Set the weights of a convolution to 0."""
     quantized = sound(bench)
     weight = quantized.weights[EMPTY]
     quantized.weights[EMPTY] = dataclasses.replace(weight, values=weight.values * np.int8(0))
@@ -110,7 +110,7 @@ def empty_weights(bench: Any) -> Path:
 
 
 def one_quantizer_wrong(bench: Any) -> Path:
-    """A fake quantizer whose ends are not those that the weights behind it were made for."""
+    """Scale the ends of a fake quantizer, so that they do not fit the weights after it."""
     quantized = sound(bench)
     ranged(quantized, DEAD, 3.0)
     return write(bench, "wrong", quantized)

@@ -1,4 +1,4 @@
-"""The command: text, JSON, figure, and one clear line for what it cannot use."""
+"""The command `inspect`: text, JSON, figure, and one line for unusable input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each planted fault is named first; the verdict is by detections, whatever tensors look like."""
+"""Each planted fault is named first; detections decide the verdict, whatever the tensors look like."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def inspected(path: Path, float_path: Path, bench: Any) -> Inspection:
 
 
 def judged(path: Path, float_path: Path, bench: Any) -> Comparison:
-    """Tensors on one picture, detections on eight."""
+    """Compare tensors on one picture, and detections on eight."""
     one = bench.pictures[1 : 1 + PICTURES]
     return compare_and_judge(path, float_path, one, 1, detected=bench.pictures[:8])
 
 
 def head(found: Comparison, count: int = 6) -> str:
-    """The first lines, joined."""
+    """Join the first lines of the report."""
     text = list(lines(found.inspection, found.verdict))
     assert max(map(len, text)) <= COLUMNS
     return " ".join(" ".join(text[:count]).split())
@@ -76,7 +76,7 @@ def test_first_lines_name_the_culprit_and_what_to_do(
     assert len([f for f in found.inspection.findings if f.level == "error"]) <= 2  # no cascade
 
 
-def test_float_operators_inside_are_told_and_no_cause_of_what_they_did_not_do(
+def test_float_operators_inside_are_reported_and_no_cause_of_other_faults(
     model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
     (found,) = [
@@ -99,7 +99,7 @@ def test_nothing_stands_out_in_sound_recipes(
 def test_model_that_lost_is_a_fault_though_no_tensor_stands_out(
     model: Callable[[str], Path], float_path: Path, bench: Any
 ) -> None:
-    """Of this size the plain recipe loses half of the boxes: many small errors."""
+    """At this size the plain recipe loses half of the boxes: many small errors."""
     found = judged(model("mse"), float_path, bench)
     assert found.verdict.name == FAULT
     assert "cause: no tensor stands out" in head(found)
@@ -107,7 +107,7 @@ def test_model_that_lost_is_a_fault_though_no_tensor_stands_out(
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the bundled D0 as people get it: the default recipe, and its float model."""
+    """Convert the bundled D0 as people do, with the default recipe, and its float model."""
     folder = tmp_path_factory.mktemp("converted")
     bundled = ["convert", "d0", "--weights", "bundled", "--to", "tflite", "-o", str(folder)]
     assert main([*bundled, "--int8", "--fp32"]) == 0
@@ -153,7 +153,7 @@ def test_weakest_block_of_the_plain_recipe_is_noted(
 ) -> None:
     notes = inspected(model("mse"), float_path, bench).findings
     assert [f.kind for f in notes] == ["weak block"]
-    assert notes[0].place == "backbone/blocks.0.0"  # what equalization is for
+    assert notes[0].place == "backbone/blocks.0.0"  # where equalization helps
 
 
 def test_of_random_weights_nothing_is_known(shared: Path, planted: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Errors by tensor and by block: what is one's own and what came in."""
+"""Errors by tensor and by block: own errors, and errors that were inherited."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def opened_pair(int8_path: Path, float_path: Path) -> tuple[Rewritable, Rewritab
 
 
 def errors_of(int8_path: Path, float_path: Path, inputs: list[Any]) -> list[TensorError]:
-    """Most harmful first."""
+    """Return the errors of all tensors, most harmful first."""
     integer, exact = opened_pair(int8_path, float_path)
     return by_harm(tensor_errors(integer, exact, match_tensors(integer, exact), inputs, 1))
 
@@ -97,7 +97,7 @@ def test_a_block_is_blamed_for_its_own_error_only(
     assert blocks["fpn/cell.1/fnode.4/conv_pw"].own_db < 1
     behind = [b for b in blocks.values() if b.block.startswith("fpn/cell.2")]
     assert len(behind) == 8
-    assert min(b.own_db for b in behind) > 15  # fed exact values they are as good as ever
+    assert min(b.own_db for b in behind) > 15  # with exact inputs they are as good as ever
 
 
 def test_first_block_alone_is_the_running_model(
@@ -130,7 +130,7 @@ def test_another_network_is_refused(
         ("model/stem/conv;model/stem/bn", "model/stem", "other"),
     ],
 )
-def test_places(name: str, block: str, part: str) -> None:
+def test_names_give_block_and_part(name: str, block: str, part: str) -> None:
     assert (block_of(name), part_of(name)) == (block, part)
 
 

@@ -1,4 +1,4 @@
-"""The figure of error along the network: as SVG, as PNG, and words that stand clear."""
+"""The figure of error along the network: as SVG, as PNG, and without words that overlap."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def tensor(name: str, order: int, own_db: float) -> TensorError:
 
 
 def figure(weakest: int = 3, count: int = 8) -> Figure:
-    """Errors at every height, beyond both ends of the axis too."""
+    """Make errors at every height, also beyond both ends of the axis."""
     decibels = np.linspace(70, 12, count)
     decibels[weakest] = -3
     errors = [
@@ -79,7 +79,7 @@ def figure(weakest: int = 3, count: int = 8) -> Figure:
 
 
 def extent(words: Words) -> tuple[float, float, float, float]:
-    """left top right bottom, in the figure's units."""
+    """Return left, top, right, bottom, in the figure's units."""
     font = ImageFont.load_default(TITLE_FONT if words.title else FONT)
     anchor = {"start": "ls", "middle": "ms", "end": "rs"}[words.anchor]
     left, top, right, bottom = font.getbbox(words.text, anchor=anchor)
@@ -114,11 +114,11 @@ def test_the_weakest_tensor_is_named_and_ringed() -> None:
     )
 
 
-def test_the_svg_is_well_formed_and_knows_the_dark() -> None:
+def test_the_svg_is_well_formed_and_has_dark_colours() -> None:
     root = ET.fromstring(svg(figure()))
     assert next(root.iter(f"{SVG}text")).text == "d0-int8.tflite against <float> & more"
     (style,) = root.iter(f"{SVG}style")
-    for role in COLOURS:  # each has a colour of its own for the dark
+    for role in COLOURS:  # each has its own colour in dark mode
         assert f".ef .{role}{{" in (style.text or "")
 
 
@@ -163,7 +163,7 @@ def test_the_command_writes_a_png(
     assert [path.name for path in target.parent.iterdir()] == ["error.PNG"]
 
 
-def test_a_pillow_without_fonts_is_told_before_the_work(
+def test_a_pillow_without_fonts_is_refused_before_the_work(
     model: Callable[[str], Path],
     float_path: Path,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""OpenVINO IRs looked into: what ran, errors by place, planted faults named first."""
+"""The inspection of OpenVINO models: what ran, errors by tensor and block, planted faults named first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def sound(ir_model: Model, ir_float: Path, bench: Any) -> Inspection:
     return inspect_against(ir_model("sound"), ir_float, [bench.pixels(bench.pictures[0])], 2)
 
 
-def test_sound_model_is_healthy_and_its_errors_have_places(sound: Inspection) -> None:
+def test_sound_model_is_healthy_and_its_errors_have_names(sound: Inspection) -> None:
     assert sound.nothing_stands_out
     by_name = {e.name: e for e in sound.tensors}
     assert by_name["class_logits"].reader == "sigmoid"
@@ -47,7 +47,7 @@ def test_sound_model_is_healthy_and_its_errors_have_places(sound: Inspection) ->
     assert max(c.bias_steps or 0.0 for c in sound.constants) < 0.1
 
 
-def test_what_really_ran_is_told(sound: Inspection) -> None:
+def test_what_really_ran_is_reported(sound: Inspection) -> None:
     facts = sound.facts.openvino
     assert facts is not None
     ran, convolutions = facts["executed"], facts["convolutions"]
@@ -93,7 +93,7 @@ def test_dead_range_shows_in_the_file_alone(ir_model: Model) -> None:
     ("fault", "gain"),
     [("empty_weights", None), ("one_quantizer_wrong", pytest.approx(1 / 3, 0.01))],
 )
-def test_weights_are_held_to_the_quantizer_before_them(
+def test_weights_must_fit_the_quantizer_before_them(
     fault: str, gain: Any, ir_model: Model, ir_float: Path
 ) -> None:
     graphs = IrGraph(read_ir(ir_model(fault))), IrGraph(read_ir(ir_float))
@@ -130,7 +130,7 @@ def test_grid_rounds_as_the_runtime_does(ir_model: Model, bench: Any) -> None:
     )
     wanted = compiled([values.transpose(0, 3, 1, 2)])[0].transpose(0, 2, 3, 1)
     difference = np.abs(pair.rounded(values) - wanted)
-    assert (difference < 1e-3 * quantizer.step).mean() > 0.999  # ties go either way
+    assert (difference < 1e-3 * quantizer.step).mean() > 0.999  # ties may round either way
     assert (difference <= 1.01 * quantizer.step).all()
     below, above = pair.beyond(values)
     assert below > 0
@@ -148,7 +148,7 @@ def test_exposed_tensors_do_not_change_what_runs(
         runner.run([pixels])
         values.append(runner.get("class_logits").copy())
     noise = np.square(values[0] - values[1]).mean() / np.square(values[0]).mean()
-    assert noise < 1e-3  # sums in another order now and then fall on the other step
+    assert noise < 1e-3  # sums in another order sometimes round to the other step
 
 
 def test_command_lists_quantizers_and_prints_json(
@@ -227,4 +227,4 @@ def test_parity_report_of_an_ir(
     assert "openvino" in record["tools"]
     page = (tmp_path / "out/index.html").read_text("utf-8")
     floats = sum(record["openvino"]["convolutions"]["float"].values())
-    assert f"float_convolutions {floats}" in page  # a long list, told by its length
+    assert f"float_convolutions {floats}" in page  # a long list is given by its length

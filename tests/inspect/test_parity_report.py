@@ -54,7 +54,7 @@ def test_boxes_are_matched(
     json.dumps(total.to_dict(), allow_nan=False)
 
 
-def test_scores_to_one_side_are_noted() -> None:
+def test_scores_that_are_all_shifted_are_noted() -> None:
     total = Agreement()
     total.add(found((BOX, 0.9, 0), (FAR, 0.31, 0)), found((NUDGED, 0.8, 0)))
     assert total.to_dict()["score_difference"]["mean"] == pytest.approx(-0.1)
@@ -66,7 +66,7 @@ def test_scores_to_one_side_are_noted() -> None:
 
 
 class Page(html.parser.HTMLParser):
-    """Collects tags and addresses."""
+    """Collect tags and addresses."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ def accuracy(difference: float, interval: Any, ap: float = 0.58, pictures: int =
 
 
 def agreeing(share: float, pictures: int = 72, boxes: int = 20) -> Agreement:
-    """As if each picture agreed to that share."""
+    """Make an agreement of that share on each picture."""
     return Agreement(pictures=pictures, each=[(2 * boxes * share, 2 * boxes)] * pictures)
 
 
@@ -61,12 +61,16 @@ def agreeing(share: float, pictures: int = 72, boxes: int = 20) -> Agreement:
         (None, 0.88, "unknown"),
         (None, 0.80, "worse"),
         (None, 0.50, "fault"),
-        (accuracy(-0.0036, [-0.0133, 0.0063]), 0.95, "healthy"),  # labels cannot tell, boxes can
+        (accuracy(-0.0036, [-0.0133, 0.0063]), 0.95, "healthy"),  # labels cannot decide, boxes can
         (accuracy(-0.0036, [-0.0133, 0.0063]), 0.50, "unknown"),  # and do not make it worse
-        (accuracy(-0.0150, [-0.0350, 0.0050]), 0.95, "unknown"),  # as likely as not a point
-        (accuracy(-0.0113, [-0.0190, -0.0040]), 0.99, "fault"),  # labels go first
+        (accuracy(-0.0150, [-0.0350, 0.0050]), 0.95, "unknown"),  # may well be a point
+        (accuracy(-0.0113, [-0.0190, -0.0040]), 0.99, "fault"),  # labels take precedence
         (accuracy(+0.0010, [-0.0040, 0.0060]), 0.50, "healthy"),
-        (accuracy(-0.0001, [-0.0002, 0.0001], ap=0.0005), 0.50, "unknown"),  # of a blind model
+        (
+            accuracy(-0.0001, [-0.0002, 0.0001], ap=0.0005),
+            0.50,
+            "unknown",
+        ),  # of a model that finds nothing
         (accuracy(-0.2000, [-0.2, -0.2], pictures=3), 0.50, "fault"),  # few labels: boxes decide
         (accuracy(-0.2000, None), 0.50, "fault"),
         (accuracy(-0.2000, [-0.2, -0.2], pictures=3), 0.95, "unknown"),  # unless AP contradicts
@@ -75,13 +79,13 @@ def agreeing(share: float, pictures: int = 72, boxes: int = 20) -> Agreement:
         (accuracy(+0.0100, [-0.0080, 0.0200], pictures=3), 0.80, "unknown"),
     ],
 )
-def test_labels_go_before_agreement(measured: Any, share: float, name: str) -> None:
+def test_labels_take_precedence_over_agreement(measured: Any, share: float, name: str) -> None:
     found = v.judge(measured, agreeing(share))
     assert found.name == name, found.because
     assert found.healthy == {"healthy": True, "unknown": None}.get(name, False)
 
 
-def test_few_pictures_clear_no_model_and_convict_a_broken_one() -> None:
+def test_few_pictures_clear_no_model_but_reveal_a_broken_one() -> None:
     assert v.by_agreement(agreeing(1.0, pictures=1, boxes=15)).name == v.UNKNOWN
     assert v.by_agreement(agreeing(0.0, pictures=1, boxes=15)).name == v.FAULT
     assert v.by_agreement(agreeing(0.97, pictures=40)).name == v.HEALTHY
@@ -104,7 +108,7 @@ def test_loss_that_was_allowed_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_findings_explain_a_verdict_and_never_make_one(kind: str) -> None:
+def test_findings_explain_a_verdict_and_never_decide_it(kind: str) -> None:
     finding = Finding(kind, "a place", "a text", CALIBRATE)
     assert finding.severity(v.HEALTHY) == "note"
     assert finding.severity(v.UNKNOWN) in ("suspicion", "note")
@@ -113,7 +117,7 @@ def test_findings_explain_a_verdict_and_never_make_one(kind: str) -> None:
         assert finding.for_verdict(v.HEALTHY).advice == "nothing: the detections stay the same"
 
 
-def test_threshold_is_no_cure_for_a_broken_model() -> None:
+def test_a_broken_model_gets_no_advice_about_its_threshold_alone() -> None:
     finding = Finding("score shift", "class_logits", "a text", "set the score threshold")
     assert finding.for_verdict(v.HEALTHY).advice == "set the score threshold"
     assert finding.for_verdict(v.FAULT).advice.startswith("fix its cause first")
@@ -134,13 +138,13 @@ def facts(recipe: Any, openvino: Any = None) -> Facts:
         (None, None, "--recipe reconstructed"),
     ],
 )
-def test_advice_is_what_comes_after_the_recipe_that_was_used(
+def test_advice_is_the_step_beyond_the_recipe_that_was_used(
     recipe: Any, openvino: Any, words: str
 ) -> None:
     assert words in better_recipe(facts(recipe, openvino))
 
 
-def test_nobody_is_told_to_calibrate_on_the_pictures_that_were_used() -> None:
+def test_nobody_is_advised_to_calibrate_on_the_pictures_that_were_used() -> None:
     findings = [
         Finding(
             "calibration",

@@ -33,7 +33,7 @@ NNCF_PICTURES = 24
 
 
 class Entry(NamedTuple):
-    """network: the one whose float model it is compared with; build: folder -> the file."""
+    """A model to judge: the network whose float model it is compared with, and how to build it."""
 
     network: str
     kind: str
@@ -81,7 +81,7 @@ def bundled(threads: int) -> Network:
 
 
 def own(pictures: list[Path], threads: int) -> Network:
-    """The bundled D0 as another training would have left it, at another size."""
+    """Make the bundled D0 as from another training, at another size."""
     source = find_weights("d0", "bundled", 0, None, OWN_SIZE)
     source = dataclasses.replace(source, weights=moved(source.weights, OWN_NOISE, 1), digest="own")
     graph = build_network(source.variant, source.weights)
@@ -90,7 +90,7 @@ def own(pictures: list[Path], threads: int) -> Network:
 
 
 def moved(weights: Any, size: float, seed: int) -> dict[str, Any]:
-    """Every kernel with normal noise added, `size` times its standard deviation."""
+    """Add normal noise to every kernel, `size` times its standard deviation."""
     rng = np.random.default_rng(seed)
     return {
         name: values + size * values.std() * rng.normal(size=values.shape).astype(np.float32)
@@ -101,7 +101,7 @@ def moved(weights: Any, size: float, seed: int) -> dict[str, Any]:
 
 
 def recipes(network: Network) -> Iterator[Entry]:
-    """Both formats, every recipe."""
+    """Yield both formats with every recipe."""
 
     def tflite(name: str) -> Callable[[Path], Path]:
         def build(folder: Path) -> Path:
@@ -151,7 +151,7 @@ def nncf(network: Network, pictures: list[Path]) -> Iterator[Entry]:
 
 
 def planted(network: Network, faults: Any, ir_faults: Any, pictures: list[Path]) -> Iterator[Entry]:
-    """The faults of both formats, on this network."""
+    """Yield the faults of both formats, on this network."""
 
     def bench(folder: Path) -> Any:
         metadata = faults.described(network.graph, "int8")
@@ -181,7 +181,7 @@ def planted(network: Network, faults: Any, ir_faults: Any, pictures: list[Path])
 
 
 def shifted(network: Network) -> Iterator[Entry]:
-    """Its weights moved at random: in float, and in INT8 by the recipe `equalized`."""
+    """Yield the network with weights moved at random: in float, and in INT8 by the recipe `equalized`."""
 
     def build(size: float, integer: bool) -> Callable[[Path], Path]:
         def made(folder: Path) -> Path:

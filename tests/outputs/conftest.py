@@ -14,7 +14,7 @@ SMALL = ("--image-size", "64", "--weights", "random", "--threads", "1")
 
 
 def converted(folder: Path, *options: str, to: str = "tflite", seed: int = 1) -> Path:
-    """A lite0 of 64 pixels with random weights; the path of the file that names it."""
+    """Make a Lite0 of 64 pixels with random weights; return the path of the file that names it."""
     command = ["convert", "--fp32", "lite0", *SMALL, "--to", to, "--seed", str(seed)]
     assert main([*command, "-o", str(folder), *options]) == 0
     suffix = {"tflite": ".tflite", "openvino": ".xml", "onnx": ".onnx"}[to]
@@ -28,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Two pictures whose drawings have one name."""
+    """Make two pictures whose drawings have one name."""
     folder = tmp_path / "photos"
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -39,7 +39,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def everything(folder: Path) -> dict[str, bytes]:
-    """What lies in a folder, hidden files too."""
+    """List a folder, with hidden files."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -1,4 +1,4 @@
-"""What a command leaves that is told to end, or killed; and what the next one tidies up."""
+"""What an interrupted or killed command leaves behind, and what the next command cleans up."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ sys.exit(cli.main([]))
 
 
 def writing(target: Path, temporary: Path) -> subprocess.Popen[str]:
-    """A command in the middle of its write, with a file in the folder of temporary ones."""
+    """Run a command in the middle of its write, with a file in the folder of temporary files."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITING, str(target)],
         stderr=subprocess.PIPE,
@@ -66,7 +66,9 @@ def temporary(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_told_to_end_leaves_nothing(how: signal.Signals, tmp_path: Path, temporary: Path) -> None:
+def test_an_interrupted_command_leaves_nothing(
+    how: signal.Signals, tmp_path: Path, temporary: Path
+) -> None:
     target = tmp_path / "out" / "a.png"
     target.parent.mkdir()
     with writing(target, temporary) as process:
@@ -79,10 +81,10 @@ def test_told_to_end_leaves_nothing(how: signal.Signals, tmp_path: Path, tempora
     assert everything(tmp_path) == {}
 
 
-def test_what_a_killed_one_left_goes_with_the_next_run(
+def test_the_next_run_removes_what_a_killed_one_left(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the dead only, and ours only; another file in the same folder is written meanwhile."""
+    """It removes only our files of dead processes; another file in that folder is written meanwhile."""
     folder = tmp_path / "out"
     folder.mkdir()
     mine = {".a.png.tmp": b"1", ".b.png.edge-edet-12-deadbeef.tmp": b"2", "edge-edet.txt": b"3"}
@@ -114,7 +116,7 @@ def test_what_a_killed_one_left_goes_with_the_next_run(
     assert (temporary / "edge-edet-mine" / "notes").read_bytes() == b"4"
 
 
-def test_a_lock_of_a_dead_process_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_lock_of_a_dead_process_blocks_nobody(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     lock_of(path).write_text("4194304\n")
     with Outputs() as outputs:
@@ -147,10 +149,10 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
             os.close(one)
 
 
-def test_where_there_are_no_locks_nothing_is_swept(
+def test_where_there_are_no_locks_nothing_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On such a file system nobody can tell the dead from the living."""
+    """On such a file system dead and living processes cannot be distinguished."""
     left = temporary_of(tmp_path / "a.png")
     left.write_bytes(b"half")
     lock_of(tmp_path / "a.png").write_text("4194304\n")
@@ -189,7 +191,7 @@ def test_a_signal_that_is_handled_already_is_left_alone() -> None:
     assert done.stdout == "True True\nTrue\nTrue\n"
 
 
-def test_a_record_in_the_place_of_pictures_is_called_one(
+def test_a_record_given_in_place_of_pictures_is_named_as_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from edge_edet.converters.weights.source import asset

@@ -1,4 +1,4 @@
-"""Output replaces what the same command wrote before, nothing else, and never an input."""
+"""Output replaces only what the same command wrote before, and never an input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CALIBRATE = ("calibrate", "d0", "--weights", "bundled", "--threads", "1", "--ima
 
 
 def error(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of a refusal."""
+    """Return the one line of a refusal."""
     lines = [one for one in capsys.readouterr().err.splitlines() if "error:" in one]
     assert len(lines) == 1, lines
     return lines[0].removeprefix("edge-edet: error: ")
@@ -34,7 +34,7 @@ def error(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_drawing_never_takes_the_place_of_a_picture(
     model: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """in.jpg would be drawn as in.png, which is the second input."""
+    """The drawing of in.jpg would be in.png, which is the second input."""
     monkeypatch.chdir(photos)
     before = everything(photos)
     for more in ([], ["--overwrite"]):
@@ -46,7 +46,7 @@ def test_a_drawing_never_takes_the_place_of_a_picture(
 
 
 def spelled(photos: Path, how: str) -> Path:
-    """Another name of photos/in.png, in a folder where in.jpg would be drawn to in.png."""
+    """Make another name of photos/in.png, in a folder where in.jpg would be drawn to in.png."""
     folder = photos.parent / "elsewhere"
     folder.mkdir()
     if how == "symlink":
@@ -73,7 +73,7 @@ def test_an_input_is_known_under_other_names(
     assert everything(photos) == before
 
 
-def test_a_drawing_replaces_a_drawing_and_a_foreign_picture_only_when_told(
+def test_a_drawing_replaces_a_drawing_and_a_foreign_picture_only_with_overwrite(
     model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["detect", "-m", str(model), str(photos / "in.jpg"), "--draw", str(tmp_path / "out")]
@@ -167,7 +167,7 @@ def test_a_model_replaces_a_model_only(
 def test_a_model_that_is_read_is_not_replaced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--labels is read last of all; it may have any name."""
+    """The file of --labels is read last; it may have any name."""
     path = tmp_path / "lite0-64-fp32.tflite"
     path.write_text("".join(f"name {number}\n" for number in range(90)))
     before = everything(tmp_path)
@@ -180,7 +180,7 @@ def test_a_model_that_is_read_is_not_replaced(
 def test_a_parity_report_and_a_report_leave_foreign_pages(
     tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Refused before anything is measured, and before any of the files is written."""
+    """They are refused before anything is measured, and before any of the files is written."""
     page = tmp_path / "site" / "index.html"
     page.parent.mkdir()
     page.write_text("<!doctype html><title>Mine</title>")
@@ -271,7 +271,9 @@ def test_a_long_name_fits(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_two_that_write_one_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_commands_that_write_one_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "lite0-64-fp32.tflite"
     lock = LockFile.take(lock_of(path))
     assert lock is not None
@@ -286,7 +288,7 @@ def test_two_that_write_one_place(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_folders_made_for_nothing_go_again(tmp_path: Path) -> None:
+def test_folders_that_stay_empty_are_removed(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b"
     with Outputs() as outputs:
         outputs.claim(deep / "x", None)
@@ -316,7 +318,7 @@ def test_folders_made_for_nothing_go_again(tmp_path: Path) -> None:
         (DRAWING.wrote, json.dumps({"Software": "edge-edet detect"}).encode(), False),
     ],
 )
-def test_marks(test: object, content: bytes, ours: bool, tmp_path: Path) -> None:
+def test_marks_of_our_files(test: object, content: bytes, ours: bool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     assert callable(test)

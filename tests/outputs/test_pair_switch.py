@@ -1,4 +1,4 @@
-"""The .xml and .bin of an IR: whoever reads finds the old two or the new two, whatever happens."""
+"""The .xml and .bin of an OpenVINO model: readers find both old files or both new ones, always."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_pair(path: Path) -> Pair:
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two models of one name and size, of other weights."""
+    """Make two models of one name and size, with different weights."""
     folders = [tmp_path_factory.mktemp(f"seed{seed}") for seed in (1, 2)]
     one, other = (converted(f, to="openvino", seed=n) for n, f in enumerate(folders, 1))
     return one, other
@@ -91,7 +91,7 @@ def test_a_reader_finds_the_old_model_or_the_new(
     pairs: tuple[Pair, Pair],
     tmp_path: Path,
 ) -> None:
-    """All the time that another process switches them."""
+    """It reads all the time while another process switches them."""
     path = tmp_path / "model.xml"
     write_checked(path, pairs[0])
     seen = []
@@ -138,7 +138,7 @@ def test_a_kill_at_any_step_is_repaired_by_the_next_run(
 def test_a_kill_of_the_first_is_repaired(
     paths: tuple[Path, Path], pairs: tuple[Pair, Pair], tmp_path: Path
 ) -> None:
-    """Where no model was before: weights without a graph are no stranger's file."""
+    """There was no model before: weights without a graph count as ours."""
     for step in range(30):
         path = tmp_path / str(step) / "model.xml"
         path.parent.mkdir()
@@ -180,7 +180,7 @@ def test_a_rename_that_fails_keeps_the_old_model(
 def test_a_disk_that_fails_for_good_leaves_the_old_model_aside(
     pairs: tuple[Pair, Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every rename after the second fails, also those that would put the old one back."""
+    """Every rename after the second fails, including those that would restore the old one."""
     path = tmp_path / "model.xml"
     write_checked(path, pairs[0])
     real, count = Path.replace, 0

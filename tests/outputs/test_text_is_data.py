@@ -1,4 +1,4 @@
-"""Escapes of terminals, formulas and passwords, planted in what others write, must not come out."""
+"""Terminal escapes, formulas and passwords in files of others must not appear in our output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Run = Callable[..., "tuple[int, bytes, bytes]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """The real command; neither stream may hold anything that steers a terminal."""
+    """Run the real command; neither stream may contain anything that controls a terminal."""
 
     def command(*arguments: object, **environment: str) -> tuple[int, bytes, bytes]:
         result = subprocess.run(
@@ -56,7 +56,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def with_labels(path: Path, label: str, model: Path) -> Path:
-    """A copy of a model whose manifest has that label, as a stranger may send it."""
+    """Copy a model whose manifest has that label, as a stranger may send it."""
 
     from edge_edet.converters.weights.find import find_weights
     from edge_edet.converters.write.tflite.lower import write_tflite
@@ -81,7 +81,7 @@ def test_labels_and_names_of_pictures(run: Run, model: Path, tmp_path: Path) -> 
     assert b"\\u001b]0;owned\\u0007" in out
     assert b"\nerror: all is well" not in out  # no line of its own
     status, out, _ = run(*detect, "--json")
-    assert json.loads(out)["image"] == name  # the same text, otherwise written
+    assert json.loads(out)["image"] == name  # the same text, written in another way
     status, _, _ = run(*detect, "--draw", "out")
     assert status == 0
     for encoding in ("ascii", "latin-1"):
@@ -154,7 +154,7 @@ def test_an_escape_that_a_label_map_spells_out_is_refused_too() -> None:
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """A mirror that answers with a hostile reason."""
+    """Start a mirror that answers with a hostile reason."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
