@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoint files: bundles, object graphs, text protobufs."""
+"""Read TensorFlow's checkpoints (bundles with an object graph) and its text protobufs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""TensorFlow's checkpoint: `model.index` says where each tensor lies in `model.data-*`.
+"""Read TensorFlow's checkpoint, whose `model.index` says where each tensor is in `model.data-*`.
 
-Read without TensorFlow. Messages: tensorflow/core/protobuf/tensor_bundle.proto, BundleEntryProto;
+TensorFlow is not needed. Messages: tensorflow/core/protobuf/tensor_bundle.proto, BundleEntryProto;
 strings as tensorflow/core/util/tensor_bundle/tensor_bundle.cc, ReadStringTensor, writes them.
 """
 
@@ -85,7 +85,7 @@ def _array(entry: _Entry, piece: memoryview, name: str) -> NDArray[Any]:
     kind = _DTYPES[entry.dtype]
     dtype = np.dtype("<u2" if kind == "bfloat16" else kind)
     if any(n < 0 for n in entry.shape) or math.prod(entry.shape) * dtype.itemsize != entry.size:
-        raise CheckpointError(f"is damaged: {name[:80]!r} has not {entry.size} bytes")
+        raise CheckpointError(f"is damaged: {name[:80]!r} does not have {entry.size} bytes")
     if crc32c(piece) != unmask(entry.crc):
         raise CheckpointError(f"is damaged: {name[:80]!r} does not match its checksum")
     array = np.frombuffer(piece, dtype).reshape(entry.shape)
@@ -101,9 +101,26 @@ def _string(piece: memoryview) -> bytes:
 
 
 def read_tf_bundle(prefix: Path) -> dict[str, NDArray[Any]]:
-    """Variable name -> array. An object-based checkpoint's keys become its variables' names.
+    """Read the variables of a checkpoint.
 
-    Those of the Object Detection API stay, as paths below its model: the names are alike in all.
+    The keys of an object-based checkpoint become the names of its variables; of the Object Detection API
+    they become paths below its model, because its variables' names are not unique.
+
+    Parameters
+    ----------
+    prefix
+        The path of the checkpoint without `.index`.
+
+    Returns
+    -------
+    dict
+        Array by name; bfloat16 becomes float32. Strings and types that no weight has are left out.
+
+    Raises
+    ------
+    CheckpointError
+        When a file is missing, damaged or too large, a variable is stored in slices, or it is another
+        network of the Object Detection API.
     """
     table = read_table(read_limited(Path(f"{prefix}.index")))
     table.pop(b"", None)  # the header: shards and versions

@@ -1,7 +1,7 @@
-"""CRC-32C (Castagnoli) with numpy, as LevelDB tables and TensorFlow checkpoints use it.
+"""CRC-32C (Castagnoli) with numpy, the checksum of LevelDB tables and TensorFlow checkpoints.
 
-A CRC is linear: the data is cut into lanes whose registers advance side by side, one byte of each
-at a time; then neighbouring lanes are joined, the left one moved over the right one's length.
+A CRC is linear, so the data is cut into lanes whose registers advance side by side, by one byte at a time.
+Then neighbouring lanes are joined: the left register is advanced over the length of the right lane.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TABLE = _byte_table()
 
 
 def _apply(tables: _Registers, registers: _Registers) -> _Registers:
-    """A linear operator, as one table of 256 for each byte of the register."""
+    """Apply a linear operator, given as a table of 256 for each byte of the register: [4, 256]."""
     result: _Registers = tables[0][registers & 255]
     for place in range(1, 4):
         result = result ^ tables[place][(registers >> (8 * place)) & 255]
@@ -37,7 +37,7 @@ def _apply(tables: _Registers, registers: _Registers) -> _Registers:
 
 @functools.cache
 def _zeros(doublings: int) -> _Registers:
-    """The operator that takes a register over 2**doublings zero bytes: [4, 256]."""
+    """Make the operator [4, 256] that advances a register over 2**doublings zero bytes."""
     if doublings == 0:
         bytes_of = np.arange(256, dtype=np.uint32)
         return np.stack([_TABLE, bytes_of, bytes_of << 8, bytes_of << 16])
@@ -46,12 +46,12 @@ def _zeros(doublings: int) -> _Registers:
 
 
 def crc32c(data: bytes | memoryview) -> int:
-    """The CRC-32C of data."""
+    """Compute the CRC-32C of data (RFC 3720, appendix B.4)."""
     size = max(16, 1 << (len(data) + 4 - 1).bit_length())
-    padded = np.zeros(size, np.uint8)  # zeros in front leave a register of zero as it is
+    padded = np.zeros(size, np.uint8)  # leading zeros leave a register of zero unchanged
     start = size - len(data)
     padded[start:] = np.frombuffer(data, np.uint8)
-    if len(data) < 4:  # too short to fold the initial register into
+    if len(data) < 4:  # too short for the initial register
         register = 0xFFFFFFFF
         for byte in bytes(data):
             register = int(_TABLE[(register ^ byte) & 255]) ^ (register >> 8)
@@ -69,6 +69,6 @@ def crc32c(data: bytes | memoryview) -> int:
 
 
 def unmask(masked: int) -> int:
-    """The CRC that LevelDB stores as masked (leveldb/util/crc32c.h)."""
+    """Undo the masking with which LevelDB stores a CRC (leveldb/util/crc32c.h)."""
     rotated = (masked - 0xA282EAD8) & 0xFFFFFFFF
     return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF

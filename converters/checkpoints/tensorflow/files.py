@@ -1,4 +1,4 @@
-"""Which files a path to a TensorFlow checkpoint means, and which of TensorFlow's files are none.
+"""Find the files of a TensorFlow checkpoint, and refuse TensorFlow's files that are no checkpoint.
 
 A folder's file `checkpoint` names the newest one (tensorflow/python/training/checkpoint_state.proto);
 an export of the Object Detection API has `checkpoint/`, `saved_model/` and pipeline.config side by side
@@ -23,9 +23,22 @@ _LISTED = 5
 
 
 def checkpoint_prefix(path: Path) -> Path | None:
-    """The prefix of the checkpoint that path names: a folder, the prefix, or one of its files.
+    """Find the prefix of a checkpoint.
 
-    A folder with several, of which its file `checkpoint` names none, raises CheckpointError.
+    Parameters
+    ----------
+    path
+        A folder, a prefix, or one of the checkpoint's files.
+
+    Returns
+    -------
+    Path or None
+        None: it is no TensorFlow checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        When a folder has several checkpoints and no file `checkpoint` that names one of them.
     """
     if path.is_dir():
         return _in_folder(path)
@@ -44,7 +57,7 @@ def _in_folder(folder: Path) -> Path | None:
     if state.is_file():
         for line in read_limited(state)[:_MAX_STATE_BYTES].decode(errors="replace").splitlines():
             if match := _NEWEST.match(line):
-                # it moved together with its folder; Windows' paths too
+                # the folder may have been moved; also paths of Windows
                 newest = folder / re.split(r"[\\/]", match[1])[-1]
                 if found and newest not in found:
                     raise CheckpointError(
@@ -72,7 +85,7 @@ def _list(prefixes: list[Path]) -> str:
 
 
 def choice_notes(path: Path, prefix: Path) -> tuple[str, ...]:
-    """Which of several checkpoints of a folder was taken, where there was a choice."""
+    """State which of several checkpoints of a folder was taken; empty if there was no choice."""
     count = len(_prefixes(prefix.parent))
     if count < 2 or not (path.is_dir() or path.name == _STATE):
         return ()
@@ -80,12 +93,12 @@ def choice_notes(path: Path, prefix: Path) -> tuple[str, ...]:
 
 
 def bundle_files(prefix: Path) -> list[Path]:
-    """The index and the data shards of a checkpoint, in order."""
+    """List the index and the data shards of a checkpoint, in order."""
     return [Path(f"{prefix}.index"), *sorted(prefix.parent.glob(f"{prefix.name}.data-*"))]
 
 
 def refuse_export(path: Path) -> None:
-    """Raises CheckpointError, which says what to give, for a SavedModel, a frozen graph or a graph alone."""
+    """Raise CheckpointError, which says what to give instead, for a SavedModel or a graph."""
     for folder in (path, path.parent, path.parent.parent):  # of variables/variables.index
         inside = folder == path or path.name == _SAVED_MODEL or path.parent.name == "variables"
         if inside and (folder / _SAVED_MODEL).is_file() and not (folder / _STATE).exists():

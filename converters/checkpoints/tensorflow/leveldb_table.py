@@ -1,4 +1,4 @@
-"""The sorted table of LevelDB, in which a TF checkpoint's `.index` keeps its entries.
+"""Read the sorted table of LevelDB, the format of the `.index` of a TensorFlow checkpoint.
 
 Format: leveldb/doc/table_format.md; TensorFlow's copy in tensorflow/core/lib/io/format.cc. Blocks are plain
 or compressed with Snappy.

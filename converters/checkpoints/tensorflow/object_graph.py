@@ -1,4 +1,4 @@
-"""The object graph of a TF2 checkpoint: which variable, by its own name, each key stands for.
+"""Read the object graph of a TF2 checkpoint, which says which variable each key stands for.
 
 Keys such as `fpn_cells/cells/0/...` follow Python attributes, which differ between versions of
 the training code; the variables' names do not. Message: tensorflow/core/protobuf/
@@ -23,7 +23,18 @@ _TRAINING = ("optimizer/", "keras_api/metrics/", "save_counter/")
 
 
 def variable_names(graph: bytes) -> dict[str, str]:
-    """Checkpoint key -> the variable's name, optimizer slots and training state left out."""
+    """Map checkpoint keys to the names of variables, without optimizer slots and training state.
+
+    Parameters
+    ----------
+    graph
+        The bytes of a TrackableObjectGraph.
+
+    Raises
+    ------
+    CheckpointError
+        When two variables have one name.
+    """
     names: dict[str, str] = {}
     for field, node in fields(graph):
         if field != 1 or not isinstance(node, bytes):
@@ -40,13 +51,13 @@ def variable_names(graph: bytes) -> dict[str, str]:
     counts = Counter(names.values())
     if any(count > 1 and "/" in name for name, count in counts.items()):
         raise CheckpointError("names two variables alike: save one model alone")
-    # tf.Variable without a name is "Variable": counters beside the model, told apart by their keys.
+    # Variables without a name are all "Variable": counters beside the model, which keep their keys.
     return {key: name if counts[name] == 1 else key for key, name in names.items()}
 
 
 @dataclasses.dataclass
 class _Object:
-    """A node: attribute -> node below it, the key of its value, and slot -> (variable, its slot)."""
+    """A node: its children by attribute, the key of its value, and (variable, slot's name, value)."""
 
     children: dict[str, int] = dataclasses.field(default_factory=dict)
     key: str | None = None
@@ -54,11 +65,29 @@ class _Object:
 
 
 def paths_below(graph: bytes, attributes: frozenset[str], slot: str) -> dict[str, str] | None:
-    """Checkpoint key -> path of a variable below the one object that has all these attributes.
+    """Map checkpoint keys to the paths of variables below one object.
 
     A key is the shortest path from the root, so it may lead through another owner of the same
-    variable, such as an optimizer that averages; the path does not. The values of an optimizer's slot
-    are `PATH/SLOT`. None: no object has these attributes. Raises CheckpointError where several have.
+    variable, such as an optimizer that averages; the path below the object does not.
+
+    Parameters
+    ----------
+    graph
+        The bytes of a TrackableObjectGraph.
+    attributes
+        The object is the one that has all of these.
+    slot
+        The name of an optimizer's slot, whose values become `PATH/SLOT`.
+
+    Returns
+    -------
+    dict or None
+        None: no object has these attributes.
+
+    Raises
+    ------
+    CheckpointError
+        When several objects have them, or the graph is damaged.
     """
     objects = _objects(graph)
     owners = [index for index, node in enumerate(objects) if attributes <= set(node.children)]
@@ -84,7 +113,7 @@ def paths_below(graph: bytes, attributes: frozenset[str], slot: str) -> dict[str
 
 
 def _objects(graph: bytes) -> list[_Object]:
-    """TrackableObjectGraph: children, attributes and slot_variables of each node."""
+    """Read children, attributes and slot_variables of each node of a TrackableObjectGraph."""
     objects = []
     edges = 0
     for number, node in fields(graph):
@@ -113,7 +142,9 @@ def _objects(graph: bytes) -> list[_Object]:
         slots = [end for variable, _, value in each.slots for end in (variable, value)]
         ends = [*each.children.values(), *slots]
         if any(end >= last for end in ends):
-            raise CheckpointError("is damaged: its object graph names an object that is not there")
+            raise CheckpointError(
+                "is damaged: its object graph names an object that does not exist"
+            )
     return objects
 
 

@@ -1,4 +1,4 @@
-"""Protocol buffers in a checkpoint: edge_edet.formats.protobuf, whose errors are the checkpoint's here."""
+"""Read protocol buffers in a checkpoint: as edge_edet.formats.protobuf, but with CheckpointError."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["fields", "signed", "varint"]
 
 
 def varint(data: bytes, position: int) -> tuple[int, int]:
-    """The base-128 number at position and the position after it."""
+    """Read the base-128 number at a position; returns it and the position after it."""
     return read_varint(data, position, CheckpointError)
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, number or bytes) of each field of one message."""
+    """Yield the number and the value, an int or bytes, of each field of a message."""
     for number, value in read_fields(memoryview(data), CheckpointError):
         yield number, value if isinstance(value, int) else bytes(value)

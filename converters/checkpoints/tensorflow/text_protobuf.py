@@ -1,4 +1,4 @@
-"""Protocol buffers in text form, such as a pipeline.config, read without their descriptions.
+"""Read protocol buffers in text form, such as a pipeline.config, without their .proto files.
 
 Grammar: protobuf.dev/reference/protobuf/textformat-spec: fields `name: value`, messages in braces or
 angle brackets, lists in square ones, `#` comments, `,` or `;` between fields. Extensions are refused.
@@ -28,36 +28,50 @@ _Scalar = str | float | bool
 
 
 class Message:
-    """The fields of one message; path: how an error names it, such as `model.ssd`."""
+    """The fields of one message, read with their defaults; wrong types raise CheckpointError.
+
+    Attributes
+    ----------
+    path
+        How an error names it, such as `model.ssd`.
+    fields
+        All values of each field, in order.
+    """
 
     def __init__(self, path: str = ""):
         self.path = path
         self.fields: dict[str, list[_Scalar | Message]] = {}
 
     def fail(self, name: str, value: object, expected: str) -> CheckpointError:
+        """Make the error for a wrong value of a field."""
         shown = "a message" if isinstance(value, Message) else repr(value)[:60]
         return CheckpointError(f"has {self.place(name)} {shown}: expected {expected}")
 
     def place(self, name: str) -> str:
+        """Return the path of a field, such as `model.ssd.num_classes`."""
         return f"{self.path}.{name}" if self.path else name
 
     def has(self, name: str) -> bool:
+        """Check whether the field is there."""
         return name in self.fields
 
     def message(self, name: str) -> Message:
-        """That of the field; an empty one where it is absent, whose fields have their defaults."""
+        """Return the message in a field; an absent one is empty, so its fields have their defaults."""
         value = self._only(name, Message(self.place(name)))
         if not isinstance(value, Message):
             raise self.fail(name, value, "a message in braces")
         return value
 
     def number(self, name: str, default: float) -> float:
+        """Return the finite number in a field."""
         return self._number(name, self._only(name, default))
 
     def numbers(self, name: str) -> tuple[float, ...]:
+        """Return all numbers of a repeated field."""
         return tuple(self._number(name, value) for value in self.fields.get(name, ()))
 
     def flag(self, name: str, default: bool) -> bool:
+        """Return the truth value in a field."""
         value = self._only(name, default)
         words = {"true": True, "t": True, "True": True, "false": False, "f": False, "False": False}
         if isinstance(value, str) and value in words:
@@ -67,6 +81,7 @@ class Message:
         raise self.fail(name, value, "true or false")
 
     def word(self, name: str, default: str) -> str:
+        """Return the text or enum value in a field."""
         value = self._only(name, default)
         if not isinstance(value, str):
             raise self.fail(name, value, "a word")
@@ -106,7 +121,7 @@ class _Tokens:
         yield "end", "its end", line
 
     def advance(self) -> str:
-        """The current token's text, having moved to the next."""
+        """Move to the next token; returns the text of the one before."""
         text = self.text
         self.kind, self.text, self.line = next(self.tokens, ("end", "its end", self.line))
         return text
@@ -118,7 +133,13 @@ class _Tokens:
 
 
 def parse_text(data: bytes) -> Message:
-    """The message. Raises CheckpointError, which says the line, for text that is none."""
+    """Read a message.
+
+    Raises
+    ------
+    CheckpointError
+        For text that is no message, naming the line; for over 1 MiB, and for over 32 levels.
+    """
     if len(data) > MAX_TEXT_BYTES:
         raise CheckpointError(f"has {len(data)} bytes: the limit is {MAX_TEXT_BYTES}")
     try:
@@ -169,7 +190,7 @@ def _value(tokens: _Tokens, path: str, colon: bool, depth: int) -> _Scalar | Mes
         raise tokens.wrong("':' or '{'")
     if tokens.kind == "string":
         parts = []
-        while tokens.kind == "string":  # adjacent ones are one
+        while tokens.kind == "string":  # adjacent strings are joined
             parts.append(re.sub(r"\\(.)", r"\1", tokens.advance()[1:-1]))
         return "".join(parts)
     if tokens.kind == "name":

@@ -1,4 +1,4 @@
-"""Which checkpoints are of the Object Detection API, and their variables by the object graph's paths.
+"""Recognize checkpoints of the Object Detection API, and name their variables by paths below the model.
 
 TF2: keys follow Python attributes, below the detection model, which a training loop calls `model`, or
 below the optimizer, where that keeps the model's variables too. TF1: scopes of slim's feature extractors
@@ -25,7 +25,7 @@ _PARTS = frozenset({"_feature_extractor", "_box_predictor"})
 _MODEL = re.compile(r"^(?:[^/]+/)?(?=(?:_feature_extractor|_box_predictor)/)")
 _EFFICIENTDET = re.compile(r"(^|/)_feature_extractor/_bifpn_stage/")
 
-# What only one of the API's other networks has in its names -> what it is.
+# Part of the names of only one of the API's other networks -> what it is.
 _OTHERS = {
     r"(^|/)_prediction_head_dict/": "CenterNet",
     r"(^|/)(_feature_extractor_for_proposal_features|_first_stage_box_predictor)": "Faster R-CNN",
@@ -37,7 +37,7 @@ _OTHERS = {
 
 
 def _kind(names: Iterable[str]) -> str | None:
-    """Which of the networks; None: of another project."""
+    """Find out which of the API's networks has these names; None: none of them."""
     listed = list(names)
     if any(_EFFICIENTDET.search(name) for name in listed):
         return "EfficientDet"
@@ -48,7 +48,7 @@ def _kind(names: Iterable[str]) -> str | None:
 
 
 def refuse_other_networks(names: Iterable[str]) -> None:
-    """Raises CheckpointError, which names it, for one of the API's networks that is no EfficientDet."""
+    """Raise CheckpointError for the API's networks other than EfficientDet, naming the network."""
     kind = _kind(names)
     if kind not in (None, "EfficientDet"):
         raise CheckpointError(
@@ -58,10 +58,24 @@ def refuse_other_networks(names: Iterable[str]) -> None:
 
 
 def tfod_names(keys: Iterable[str], graph: bytes | None) -> dict[str, str] | None:
-    """Checkpoint key -> path below the model, of the network's variables and their moving averages.
+    """Map checkpoint keys to paths below the model, of its variables and their moving averages.
 
-    graph: the checkpoint's object graph; where it has none, or one without a model, keys tell the paths.
-    None: the checkpoint is of another project.
+    Parameters
+    ----------
+    keys
+        Of the checkpoint.
+    graph
+        Its object graph; without one, or without a model in it, the paths are taken from the keys.
+
+    Returns
+    -------
+    dict or None
+        None: the checkpoint is not the API's.
+
+    Raises
+    ------
+    CheckpointError
+        For another network of the API, and for two models.
     """
     found = paths_below(graph, _PARTS, _AVERAGE[1:]) if graph is not None else None
     if found is not None:
@@ -86,9 +100,22 @@ def tfod_names(keys: Iterable[str], graph: bytes | None) -> dict[str, str] | Non
 def choose_averages(
     tensors: Mapping[str, NDArray[Any]], averages: bool
 ) -> tuple[dict[str, NDArray[Any]], bool]:
-    """The tensors to evaluate with, and whether the checkpoint has moving averages.
+    """Choose the tensors to evaluate with.
 
-    averages: take them, as the API's evaluation does where eval_config says use_moving_averages.
+    Parameters
+    ----------
+    tensors
+        Of the checkpoint, averages among them as `NAME/average`.
+    averages
+        Whether to take the moving averages, as the API's evaluation does if eval_config says
+        use_moving_averages.
+
+    Returns
+    -------
+    tensors : dict
+        Without averages beside them.
+    averaged : bool
+        Whether the checkpoint has moving averages.
     """
     own = {name: array for name, array in tensors.items() if not name.endswith(_AVERAGE)}
     smooth = {

@@ -1,4 +1,4 @@
-"""PyTorch's `.pth` files, read without torch and without running code from them."""
+"""Read PyTorch's `.pth` files without torch, and without running code from them."""
 
 from __future__ import annotations
 

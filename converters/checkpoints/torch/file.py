@@ -1,4 +1,4 @@
-"""PyTorch's `.pth`: the zip archive of torch 1.6 and later, and the pickle sequence before it.
+"""Read PyTorch's `.pth`: the zip archive of torch 1.6 and later, and the older sequence of pickles.
 
 Neither torch nor the standard unpickler is used, so nothing in the file is ever executed.
 Layouts: torch/serialization.py, `_save` and `_legacy_save`.
@@ -38,7 +38,7 @@ _MAX_MEMBERS = 50_000
 _MAX_RATIO = 100  # torch stores without compression; weights hardly compress
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
-_MAX_LISTED = 100  # elements of a tensor that is taken for a setting, such as a mean
+_MAX_LISTED = 100  # elements: a larger tensor is not a setting, such as a mean
 
 Array = NDArray[Any]
 
@@ -47,8 +47,14 @@ Array = NDArray[Any]
 class TorchFile:
     """What a file of torch.save holds.
 
-    tensors: of the state dict, by name. plain: dictionaries, lists, texts and numbers beside it, small
-    tensors as lists (see plain_data). notes: sentences on what was passed over.
+    Attributes
+    ----------
+    tensors
+        Of the state dict, by name.
+    plain
+        Dictionaries, lists, texts and numbers beside it, small tensors as lists; see `plain_data`.
+    notes
+        Sentences on what was passed over.
     """
 
     tensors: dict[str, Array]
@@ -57,7 +63,7 @@ class TorchFile:
 
 
 def _torch_file(value: Any, array_of: Callable[[str, TensorRef], Array]) -> TorchFile:
-    """From what the pickle holds; array_of gives the array of a tensor, by its name in messages."""
+    """Make the result from what the pickle holds; array_of reads a tensor, named as in messages."""
     state = find_state_dict(value)
     weights = {id(tensor) for tensor in state.tensors.values()}
 
@@ -141,7 +147,13 @@ def _read_zip(data: bytes) -> TorchFile:
 
 
 def read_torch_zip(data: bytes) -> TorchFile:
-    """A `.pth` written by torch 1.6 or later."""
+    """Read a `.pth` written by torch 1.6 or later.
+
+    Raises
+    ------
+    CheckpointError
+        When it is damaged, hostile, TorchScript, or has no state dict.
+    """
     try:
         return _read_zip(data)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
@@ -151,7 +163,13 @@ def read_torch_zip(data: bytes) -> TorchFile:
 
 
 def read_torch_legacy(data: bytes) -> TorchFile:
-    """A `.pth` written by torch before 1.6: five pickles, then the storages."""
+    """Read a `.pth` written by torch before 1.6: five pickles, then the storages.
+
+    Raises
+    ------
+    CheckpointError
+        When it is damaged, hostile, no file of torch.save, or has no state dict.
+    """
     storages: dict[str, Storage] = {}
 
     def remember(persistent_id: Any) -> Storage | Opaque:
@@ -191,7 +209,9 @@ def read_torch_legacy(data: bytes) -> TorchFile:
         if end > len(data):
             raise CheckpointError(f"is truncated in storage {key[:80]!r}")
         if int.from_bytes(data[position:start], "little") != storage.count:
-            raise CheckpointError(f"is damaged: storage {key[:80]!r} has not {storage.count} items")
+            raise CheckpointError(
+                f"is damaged: storage {key[:80]!r} does not have {storage.count} items"
+            )
         stored[key] = elements(storage, memoryview(data)[start:end])
         position = end
 

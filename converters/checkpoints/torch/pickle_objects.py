@@ -1,7 +1,7 @@
-"""What a pickle's globals become: constructors that we know, and opaque objects for all others.
+"""What the globals of a pickle become: known constructors, and opaque objects for all others.
 
-Nothing that a file names is imported or called. An object of a class that is not known keeps what the
-pickle puts into it (arguments, items, state), so that plain data in it can be read.
+Nothing that a file names is imported or called. An object of an unknown class keeps what the pickle puts
+into it (arguments, items, state), so that the plain data in it can be read.
 """
 
 from __future__ import annotations
@@ -23,18 +23,29 @@ _FROM_LIST = frozenset(
 
 @dataclass(frozen=True)
 class Constructor:
-    """What a known global of the pickle stands for; only these are ever called."""
+    """A known global of a pickle; only these are ever called."""
 
     name: str
     build: Callable[..., Any]
 
 
 class Opaque:
-    """A class or function that is not known, or an object of one, equal to itself only.
+    """An unknown class or function, or an object that one made; equal to itself only.
 
-    origin: None for a class, else the class or function that made it. arguments: those that it was made
-    with; items: what was set as in a dictionary; elements: what was appended; state: what was given to
-    `__setstate__`.
+    Attributes
+    ----------
+    name
+        Of the class or function, with its module.
+    origin
+        The class or function that made the object; None: it is the class or function.
+    arguments
+        Those that it was made with.
+    items
+        What was set as in a dictionary; None: nothing.
+    elements
+        What was appended; None: nothing.
+    state
+        What was given to `__setstate__`; None: nothing.
     """
 
     __slots__ = ("arguments", "elements", "items", "name", "origin", "state")
@@ -46,24 +57,31 @@ class Opaque:
         self.state: Any = None
 
     def called(self, arguments: Any) -> Opaque:
+        """Make the object that a call would make, without calling anything."""
         return Opaque(self.name, self, arguments)
 
     def set_items(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Set items as of a dictionary; raises ValueError as `checked_dict`."""
         if self.items is None:
             self.items = {}
         self.items.update(checked_dict(pairs))
 
     def extend(self, values: list[Any]) -> None:
+        """Append elements as to a list."""
         if self.elements is None:
             self.elements = []
         self.elements.extend(values)
 
 
 def checked_dict(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    """A dict of those (key, value) pairs whose keys are scalars.
+    """Make a dictionary of the pairs whose keys are scalars.
 
     Tuples and objects as keys are left out: hashing a deeply nested tuple overflows the C stack.
-    Raises ValueError for keys that no dictionary has.
+
+    Raises
+    ------
+    ValueError
+        For keys that no dictionary can have.
     """
     result = {}
     for key, value in pairs:
@@ -75,10 +93,11 @@ def checked_dict(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
 
 
 def contents(value: Any) -> dict[Any, Any] | None:
-    """The dictionary that value is or holds; None: it is or holds none.
+    """Find the dictionary that a value is or holds; None: there is none.
 
-    Of subclasses of dict the items, of other objects the attributes: `__setstate__` is given a dictionary,
-    or a pair of one and the slots' (CPython Doc/library/pickle.rst, object.__getstate__).
+    For subclasses of dict these are the items, for other objects the attributes: `__setstate__` gets a
+    dictionary, or a pair of one and another for slots (CPython Doc/library/pickle.rst,
+    object.__getstate__).
     """
     if isinstance(value, dict):
         return value
@@ -96,12 +115,12 @@ def contents(value: Any) -> dict[Any, Any] | None:
 
 
 def is_module(held: Mapping[Any, Any]) -> bool:
-    """Whether these are the attributes of a torch.nn.Module."""
+    """Check whether these are the attributes of a torch.nn.Module."""
     return all(isinstance(held.get(key), dict) for key in ("_parameters", "_buffers", "_modules"))
 
 
 def listed(value: Any) -> Sequence[Any] | None:
-    """The elements of a list, tuple, set or deque, or of an object that elements were appended to."""
+    """Find the elements of a list, tuple, set, deque or list-like object; None: it has none."""
     if isinstance(value, list | tuple):
         return value
     if not isinstance(value, Opaque):

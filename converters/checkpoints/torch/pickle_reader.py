@@ -1,8 +1,8 @@
-"""A pickle interpreter that can build plain data and call named constructors, and nothing else.
+"""A pickle interpreter that can only build plain data and call known constructors.
 
-The standard unpickler imports whatever a file names and allocates what its opcodes ask for. Here
-a global is only looked up in the caller's table, and one that is not there becomes an opaque object
-that is never run. Memory is bounded by the stream's length and by the number of opcodes.
+The standard unpickler imports whatever a file names and allocates whatever its opcodes ask for. Here
+globals are looked up in the caller's table, and others become opaque objects that are never run. Memory is
+bounded by the length of the stream and the number of opcodes.
 
 Opcodes: CPython Lib/pickletools.py; the subset is what torch.save and protocols 2 to 5 write.
 """
@@ -86,7 +86,7 @@ class _Machine:
         return Opaque(f"{module}.{name}") if found is None else found
 
     def call(self, target: Any, arguments: Any) -> Any:
-        """Constructors are called; an opaque object only takes note of the arguments."""
+        """Call a constructor; an opaque object only keeps the arguments."""
         if isinstance(target, Opaque):
             return target.called(arguments)
         if not isinstance(target, Constructor) or not isinstance(arguments, tuple):
@@ -116,7 +116,7 @@ class _Machine:
         target.extend(items)
 
     def build(self) -> None:
-        """Attributes of an object; those of known types, such as _metadata, are not needed."""
+        """Set attributes of an opaque object; those of known types, such as _metadata, are not needed."""
         state = self.pop()
         target = self.stack[-1]
         if isinstance(target, Opaque) and target.origin is not None:
@@ -136,7 +136,7 @@ class _Machine:
         return self.reduce()
 
     def call_marked(self) -> Any:
-        """OBJ: the class and its arguments lie above the mark."""
+        """Run OBJ: the class and its arguments are above the mark."""
         target, *arguments = self.popmark()
         return self.call(target, tuple(arguments))
 
@@ -237,10 +237,30 @@ def run_pickle(
     persistent: Callable[[Any], Any],
     start: int = 0,
 ) -> tuple[Any, int]:
-    """The value of the pickle at data[start:] and the position after it.
+    """Read one pickle.
 
-    known maps (module, name) to what that global becomes, all others are opaque; persistent turns a
-    persistent id into an object. Raises CheckpointError for a malformed stream.
+    Parameters
+    ----------
+    data
+        The bytes that it is in.
+    known
+        (module, name) to what that global becomes; all others become opaque objects.
+    persistent
+        Makes an object of a persistent id.
+    start
+        The position at which it begins.
+
+    Returns
+    -------
+    value
+        What the pickle holds.
+    end : int
+        The position after it.
+
+    Raises
+    ------
+    CheckpointError
+        For a malformed stream, and for more than 4,000,000 opcodes.
     """
     machine = _Machine(data, start, known, persistent)
     try:

@@ -1,7 +1,7 @@
-"""The plain data of a pickle: dictionaries, lists, texts and numbers, without what is of no known class.
+"""Extract the plain data of a pickle: dictionaries, lists, texts and numbers.
 
-Objects that hold a dictionary become it (hyper-parameters, argparse.Namespace, OmegaConf's DictConfig),
-NumPy's scalars and arrays become numbers, and all other objects are left out.
+Objects that hold a dictionary become that dictionary (hyper-parameters, argparse.Namespace, OmegaConf's
+DictConfig), NumPy's scalars and arrays become numbers, and all other objects are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ARRAY_KINDS = "fiub"
 class _Reader:
     def __init__(self, other: Callable[[Any], Any]) -> None:
         self.other, self.left, self.all = other, _MAX_VALUES, _MAX_ALL
-        self.open: set[int] = set()  # what is being read: objects may hold one another
+        self.open: set[int] = set()  # ids of what is being read: objects may refer to one another
 
     def read(self, value: Any, depth: int = 0) -> Any:
         self.left -= 1
@@ -70,7 +70,7 @@ class _Reader:
     def _dict(self, held: dict[Any, Any], depth: int) -> Any:
         found = {}
         for key, part in held.items():
-            if depth == 0:  # a share for each key
+            if depth == 0:  # each key has a share of its own
                 share = min(_MAX_VALUES, self.all)
                 self.left = share
             read = self.read(part, depth + 1)
@@ -81,14 +81,14 @@ class _Reader:
         return found
 
     def _list(self, elements: Sequence[Any], depth: int) -> Any:
-        """A list is whole, or left out: without an element it would be another one."""
+        """Read a whole list, or leave it out: without an element it would mean something else."""
         if len(elements) > _MAX_ITEMS:
             return _LEFT_OUT
         read = [self.read(part, depth + 1) for part in elements]
         return _LEFT_OUT if any(part is _LEFT_OUT for part in read) else read
 
     def _omegaconf(self, value: Opaque, depth: int) -> Any:
-        """omegaconf/base.py: containers keep nodes under _content, nodes a value under _val."""
+        """Read OmegaConf's containers (_content) and nodes (_val), see omegaconf/base.py."""
         state = contents(value) or {}
         if "_val" in state:
             inner = state["_val"]
@@ -100,23 +100,35 @@ class _Reader:
         )
 
     def _module(self, held: dict[Any, Any], depth: int) -> Any:
-        """Of a pickled torch.nn.Module what it was configured with, and its modules' alike."""
+        """Read the configuration of a pickled torch.nn.Module and of its submodules."""
         kept = {key: held[key] for key in ("config", "_hparams", "_modules") if key in held}
         return self._dict(kept, depth)
 
 
 def plain_data(value: Any, other: Callable[[Any], Any] = lambda value: None) -> Any:
-    """What in value is plain, as a tree: shared parts are repeated, circles are cut; None if nothing is.
+    """Extract what is plain in a value, as a tree: shared parts are repeated, circles are cut.
 
-    other turns what is none of a pickle's containers into a plain value, or into None. Bounded: what lies
-    deeper than 24 levels or beyond 200,000 values under a key is left out, as are lists of over 10,000.
+    What is deeper than 24 levels or beyond 200,000 values under a key is left out, as are lists of over
+    10,000 elements.
+
+    Parameters
+    ----------
+    value
+        What `run_pickle` returned.
+    other
+        Makes a plain value, or None, of what is no container of the pickle.
+
+    Returns
+    -------
+    object
+        Dictionaries, lists, texts and numbers; None: nothing is plain.
     """
     found = _Reader(other).read(value)
     return None if found is _LEFT_OUT else found
 
 
 def _numpy_value(value: Opaque) -> Any:
-    """Number or nested lists of a small NumPy scalar or array (numpy/_core/src/multiarray/methods.c)."""
+    """Read a small NumPy scalar or array as nested lists (numpy/_core/src/multiarray/methods.c)."""
     module, _, name = value.name.rpartition(".")
     if not module.startswith("numpy") or not isinstance(value.arguments, tuple):
         return None
@@ -150,7 +162,7 @@ def _decoded(dtype: Any, data: Any, shape: Any, order: str = "C") -> Any:
 
 
 def _dtype(value: Any) -> np.dtype[Any] | None:
-    """numpy.dtype('f8', False, True) with the state (3, '<', None, ...), of plain numbers only."""
+    """Read numpy.dtype('f8', False, True) with the state (3, '<', None, ...), only for numbers."""
     if not isinstance(value, Opaque) or not isinstance(value.arguments, tuple):
         return None
     code = value.arguments[0] if value.arguments else None

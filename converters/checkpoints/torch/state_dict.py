@@ -1,6 +1,6 @@
-"""Which of the tensors in a PyTorch checkpoint are the network's: the state dict, by name.
+"""Find the state dict in a PyTorch checkpoint: the tensors of the network, by name.
 
-Modules that were pickled whole, with torch.save(model), give theirs as `Module.state_dict` does
+The state dict of a module that was pickled whole, with torch.save(model), is made as `Module.state_dict` does
 (torch/nn/modules/module.py): parameters and persistent buffers, names joined by dots.
 """
 
@@ -21,7 +21,7 @@ from edge_edet.errors import CheckpointError
 
 __all__ = ["StateDict", "find_state_dict"]
 
-# Where training scripts put the weights; averaged ones first, they are what is evaluated.
+# Where training scripts put the weights; averaged ones first, because these are evaluated.
 AVERAGED = (
     "state_dict_ema",
     "model_ema",
@@ -51,7 +51,7 @@ Tensors = dict[str, TensorRef]
 
 @dataclass(frozen=True)
 class StateDict:
-    """The tensors by name; keys: where in the file they are; notes: sentences on what was passed over."""
+    """The tensors by name, the keys under which the file has them, and notes on what was passed over."""
 
     tensors: Tensors
     keys: tuple[str, ...] = ()
@@ -59,9 +59,12 @@ class StateDict:
 
 
 def find_state_dict(value: Any) -> StateDict:
-    """The name -> tensor dictionary in what a pickle holds, looking into the usual wrappers.
+    """Find the state dict in what a pickle holds, looking into the usual wrappers.
 
-    Raises CheckpointError where there is none.
+    Raises
+    ------
+    CheckpointError
+        When there is none, or its tensors are quantized.
     """
     found = _find(value, (), set())
     if found is None:
@@ -95,7 +98,7 @@ def _find(value: Any, keys: tuple[str, ...], seen: set[int]) -> StateDict | None
 
 
 def _with_notes(found: StateDict, others: list[str], first: str) -> StateDict:
-    """Says where there are averaged weights as well as others, and which are read."""
+    """Add a note if there are averaged weights and others, saying which are read."""
     others = [key for key in dict.fromkeys(others) if key != first]
     if not others or not {first, *others} & set(AVERAGED):
         return found

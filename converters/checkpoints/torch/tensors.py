@@ -1,4 +1,4 @@
-"""The tensors that a PyTorch pickle describes: which storage, where in it, with which strides."""
+"""The tensors that a PyTorch pickle describes: windows with strides into storages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edge_edet.converters.checkpoints.torch.pickle_objects import Constructor, O
 
 __all__ = ["KNOWN_GLOBALS", "Storage", "TensorRef", "elements", "storage_of", "view"]
 
-# torch/storage.py, _storage_type_to_dtype_map. bfloat16 has no numpy type: read as its 16 bits. Types
-# without numbers of ours are here for their sizes: such a tensor is no weight, but may lie beside them.
+# torch/storage.py, _storage_type_to_dtype_map. numpy has no bfloat16: it is read as 16 bits. Types
+# that no weight has are here for their sizes, because such tensors may lie beside the weights.
 _STORAGE_TYPES = {
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
@@ -47,16 +47,18 @@ class Storage:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The numpy type that its elements are read as."""
         named = {"bfloat16": "<u2", _BYTES: "u1"}
         return np.dtype(named.get(self.kind) or self.kind.removeprefix("quantized "))
 
     @property
     def numeric(self) -> bool:
-        """Whether its elements are the numbers of a tensor."""
+        """Whether its elements are numbers, not bytes or quantized."""
         return self.kind != _BYTES and not self.kind.startswith("quantized")
 
     @property
     def size_bytes(self) -> int:
+        """Its size in the file."""
         return self.count * self.dtype.itemsize
 
 
@@ -71,7 +73,7 @@ class TensorRef:
 
 
 def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> TensorRef | Opaque:
-    """torch._utils._rebuild_tensor(_v2), with every number checked against the storage."""
+    """Do as torch._utils._rebuild_tensor(_v2), with every number checked against the storage."""
     if isinstance(storage, Opaque):
         return Opaque("torch.Tensor", storage)
     if not isinstance(storage, Storage):
@@ -92,7 +94,7 @@ def _rebuild(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Te
 
 
 def _rebuild_of_type(build: Any, kind: Any, arguments: Any, *_: Any) -> Any:
-    """torch._tensor._rebuild_from_type_v2: a tensor with attributes, or of a subclass."""
+    """Do as torch._tensor._rebuild_from_type_v2: a tensor with attributes, or of a subclass."""
     if isinstance(build, Constructor) and isinstance(arguments, tuple):
         return build.build(*arguments)
     return Opaque("torch.Tensor", kind if isinstance(kind, Opaque) else None)
@@ -123,10 +125,18 @@ KNOWN_GLOBALS: Mapping[tuple[str, str], Any] = _constructors()
 
 
 def storage_of(persistent_id: Any) -> Storage | Opaque:
-    """The storage that torch.save's persistent id names.
+    """Find the storage that a persistent id of torch.save names.
 
-    Opaque for the class of a module, which torch before 1.6 saved with its source text beside it, and
-    for a storage of a type that is not known.
+    Returns
+    -------
+    Storage or Opaque
+        Opaque: the class of a module, which torch before 1.6 saved with its source text, or a storage of
+        an unknown type.
+
+    Raises
+    ------
+    ValueError
+        For any other id.
     """
     if persistent_id[0] == "module" and isinstance(persistent_id[1], Opaque):
         return persistent_id[1]
@@ -143,13 +153,13 @@ def storage_of(persistent_id: Any) -> Storage | Opaque:
 
 
 def elements(storage: Storage, data: bytes | memoryview) -> NDArray[Any]:
-    """The storage's elements, from its bytes."""
+    """Read the elements of a storage from its bytes; bfloat16 becomes float32."""
     flat = np.frombuffer(data, storage.dtype, storage.count)
     return widen_bfloat16(flat) if storage.kind == "bfloat16" else flat
 
 
 def view(tensor: TensorRef, flat: NDArray[Any]) -> NDArray[Any]:
-    """The tensor as a window over its storage's elements; nothing is copied."""
+    """View a tensor in the elements of its storage; nothing is copied."""
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, flat.dtype)
     steps = [step * flat.itemsize for step in tensor.strides]
