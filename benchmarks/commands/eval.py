@@ -1,4 +1,4 @@
-"""`edge-edet eval`: COCO AP of model files on labelled pictures, with intervals."""
+"""`edge-edet eval`: measure COCO AP of model files on labelled pictures, with intervals."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
         "models",
         nargs="+",
         type=Path,
         metavar="MODEL",
-        help=".tflite, .xml or .onnx; of several, the differences from the first are shown",
+        help=".tflite, .xml or .onnx; with several, differences from the first one are reported",
     )
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -30,21 +31,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="PATH",
-        help="COCO .json, data.yaml, or a folder: Pascal VOC, YOLO, or COCO",
+        help="labelled pictures: a COCO .json, a data.yaml, or a folder of Pascal VOC, YOLO or COCO",
     )
-    data.add_argument("--images", type=Path, metavar="DIR", help="default: as the format has it")
-    data.add_argument("--split", metavar="NAME", help="of folders and data.yaml, such as test")
+    data.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder of the pictures; default: where the format has them",
+    )
+    data.add_argument(
+        "--split", metavar="NAME", help="split of a folder or data.yaml, such as test"
+    )
     data.add_argument(
         "--follow",
         action="store_true",
-        help="pictures that a COCO .json names outside of the data's folder too",
+        help="also read pictures outside of the data's folder that a COCO .json names",
     )
-    data.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    data.add_argument("--limit", type=int, metavar="N", help="use only the first N pictures")
     data.add_argument(
         "--class-map",
         type=Path,
         metavar="FILE",
-        help=".json, model's label -> category of the data; default: equal names",
+        help=".json with label of the model -> category of the data; default: equal names",
     )
     add_picture_arguments(data)
     _add_protocol(parser.add_argument_group("protocol"))
@@ -55,25 +63,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ran.add_argument(
         "--scheduler",
         metavar="URL",
-        help="spread the pictures over this Dask cluster (tcp://...), which sees the same files",
+        help="spread the pictures over a Dask cluster (tcp://...) that sees the same files",
     )
     ran.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
-        help="what a killed run goes on from; default: build/eval/, by model, data and protocol",
+        help="file from which a killed run continues; default: one in build/eval/ per model, data "
+        "and protocol",
     )
     ran.add_argument(
         "--bootstrap",
         type=int,
         default=1000,
         metavar="N",
-        help="resamples for the 95%% intervals, 0 for none; default: 1000",
+        help="number of resamples for the 95%% intervals, 0 for none; default: 1000",
     )
     ran.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the resamples; default: 0"
+        "--seed", type=int, default=0, metavar="N", help="seed of the resamples; default: 0"
     )
-    ran.add_argument("--json", action="store_true", help="one JSON document")
+    ran.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def _add_protocol(group: argparse._ArgumentGroup) -> None:
@@ -82,16 +91,21 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
         "--suppression",
         default=default.suppression,
         metavar="KIND",
-        help=f"hard or soft-gaussian; default: {default.suppression}",
+        help=f"non-maximum suppression, hard or soft-gaussian; default: {default.suppression}",
     )
     for option, name, kind, text in (
-        ("--score-threshold", "score_threshold", float, "scores above it count"),
-        ("--iou-threshold", "iou_threshold", float, "of hard suppression"),
-        ("--sigma", "sigma", float, "of soft-gaussian suppression"),
-        ("--candidates", "candidates", int, "that go on to suppression"),
-        ("--per-class", "detections_per_class", int, "detections kept of each class"),
-        ("--detections", "detections", int, "detections kept of a picture"),
-        ("--min-side", "min_side_px", float, "objects longer than this on both sides count"),
+        ("--score-threshold", "score_threshold", float, "detections need a higher score"),
+        (
+            "--iou-threshold",
+            "iou_threshold",
+            float,
+            "IoU above which hard suppression removes a box",
+        ),
+        ("--sigma", "sigma", float, "width of soft-gaussian suppression"),
+        ("--candidates", "candidates", int, "anchors that enter suppression"),
+        ("--per-class", "detections_per_class", int, "detections kept per class"),
+        ("--detections", "detections", int, "detections kept per picture"),
+        ("--min-side", "min_side_px", float, "objects count if both sides are longer, in pixels"),
     ):
         value = getattr(default, name)
         shown = "no limit" if value is None else f"{value:g}"
@@ -106,7 +120,7 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when all models are evaluated."""
+    """Evaluate the models; return 0."""
     from edge_edet.benchmarks.accuracy import (
         compare,
         difference_table,
@@ -119,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
     protocol = _protocol(args)
-    protocol.to_dict()  # without the evaluator there is no point in running the model
+    protocol.to_dict()  # raises without the evaluator, before any model runs
     given = read_class_map(args.class_map) if args.class_map else None
     dataset = load_dataset(args.data, images=args.images, split=args.split, follow=args.follow)
     results = [

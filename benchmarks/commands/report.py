@@ -1,4 +1,4 @@
-"""`edge-edet report`: rows into one page with all figures."""
+"""`edge-edet report`: draw rows of benchmarks as one page of figures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ STAGES = ("inference", "end_to_end")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
-        "rows", nargs="+", type=Path, metavar="ROWS", help="files of 'edge-edet bench -o'"
+        "rows", nargs="+", type=Path, metavar="ROWS", help="files written by 'edge-edet bench -o'"
     )
     parser.add_argument(
         "-o",
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("report"),
         metavar="DIR",
-        help="folder for index.html and each figure as SVG, PNG and CSV; default: report",
+        help="folder for index.html and for each figure as SVG, PNG and CSV; default: report",
     )
     add_overwrite_argument(parser)
     add_published_arguments(parser)
@@ -33,34 +34,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stage",
         default="inference",
         metavar="STAGE",
-        help="the time that is drawn, inference or end_to_end; default: inference, as published",
+        help="the time to draw, inference or end_to_end; default: inference, as in publications",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def add_published_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose published numbers, also for `recommend`."""
     parser.add_argument(
         "--published",
         metavar="SOURCE",
-        help="published numbers: v7 (arXiv), cvpr, readme, or none; default: v7 where a model of "
-        "COCO's classes is in the rows",
+        help="source of published numbers: v7 (arXiv), cvpr, readme, or none; default: v7 if the rows "
+        "have a model of COCO's classes",
     )
     parser.add_argument(
         "--published-split",
         default="val2017",
         metavar="SPLIT",
-        help="published AP on val2017, as can be measured, or test-dev, as the paper's Fig. 1; "
-        "default: val2017",
+        help="published AP on val2017, which can be measured, or on test-dev, as in the paper's "
+        "Fig. 1; default: val2017",
     )
     parser.add_argument(
         "--published-ap",
         action="store_true",
-        help="a row of the published network, whose AP nobody measured, stands at the published one; "
-        "not for weights of your own",
+        help="use the published AP for rows of the published network whose AP was not measured; not "
+        "for weights of your own",
     )
 
 
 def run(args: argparse.Namespace) -> int:
+    """Write the report; return 0."""
     from edge_edet.benchmarks.analysis import Options, is_coco_model, published_from
     from edge_edet.benchmarks.report import cut_texts, write_report
     from edge_edet.benchmarks.rows import read_rows
@@ -70,12 +73,12 @@ def run(args: argparse.Namespace) -> int:
     source = args.published or DEFAULT_SOURCE
     published = published_from(source, args.published_split)
     if published is None and args.published_ap:
-        raise InputError("--published-ap needs a source: leave --published none out")
+        raise InputError("--published-ap needs a source: remove --published none")
     rows = [cut_texts(row) for path in args.rows for row in read_rows(path)]
     boards = published is not None
     asked = args.published is not None or args.published_ap
     if not asked and not any(is_coco_model(row) for row in rows):
-        published = None  # curves of COCO say nothing about a model of other classes
+        published = None  # APs on COCO are meaningless for a model of other classes
     options = Options(published, args.published_ap, args.stage, boards)
     with Outputs(args.rows, overwrite=args.overwrite) as outputs:
         given = [str(path) for path in args.rows]
@@ -83,6 +86,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"page": str(written[0]), "files": [str(path) for path in written]}))
     else:
-        told = f"{len(rows)} row{'s' * (len(rows) != 1)}, {(len(written) - 1) // 3} figures"
-        print(f"{written[0]}: {told}")
+        figures = (len(written) - 1) // 3
+        print(
+            f"{written[0]}: {len(rows)} row{'s' * (len(rows) != 1)}, "
+            f"{figures} figure{'s' * (figures != 1)}"
+        )
     return 0
