@@ -1,17 +1,14 @@
-"""The AP of `bench --data`: of the file that a row is of, measured where the command runs."""
+"""The AP of `bench --data`: of each row's model file, measured where the command runs."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, Warned, has_random_weights
-
-if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 __all__ = ["RANDOM", "measure_accuracy", "with_accuracy"]
 
@@ -25,19 +22,42 @@ RANDOM = Warned(
 def measure_accuracy(
     model: str | Path,
     options: Mapping[str, Any],
-    dataset: Dataset,
-    limit: int | None,
+    data: Labelled,
     scheduler: str | None = None,
 ) -> tuple[Accuracy, str]:
-    """The AP, by the evaluator's own protocol, and the runtime that it was measured with.
+    """Measure the AP of a model file, by the evaluator's own protocol.
 
-    options: of `edge_edet.load`. What `eval` has done already on these pictures is not done again.
+    Parameters
+    ----------
+    model
+        The file.
+    options
+        For `edge_edet.load`.
+    data
+        The labelled pictures. What `eval` has done already on them is not done again.
+    scheduler
+        Address of a Dask cluster that evaluates the pictures.
+
+    Returns
+    -------
+    accuracy : Accuracy
+        As it stands in a row.
+    runtime : str
+        What it was measured with: name and version.
     """
     from edge_edet.benchmarks.accuracy import evaluate
 
     result = evaluate(
-        model, dataset, limit=limit, state=None, scheduler=scheduler, strict=True, **options
-    )  # strict: a row's AP is of all pictures of its data
+        model,
+        data.dataset,
+        data.protocol(),
+        limit=data.limit,
+        state=None,
+        given_map=data.given_map(),
+        scheduler=scheduler,
+        strict=True,  # a row's AP is of all pictures of its data
+        **options,
+    )
     intervals = {
         name: (value.low, value.high) if value is not None else None
         for name, value in result.intervals.items()
@@ -60,10 +80,29 @@ def with_accuracy(
     data: Labelled,
     earlier: Sequence[BenchmarkRow],
     note: Callable[[str], None],
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[BenchmarkRow]:
-    """Rows of estimates with the AP that their files have here; models: the files, each row of one.
+    """Give estimated rows the AP that their files have on this machine.
 
-    An earlier row of the same file and data lends its AP. The rows say that it is not the board's.
+    Parameters
+    ----------
+    rows
+        Estimates, each of one of the files.
+    models
+        The files.
+    data
+        The labelled pictures.
+    earlier
+        Rows, of which one of the same file and data lends its AP.
+    note
+        Takes a line before an AP is measured.
+    options
+        For `edge_edet.load`.
+
+    Yields
+    ------
+    BenchmarkRow
+        The row with its AP, and a note that it was not measured on the board.
     """
     known: dict[str, tuple[Accuracy, str] | None] = {}
     for row in earlier:
@@ -78,7 +117,7 @@ def with_accuracy(
                 known[row.model.sha256] = None
             else:
                 note(f"{row.model.file}: measuring AP on this machine")
-                known[row.model.sha256] = measure_accuracy(path, {}, data.dataset, data.limit)
+                known[row.model.sha256] = measure_accuracy(path, options or {}, data)
         found = known[row.model.sha256]
         if found is None:
             yield dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
@@ -86,7 +125,7 @@ def with_accuracy(
         accuracy, runtime = found
         told = (
             f"AP was measured by {runtime}, not on {row.device.id}: kernels of another CPU may round "
-            "otherwise"
+            "differently"
         )
         estimate = dataclasses.replace(row.estimate, notes=(*row.estimate.notes, told))
         yield dataclasses.replace(row, accuracy=accuracy, estimate=estimate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,55 +10,108 @@ from typing import TYPE_CHECKING
 from edge_edet.errors import InputError
 
 if TYPE_CHECKING:
+    from edge_edet.benchmarks.accuracy import Protocol
     from edge_edet.benchmarks.accuracy.datasets import Dataset
     from edge_edet.benchmarks.rows import BenchmarkRow
+
+BY_NAME, MAP_AFTER = "by name", ", then "  # of Protocol.class_map
 
 __all__ = ["Labelled", "read_labelled", "with_data"]
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The dataset, and the options that it was named by."""
+    """The labelled pictures, and the options that they were named by.
+
+    Attributes
+    ----------
+    path, split, limit
+        As --data, --split and --limit have them.
+    dataset
+        What was read from there, without the limit.
+    digest
+        As in rows: of all pictures, whatever the limit.
+    pictures
+        How many of them count.
+    class_map
+        The file of --class-map; None: classes are matched by equal names.
+    """
 
     path: Path
     split: str | None
     limit: int | None
     dataset: Dataset
-    digest: str  # as in rows: of all pictures, whatever the limit
+    digest: str
     pictures: int
+    class_map: Path | None = None
 
     def is_in(self, row: BenchmarkRow) -> bool:
-        """Whether the row has AP on just these pictures, or cannot have any."""
+        """Whether the row has AP on exactly these pictures, or cannot have any."""
         if any(one.code == "random-weights" for one in row.warnings):
             return True
         known = row.accuracy
-        return known is not None and (known.data_digest, known.pictures) == (
-            self.digest,
-            self.pictures,
-        )
+        if known is None or (known.data_digest, known.pictures) != (self.digest, self.pictures):
+            return False
+        matched = str(known.protocol.get("class_map", BY_NAME)).partition(MAP_AFTER)[2]
+        return Path(matched).name == (self.class_map.name if self.class_map is not None else "")
 
-    def options(self, there: str) -> list[str]:
-        """For the same command on a board. there: the path on it."""
-        split = ["--split", self.split] if self.split is not None else []
-        limit = ["--limit", str(self.limit)] if self.limit is not None else []
-        return ["--data", there, *split, *limit]
-
-    def to_send(self) -> Path:
-        """The folder. Raises InputError for a file: pictures lie elsewhere than it."""
+    def files(self) -> list[Path]:
+        """What a board needs of it. Raises InputError for --data that is a file: pictures lie elsewhere."""
         if not self.path.is_dir():
             raise InputError(
                 f"--data {str(self.path)!r} is a file, and a board needs the pictures too: give the "
                 "folder that holds both"
             )
-        return self.path
+        return [self.path, *([self.class_map] if self.class_map is not None else [])]
+
+    def options(self, there: Mapping[Path, str]) -> list[str]:
+        """The options for the same command on a board; there: where each of `files` is on it."""
+        split = ["--split", self.split] if self.split is not None else []
+        limit = ["--limit", str(self.limit)] if self.limit is not None else []
+        mapped = ["--class-map", there[self.class_map]] if self.class_map is not None else []
+        return ["--data", there[self.path], *split, *limit, *mapped]
+
+    def protocol(self) -> Protocol:
+        """What AP is measured under."""
+        from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL
+
+        if self.class_map is None:
+            return DEFAULT_PROTOCOL
+        return DEFAULT_PROTOCOL.replace(class_map=f"{BY_NAME}{MAP_AFTER}{self.class_map}")
+
+    def given_map(self) -> dict[str, str] | None:
+        """The content of the class map."""
+        from edge_edet.benchmarks.accuracy import read_class_map
+
+        return None if self.class_map is None else read_class_map(self.class_map)
 
 
-def read_labelled(data: str | None, split: str | None, limit: int | None) -> Labelled | None:
-    """None without --data. Raises InputError for what cannot be used, or has no meaning without."""
+def read_labelled(
+    data: str | Path | None,
+    split: str | None = None,
+    limit: int | None = None,
+    class_map: Path | None = None,
+) -> Labelled | None:
+    """Read the labelled pictures, so that what is wrong with them shows before anything is measured.
+
+    Returns
+    -------
+    Labelled or None
+        None without data.
+
+    Raises
+    ------
+    InputError
+        For data that cannot be used, and for the other options without data.
+    """
     if data is None:
-        for option, value in (("--split", split), ("--limit", limit)):
+        for option, value in (
+            ("--split", split),
+            ("--limit", limit),
+            ("--class-map", class_map),
+        ):
             if value is not None:
-                raise InputError(f"{option} is of --data, which is not given: give it too")
+                raise InputError(f"{option} is for --data, which is not given: give it too")
         return None
     from edge_edet.benchmarks.accuracy.datasets import load_dataset
 
@@ -66,7 +119,9 @@ def read_labelled(data: str | None, split: str | None, limit: int | None) -> Lab
     dataset = load_dataset(path, split=split)
     used = dataset.first(limit)
     used.check_files()
-    return Labelled(path, split, limit, dataset, dataset.digest(), len(used.pictures))
+    found = Labelled(path, split, limit, dataset, dataset.digest(), len(used.pictures), class_map)
+    found.given_map()
+    return found
 
 
 def with_data(rows: Sequence[BenchmarkRow], data: Labelled | None) -> list[BenchmarkRow]:

@@ -47,6 +47,7 @@ def measure_phone(
         ("--inference-precision", grid.precision is not None),
         ("--delegate-option", bool(grid.delegate_options)),
         ("--data", data is not None),
+        *((f"--{name.replace('_', '-')}", True) for name in plan.input),
     ):
         if given:
             raise InputError(

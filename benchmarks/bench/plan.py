@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_edet.backends import RunOptions, check_options
@@ -65,6 +65,7 @@ class Plan:
     score_threshold: float = 0.3
     sustain_s: float | None = None
     verify: bool = True
+    input: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.grid.streams < 1 or self.grid.streams > 256:
@@ -104,6 +105,7 @@ def make_jobs(
                         plan.score_threshold,
                         plan.sustain_s,
                         plan.verify,
+                        dict(plan.input),
                     )
                 )
         except EdgeEdetError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edge_edet.benchmarks.bench.emulated import board_key, without_times
@@ -68,7 +68,8 @@ def measure_remote(
     extras = ["devices", *_runtimes(plan, models), *(["bench"] if data is not None else [])]
     board = transport.prepare(tuple(extras))
     emit(Note(f"{transport.name} is {board.device} ({board.because})"))
-    sent = [*models, *plan.pictures, *([data.to_send()] if data is not None else [])]
+    labels = [Path(plan.input["labels"])] if "labels" in plan.input else []
+    sent = [*models, *plan.pictures, *labels, *(data.files() if data is not None else [])]
     there = transport.push(sent)
     done = done_keys(with_data(earlier, data))
     host = None if transport.how == "emulated" else transport.name  # nobody's own board
@@ -83,7 +84,8 @@ def measure_remote(
         keys,
     )
     if data is not None:
-        arguments += data.options(there[data.path])
+        arguments += data.options(there)
+    arguments += input_arguments(plan, there)
     if transport.how == "emulated":
         arguments += FEW
     ended, pass_on = False, _Passing(transport, host, emit)
@@ -137,6 +139,15 @@ def there_arguments(
         arguments += ["--sustain", f"{plan.sustain_s:g}s"]
     if skip:
         arguments += ["--skip", ",".join(sorted(skip))]
+    return arguments
+
+
+def input_arguments(plan: Plan, there: Mapping[Path, str]) -> list[str]:
+    """The options about a model's input and labels; there: where the label file is on the board."""
+    arguments = []
+    for name, value in plan.input.items():
+        option = "--range" if name == "picture_range" else f"--{name.replace('_', '-')}"
+        arguments.append(f"{option}={there[Path(value)] if name == 'labels' else value}")
     return arguments
 
 

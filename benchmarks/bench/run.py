@@ -6,15 +6,14 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge_edet.benchmarks.bench.accuracy import RANDOM, measure_accuracy
+from edge_edet.benchmarks.bench.labelled_data import Labelled
 from edge_edet.benchmarks.measuring import (
     Emit,
     Job,
     ProgressMade,
     RowMeasured,
-    load_options,
     run_fresh,
     run_here,
 )
@@ -24,9 +23,6 @@ from edge_edet.benchmarks.rows import (
     with_checks,
 )
 from edge_edet.errors import EdgeEdetError
-
-if TYPE_CHECKING:
-    from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 __all__ = ["Failure", "measure_jobs"]
 
@@ -44,8 +40,7 @@ def measure_jobs(
     earlier: Sequence[BenchmarkRow],
     emit: Emit,
     *,
-    dataset: Dataset | None = None,
-    limit: int | None = None,
+    data: Labelled | None = None,
     fresh: bool = True,
     scheduler: str | None = None,
 ) -> Iterator[Failure]:
@@ -59,8 +54,8 @@ def measure_jobs(
         Rows that new ones are compared with for their warnings.
     emit
         Takes every event.
-    dataset, limit
-        Labelled pictures that each row gets its AP on, and how many of them.
+    data
+        Labelled pictures that each row gets its AP on.
     fresh
         Whether each job has a process of its own.
     scheduler
@@ -77,7 +72,7 @@ def measure_jobs(
         try:
             for event in run_fresh(job) if fresh else run_here(job):
                 if isinstance(event, RowMeasured):
-                    rows.append(_finished(job, event.row, rows, dataset, limit, scheduler))
+                    rows.append(_finished(job, event.row, rows, data, scheduler))
                     event = RowMeasured(rows[-1])
                 elif isinstance(event, ProgressMade):
                     event = dataclasses.replace(event, text=place + event.text)
@@ -90,14 +85,12 @@ def _finished(
     job: Job,
     row: BenchmarkRow,
     others: Sequence[BenchmarkRow],
-    dataset: Dataset | None,
-    limit: int | None,
+    data: Labelled | None,
     scheduler: str | None,
 ) -> BenchmarkRow:
     if has_random_weights(Path(job.model)):
         row = dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
-    elif dataset is not None:
-        options = load_options(job.model, job.asked)
-        accuracy, _ = measure_accuracy(job.model, options, dataset, limit, scheduler)
+    elif data is not None:
+        accuracy, _ = measure_accuracy(job.model, job.load_options(), data, scheduler)
         row = dataclasses.replace(row, accuracy=accuracy)
     return with_checks(row, others)

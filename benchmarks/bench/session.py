@@ -16,7 +16,7 @@ from edge_edet.benchmarks.bench.plan import Plan, make_jobs
 from edge_edet.benchmarks.bench.remote import measure_remote
 from edge_edet.benchmarks.bench.run import measure_jobs
 from edge_edet.benchmarks.bench.targets import Place
-from edge_edet.benchmarks.measuring import RowMeasured
+from edge_edet.benchmarks.measuring import RowMeasured, input_load_options
 from edge_edet.benchmarks.rows import BenchmarkRow, done_keys
 from edge_edet.errors import EdgeEdetError, InputError
 
@@ -132,7 +132,8 @@ class BenchSession:
         left: Iterable[BenchmarkRow] = [row for row in found if row.key not in self.done]
         if self.data is not None:
             known = [*self.earlier, *self.output.rows]
-            left = with_accuracy(left, self.models, self.data, known, self.output.note)
+            options = input_load_options(self.plan.input)
+            left = with_accuracy(left, self.models, self.data, known, self.output.note, options)
         for row in left:
             self.output(RowMeasured(row))
 
@@ -145,10 +146,7 @@ class BenchSession:
             note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
         if left and (not self.named or len(left) > 1 or data is not None):
             note(expected_words(left, data.pictures if data is not None else 0))
-        dataset, limit = (data.dataset, data.limit) if data is not None else (None, None)
-        for failure in measure_jobs(
-            left, self.known, self.output, dataset=dataset, limit=limit, fresh=self.fresh
-        ):
+        for failure in measure_jobs(left, self.known, self.output, data=data, fresh=self.fresh):
             yield failure.error
 
 

@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     for place in places:
         if place.kind == "estimate":  # refused before anything is converted or measured
             check_estimable(place, plan)
-    data = read_labelled(args.data, args.split, args.limit)
+    data = read_labelled(args.data, args.split, args.limit, args.class_map)
     if data is not None and any(place.kind == "remote" for place in places):
-        data.to_send()
+        data.files()  # refused here what a board could not be given
     path = args.output or (None if args.jsonl else ROWS)
     form = "jsonl" if args.jsonl else "json" if args.json else "table"
     with contextlib.ExitStack() as stack:

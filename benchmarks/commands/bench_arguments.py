@@ -11,7 +11,15 @@ from edge_edet.benchmarks.measuring import StopRule
 from edge_edet.benchmarks.rows import OPTIONS
 from edge_edet.commands import add_renamed_option, add_verify_argument, parse_options
 from edge_edet.errors import InputError
-from edge_edet.pictures import PictureLog, find_given, usable
+from edge_edet.foreign import InputOptions, add_input_arguments, input_options
+from edge_edet.pictures import (
+    PictureLog,
+    PictureRange,
+    add_range_argument,
+    find_given,
+    range_text,
+    usable,
+)
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.bench import Plan
@@ -72,6 +80,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--limit", type=int, metavar="N", help="only the first N pictures of the data"
     )
+    data.add_argument(
+        "--class-map",
+        type=Path,
+        metavar="FILE",
+        help=".json, label of the model -> category of the data; default: equal names",
+    )
+    inputs = parser.add_argument_group("labels, and what a foreign model's file omits")
+    add_input_arguments(inputs)
+    add_range_argument(inputs)
     _add_output(parser.add_argument_group("output"))
     for old, new in RENAMED.items():
         add_renamed_option(parser, old, new)
@@ -235,19 +252,28 @@ def plan_of(args: argparse.Namespace) -> Plan:
         args.max_s,
     )
     sustain_s = parse_duration(args.sustain) if args.sustain else None
-    pictures = _pictures(args.images)
-    return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify)
+    pictures = _pictures(args.images, args.picture_range)
+    return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify, _input(args))
 
 
-def _pictures(given: list[Path]) -> tuple[Path, ...]:
+def _pictures(given: list[Path], picture_range: PictureRange) -> tuple[Path, ...]:
     """Those that can be read; of a folder the others are left out, with a note."""
     if not given:
         return ()
     found = find_given(given)
     named, log = [path for path, by_name in found.items() if by_name], PictureLog()
-    good = usable(found.paths, None, log, strict=False, named=named)
+    good = usable(found.paths, picture_range, log, strict=False, named=named)
     log.say()
     return tuple(good)
+
+
+def _input(args: argparse.Namespace) -> dict[str, str]:
+    """What is said of the model's input and labels. Raises InputError for values that are not possible."""
+    given = {k: str(value) for k, value in input_options(args).items() if value is not None}
+    InputOptions(**given)
+    if args.picture_range is not None:
+        given["picture_range"] = range_text(args.picture_range) or ""
+    return given
 
 
 def boards_of(args: argparse.Namespace) -> list[str]:

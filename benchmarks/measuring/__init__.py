@@ -14,7 +14,12 @@ from edge_edet.benchmarks.measuring.events import (
     event_from_dict,
     event_to_dict,
 )
-from edge_edet.benchmarks.measuring.job import BUNDLED_PICTURE, Job, load_options
+from edge_edet.benchmarks.measuring.job import (
+    BUNDLED_PICTURE,
+    Job,
+    input_load_options,
+    load_options,
+)
 from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.measuring.sustained import parse_duration
 from edge_edet.benchmarks.measuring.sustained_journal import Journal
@@ -35,6 +40,7 @@ __all__ = [
     "StopRule",
     "event_from_dict",
     "event_to_dict",
+    "input_load_options",
     "load_options",
     "parse_duration",
     "run_fresh",

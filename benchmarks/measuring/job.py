@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,15 @@ from edge_edet.benchmarks.measuring.sampling import StopRule
 from edge_edet.benchmarks.rows import DeviceName, ModelFacts, RequestedConfig, row_key
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
+from edge_edet.pictures import parse_range
 
-__all__ = ["BUNDLED_PICTURE", "PROTOCOL", "Job", "load_options"]
+__all__ = [
+    "BUNDLED_PICTURE",
+    "PROTOCOL",
+    "Job",
+    "input_load_options",
+    "load_options",
+]
 
 PROTOCOL = "edge-edet bench"
 PROTOCOL_VERSION = 1
@@ -20,7 +28,34 @@ BUNDLED_PICTURE = Path(__file__).with_name("bench_picture.jpg")
 
 @dataclass(frozen=True)
 class Job:
-    """model: its path. pictures: paths of JPEG or PNG files, taken in turns."""
+    """One row before it is measured: all that its key depends on.
+
+    Attributes
+    ----------
+    model
+        Path of the model file.
+    facts
+        What the row says of it.
+    asked
+        How it is to run.
+    device
+        The machine, as the row names it.
+    rule
+        When sampling ends.
+    pictures
+        Paths of JPEG or PNG files, taken in turns.
+    pictures_sha256
+        Their `pictures_digest`.
+    score_threshold
+        Lowest score of a detection.
+    sustain_s
+        Seconds of a sustained run; None for samples by the rule.
+    verify
+        Refuse a model of ours that was changed after it was converted.
+    input
+        Options of `edge_edet.load` about input and labels, as the command line has them; picture_range
+        as --range takes it.
+    """
 
     model: str
     facts: ModelFacts
@@ -31,7 +66,8 @@ class Job:
     pictures_sha256: str
     score_threshold: float
     sustain_s: float | None
-    verify: bool = True  # hold the model against the sum in its manifest
+    verify: bool = True
+    input: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -57,7 +93,21 @@ class Job:
             "pictures_sha256": self.pictures_sha256,
             "postprocess": self.postprocess().to_dict(),
             "sustain_s": self.sustain_s,
+            **({"input": self._input_protocol()} if self.input else {}),
         }
+
+    def _input_protocol(self) -> dict[str, str]:
+        return {k: Path(v).name if k == "labels" else v for k, v in self.input.items()}
+
+    def load_options(self) -> dict[str, Any]:
+        """The options of `edge_edet.load`, of how the model runs and of its input and labels.
+
+        Raises
+        ------
+        InputError
+            For a device that the format cannot be asked for.
+        """
+        return {**load_options(self.model, self.asked), **input_load_options(self.input)}
 
     @property
     def key(self) -> str:
@@ -90,3 +140,11 @@ def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
         f"{f' and --delegate {asked.delegate}' if asked.delegate else ''}: a .tflite runs on CPU or "
         "GPU, anything else is a --delegate"
     )
+
+
+def input_load_options(given: Mapping[str, str]) -> dict[str, Any]:
+    """The options of `edge_edet.load` from what the command line says of a model's input."""
+    options: dict[str, Any] = dict(given)
+    if "picture_range" in options:
+        options["picture_range"] = parse_range(options["picture_range"])
+    return options

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet import __version__
 from edge_edet.benchmarks.measuring.energy import find_meter
 from edge_edet.benchmarks.measuring.events import Emit, MinuteMeasured, ProgressMade, RunBegun
-from edge_edet.benchmarks.measuring.job import Job, load_options
+from edge_edet.benchmarks.measuring.job import Job
 from edge_edet.benchmarks.measuring.machine_state import (
     CpuTime,
     machine_state,
@@ -115,7 +115,7 @@ def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
 def _load(job: Job) -> Detector:
     from edge_edet.detection import load
 
-    options = load_options(job.model, job.asked)
+    options = job.load_options()
     return load(job.model, config=job.postprocess(), verify=job.verify, **options)
 
 

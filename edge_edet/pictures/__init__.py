@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_digest, pictures_in
 from edge_edet.pictures.image import FILE_LIMIT, ImageLike, read_picture, refuse_addresses, warn_of
-from edge_edet.pictures.log import PictureLog, add_picture_arguments, usable
+from edge_edet.pictures.log import PictureLog, add_picture_arguments, add_range_argument, usable
 from edge_edet.pictures.normalization import (
     Channels,
     Given,
@@ -31,6 +31,7 @@ __all__ = [
     "PictureLog",
     "PictureRange",
     "add_picture_arguments",
+    "add_range_argument",
     "check_range",
     "find_given",
     "is_hidden",

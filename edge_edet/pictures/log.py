@@ -11,7 +11,7 @@ from edge_edet.errors import ImageError
 from edge_edet.pictures.image import read_picture
 from edge_edet.pictures.value_range import Finding, PictureRange, parse_range
 
-__all__ = ["PictureLog", "add_picture_arguments", "usable"]
+__all__ = ["PictureLog", "add_picture_arguments", "add_range_argument", "usable"]
 
 NAMED = 3  # of the pictures that are left out
 
@@ -106,6 +106,16 @@ def usable(
 
 def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
     """--range and --strict, of every command that reads pictures."""
+    add_range_argument(parser)
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end at a picture of a folder that cannot be read; default: leave it out, and count it",
+    )
+
+
+def add_range_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --range alone."""
     parser.add_argument(
         "--range",
         dest="picture_range",
@@ -113,11 +123,6 @@ def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
         metavar="auto|LOW,HIGH",
         help="which values are black and white in grey pictures of more than 8 bits (12-bit or thermal "
         "data): auto takes each picture's 0.1 and 99.9 percentiles; default: the upper 8 of 16 bits",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="end at a picture of a folder that cannot be read; default: leave it out, and count it",
     )
 
 

@@ -20,7 +20,6 @@ from edge_edet.studies.runtimes import find_runtimes
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.measuring import Job
-    from edge_edet.benchmarks.rows import BenchmarkRow
 
 __all__ = ["add_arguments", "run"]
 
@@ -47,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when every row is there, else the first failure's status; the others go on."""
-    from edge_edet.benchmarks.accuracy.datasets import load_dataset
-    from edge_edet.benchmarks.bench import BenchOutput, measure_jobs
+    from edge_edet.benchmarks.bench import BenchOutput, measure_jobs, read_labelled
     from edge_edet.benchmarks.rows import done_keys, open_rows
     from edge_edet.studies.ap.table import to_document, to_text
     from edge_edet.terminal import ended_politely
@@ -57,24 +55,21 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             "reproduce ap needs labelled pictures: give --data, see 'edge-edet eval --help'"
         )
-    dataset = load_dataset(args.data, split=args.split)
-    dataset.check_files()
-    here = dataset.digest(), len(dataset.first(args.limit).pictures)
+    data = read_labelled(args.data, args.split, args.limit)
+    assert data is not None
     failures: list[EdgeEdetError] = []
     path = args.output / ROWS
     with ended_politely(), open_rows(path) as file:
         jobs = list(_jobs(args, failures))
-        done = done_keys(row for row in file.rows if _is_of(row, here))
+        done = done_keys(row for row in file.rows if data.is_in(row))
         left = [job for job in jobs if job.key not in done]
         output = BenchOutput("quiet", file, path)
         if len(left) < len(jobs):
             output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
-        for failure in measure_jobs(
-            left, file.rows, output, dataset=dataset, limit=args.limit, scheduler=args.scheduler
-        ):
+        for failure in measure_jobs(left, file.rows, output, data=data, scheduler=args.scheduler):
             failures.append(failure.error)
         keys = {job.key for job in jobs}
-        rows = {row.key: row for row in file.rows if row.key in keys and _is_of(row, here)}
+        rows = {row.key: row for row in file.rows if row.key in keys and data.is_in(row)}
     if args.json:
         print(json.dumps(to_document(list(rows.values())), indent=1))
     elif rows:
@@ -143,13 +138,6 @@ def _taken(model: Path, chosen: Sequence[str]) -> list[str]:
     """The installed runtimes of those chosen that take the file."""
     able = FORMATS[model.suffix].runtimes
     return [name for name in able if name in chosen and RUNTIMES[name].is_installed]
-
-
-def _is_of(row: BenchmarkRow, data: tuple[str, int]) -> bool:
-    """Evaluated on these pictures, or without accuracy for good: its weights are random."""
-    if row.accuracy is None:
-        return any(one.code == "random-weights" for one in row.warnings)
-    return (row.accuracy.data_digest, row.accuracy.pictures) == data
 
 
 def _say(text: str) -> None:

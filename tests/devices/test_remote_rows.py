@@ -150,12 +150,39 @@ def test_rows_without_the_ap_that_is_asked_for_are_measured_again(
     assert skipped(labelled("other", None), plain, known) == set()
 
 
+def test_labels_and_class_map_are_sent_with_the_options_of_the_input(
+    row: Callable[[int], BenchmarkRow], tmp_path: Path
+) -> None:
+    dataset: Any = None
+    data = Labelled(tmp_path, None, None, dataset, "digest", 72, Path("map.json"))
+    given = {"labels": "names.txt", "mean": "-1,0,1", "picture_range": "auto"}
+    plan = Plan(ConfigGrid(), StopRule(), input=given)
+    device = Fake(said())
+    measure_remote(device, [Path("d0.tflite")], plan, [], lambda event: None, data)
+    assert device.asked[-7:] == [
+        "--data",
+        f"/there/{tmp_path.name}",
+        "--class-map",
+        "/there/map.json",
+        "--labels=/there/names.txt",
+        "--mean=-1,0,1",
+        "--range=auto",
+    ]
+
+    def with_map(text: str) -> BenchmarkRow:
+        accuracy = Accuracy({"ap": 0.5}, {}, 72, "data", "digest", {"class_map": text})
+        return dataclasses.replace(row(1), accuracy=accuracy)
+
+    assert data.is_in(with_map("by name, then /there/map.json"))
+    assert not data.is_in(with_map("by name"))
+
+
 def test_a_file_of_labels_is_not_sent_without_its_pictures(tmp_path: Path) -> None:
     file = tmp_path / "labels.json"
     file.write_text("{}")
     dataset: Any = None
     with pytest.raises(InputError, match="is a file, and a board needs the pictures too: give th"):
-        Labelled(file, None, None, dataset, "digest", 1).to_send()
+        Labelled(file, None, None, dataset, "digest", 1).files()
 
 
 def test_rows_that_do_not_come_to_an_end(row: Callable[[int], BenchmarkRow]) -> None:
