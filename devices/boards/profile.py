@@ -156,6 +156,6 @@ def _in(values: tuple[int, ...], least: int, most: int) -> bool:
 
 
 def _wrong(key: str, must: str, value: object) -> ValueError:
-    """What `from_json` puts the file's name before."""
+    """Make an error, before which `from_json` puts the name of the file."""
     shown = list(value) if isinstance(value, tuple) else value
     return ValueError(f"{key!r} must {must}, but is {shown!r}")

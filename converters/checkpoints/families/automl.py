@@ -1,8 +1,8 @@
 """google/automl: Keras `.h5` and TensorFlow checkpoints share one naming.
 
 Scopes and numbering: efficientdet/backbone/efficientnet_model.py (`MBConvBlock._build`: the
-convolutions and batch norms of a block are numbered in the order in which they are made, so they
-shift where there is no expansion), efficientdet/tf2/efficientdet_keras.py (`FNode.build`:
+convolutions and batch norms of a block are numbered in the order in which they are made, so the
+numbers shift without an expansion), efficientdet/tf2/efficientdet_keras.py (`FNode.build`:
 `resample_{input}_{offset}_{features so far}` and `op_after_combine{features so far}`).
 Fusion and batch norm epsilon are the canonical ones; a fusion weight is one scalar `WSM`.
 """
@@ -31,7 +31,7 @@ _AVERAGE = "/ExponentialMovingAverage"
 # A model that was first called rather than built has its own name before all variables.
 _SCOPES = r"(efficientnet-(b|lite)\d/|resample_p\d/|fpn_cells/|class_net/|box_net/)"
 _OUTER_SCOPE = re.compile(rf"^[^/]+/(?={_SCOPES})")
-# Backbone batch norms trained on a GPU lack the prefix tpu_ or have sync_ for it.
+# Batch norms of a backbone trained on a GPU lack the prefix tpu_, or have sync_ instead.
 _GPU_NORM = re.compile(r"(?<=/)(sync_|tpu_)?batch_normalization(?=[_/])")
 _ROOT2 = math.sqrt(2.0)
 # Optimizer state, the training loop's counters, and the classifier head of a backbone.
@@ -47,7 +47,7 @@ def _norm(name: str) -> str:
 
 
 def _backbone(variant: Variant) -> dict[str, str]:
-    """Canonical module -> automl's, stem and blocks."""
+    """Name automl's modules of stem and blocks, by canonical module."""
     kind = "lite" if variant.lite else "b"
     scope = f"efficientnet-{kind}{EFFICIENTNETS[variant.width, variant.depth]}"
     modules = {
@@ -70,7 +70,7 @@ def _backbone(variant: Variant) -> dict[str, str]:
 
 
 def _pyramid(variant: Variant) -> dict[str, str]:
-    """Canonical module -> automl's, from C5 to the last cell."""
+    """Name automl's modules from C5 to the last cell, by canonical module."""
     modules = {
         "fpn.resample.3.conv.conv": "resample_p6/conv2d",
         "fpn.resample.3.conv.bn": "resample_p6/bn",
@@ -118,8 +118,21 @@ def _sources(variant: Variant) -> dict[str, Source]:
 def normalize_automl(
     tensors: Mapping[str, NDArray[Any]],
 ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """The tensors to evaluate with, moving averages in place of the raw variables; and sentences on what
-    lies outside of the network, such as the counters of tf.train.Checkpoint(model=..., step=...)."""
+    """Choose the tensors to evaluate with: moving averages instead of the raw variables.
+
+    Returns
+    -------
+    tensors : dict
+        By names without scopes and prefixes that differ between versions.
+    notes : tuple of str
+        A sentence on what is not part of the network, such as the counters of
+        tf.train.Checkpoint(model=..., step=...).
+
+    Raises
+    ------
+    CheckpointError
+        When two raw variables have one name.
+    """
     result: dict[str, NDArray[Any]] = {}
     outside: dict[str, tuple[int, ...]] = {}
     for name in sorted(tensors, key=lambda name: name.endswith(_AVERAGE)):

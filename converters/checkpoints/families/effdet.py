@@ -1,4 +1,4 @@
-"""rwightman's effdet: its state dict is the canonical naming."""
+"""rwightman's effdet, whose state dict has the canonical names."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""effdet's models beside its ports of TensorFlow's: what they do otherwise, and what is another network.
+"""effdet's own models beside its ports of TensorFlow's: how they differ, and which are other networks.
 
 effdet/config/model_config.py, efficientdet.py (0.4.1) and timm's efficientnet.py (1.0.31):
 efficientdet_d0 to d3 and efficientdet_lite0 were made for PyTorch. They have no biases before a batch
-norm (`redundant_bias`), which tells them from tf_efficientdet_*; strided convolutions pad evenly on both
-sides (`pad_type`), the batch norms of the backbone have PyTorch's epsilon, and lite0 has its own settings.
+norm (`redundant_bias`), which distinguishes them from tf_efficientdet_*; strided convolutions pad evenly
+on both sides (`pad_type`), the batch norms of the backbone have PyTorch's epsilon, and lite0 has its own
+settings.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ REDUNDANT = re.compile(
 # `head_bn_level_first`: the same batch norms, listed by level and without a container
 _LEVEL_FIRST = re.compile(r"^((?:class|box)_net\.bn_rep)\.(\d+)\.(\d+)\.([a-z_]+)$")
 _SYMMETRIC: dict[str, object] = {"conv_padding": "symmetric", "pool_padding": "symmetric"}
-# What the configs of the models without redundant biases say, where the variant's row says otherwise.
+# What the configs of the models without redundant biases say and the row of the variant says otherwise.
 # efficientdet_lite0's `pad_type` is the default, "same", but its backbone is not timm's tf_ one.
 _OWN: dict[str, dict[str, object]] = {
     **dict.fromkeys(("d0", "d1", "d2", "d3"), _SYMMETRIC),
@@ -76,9 +77,26 @@ _OTHERS = tuple(
 
 
 def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str, NDArray[Any]]]:
-    """The family as this file needs it, and its tensors by canonical names, none missing by design.
+    """Adapt the family to a file, and complete the file's tensors.
 
-    Raises CheckpointError for effdet's other networks, and where no config tells how the network pads.
+    Parameters
+    ----------
+    variant
+        As it was trained.
+    tensors
+        Of the file.
+
+    Returns
+    -------
+    family : Family
+        With the changes of effdet's own model, if it is one.
+    tensors : dict
+        With zeros for the biases that such a model does not have, and batch norms with our epsilon.
+
+    Raises
+    ------
+    CheckpointError
+        For effdet's other networks, and if no config says how the network pads.
     """
     found = _repeats_first(tensors)
     _refuse_others(found)
@@ -95,7 +113,7 @@ def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str,
 
 
 def own_changes(variant: Variant) -> dict[str, object]:
-    """How effdet's own model of that size differs from the table's row. Raises CheckpointError: none."""
+    """List how effdet's own model of that size differs from the table; CheckpointError: there is none."""
     if variant.name not in _OWN:
         raise CheckpointError(
             f"is a PyTorch model by its biases or padding, as effdet's efficientdet_d0 to d3 and lite0; "
@@ -105,9 +123,26 @@ def own_changes(variant: Variant) -> dict[str, object]:
 
 
 def notes_on_name(name: str, family: Family, variant: Variant) -> tuple[str, ...]:
-    """What a file's name adds to its tensors: a sentence, or nothing. family: of effdet_family.
+    """Compare what a file's name says with its tensors.
 
-    Raises CheckpointError where the name says one padding and the biases another.
+    Parameters
+    ----------
+    name
+        Of the file.
+    family
+        As `effdet_family` returns it.
+    variant
+        The variant that it is read as.
+
+    Returns
+    -------
+    tuple of str
+        A sentence, or none.
+
+    Raises
+    ------
+    CheckpointError
+        When the name says one padding and the biases another.
     """
     model = _MODEL_NAME.search(name)
     own = family.changes.get("conv_padding") == "symmetric"
@@ -137,7 +172,7 @@ def _zero_biases(tensors: Tensors) -> dict[str, NDArray[Any]]:
 
 
 def _lookalikes(variant: Variant, tensors: Tensors) -> list[str]:
-    """The models of _OWN that the tensors would fit exactly."""
+    """List the models of _OWN that the tensors would fit exactly."""
     ignored = EFFDET.ignored(variant)
     classes = tensors[EFFDET.class_bias].size // variant.anchors_per_position
     shapes = {name: array.shape for name, array in tensors.items() if not ignored.search(name)}
@@ -157,7 +192,7 @@ def _lookalikes(variant: Variant, tensors: Tensors) -> list[str]:
 
 
 def _repeats_first(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """Batch norms of the heads by repeat, then level, as the other models have them."""
+    """Rename the heads' batch norms: by repeat, then level, as in the other models."""
     found: dict[str, NDArray[Any]] = {}
     for name, array in tensors.items():
         plain = _LEVEL_FIRST.sub(r"\1.\3.\2.bn.\4", name)
@@ -187,7 +222,7 @@ def _refuse_others(tensors: Tensors) -> None:
 
 
 def _with_our_epsilon(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The backbone's batch norms, scaled so that they are the same with BATCH_NORM_EPSILON."""
+    """Scale the backbone's batch norms so that they compute the same with BATCH_NORM_EPSILON."""
     found = dict(tensors)
     for name, variance in tensors.items():
         scale = name.removesuffix("running_var") + "weight"
@@ -195,7 +230,7 @@ def _with_our_epsilon(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any
         if not (name.startswith("backbone.") and name.endswith(".running_var")):
             continue
         if gamma is None or gamma.shape != variance.shape or variance.dtype.kind != "f":
-            continue  # refused where all tensors are looked at
+            continue  # mapping.py refuses it
         wide = variance.astype(np.float64)
         if gamma.dtype.kind == "f" and np.isfinite(wide).all() and (wide >= 0).all():
             factor = np.sqrt((wide + BATCH_NORM_EPSILON) / (wide + PYTORCH_EPSILON))

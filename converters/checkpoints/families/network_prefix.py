@@ -1,4 +1,4 @@
-"""The one network among a state dict's tensors, whatever it was wrapped in.
+"""Find the network among the tensors of a state dict, whatever it was wrapped in.
 
 DataParallel puts `module.` before the names, torch.compile `_orig_mod.`, effdet's benches and Lightning
 modules `model.` (or `net.`, `detector.`), and all of them together. Beside the network a state dict may
@@ -36,11 +36,29 @@ Tensors = Mapping[str, NDArray[Any]]
 def take_network(
     tensors: Tensors, marks: Iterable[re.Pattern[str]]
 ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """The network's tensors under its own names, and sentences on those that are not read.
+    """Take the tensors of the network, under its own names.
 
-    marks: of names that only a network has, from their beginning. Of averaged weights and others the
-    averaged ones are taken, of a teacher and others not the teacher. The anchors of effdet's benches stay,
-    as anchors.boxes. Raises CheckpointError where the tensors are those of several networks.
+    Averaged weights are preferred to others, and a student to its teacher. The anchors of effdet's benches
+    stay, as anchors.boxes.
+
+    Parameters
+    ----------
+    tensors
+        All tensors of the file.
+    marks
+        Match the beginning of names that only a network has.
+
+    Returns
+    -------
+    tensors : dict
+        Without the prefix of the network.
+    notes : tuple of str
+        Sentences on tensors that are not read.
+
+    Raises
+    ------
+    CheckpointError
+        When the file holds several networks, and nothing decides between them.
     """
     prefix, passed_over = _choose(_prefixes(tensors, list(marks)))
     if prefix is None:
@@ -62,7 +80,7 @@ def take_network(
 
 
 def _prefixes(tensors: Tensors, marks: list[re.Pattern[str]]) -> list[str]:
-    """What stands before the names of networks, the most frequent first."""
+    """List the prefixes of networks, the most frequent first."""
     counts: Counter[str] = Counter()
     for name in tensors:
         parts = name[:_MAX_NAME].split(".")[:_MAX_PREFIXES]
@@ -76,7 +94,7 @@ def _prefixes(tensors: Tensors, marks: list[re.Pattern[str]]) -> list[str]:
 
 
 def _choose(prefixes: list[str]) -> tuple[str | None, str]:
-    """The prefix of the network to be read, and the others, as text."""
+    """Choose the prefix of the network to read; returns the others as text too."""
     if not prefixes:
         return None, ""
     averaged = [prefix for prefix in prefixes if _AVERAGED.search(prefix)]
@@ -92,7 +110,7 @@ def _choose(prefixes: list[str]) -> tuple[str | None, str]:
 
 
 def _anchors(rest: Tensors, prefix: str) -> str | None:
-    """The anchors of the bench around the network, else those that all others agree on."""
+    """Find the anchors of the bench around the network, else those that all benches agree on."""
     found = {name: match[1] or "" for name in rest if (match := _BENCH.match(name))}
     around = [name for name, parent in found.items() if prefix.startswith(parent)]
     if around:
@@ -103,7 +121,7 @@ def _anchors(rest: Tensors, prefix: str) -> str | None:
 
 
 def _unwrapped(tensors: Tensors) -> dict[str, NDArray[Any]]:
-    """Names without the usual prefixes, for messages about what is no network of ours."""
+    """Remove the usual prefixes from names, for messages about files without a known network."""
     result: dict[str, NDArray[Any]] = {}
     for name, array in tensors.items():
         plain = name
@@ -116,7 +134,7 @@ def _unwrapped(tensors: Tensors) -> dict[str, NDArray[Any]]:
 
 
 def _summary(tensors: Tensors) -> str:
-    """Few by name and shape, many by their module: `teacher.* (785 tensors)`."""
+    """List few tensors by name and shape, many by their module: `teacher.* (785 tensors)`."""
     groups: dict[str, dict[str, object]] = {}
     for name, array in tensors.items():
         groups.setdefault(name.split(".", 1)[0], {})[name] = array.shape

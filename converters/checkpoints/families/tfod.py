@@ -7,9 +7,10 @@ bidirectional_feature_pyramid_generators.py (nodes from 0: P6, P7, then each cel
 predictors/convolutional_keras_box_predictor.py (batch norms lie among the layers of each level's tower:
 convolution, batch norm, activation). Batch norm and fusion epsilon are the canonical ones.
 
-Three things are its own. C3, C4 and C5 come from fixed blocks (`_EFFICIENTNET_LEVEL_ENDPOINTS`), which
-from D1 up are not the last of their stage. The anchors of a place run over the scales first
-(grid_anchor_generator.py, `ops.meshgrid`). The box codes are scaled (faster_rcnn_box_coder.py).
+Three things differ from the other implementations. C3, C4 and C5 come from fixed blocks
+(`_EFFICIENTNET_LEVEL_ENDPOINTS`), which from D1 up are not the last of their stage.
+The anchors of a position run over the scales first (grid_anchor_generator.py, `ops.meshgrid`).
+The box codes are scaled (faster_rcnn_box_coder.py).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ _FUSION_WEIGHTS = "/bifpn_combine_weights"
 
 
 def _backbone(variant: Variant) -> dict[str, str]:
-    """Canonical module -> the API's, stem and blocks."""
+    """Name the API's modules of stem and blocks, by canonical module."""
     names = ["backbone.conv_stem", "backbone.bn1"]
     for block in backbone_blocks(variant):
         name, norm = block.name, 1
@@ -55,7 +56,7 @@ def _backbone(variant: Variant) -> dict[str, str]:
 
 
 def _pyramid(variant: Variant) -> dict[str, str]:
-    """Canonical module -> the API's, from C5 to the last cell."""
+    """Name the API's modules from C5 to the last cell, by canonical module."""
     modules = {}
 
     def resample(ours: str, node: int, place: int) -> None:
@@ -110,10 +111,18 @@ def _sources(variant: Variant) -> dict[str, Source]:
 def arrange_tfod(
     tensors: Mapping[str, NDArray[Any]], variant: Variant, pipeline: Pipeline
 ) -> dict[str, NDArray[Any]]:
-    """The tensors with our order of anchors, plain box codes and no background class.
+    """Convert tensors to our order of anchors, unscaled box codes and no background class.
 
-    variant: with the anchors it was trained with. A backbone of which only the whole classifier was
-    saved is found there; fusion weights [n, 1] become [n].
+    If only the whole classifier was saved, its backbone is taken; fusion weights [n, 1] become [n].
+
+    Parameters
+    ----------
+    tensors
+        Of the file.
+    variant
+        With the anchors that it was trained with.
+    pipeline
+        What its configuration says.
     """
     result = dict(tensors)
     if pipeline.unused_fusion:
@@ -141,11 +150,11 @@ def arrange_tfod(
 def _head(
     array: NDArray[Any], variant: Variant, scales: tuple[float, ...] | None, background: bool
 ) -> NDArray[Any]:
-    """The last axis of a prediction layer: [aspects, scales, values] -> [scales, aspects, values]."""
+    """Reorder the last axis of a prediction layer: [aspects, scales, values] -> [scales, aspects, values]."""
     grid = len(variant.aspect_ratios), len(variant.anchor_octaves)
     values = array.shape[-1] // math.prod(grid) if array.ndim else 0
     if not values or values * math.prod(grid) != array.shape[-1] or array.dtype.kind != "f":
-        return array  # whoever assembles them says what does not fit
+        return array  # mapping.py says what does not fit
     apart = np.moveaxis(array.reshape(*array.shape[:-1], *grid, values), -3, -2)
     if scales is not None and values == len(scales):
         apart = apart / np.asarray(scales, array.dtype)

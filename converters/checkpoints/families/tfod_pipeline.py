@@ -1,8 +1,8 @@
-"""The pipeline.config beside a checkpoint of the Object Detection API: how it was trained.
+"""Read the pipeline.config beside a checkpoint of the Object Detection API: how it was trained.
 
 Fields and their defaults: tensorflow/models research/object_detection/protos (ssd.proto, fpn.proto,
 box_predictor.proto, hyperparams.proto, image_resizer.proto, post_processing.proto, optimizer.proto,
-eval.proto). What the network cannot be built with is refused, by the field's name.
+eval.proto). Values that edge-edet cannot build are refused, by the name of the field.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edge_edet.variants import IMAGENET_MEAN, IMAGENET_STD, Variant, octaves
 __all__ = ["PUBLISHED", "Pipeline", "find_pipeline", "read_pipeline"]
 
 NAME = "pipeline.config"
-# "attention" comes down to a sum: utils/bifpn_utils.py, `_combine_attention`, takes the softmax of
+# "attention" amounts to a sum: utils/bifpn_utils.py, `_combine_attention`, takes the softmax of
 # weights [n, 1] over their last axis, which is 1 for each.
 _FUSIONS = {"fast_attention": "fast", "attention": "sum", "sum": "sum"}
 _PYRAMID = ("_feature_extractor/_bifpn_stage/",)
@@ -37,13 +37,25 @@ _MULTIPLE = 128  # of the coarsest level's stride; upsampled maps of other sizes
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What a configuration says beyond the fields of `Variant`.
+    """What a configuration says.
 
-    box_scales: what the codes (ty, tx, th, tw) are multiplied with. background: whether the first
-    score of each anchor is of no class, which ssd_meta_arch.py leaves out. unused_fusion: whether
-    fusion weights are stored that are not used. left_out: variables that are not there, names'
-    beginning -> last parts, as if biases and betas were 0 and gammas 1. averages: whether evaluation
-    takes the moving averages. num_classes: None, unsaid.
+    Attributes
+    ----------
+    fact
+        What it says about fields of `Variant`.
+    box_scales
+        The factors of the box codes (ty, tx, th, tw).
+    background
+        Whether the first score of each anchor is that of the background, which ssd_meta_arch.py drops.
+    unused_fusion
+        Whether fusion weights are stored but not used.
+    left_out
+        Variables that are not stored, beginning of their names -> their last parts: biases and betas are
+        then 0, gammas 1.
+    averages
+        Whether evaluation takes the moving averages.
+    num_classes
+        None: not stated.
     """
 
     fact: Fact | None = None
@@ -59,7 +71,7 @@ PUBLISHED = Pipeline()  # as all of configs/tf2/ssd_efficientdet_d*.config
 
 
 def find_pipeline(prefix: Path) -> Path | None:
-    """The file of a checkpoint's folder, or of the folder that was exported around `checkpoint/`."""
+    """Find the file in the checkpoint's folder, or in the exported folder around `checkpoint/`."""
     folder = prefix.resolve().parent
     places = [folder, folder.parent] if folder.name == "checkpoint" else [folder]
     for place in places:
@@ -69,7 +81,20 @@ def find_pipeline(prefix: Path) -> Path | None:
 
 
 def read_pipeline(path: Path, variant: Variant) -> Pipeline:
-    """What the file says. Raises CheckpointError that names it, and the field."""
+    """Read a file.
+
+    Parameters
+    ----------
+    path
+        The pipeline.config.
+    variant
+        As the API has it.
+
+    Raises
+    ------
+    CheckpointError
+        When it is broken, or describes another network than the variant: names the file and the field.
+    """
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise CheckpointError(f"has more than {MAX_TEXT_BYTES} bytes")
@@ -113,7 +138,7 @@ def _expect(message: Message, name: str, value: object, *expected: object) -> No
 
 
 def _check_network(ssd: Message, variant: Variant) -> None:
-    """Whatever tensors alone do not tell."""
+    """Check everything about the network that its tensors do not show."""
     extractor = ssd.message("feature_extractor")
     kind = extractor.word("type", "")
     match = re.fullmatch(r"ssd_efficientnet-b(\d)_bifpn_keras", kind)
@@ -143,7 +168,7 @@ def _check_network(ssd: Message, variant: Variant) -> None:
 
 
 def _left_out(ssd: Message) -> dict[str, frozenset[str]]:
-    """Which parts of convolutions and batch norms are not there (builders/hyperparams_builder.py)."""
+    """List parts of convolutions and batch norms that are not stored (builders/hyperparams_builder.py)."""
     extractor, predictor = ssd.message("feature_extractor"), ssd.message("box_predictor")
     pyramid = _layers(extractor.message("conv_hyperparams"))
     towers = _layers(predictor.message(_PREDICTOR).message("conv_hyperparams"))
@@ -167,7 +192,7 @@ def _layers(layers: Message) -> frozenset[str]:
 
 
 def _anchors(generator: Message, variant: Variant) -> dict[str, object]:
-    """multiscale_grid_anchor_generator.py: sizes in strides, widths times sqrt(ratio)."""
+    """Read the anchors (multiscale_grid_anchor_generator.py): sizes in strides, widths times sqrt(ratio)."""
     kind = "multiscale_anchor_generator"
     if not generator.has(kind):
         raise CheckpointError(
@@ -192,7 +217,7 @@ def _anchors(generator: Message, variant: Variant) -> dict[str, object]:
 
 
 def _resizer(resizer: Message) -> dict[str, object]:
-    """The input's side, and the colour beside the picture, which is put there after normalizing."""
+    """Read the side of the input, and the colour beside the picture, which is added after normalizing."""
     kind = "keep_aspect_ratio_resizer"
     if not resizer.has(kind):
         raise CheckpointError(
@@ -217,7 +242,7 @@ def _resizer(resizer: Message) -> dict[str, object]:
 
 
 def _box_scales(coder: Message) -> tuple[float, float, float, float]:
-    """faster_rcnn_box_coder.py: the codes times these."""
+    """Read the factors of the box codes (faster_rcnn_box_coder.py)."""
     kind = "faster_rcnn_box_coder"
     if not coder.has(kind):
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""A checkpoint of the Object Detection API made ready to assemble, by the pipeline.config beside it."""
+"""Prepare a checkpoint of the Object Detection API for mapping, by the pipeline.config beside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CODE = Fact("the Object Detection API", {"mean": IMAGENET_MEAN, "std": IMAGENET
 
 @dataclass(frozen=True)
 class Prepared:
-    """Tensors in our order, what their file says about the training, and what is told to the user."""
+    """Tensors in our order, what the configuration says about the training, and notes for the user."""
 
     tensors: dict[str, NDArray[Any]]
     fact: Fact
@@ -39,10 +39,23 @@ class Prepared:
 def prepare_tfod(
     tensors: Mapping[str, NDArray[Any]], prefix: Path, published: Variant, facts: Sequence[Fact]
 ) -> Prepared:
-    """The tensors of a checkpoint as `TFOD` expects them.
+    """Arrange the tensors of a checkpoint as `TFOD` expects them.
 
-    published: the variant as the API has it; facts: what is known beside the checkpoint. Raises
-    CheckpointError where the pipeline.config is broken, describes another network, or contradicts a fact.
+    Parameters
+    ----------
+    tensors
+        Of the checkpoint.
+    prefix
+        Its path, to find the pipeline.config.
+    published
+        The variant as the API has it.
+    facts
+        What else is known about the training.
+
+    Raises
+    ------
+    CheckpointError
+        When the pipeline.config is broken, describes another network, or contradicts a fact or the head.
     """
     notes = []
     path = find_pipeline(prefix)

@@ -1,4 +1,4 @@
-"""zylo117/Yet-Another-EfficientDet-Pytorch.
+"""zylo117's Yet-Another-EfficientDet-Pytorch.
 
 Names: backbone.py, efficientdet/model.py (nodes by level, `conv6_up` top-down and `conv6_down`
 bottom-up), efficientnet/model.py. Batch norm epsilon (1e-3), fusion epsilon (1e-4) and relu of the
@@ -18,7 +18,7 @@ __all__ = ["ZYLO117"]
 
 
 def _backbone(variant: Variant) -> dict[str, str]:
-    """Canonical module -> zylo117's, stem and blocks."""
+    """Name zylo117's modules of stem and blocks, by canonical module."""
     root = "backbone_net.model"
     modules = {"backbone.conv_stem": f"{root}._conv_stem.conv", "backbone.bn1": f"{root}._bn0"}
     for index, block in enumerate(backbone_blocks(variant)):
@@ -36,7 +36,7 @@ def _backbone(variant: Variant) -> dict[str, str]:
 
 
 def _pyramid(variant: Variant) -> dict[str, str]:
-    """Canonical module -> zylo117's, from C5 to the last cell."""
+    """Name zylo117's modules from C5 to the last cell, by canonical module."""
     modules = {
         "fpn.resample.3.conv.conv": "bifpn.0.p5_to_p6.0.conv",
         "fpn.resample.3.conv.bn": "bifpn.0.p5_to_p6.1",
@@ -87,7 +87,7 @@ def _sources(variant: Variant) -> dict[str, Source]:
 
 
 def _ignored(variant: Variant) -> re.Pattern[str]:
-    """D6 and up keep fusion weights that their plain sum does not use (model.py, attention)."""
+    """Match what is not used: from D6 up also the fusion weights, as these sum (model.py, attention)."""
     unused = r"|^bifpn\.\d+\.p\d_w[12]$" if variant.fusion == "sum" else ""
     return re.compile(r"\.num_batches_tracked$" + unused)
 

@@ -1,4 +1,4 @@
-"""ONNX exports of effdet, back to canonical weights."""
+"""Read ONNX exports of effdet back into canonical weights."""
 
 from __future__ import annotations
 

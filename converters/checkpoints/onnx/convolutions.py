@@ -1,4 +1,4 @@
-"""The convolutions of an ONNX file: weights, batch norm, and which of them feed which."""
+"""Find the convolutions of an ONNX file: their weights, batch norms, and which feed which."""
 
 from __future__ import annotations
 
@@ -15,15 +15,19 @@ from edge_edet.errors import CheckpointError
 __all__ = ["BatchNorm", "Convolution", "find_convolutions"]
 
 MAX_CONVOLUTIONS = 4000  # D7x has 582
-# What may come before the first convolution: none of it changes a pixel.
+# Operators that may come before the first convolution: none of them changes a pixel.
 _HARMLESS = ("Pad", "Cast", "CastLike", "Identity", "Transpose")
-_DATA_INPUTS = {"Shape": 0, "Size": 0, "CastLike": 1}  # of the rest only shape or type counts
+_DATA_INPUTS = {
+    "Shape": 0,
+    "Size": 0,
+    "CastLike": 1,
+}  # number of data inputs: of the others only shape or type is used
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """All [channels]."""
+    """A batch norm; all arrays are [channels]."""
 
     gamma: Array
     beta: Array
@@ -34,12 +38,29 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class Convolution:
-    """weight [out, in/groups, h, w]; parents: the nearest convolutions upstream, by index.
+    """One convolution.
 
-    rounding: the largest relative error of the type that the weight is stored in.
+    Attributes
+    ----------
+    name, input
+        Of the weight's tensor, and of the value that it reads.
+    weight
+        [out, in / groups, h, w].
+    bias
+        [out], or None.
+    norm
+        The batch norm behind it, or None.
+    stride
+        The same in both directions.
+    parents
+        The nearest convolutions upstream, by index.
+    rounding
+        The largest relative error of the type that the weight is stored in.
+    pads_evenly
+        Whether it pads as PyTorch does, not as TensorFlow does.
     """
 
-    name: str  # of the weight's tensor
+    name: str
     input: str
     weight: Array
     bias: Array | None
@@ -51,13 +72,20 @@ class Convolution:
 
 
 def find_convolutions(file: OnnxFile) -> list[Convolution]:
-    """In the file's order. Raises CheckpointError where weights are not plain floats."""
+    """Find all convolutions, in the order of the file.
+
+    Raises
+    ------
+    CheckpointError
+        When a weight is not floating point, a batch norm is not right behind a convolution, something
+        changes the picture before the first one, or there are more than 4,000.
+    """
     if sum(node.op_type == "Conv" for node in file.nodes) > MAX_CONVOLUTIONS:
         raise CheckpointError(f"has more than {MAX_CONVOLUTIONS} convolutions")
     found: list[Convolution] = []
     none: frozenset[int] = frozenset()
     upstream = dict.fromkeys([*file.tensors, *file.inputs, ""], none)
-    pictures = set(file.inputs)  # values that are the picture still
+    pictures = set(file.inputs)  # values that are still the picture
     for node in file.nodes:
         data = node.input[: _DATA_INPUTS.get(node.op_type)]
         parents = none.union(*(upstream[name] for name in data))
@@ -102,7 +130,7 @@ def _convolution(file: OnnxFile, node: Any, parents: frozenset[int]) -> Convolut
 
 
 def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
-    """The stride; all else but the padding must be as in EfficientDet."""
+    """Read the stride; everything else but the padding must be as in EfficientDet."""
     strides = list(attributes.get("strides", [1, 1]))
     groups = attributes.get("group", 1)
     plain = {
@@ -117,7 +145,7 @@ def _stride(name: str, weight: Array, attributes: dict[str, Any]) -> int:
 
 
 def _batch_norm(file: OnnxFile, output: str) -> BatchNorm | None:
-    """The batch norm that alone reads a convolution."""
+    """Find the batch norm that is the only reader of a convolution."""
     readers = file.readers(output)
     if len(readers) != 1 or readers[0].op_type != "BatchNormalization":
         return None

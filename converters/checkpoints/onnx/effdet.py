@@ -1,7 +1,7 @@
-"""effdet's ONNX exports -> canonical weights, whatever the exporter folded.
+"""Read effdet's ONNX exports into canonical weights, whether the exporter folded batch norms or not.
 
-A folded batch norm becomes one that only adds the bias. The heads share their convolutions over the
-levels and have a batch norm for each: folded, their kernels are one another's multiples.
+A folded batch norm becomes one that only adds the bias. The heads share their convolutions over the levels
+and have a batch norm for each level: when these are folded, the kernels are multiples of one another.
 """
 
 from __future__ import annotations
@@ -40,13 +40,16 @@ Array = NDArray[Any]
 Weights = dict[str, NDArray[np.float32]]
 _MARKS = re.compile(r"(^|\.)(class_net|box_net)\.(conv_rep|predict)\.|(^|\.)fpn\.cell\.")
 SCORE_SIGMOIDS = 8  # that may follow the heads
-ROUNDINGS = 64  # of the stored type: how far multiples of one kernel may be apart
+ROUNDINGS = 64  # of the stored type: how much multiples of one kernel may differ
 
 
 def open_effdet_onnx(data: bytes, folder: Path) -> OnnxFile:
-    """The graph in an `.onnx` file's bytes, with the weights beside it in folder.
+    """Parse the bytes of an `.onnx` file, and read the weights beside it in folder.
 
-    Raises CheckpointError for what is damaged, hostile, or one of our own model files.
+    Raises
+    ------
+    CheckpointError
+        When it is damaged, hostile, or a model file that edge-edet wrote.
     """
     file = parse_onnx(data, folder)
     if MANIFEST_KEY in file.metadata:
@@ -59,11 +62,33 @@ def open_effdet_onnx(data: bytes, folder: Path) -> OnnxFile:
 def read_effdet_onnx(
     file: OnnxFile, variant: Variant, given: Sequence[Fact]
 ) -> tuple[Weights, Variant, Family, list[Fact]]:
-    """Canonical weights, the variant as trained, the family, and the facts with those that the file
-    states: its input's size.
+    """Read the weights of an export.
 
-    given: what is known of the training. Raises CheckpointError for any network but effdet's efficientdet
-    or tf_efficientdet of that variant, exported in float, and where the facts contradict each other.
+    Parameters
+    ----------
+    file
+        As `open_effdet_onnx` returns it.
+    variant
+        Its row in the table of variants.
+    given
+        What is known about the training.
+
+    Returns
+    -------
+    weights : dict
+        Canonical name to float32 array.
+    trained : Variant
+        The variant as trained.
+    family : Family
+        effdet's, padding as the file does.
+    facts : list of Fact
+        Those given, and the input's size where the file fixes it.
+
+    Raises
+    ------
+    CheckpointError
+        When it is not effdet's efficientdet or tf_efficientdet of that variant, exported in float, and
+        when facts contradict each other.
     """
     facts = [*given, *_size_fact(file, given)]
     convolutions = find_convolutions(file)
@@ -81,7 +106,7 @@ def read_effdet_onnx(
 
 
 def _size_fact(file: OnnxFile, given: Sequence[Fact]) -> list[Fact]:
-    """torch.onnx.export fixes the picture's size unless it is told to leave it free."""
+    """State the size of the picture, which torch.onnx.export fixes unless dynamic axes are asked for."""
     if file.input_size is None:
         return []
     height, width = file.input_size
@@ -96,7 +121,7 @@ def _size_fact(file: OnnxFile, given: Sequence[Fact]) -> list[Fact]:
 
 
 def _check_family(file: OnnxFile) -> None:
-    """The wiring is every implementation's; anchors and pooling are not."""
+    """Raise CheckpointError without effdet's names: other implementations differ in anchors and pooling."""
     if not any(_MARKS.search(name) for name in file.tensors):
         names = ", ".join(name[:60] for name in list(file.tensors)[:3])
         raise CheckpointError(
@@ -106,7 +131,7 @@ def _check_family(file: OnnxFile) -> None:
 
 
 def _check_activation(file: OnnxFile, variant: Variant) -> None:
-    """Swish, or relu6: the weights do not tell, and the wrong one gives noise."""
+    """Check for swish or relu6: the weights do not show it, and with the wrong one the output is noise."""
     count = sum(node.op_type in ("Sigmoid", "Swish") for node in file.nodes)
     needed = sum(node.op in ("swish", "sigmoid") for node in build_network(variant).nodes)
     if not needed <= count <= needed + SCORE_SIGMOIDS:
@@ -117,7 +142,7 @@ def _check_activation(file: OnnxFile, variant: Variant) -> None:
 
 
 def _check_resampling(file: OnnxFile) -> None:
-    """effdet's downsample_type and upsample_type, which have no tensors: only "max" and "nearest"."""
+    """Check effdet's downsample_type and upsample_type: only "max" and "nearest" are built."""
     for node in file.nodes:
         mode = bytes(attributes_of(node).get("mode", b"nearest")).decode(errors="replace")
         if node.op_type in ("Resize", "Upsample") and mode != "nearest":
@@ -146,7 +171,7 @@ def _convolution_weights(
 def _shared(
     param: str, group: list[tuple[ExpectedConvolution, Convolution]], has_bias: bool
 ) -> dict[str, Array]:
-    """One convolution, used once or on each level, with the batch norms behind it."""
+    """Make the tensors of a convolution that is used once or on each level, and of its batch norms."""
     convolutions = [convolution for _, convolution in group]
     first = convolutions[0]
     plain = all(c.norm is not None or place.norm is None for place, c in group)
@@ -171,7 +196,7 @@ def _shared(
 def _unfolded(
     param: str, group: list[tuple[ExpectedConvolution, Convolution]], has_bias: bool
 ) -> dict[str, Array]:
-    """Kernels with batch norm in them -> one kernel, and batch norms of a scale and a shift."""
+    """Split kernels with folded batch norms into one kernel, and batch norms of scale and shift."""
     folded = [_folded(convolution) for _, convolution in group]
     kernels = np.stack([kernel for kernel, _ in folded])  # [levels, out, in/groups, h, w]
     squares = (kernels**2).sum(axis=(2, 3, 4))  # [levels, out]
@@ -194,7 +219,7 @@ def _unfolded(
 
 
 def _folded(convolution: Convolution) -> tuple[Array, Array]:
-    """Kernel and shift, in double precision, of a convolution with its batch norm."""
+    """Fold the batch norm of a convolution: kernel and shift, in double precision."""
     kernel, shift = convolution.weight.astype(np.float64), _bias(convolution).astype(np.float64)
     norm = convolution.norm
     if norm is not None:
@@ -218,7 +243,7 @@ def _norm(name: str, norm: BatchNorm) -> dict[str, Array]:
 
 
 def _identity(name: str, scale: Array, shift: Array) -> dict[str, Array]:
-    """A batch norm that multiplies and adds: mean 0, variance plus epsilon 1."""
+    """Make a batch norm that multiplies and adds: mean 0, variance plus epsilon 1."""
     return _named(
         name, (scale, shift, np.zeros_like(shift), np.full_like(shift, 1 - BATCH_NORM_EPSILON))
     )

@@ -1,4 +1,4 @@
-"""Tensors that an ONNX file keeps in a file beside it, as torch's exporter does by default."""
+"""Read tensors that an ONNX file keeps in a file beside it, as torch's exporter does by default."""
 
 from __future__ import annotations
 
@@ -14,10 +14,26 @@ __all__ = ["load_external"]
 
 
 def load_external(tensors: list[Any], folder: Path) -> list[Path]:
-    """Puts the bytes of tensors stored elsewhere into them; returns the files, in order of use.
+    """Load the data of tensors that are stored in other files, in place.
 
-    Only files in the model's own folder or below are opened. Raises CheckpointError for any other
-    and for what is missing or too short.
+    Only files in the model's folder or below it are opened.
+
+    Parameters
+    ----------
+    tensors
+        onnx.TensorProto.
+    folder
+        That of the model.
+
+    Returns
+    -------
+    list of Path
+        The files, in order of use.
+
+    Raises
+    ------
+    CheckpointError
+        For files outside of the folder, and for files that are missing or too short.
     """
     files: dict[str, bytes] = {}
     for tensor in tensors:

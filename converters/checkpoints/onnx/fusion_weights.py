@@ -1,7 +1,7 @@
-"""The fusion weights of a BiFPN node, from the constants that its inputs are multiplied by.
+"""Find the fusion weights of a BiFPN node from the constants that its inputs are multiplied by.
 
-effdet stacks input * weight / (sum of weights + epsilon) and sums; exporters keep the weights as
-they are, or their relu, or one constant for each input. In 16 bits such constants may add up to 1 and more.
+effdet stacks input * weight / (sum of weights + epsilon) and sums. Exporters keep the weights, or their
+relu, or one constant for each input. In 16 bits such constants may add up to 1 or more.
 """
 
 from __future__ import annotations
@@ -27,9 +27,28 @@ _THROUGH = ("Unsqueeze", "Identity", "Cast", "Reshape")
 
 
 def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArray[np.float32]:
-    """[count] weights of fast fusion for the node whose convolution reads tensor.
+    """Find weights of fast fusion that give the factors of a node.
 
-    Those of the checkpoint where they are stored, else some that come to the same factors.
+    Parameters
+    ----------
+    file
+        The graph.
+    tensor
+        The value that the node's convolution reads.
+    count
+        The number of inputs of the node.
+    place
+        The node's name, for messages.
+
+    Returns
+    -------
+    ndarray
+        [count] the weights of the checkpoint if the file stores them, else equivalent ones.
+
+    Raises
+    ------
+    CheckpointError
+        When the inputs are not stacked, or the factors are not those of fast fusion.
     """
     read = [_factor(file, name) for name in _stacked(file, tensor, count, place)]
     factors = np.asarray([factor for factor, _ in read])
@@ -45,7 +64,7 @@ def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArr
         return np.asarray(apart[min(apart)], np.float32)
     rest = 1 - factors.sum()
     if (factors >= 0).all() and rest <= 1e-8 and -rest <= ROUNDINGS * rounding:
-        # Rounded to 1 or more: weights whose factors are as near to that as the type tells.
+        # Rounded to 1 or more: weights whose factors are as close to that as the type can show.
         largest = max(1.0, FUSION_EPSILON / max(rounding, ROUNDING[TensorProto.FLOAT]))
         return np.asarray(factors / factors.sum() * largest, np.float32)
     if (factors < 0).any() or not 1e-8 < rest < 1:
@@ -58,7 +77,7 @@ def fusion_weights(file: OnnxFile, tensor: str, count: int, place: str) -> NDArr
 
 
 def _upstream(file: OnnxFile, tensor: str) -> list[Any]:
-    """The operators behind tensor, nearest first, up to the convolutions and pools before it."""
+    """List the operators before a tensor, nearest first, up to convolutions and pools."""
     found: list[Any] = []
     seen: set[int] = set()
     names = [tensor]
@@ -81,7 +100,7 @@ def _stacked(file: OnnxFile, tensor: str, count: int, place: str) -> list[str]:
 
 
 def _factor(file: OnnxFile, tensor: str) -> tuple[float, float]:
-    """The product of the constants on the way to the tensor that is fused, and their rounding."""
+    """Multiply the constants on the way to the tensor that is fused; returns the rounding too."""
     factor, rounding = 1.0, 0.0
     for _ in range(MAX_STEPS):
         node = file.producer(tensor)
@@ -104,7 +123,7 @@ def _factor(file: OnnxFile, tensor: str) -> tuple[float, float]:
 
 
 def _stored(file: OnnxFile, tensor: str, count: int) -> list[NDArray[Any]]:
-    """Constants of the right size among the operators of this node's fusion."""
+    """List the constants of the right size among the operators of this node's fusion."""
     names = dict.fromkeys(name for node in _upstream(file, tensor) for name in node.input)
     arrays = [file.tensors[name] for name in names if name in file.tensors]
     sized = [t.name for t in arrays if list(t.dims) == [count]]

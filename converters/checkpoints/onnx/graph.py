@@ -1,7 +1,7 @@
-"""An ONNX file as a graph to be looked at: operators, where values come from, constants.
+"""Parse an ONNX file into a graph to search: operators, producers of values, constants.
 
-Nothing of it is run. The few operators that exporters leave between a weight and its use are
-computed here, on small arrays and casts only.
+Nothing in it is run. The few operators that exporters leave between a weight and its use are computed
+here, only for casts and small arrays.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ROUNDING = {
 }
 SAME_VALUE = ("Identity", "Cast")
 
-# What is computed on fusion weights, on the way to the factor of one input: (inputs, attributes)
+# What exporters leave between fusion weights and the factor of one input: f(inputs, attributes)
 _COMPUTED: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {
     "Relu": lambda x, a: np.maximum(x[0], 0),
     "Gather": lambda x, a: np.take(x[0], x[1].astype(np.int64), axis=a.get("axis", 0)),
@@ -48,15 +48,33 @@ _COMPUTED: dict[str, Callable[[list[Array], dict[str, Any]], Array]] = {
 
 @dataclass
 class OnnxFile:
-    """The main graph. Nodes are onnx.NodeProto in the file's order, tensors onnx.TensorProto."""
+    """The main graph.
+
+    Attributes
+    ----------
+    nodes
+        onnx.NodeProto, in the order of the file.
+    tensors
+        onnx.TensorProto by name.
+    inputs
+        Without those that only repeat a tensor's name.
+    metadata
+        Text by key.
+    files
+        Those with weights beside the file.
+    input_size
+        Height and width of the picture, where the file fixes them.
+    producers, consumers
+        By the name of a value: the index of its node, the indexes of the nodes that read it.
+    """
 
     nodes: list[Any]
     tensors: dict[str, Any]
-    inputs: tuple[str, ...]  # without those that only give a tensor's name again
+    inputs: tuple[str, ...]
     metadata: dict[str, str]
     files: list[Path]
-    input_size: tuple[int, int] | None = None  # height, width, where the file fixes them
-    producers: dict[str, int] = field(default_factory=dict)  # value -> index of its node
+    input_size: tuple[int, int] | None = None
+    producers: dict[str, int] = field(default_factory=dict)
     consumers: dict[str, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,11 +85,12 @@ class OnnxFile:
                 self.consumers.setdefault(name, []).append(index)
 
     def producer(self, name: str) -> Any | None:
+        """Find the node that makes a value; None for inputs and stored tensors."""
         index = self.producers.get(name)
         return None if index is None else self.nodes[index]
 
     def constant(self, name: str, depth: int = 0) -> Array | None:
-        """The value where it does not depend on the picture and is no long computation."""
+        """Compute a value that does not depend on the picture; None if it does, or takes much work."""
         if depth > MAX_DEPTH:
             return None
         if name in self.tensors:
@@ -100,7 +119,7 @@ class OnnxFile:
             return None
 
     def rounding(self, name: str, depth: int = 0) -> float:
-        """The rounding of the coarsest type that a constant was stored in or went through; 0: of none."""
+        """Find the rounding of the coarsest type that a constant was stored in or cast to; 0: none."""
         if depth > MAX_DEPTH:
             return 0.0
         if name in self.tensors:
@@ -117,7 +136,7 @@ class OnnxFile:
         return max(cast, *inner, 0.0)
 
     def readers(self, name: str) -> list[Any]:
-        """The operators that read a value, or its copy in another type."""
+        """List the operators that read a value, or a copy or cast of it."""
         found, waiting = [], [name]
         for _ in range(MAX_DEPTH):
             nodes = [self.nodes[i] for value in waiting for i in self.consumers.get(value, [])]
@@ -127,13 +146,17 @@ class OnnxFile:
 
 
 def attributes_of(node: Any) -> dict[str, Any]:
+    """Read the attributes of an onnx.NodeProto by name."""
     return {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
 
 
 def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
-    """The graph in an `.onnx` file's bytes; weights beside it are looked for in folder.
+    """Parse the bytes of an `.onnx` file; weights beside it are read from folder.
 
-    Raises CheckpointError for what is damaged or hostile.
+    Raises
+    ------
+    CheckpointError
+        When it is damaged, hostile, or refers to files that are not weights of its graph.
     """
     model = ModelProto()
     try:
@@ -178,7 +201,7 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
 
 
 def _input_size(inputs: list[Any]) -> tuple[int, int] | None:
-    """Height and width of the one picture [n, 3, h, w]; None where they are free."""
+    """Read height and width of the one input [n, 3, h, w]; None where they are free."""
     if len(inputs) != 1:
         return None
     sides = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
@@ -188,8 +211,11 @@ def _input_size(inputs: list[Any]) -> tuple[int, int] | None:
 
 
 def _refuse_other_external(model: Any) -> None:
-    """Raises CheckpointError for tensors in other files that are no weights of the graph: in graphs
-    within operators, functions, training graphs. Nobody needs them, and nobody shall open them."""
+    """Raise CheckpointError for tensors in other files that are no weights of the main graph.
+
+    Graphs inside operators, functions and training graphs may have such tensors: they are not needed, so
+    no file is opened for them.
+    """
     graph = model.graph
     parts = [
         *(("node", one) for one in graph.node),

@@ -1,6 +1,6 @@
-"""Which convolution of an ONNX file is which of ours: by kernel, stride and what feeds it.
+"""Match the convolutions of an ONNX file with ours by kernel shape, stride and what feeds them.
 
-Exporters that fold batch norm rename the weights, so names only decide where the wiring leaves two
+Exporters that fold batch norm rename the weights, so names only decide where the graph leaves two
 possibilities (the class and box heads are alike, and in some places two projections are).
 """
 
@@ -44,7 +44,7 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class ExpectedConvolution:
-    """One convolution of ours. parents: indexes into the list that it is in."""
+    """One convolution of ours: its canonical tensors, and parents, the indexes of what feeds it."""
 
     name: str
     param: str
@@ -55,7 +55,7 @@ class ExpectedConvolution:
 
 
 def expected_convolutions(variant: Variant) -> list[ExpectedConvolution]:
-    """All convolutions of a variant in effdet's order: the class head before the box head."""
+    """List all convolutions of a variant in effdet's order: the class head before the box head."""
     graph = build_network(variant)
     nodes = [node for node in graph.nodes if node.weight_shape is not None]
     nodes.sort(key=lambda node: node.name.startswith("box_net/"))
@@ -81,7 +81,7 @@ def expected_convolutions(variant: Variant) -> list[ExpectedConvolution]:
 
 
 def _upstream(graph: Graph, convolutions: dict[str, int]) -> dict[str, frozenset[str]]:
-    """Tensor -> the nearest convolutions that it comes from, itself where it is one's."""
+    """Find the nearest convolutions that each tensor comes from; that of a convolution is itself."""
     upstream: dict[str, frozenset[str]] = {graph.input_name: frozenset()}
     for node in graph.nodes:
         found = frozenset[str]().union(*(upstream[name] for name in node.inputs))
@@ -105,7 +105,13 @@ def _canonical(name: str, variant: Variant) -> tuple[str, str | None]:
 
 
 def infer_classes(convolutions: list[Convolution], variant: Variant) -> int:
-    """The number of classes, from the convolutions that feed no other: the heads' last ones."""
+    """Infer the number of classes from the convolutions that feed no other, the last ones of the heads.
+
+    Raises
+    ------
+    CheckpointError
+        When these are not one for the boxes and one for the classes.
+    """
     inner = frozenset[int]().union(*(c.parents for c in convolutions))
     last = {c.weight.shape[0] for i, c in enumerate(convolutions) if i not in inner}
     anchors = variant.anchors_per_position
@@ -122,7 +128,13 @@ def infer_classes(convolutions: list[Convolution], variant: Variant) -> int:
 def match_convolutions(
     convolutions: list[Convolution], variant: Variant
 ) -> list[tuple[ExpectedConvolution, Convolution]]:
-    """Each place of the variant and its convolution in the file; none is left on either side."""
+    """Match each convolution of the variant with one of the file; none is left over on either side.
+
+    Raises
+    ------
+    CheckpointError
+        When one has no match, naming it, or the variant that the file looks like.
+    """
     expected = expected_convolutions(variant)
     unused: dict[Key, list[int]] = {}
     for index, c in enumerate(convolutions):

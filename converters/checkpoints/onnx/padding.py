@@ -1,7 +1,7 @@
-"""How an ONNX file pads where it halves a map: as TensorFlow, or evenly as PyTorch (see graph.borders).
+"""Find out how an ONNX file pads where it halves a map: as TensorFlow, or evenly as PyTorch.
 
-All maps that a strided convolution reads are of even size, image sizes being multiples of 32, so one
-convolution tells; of the pools the first one does.
+All maps that a strided convolution reads have even sizes, because image sizes are multiples of 32, so the
+padding is the same at every size. edge_edet/network/graph.py has both kinds of padding.
 """
 
 from __future__ import annotations
@@ -20,16 +20,28 @@ __all__ = ["padded_family", "pads_evenly"]
 
 
 def pads_evenly(attributes: dict[str, Any]) -> bool:
-    """Whether as much comes before as after. TensorFlow's has more after, or an operator of its own."""
+    """Check for as much padding before as after; TensorFlow's has more after, or an operator of its own."""
     pads = list(attributes.get("pads", [0, 0, 0, 0]))
     lower = attributes.get("auto_pad", b"NOTSET") == b"SAME_LOWER"
     return lower or (len(pads) == 4 and pads[0] > 0 and pads[0] >= pads[2])
 
 
 def padded_family(file: OnnxFile, convolutions: Iterable[bool], variant: Variant) -> Family:
-    """effdet's family as the file pads; convolutions: of each strided one whether it pads evenly.
+    """Make effdet's family with the padding of the file.
 
-    Raises CheckpointError where they differ from one another, as in none of effdet's networks.
+    Parameters
+    ----------
+    file
+        The graph.
+    convolutions
+        For each strided convolution whether it pads evenly.
+    variant
+        Its row in the table of variants.
+
+    Raises
+    ------
+    CheckpointError
+        When they pad differently from one another, which no network of effdet does.
     """
     kinds = set(convolutions)
     if len(kinds) > 1:
