@@ -1,4 +1,4 @@
-"""Arguments of Python callers, checked where they come in: a wrong type is one of our errors."""
+"""Check the arguments of Python callers: a wrong type raises one of our errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SHOWN = 60
 
 
 def as_path(value: object, name: str = "the path") -> Path:
-    """Raises InputError for what is no text, Path or other os.PathLike of text."""
+    """Convert a text, Path or other os.PathLike of text to a Path. Raises InputError for others."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
     except TypeError:
@@ -27,20 +27,20 @@ def as_path(value: object, name: str = "the path") -> Path:
 def check_kind(
     value: object, kind: type | tuple[type, ...], name: str, expected: str, *, none: bool = False
 ) -> None:
-    """Raises InputError where the value is of another type. none: None is taken too."""
+    """Refuse a value of another type with InputError; none: None is accepted too."""
     if (value is None and none) or isinstance(value, kind):
         return
     raise InputError(f"{name} must be {expected}, but got {shown(value)}")
 
 
 def check_seed(seed: object) -> None:
-    """Raises InputError for what numpy's generators do not take, or takes minutes to print."""
+    """Refuse with InputError a seed that numpy's generators do not take, or that is too long to print."""
     if type(seed) is not int or not 0 <= seed < 2**64:
         raise InputError(f"the seed must be an integer from 0 to 2^64 - 1, but got {shown(seed)}")
 
 
 def shown(value: Any) -> str:
-    """The value, and its type where it is none that people write."""
+    """Return the value as text for a message, with its type unless it is a number or a text."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # a class of the caller's may do anything; a number may have too many digits

@@ -1,8 +1,8 @@
-"""The sum over what a model file computes: graph and stored values, without manifest and labels.
+"""The checksum over what a model file computes: graph and stored values, without manifest and labels.
 
-It tells a file that was damaged or changed after it was converted, which would answer otherwise
-without a word; it is no signature, for who changes a file on purpose can write the sum anew.
-docs/manifest.md says what it is over in each format.
+It detects a file that was damaged or changed after conversion, which would otherwise give wrong
+results without a warning. It is no signature: who changes a file on purpose can also write a new sum.
+docs/manifest.md describes what the sum covers in each format.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ONNX_FIELDS = (7, 8, 25)
 
 
 def content_sha256(model: ModelFile) -> str:
-    """64 hex digits. Raises ModelFileError where the file cannot be read."""
+    """Compute the sum, 64 hex digits. Raises ModelFileError where the file cannot be read."""
     if isinstance(model, IrModel):
         stated = model.metadata.get(BIN_SHA256_KEY)  # which was held against the file
         weights = model.path.with_suffix(".bin")
@@ -60,7 +60,10 @@ def _whole(path: Path) -> memoryview:
 
 
 def ir_content(xml: bytes | memoryview, bin_sha256: str) -> str:
-    """Of the .xml from its first layer to its last edge, however its lines end, and of the .bin."""
+    """Compute the sum of an IR: the .xml from its first layer to its last edge, and the .bin's sha256.
+
+    Line ends of the .xml do not matter.
+    """
     text = bytes(xml)
     graph = text[max(text.find(b"<layers"), 0) : text.rfind(b"</edges>")]
     digest = hashlib.sha256(graph.replace(b"\r\n", b"\n"))
@@ -69,6 +72,7 @@ def ir_content(xml: bytes | memoryview, bin_sha256: str) -> str:
 
 
 def onnx_content(data: bytes | memoryview) -> str:
+    """Compute the sum of an ONNX model, over the fields of ONNX_FIELDS."""
     digest = hashlib.sha256()
     for number, value in fields(memoryview(data)):
         if number in ONNX_FIELDS and not isinstance(value, int):
@@ -78,10 +82,18 @@ def onnx_content(data: bytes | memoryview) -> str:
 
 
 def check_content(model: ModelFile, manifest: Manifest | None) -> bool | None:
-    """True where the file is as it was converted; None where it does not say what it was.
+    """Compare a file with the sum in its manifest.
 
-    Files from before the sum have none, foreign ones neither; and what a compiler for the Edge TPU
-    made of one of ours is another graph. Raises ModelFileError for a file that was changed.
+    Returns
+    -------
+    bool or None
+        True if the file is as it was converted. None if it has no sum: older files, foreign ones, and
+        what the compiler for the Edge TPU made of one of ours, which is another graph.
+
+    Raises
+    ------
+    ModelFileError
+        If the file was changed.
     """
     if manifest is None or manifest.content_sha256 is None:
         return None

@@ -1,4 +1,4 @@
-"""What can go wrong, one class per thing that the caller can do about it.
+"""The errors, one class per thing that the caller can do about it.
 
 EdgeEdetError              exit status 1: something failed
 ├── InputError             exit status 2: what the caller gave is wrong
@@ -8,7 +8,7 @@ EdgeEdetError              exit status 1: something failed
 ├── MissingExtraError      a package is not installed; the message has the pip command
 └── BackendError           the runtime, a delegate or a device refused; the message says why
 
-PictureWarning             no error: a picture that is read, but hardly as it was meant
+PictureWarning             no error: a picture that is read, but probably not as it was meant
 """
 
 from __future__ import annotations
@@ -58,4 +58,4 @@ class BackendError(EdgeEdetError):
 
 
 class PictureWarning(UserWarning):
-    """A picture was read, and something of it is not as it seems: its text says what to do."""
+    """A picture was read, but probably not as it was meant; the text says what to do."""

@@ -34,7 +34,7 @@ NEEDED_BY = {  # command -> its extra
 
 
 def install(extra: str, python: tuple[int, int] | None = None) -> str:
-    """How to get an extra on this Python, or what to take where it has no wheels for it."""
+    """Say how to install an extra on this Python, or what to take where it has no wheels for it."""
     here = python or sys.version_info[:2]
     last, instead = LAST_PYTHON.get(extra, (here, extra))
     command = f"pip install 'edge-edet[{instead if here > last else extra}]'"
@@ -45,7 +45,7 @@ def install(extra: str, python: tuple[int, int] | None = None) -> str:
 
 
 def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | None:
-    """What to raise for the failed import of an optional package, None for any other import."""
+    """Make the error for the failed import of an optional package, None for any other import."""
     module = (error.name or "").partition(".")[0]
     extras = [extra for extra, modules in EXTRAS.items() if module in modules]
     if not extras:
@@ -60,12 +60,12 @@ def missing_extra(error: ImportError, command: str = "") -> MissingExtraError | 
 
 
 def missing_runtime(name: str) -> MissingExtraError:
-    """What to raise for a runtime that is not installed."""
+    """Make the error for a runtime that is not installed."""
     return MissingExtraError(f"runtime {name!r} is not installed: {install(RUNTIMES[name].extra)}")
 
 
 def broken_runtime(name: str, reason: str) -> MissingExtraError:
-    """What to raise for a runtime that is installed and whose import fails."""
+    """Make the error for a runtime that is installed but cannot be imported."""
     runtime = RUNTIMES[name]
     return MissingExtraError(
         f"runtime {name!r} {runtime.version} is installed but cannot be imported ({reason}): "

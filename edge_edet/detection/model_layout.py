@@ -54,11 +54,6 @@ class ModelLayout:
         """The score threshold that the graph's own suppression was built with, None where it has none."""
         return self.manifest.score_threshold if self.manifest else None
 
-    @property
-    def takes_pixels(self) -> bool:
-        """Whether the input holds values from 0 to 255, as uint8 or float32: the graph normalizes them."""
-        return not self.mean
-
 
 def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelLayout:
     """Raises ModelFileError for a model that is not a detector known here, saying what it is, and

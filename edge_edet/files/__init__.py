@@ -1,4 +1,4 @@
-"""Files read and locked by one rule: limits, pipes, pairs, scratch folders."""
+"""Files read, locked and appended to by one rule: limits, pipes, JSON Lines, pairs, scratch folders."""
 
 from __future__ import annotations
 

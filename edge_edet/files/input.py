@@ -1,8 +1,8 @@
-"""Files that people name, opened in one place: regular files only, and not beyond a limit.
+"""Open the files that people name, in one place: only regular files, and only up to a limit.
 
-A name may be a pipe that nobody writes to, a device without an end, a folder, or a text that can be
-no path. None of them is waited for or read: it is refused in one line. Every limit has its reason,
-which the message tells. Where a stream makes sense, `stream_file.py` reads it.
+A name may be a pipe that nobody writes to, a device without an end, a folder, or a text that cannot
+be a path. These are neither waited for nor read, but refused with one line. Every limit has a reason,
+which the message states. Where a pipe makes sense, `stream.py` reads it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from edge_edet.errors import InputError
 
-__all__ = ["Limit", "check_input", "kind_of", "open_input", "read_input", "sha256_input", "why_not"]
+__all__ = ["Limit", "kind_of", "open_input", "read_input", "sha256_input", "why_not"]
 
 CHUNK = 1 << 20
 # Without waiting: a pipe that takes the place of the file after the look at it must not hold us up.
@@ -32,7 +32,7 @@ KINDS = (
 
 
 class Limit(NamedTuple):
-    """How large a file may be, and why no right one is larger."""
+    """How large a file may be, and why no valid one is larger."""
 
     size_bytes: int
     reason: str
@@ -46,10 +46,23 @@ def open_input(
     missing: str | None = None,
     error: type[InputError] = InputError,
 ) -> BufferedReader:
-    """The file, open for reading in binary; the caller closes it.
+    """Open a file for reading in binary mode; the caller closes it.
 
-    what: how messages name it, with its path. missing: the whole message where it is not there.
-    Raises `error` for what is no regular file, is larger than the limit, or cannot be opened.
+    Parameters
+    ----------
+    what
+        How messages name the file, with its path.
+    limit
+        The most bytes that it may have; None for no limit.
+    missing
+        The whole message where there is no such file.
+    error
+        The class of what is raised.
+
+    Raises
+    ------
+    InputError
+        Or `error`: if it is not a regular file, is larger than the limit, or cannot be opened.
     """
     try:
         _refuse_kind(os.stat(path).st_mode, what, error)  # noqa: PTH116 - opening a device may do something
@@ -79,7 +92,7 @@ def read_input(
     missing: str | None = None,
     error: type[InputError] = InputError,
 ) -> bytes:
-    """All bytes of the file, as `open_input`."""
+    """Read all bytes of a file; parameters and errors are those of `open_input`."""
     try:
         with open_input(path, what, limit=limit, missing=missing, error=error) as file:
             data = file.read(os.fstat(file.fileno()).st_size + 1)
@@ -90,18 +103,6 @@ def read_input(
     if len(data) > limit.size_bytes:
         raise error(_too_large(f"more than {limit.size_bytes:,}", what, limit))
     return data
-
-
-def check_input(
-    path: str | Path,
-    what: str,
-    *,
-    limit: Limit | None = None,
-    missing: str | None = None,
-    error: type[InputError] = InputError,
-) -> None:
-    """For a file that a library opens by its name: raises as `open_input`."""
-    open_input(path, what, limit=limit, missing=missing, error=error).close()
 
 
 def sha256_input(
@@ -137,16 +138,16 @@ def sha256_input(
 
 
 def kind_of(mode: int) -> str | None:
-    """What a file is that is no regular one, by its st_mode; None for a regular file."""
+    """Name what a file is, by its st_mode: "a folder", "a pipe"; None for a regular file."""
     if stat.S_ISREG(mode):
         return None
     return next((text for is_kind, text in KINDS if is_kind(mode)), "no file")
 
 
 def why_not(error: OSError | ValueError) -> str:
-    """Why a path was not opened. ValueError: a zero byte in it, or what is no text."""
+    """Say why a path could not be opened; a ValueError is a zero byte in it, or undecodable text."""
     if isinstance(error, UnicodeError):
-        return "its name is no text that a path can be"
+        return "its name cannot be encoded as a path"
     if isinstance(error, ValueError):
         return "its name has a zero byte"
     return error.strerror or str(error)

@@ -154,7 +154,7 @@ def parse_json_lines(data: bytes, where: str, form: LineFormat) -> list[tuple[st
 
 
 def _whole_size(stream: IO[bytes], where: str, form: LineFormat) -> int:
-    """The bytes up to the end of the last whole line. Raises InputError for a foreign end."""
+    """Count the bytes up to the end of the last whole line. Raises InputError for a foreign end."""
     end = at = stream.seek(0, os.SEEK_END)
     whole = 0
     while at > 0:

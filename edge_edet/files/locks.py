@@ -1,7 +1,8 @@
-"""Locks between processes: by flock, which the system lets go however the holder ends.
+"""Locks between processes, by flock, which the system releases however the holder ends.
 
-A lock file stands beside what it is about, `.NAME.edge-edet.lock`, with the holder's process id in
-it. The one that a killed process left holds nobody up: it is taken, and removed, by the next.
+A lock file is named after the file that it protects, `.NAME.edge-edet.lock`, stands beside it, and
+contains the holder's process id. A lock file that a killed process left does not block anybody: the
+next process takes it, and removes it.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ LONGEST = 200
 
 
 def hold(stream: int | IO[bytes]) -> bool:
-    """Locks an open file until it is closed. False: another has it.
+    """Lock an open file until it is closed; return False if another process has it.
 
-    True also where the system or the file system knows no locks.
+    Returns True also where the system or the file system has no locks.
     """
     return _lock(stream) is not False
 
 
 def _lock(stream: int | IO[bytes]) -> bool | None:
-    """None: there are no locks."""
+    """Lock as `hold` does; None where there are no locks."""
     if fcntl is None:
         return None
     try:
@@ -46,12 +47,12 @@ def _lock(stream: int | IO[bytes]) -> bool | None:
 
 
 def lock_of(path: Path) -> Path:
-    """Its lock file."""
+    """Return the path of a file's lock file."""
     return path.with_name(f".{short(path.name)}{SUFFIX}")
 
 
 def short(name: str) -> str:
-    """The name, or a shorter one for it where no more would fit behind it: systems take 255 bytes."""
+    """Return the name, or a hash of it where a suffix would not fit: systems take 255 bytes."""
     if len(os.fsencode(name)) <= LONGEST:
         return name
     return f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{Path(name).suffix[:20]}"
@@ -60,7 +61,13 @@ def short(name: str) -> str:
 class LockFile:
     """A held lock file; `close` removes it.
 
-    real: whether it keeps others away, so that what lies there is of the dead. Else there are no locks.
+    Attributes
+    ----------
+    path
+        Of the lock file.
+    real
+        Whether it keeps other processes away, so that leftovers are of processes that ended. False
+        where the file system has no locks.
     """
 
     def __init__(self, path: Path, descriptor: int, real: bool):
@@ -69,9 +76,9 @@ class LockFile:
 
     @classmethod
     def take(cls, path: Path, *, make: bool = True) -> LockFile | None:
-        """None: another process, or another part of this one, has it.
+        """Take the lock; return None if another process, or another part of this one, has it.
 
-        make=False takes only one that is there, and raises FileNotFoundError where none is.
+        With make=False only an existing lock file is taken; FileNotFoundError where there is none.
         """
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if make else 0)
         while True:
@@ -89,6 +96,7 @@ class LockFile:
         return cls(path, descriptor, locked is True)
 
     def close(self) -> None:
+        """Remove the lock file and release the lock. Closing twice does nothing."""
         if self._descriptor < 0:
             return
         with contextlib.suppress(OSError):
@@ -96,14 +104,14 @@ class LockFile:
         self.leave()
 
     def leave(self) -> None:
-        """Without removing the file."""
+        """Release the lock without removing the file."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
 
 def holder(path: Path) -> str:
-    """` (process 4711)` of a lock file, empty where it does not say."""
+    """Return ` (process 4711)`, the holder of a lock file, or "" where the file does not name it."""
     try:
         with path.open("rb") as file:
             text = file.read(20).strip()
@@ -116,7 +124,7 @@ _HELD: weakref.WeakSet[LockFile] = weakref.WeakSet()
 
 
 def _forked() -> None:
-    """A child that outlives its parent must not keep the parent's locks."""
+    """Drop the parent's locks in a child: it may outlive its parent."""
     for lock in list(_HELD):
         lock.leave()
 

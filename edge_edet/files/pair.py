@@ -1,10 +1,9 @@
-"""The two files of an OpenVINO IR, switched so that nobody reads the graph of one with the weights
-of another.
+"""Replace the two files of an OpenVINO IR, so that nobody reads a graph with the weights of another.
 
-Two names cannot be changed at once. So the old graph is set aside first, then the old weights, then
-come the new weights and last the new graph: between there is no graph under the name, never a wrong
-one. That lasts for four renames; `edge_edet.formats.read` waits for it. Where a rename fails, the old
-two come back; where the process is killed, the next that writes there puts back the old pair.
+Two names cannot be changed at once. So the old graph is moved aside first, then the old weights; then
+the new weights get their name, and last the new graph. In between there is no graph under the name,
+and never a wrong one. That lasts for four renames, and `read_ir` waits for it. If a rename fails, the
+old two files are moved back; if the process is killed, the next writer of this model does it.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ TRIES = 3  # at least, of readers that take longer than that
 
 
 def aside(path: Path) -> Path:
-    """Where the old file is while the new one comes."""
+    """Return where the old file is kept while it is replaced."""
     return path.with_name(f".{short(path.name)}.edge-edet-old")
 
 
 def switch(folder: Path, graph: Path) -> None:
-    """Moves the new two from `folder` to where the old two are. Only under the lock of `graph`."""
+    """Replace the two files by those in `folder`. The caller holds the lock of `graph`."""
     weights = graph.with_suffix(".bin")
     done: list[tuple[Path, Path]] = []
     try:
@@ -58,7 +57,7 @@ def switch(folder: Path, graph: Path) -> None:
 
 
 def recover(graph: Path, folders: Iterable[Path]) -> None:
-    """Ends what a killed `switch` began. folders: with what it was about to put there."""
+    """Finish or undo what a killed `switch` began; folders: those it may have moved files from."""
     weights = graph.with_suffix(".bin")
     if graph.exists():  # the last rename was done, or none
         if aside(graph).exists() or aside(weights).exists():
@@ -83,14 +82,14 @@ def _drop_if_whole(graph: Path) -> None:
 
 
 def belongs(graph: Path, weights: Path) -> bool:
-    """Whether the graph names these weights, as those that we write do."""
+    """Return whether the graph names the sha256 of these weights, as our writers make it do."""
     if not (graph.is_file() and weights.is_file()):
         return False
     return hashlib.sha256(weights.read_bytes()).hexdigest().encode() in graph.read_bytes()
 
 
 def stamp(graph: Path) -> tuple[object, ...]:
-    """What changes when one of the two files is replaced."""
+    """Return a value that changes when one of the two files is replaced."""
     found: list[object] = []
     for path in (graph, graph.with_suffix(".bin")):
         try:
@@ -103,9 +102,12 @@ def stamp(graph: Path) -> tuple[object, ...]:
 
 
 def read_whole(graph: Path, read: Callable[[], T]) -> T:
-    """What `read` gives of one pair: again where it failed and the files were switched meanwhile.
+    """Call `read`, again where it failed and the files were replaced meanwhile.
 
-    Raises what `read` raises, and ModelFileError where a switch never comes to its end.
+    Raises
+    ------
+    ModelFileError
+        What `read` raises, or if a replacement begun by another process does not end.
     """
     until = time.monotonic() + WAIT_S
     for tries in itertools.count(1):

@@ -1,7 +1,7 @@
-"""Folders for files that nobody is to see, in the system's place for temporary files.
+"""Temporary folders in the system's place for temporary files.
 
-Each has a lock in it. What a killed process left has a lock that nobody holds, and goes when the next
-process makes a folder of its own.
+Each contains a lock. A folder that a killed process left has a lock that nobody holds; it is removed
+when another process creates a folder of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREFIX = "edge-edet-"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A new folder, removed at the end with all that is in it."""
+    """Create a folder, and remove it at the end with all that is in it."""
     _sweep(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     lock = None

@@ -1,4 +1,4 @@
-"""What may come through a pipe: read to its end, but not for ever and not beyond a limit."""
+"""Read a file that may be a pipe to its end, but not for ever, and not beyond a limit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,23 @@ __all__ = ["read_stream"]
 def read_stream(
     path: str | Path, what: str, limit: Limit, silent_s: float, *, missing: str | None = None
 ) -> bytes:
-    """All bytes of a regular file or a pipe; silent_s: seconds without a byte after which it ends.
+    """Read all bytes of a regular file or a pipe.
 
-    Says on stderr what it waits for, once it has waited for 5 s. Raises InputError for anything
-    else than a file or a pipe, for more than the limit, and where nothing comes.
+    After 5 s without a byte it prints to stderr what it waits for.
+
+    Parameters
+    ----------
+    what
+        How messages name it, with its path.
+    silent_s
+        Seconds without a byte after which waiting ends.
+    missing
+        The whole message where there is no such file.
+
+    Raises
+    ------
+    InputError
+        If it is neither a file nor a pipe, has more bytes than the limit, or no byte comes.
     """
     try:
         is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)  # noqa: PTH116 - a path of any kind
@@ -63,7 +76,7 @@ def _read(handle: int, what: str, limit: Limit, silent_s: float) -> bytes:
 
 
 def _comes(poll: select.poll, what: str, silent_s: float) -> bool:
-    """Whether there is something to read, or the end, before the time is over."""
+    """Return whether there is something to read, or the end, before the time is over."""
     first_s = min(SAY_AFTER_S, silent_s)
     if poll.poll(first_s * 1e3):
         return True

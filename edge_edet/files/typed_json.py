@@ -1,8 +1,9 @@
-"""JSON to frozen dataclasses and back: the annotations are the schema, and nothing else is read.
+"""JSON to frozen dataclasses and back: the annotations are the schema.
 
-Understood: str, int, float, bool, None, Any, X | None, tuple[X, ...], tuple[X, Y], dict[str, X], Literal
-and dataclasses of these. A float takes an integer; no number is NaN or infinite. A key that is
-missing, and not optional by its field's metadata, or unknown is an error, one line that names the place.
+Supported: str, int, float, bool, None, Any, X | None, tuple[X, ...], tuple[X, Y], dict[str, X], Literal
+and dataclasses of these. A float field takes an integer; NaN and infinity are refused. An unknown key
+is an error, and so is a missing one unless the field's metadata has `optional`: one line that names
+the place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""YAML from people and tools (data.yaml, project files) as plain Python values, within limits.
+"""Read YAML from people and tools (data.yaml, project files) as plain Python values, within limits.
 
-Read with PyYAML's safe constructors: no tag makes an object of a class. What PyYAML lets pass and
-would surprise is refused: a key that stands twice, aliases that stand for much more than the file
-holds ("billion laughs"), aliases of what they are in.
+PyYAML's safe constructors are used: no tag creates an object of a class. Some things that PyYAML
+accepts are refused: a key that appears twice, aliases that expand to much more than the file holds
+("billion laughs"), and aliases of a value that contains them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,25 @@ MERGE_KEY = "<<"
 
 
 def read_yaml(path: Path, what: str, *, as_text: bool = False, extra: str = "bench") -> object:
-    """The one document in the file: dict, list, text, number, bool, None; None for an empty file.
+    """Read the one document in a file: dict, list, text, number, bool; None for an empty file.
 
-    what: how messages name the file. as_text: leave every scalar the text that stands there, where
-    YAML 1.1 would make `no` False, `1.10` 1.1 and `12:30` 750: for names that people give. extra:
-    which one of pyproject.toml to name where PyYAML is missing.
+    Parameters
+    ----------
+    what
+        How messages name the file.
+    as_text
+        Keep every scalar as the text in the file, where YAML 1.1 would make `no` False, `1.10` 1.1
+        and `12:30` 750: for names that people give.
+    extra
+        The extra of pyproject.toml to name where PyYAML is missing.
 
-    Raises InputError, one line, for a file that is not there, no YAML, not UTF-8, over 1 MiB or
-    over the limits on aliases, and MissingExtraError where PyYAML is not installed.
+    Raises
+    ------
+    InputError
+        If the file does not exist, is not YAML or not UTF-8, or is over 1 MiB or the limits on
+        aliases.
+    MissingExtraError
+        If PyYAML is not installed.
     """
     yaml = _pyyaml(extra)
     text = _text(path, what)
@@ -45,9 +56,9 @@ def read_yaml(path: Path, what: str, *, as_text: bool = False, extra: str = "ben
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise InputError(f"{what} is no YAML that can be read: {_reason(error)}") from None
+        raise InputError(f"{what} is not valid YAML: {_reason(error)}") from None
     except RecursionError:
-        raise InputError(f"{what} is no YAML that can be read: it is nested too deeply") from None
+        raise InputError(f"{what} is not valid YAML: it is nested too deeply") from None
     except (ValueError, OverflowError) as error:  # a date or a number that Python does not have
         raise InputError(f"{what} has a value that cannot be read: {_one_line(error)}") from None
 
@@ -77,7 +88,7 @@ def _loader(yaml: Any, as_text: bool) -> Callable[[str], Any]:
         return loader
 
     class TextLoader(yaml.SafeLoader):  # type: ignore[misc]
-        """Resolves no scalar: each is a text."""
+        """Resolve no scalar: each stays a text."""
 
         yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
@@ -85,7 +96,7 @@ def _loader(yaml: Any, as_text: bool) -> Callable[[str], Any]:
 
 
 def _check(yaml: Any, root: Any, what: str) -> None:
-    """Raises InputError for keys that stand twice, and for aliases beyond the limits."""
+    """Refuse keys that appear twice, and aliases beyond the limits, with InputError."""
     values: dict[int, int] = {}  # node -> how many values it stands for; 0 while inside it
     pending = [(root, False)]
     while pending:
@@ -100,7 +111,7 @@ def _check(yaml: Any, root: Any, what: str) -> None:
             pending.append((node, True))
             pending.extend((part, False) for part in _parts(yaml, node))
         elif values[id(node)] == 0:
-            raise InputError(f"{what} has an alias of what it stands in, at {_line(node)}")
+            raise InputError(f"{what} has an alias of a value that contains it, at {_line(node)}")
 
 
 def _parts(yaml: Any, node: Any) -> list[Any]:
@@ -116,7 +127,9 @@ def _check_keys(yaml: Any, node: Any, what: str) -> None:
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode) and key.value != MERGE_KEY:
             if (key.tag, key.value) in seen:
-                raise InputError(f"{what} has the key {key.value!r} twice, again at {_line(key)}")
+                raise InputError(
+                    f"{what} has the key {key.value!r} twice, the second time at {_line(key)}"
+                )
             seen.add((key.tag, key.value))
 
 
@@ -125,7 +138,7 @@ def _line(node: Any) -> str:
 
 
 def _reason(error: Any) -> str:
-    """PyYAML's, on one line: the problem and where."""
+    """Return PyYAML's message on one line: the problem and where it is."""
     problem = getattr(error, "problem", None)
     mark = getattr(error, "problem_mark", None)
     if not problem:

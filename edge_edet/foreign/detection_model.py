@@ -1,7 +1,7 @@
-"""A foreign detector: a `.tflite` with TFLite_Detection_PostProcess, as its graph and metadata tell it.
+"""Read a foreign detector, a `.tflite` with TFLite_Detection_PostProcess, from its graph and metadata.
 
-What neither tells is assumed only where there is evidence, and said; the rest is refused with the
-option that would give it.
+What neither of them states is assumed only where there is evidence, and the assumption is reported;
+the rest is refused, and the message names the option that would give it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,25 @@ IMAGENET_MEAN = (124, 116, 104)  # rounded; the zero of EfficientDet-D0 to D7's 
 
 @dataclass(frozen=True)
 class Foreign:
-    """What was found. outputs: role -> tensor name. classes_per_box: rows for each of the boxes that
-    the model counts. normalization: None where the input takes the picture's own bytes."""
+    """What was found out about a foreign detector.
+
+    Attributes
+    ----------
+    size
+        Height and width of the input.
+    outputs
+        Role ("boxes", "classes", "scores", "count") -> tensor name.
+    labels
+        By class, None for an unused one; empty where there are none.
+    normalization
+        None where the input takes the picture's own bytes.
+    fit, fit_reason
+        "letterbox" or "stretch", and why.
+    classes_per_box
+        Entries in the outputs for each box that the model counts.
+    num_classes
+        None where the file does not state it.
+    """
 
     image: TensorInfo
     size: tuple[int, int]  # height, width
@@ -58,11 +75,19 @@ class Foreign:
     pad_rgb: tuple[int, int, int]
     classes_per_box: int
     notes: tuple[str, ...]
-    num_classes: int | None  # None: nothing tells
+    num_classes: int | None
 
 
 def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
-    """Raises ModelFileError for what is no detector known here, InputError where options do not fit."""
+    """Find out how to feed and read the model.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not such a detector, or does not say enough about itself.
+    InputError
+        If an option contradicts the file or does not apply to it.
+    """
     operator = _suppression(model)
     numbers = _numbers(model, operator)
     num_classes = int(numbers["num_classes"]) if numbers.get("num_classes", 0) > 0 else None
@@ -117,7 +142,7 @@ def _suppression(model: TfliteModel) -> OperatorInfo:
     if EDGE_TPU in model.custom_operators and not last:
         raise ModelFileError(
             f"{str(model.path)!r} is compiled for the Edge TPU and has no {SUPPRESSION} behind its "
-            f"{EDGE_TPU}, so that nothing says what its outputs are: give a detector that was "
+            f"{EDGE_TPU}, so that its outputs are unknown: give a detector that was "
             f"exported with {SUPPRESSION}"
         )
     raise ModelFileError(
@@ -132,7 +157,7 @@ def _numbers(model: TfliteModel, operator: OperatorInfo) -> dict[str, float]:
 
 
 def _classes_per_box(numbers: dict[str, float], num_classes: int | None) -> int:
-    """The operator's fast mode writes so many rows for each box that it counts.
+    """Return how many entries the operator's fast mode writes for each box that it counts.
 
     Source: tensorflow/lite/kernels/detection_postprocess.cc, num_categories_per_anchor.
     """
@@ -183,7 +208,7 @@ def _stored_normalization(metadata: StandardMetadata | None) -> Normalization | 
 def _normalization(
     model: TfliteModel, image: TensorInfo, stored: Normalization | None, options: InputOptions
 ) -> Normalization | None:
-    """By the metadata or as given; contradictions are refused."""
+    """Take it from the metadata or the options; a contradiction is refused."""
     given, path = options.normalization(), str(model.path)
     if given is not None and image.dtype == "uint8":
         raise InputError(
@@ -212,7 +237,7 @@ def _same(one: Normalization, other: Normalization) -> bool:
 
 
 def _padding(image: TensorInfo, normalization: Normalization | None) -> tuple[int, int, int]:
-    """What is zero after normalization, as the trainers pad."""
+    """Return the colour that normalization maps to 0, with which the trainers pad."""
     if normalization is not None:
         red, green, blue = (min(255, int(value + 0.5)) for value in normalization.mean)
         return red, green, blue
@@ -224,7 +249,11 @@ def _padding(image: TensorInfo, normalization: Normalization | None) -> tuple[in
 
 
 def stored_precision(model: TfliteModel) -> str:
-    """What the stored weights are: by the type that takes the most bytes."""
+    """Return the precision of the stored weights: of the type that takes the most bytes.
+
+    "fp32", "fp16", "int8", "uint8"; "int8-dynamic" where most operators compute in float; else the
+    type's name.
+    """
     sizes: dict[str, int] = {}
     for tensor in model.tensors:
         sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + (tensor.constant_bytes or 0)

@@ -1,11 +1,11 @@
-"""What a foreign `.tflite` tells about its input: its size where that is free, and how pictures fit.
+"""Find out a foreign `.tflite`'s input: its size where that is free, and how pictures are fitted.
 
 EfficientDet's trainers keep the aspect: google/automl and Model Maker scale a picture to fit, top
 left, and pad what is left with zeros of the normalized picture (efficientdet/dataloader.py:
 `normalize_image`, then `pad_to_bounding_box`). SSD models are trained on stretched pictures, and so
 is whatever the TF Object Detection API exports to TFLite, an EfficientDet too
 (export_tflite_graph_lib_tf2.py takes the fixed_shape_resizer only); its scores have a column for
-the background, which EfficientDet's own have not.
+the background, and those of EfficientDet's own exporters have none.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NAME = re.compile(r"efficient[\W_]*det", re.IGNORECASE)
 
 
 class InputSize(NamedTuple):
-    """note: what was assumed, None where the file fixes the size, or it was given."""
+    """Size of an input; note: what was assumed, None where the size is fixed or was given."""
 
     height: int
     width: int
@@ -55,10 +55,21 @@ class InputSize(NamedTuple):
 def input_size_of(
     model: TfliteModel, image: TensorInfo, given: tuple[int, int] | None
 ) -> InputSize:
-    """The input's height and width. given: what the caller wants, for a free side.
+    """Find the input's height and width.
 
-    Raises ModelFileError for an input that is no [1, h, w, 3] and for free sides of which nothing
-    tells the size, InputError where the given size is not the fixed one.
+    Parameters
+    ----------
+    image
+        The input tensor, [1, h, w, 3]; a free side is -1.
+    given
+        Height and width that the caller wants, for free sides.
+
+    Raises
+    ------
+    ModelFileError
+        If the input has another shape, or nothing in the file gives the size of a free side.
+    InputError
+        If the given size contradicts a fixed one.
     """
     free = image.free_shape
     path = str(model.path)
@@ -92,7 +103,7 @@ def input_size_of(
 
 
 def _sizes(model: TfliteModel, image: TensorInfo) -> Iterable[tuple[tuple[int, int], str]]:
-    """Height and width that the file tells, the surest first, each with its reason."""
+    """Yield the sizes that the file points to, the surest first, each with its reason."""
     inner = _resized_to(model, image.index)
     if inner:
         yield inner, "the graph resizes every picture to that"
@@ -106,7 +117,7 @@ def _sizes(model: TfliteModel, image: TensorInfo) -> Iterable[tuple[tuple[int, i
 
 
 def _resized_to(model: TfliteModel, start: int) -> tuple[int, int] | None:
-    """Height and width that the graph first resizes the picture to, where they are constant."""
+    """Return the height and width that the graph first resizes to, where they are constant."""
     reach = {start}
     for op in model.operators:
         if not op.inputs or (op.inputs[0] not in reach and not reach & set(op.inputs)):
@@ -127,7 +138,7 @@ def evident_fit(
     num_classes: int | None,
     name: str,
 ) -> tuple[str, str]:
-    """ "letterbox" or "stretch", and why. name: what the metadata calls the model."""
+    """Choose between "letterbox" and "stretch", with the reason; name: of the model, in its metadata."""
     if _NAME.search(name):
         return "letterbox", f"its metadata says {' '.join(name.split())[:60]!r}"
     scores = model.tensors[suppression.inputs[1]].shape if len(suppression.inputs) > 1 else ()
@@ -148,7 +159,7 @@ def evident_fit(
 
 
 def _box_counts(model: TfliteModel) -> set[int]:
-    """How many boxes or anchors tensors [N, 4] and [1, N, 4] hold."""
+    """Collect the N of all tensors [N, 4] and [1, N, 4]: numbers of boxes or anchors."""
     found = set()
     for tensor in model.tensors:
         shape = tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
@@ -158,7 +169,7 @@ def _box_counts(model: TfliteModel) -> set[int]:
 
 
 def _pyramids(height: int, width: int) -> list[int]:
-    """Anchors of an EfficientDet of that input; a level's sides are halved, rounded up."""
+    """Count the anchors of an EfficientDet of that input; each level halves the sides, rounded up."""
     return [
         ANCHORS * sum(-(-height // 2**n) * -(-width // 2**n) for n in range(first, last + 1))
         for first, last in LEVELS

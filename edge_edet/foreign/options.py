@@ -1,7 +1,7 @@
-"""How a foreign detector is fed and read, as people say it: options of `load`, `detect` and `eval`.
+"""The options of `load`, `detect` and `eval` for how a foreign detector is fed and read.
 
-A model of ours has all of it in its manifest and its graph; a foreign `.tflite` tells some of it in
-its metadata and its operators, and the rest is assumed, which `DetectorInfo` says, or given here.
+A model of ours states all of this in its manifest and its graph. A foreign `.tflite` states part of
+it in its metadata and operators; the rest is given here, or assumed, which `DetectorInfo` reports.
 """
 
 from __future__ import annotations
@@ -32,11 +32,24 @@ Pixel: TypeAlias = tuple[int, int, int]
 class InputOptions:
     """What was given about a model's input and labels; None: not given.
 
-    mean, std: see `edge_edet.pictures.normalization`. labels: a label file, or the names by class, None for
-    an unused one. fit: "letterbox" keeps the picture's aspect and pads right and below, "stretch"
-    does not. pad: the colour of the padding, one value or red, green and blue, from 0 to 255.
-    input_size: of an input of free height and width, (height, width), one number for a square, or
-    "WIDTHxHEIGHT".
+    Parameters
+    ----------
+    mean, std
+        Of normalization, one value or three; see `edge_edet.pictures.read_normalization`.
+    labels
+        A label file, or the names by class, None for an unused one.
+    fit
+        "letterbox" keeps the picture's aspect and pads on the right and below, "stretch" does not.
+    pad
+        The colour of the padding, one value or red, green and blue, from 0 to 255.
+    input_size
+        For an input of free height and width: (height, width), one number for a square, or
+        "WIDTHxHEIGHT".
+
+    Raises
+    ------
+    InputError
+        For values that cannot be any of these.
     """
 
     mean: Given | None = None
@@ -54,14 +67,15 @@ class InputOptions:
         self.size()
 
     def given(self) -> list[str]:
-        """The names of those that were given."""
+        """Return the names of the options that were given."""
         return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not None]
 
     def normalization(self) -> Normalization | None:
+        """Return mean and std of the three channels, None if they were not given."""
         return read_normalization(self.mean, self.std)
 
     def pad_rgb(self) -> Pixel | None:
-        """Red, green, blue."""
+        """Return the padding's red, green and blue, None if it was not given."""
         if self.pad is None:
             return None
         values = _integers(self.pad, ",")
@@ -74,7 +88,7 @@ class InputOptions:
         return red, green, blue
 
     def size(self) -> tuple[int, int] | None:
-        """Height, width."""
+        """Return height and width of the input, None if they were not given."""
         if self.input_size is None:
             return None
         values = _integers(self.input_size, "x")
@@ -87,7 +101,7 @@ class InputOptions:
         return (second, first) if isinstance(self.input_size, str) else (first, second)
 
     def read_labels(self, num_classes: int | None) -> LabelFile | None:
-        """The labels given, for a model of so many classes.
+        """Read the labels that were given, for a model with so many classes.
 
         Raises InputError for a file that cannot be read, or another number of labels.
         """
@@ -107,7 +121,7 @@ class InputOptions:
 
 
 def _integers(given: object, separator: str) -> list[int]:
-    """[] for what holds no integers."""
+    """Convert to a list of integers, [] for what is none."""
     if isinstance(given, str):
         parts: list[Any] = given.lower().split(separator)
         return [int(part) for part in parts] if all(p.strip().isdecimal() for p in parts) else []
@@ -138,7 +152,7 @@ def _names(given: object) -> tuple[str | None, ...]:
 
 
 def add_input_arguments(parser: argparse._ActionsContainer) -> None:
-    """The options for foreign detectors, which `input_options` takes to `edge_edet.load`."""
+    """Add the options for foreign detectors; `input_options` passes them to `edge_edet.load`."""
     parser.add_argument(
         "--labels",
         type=Path,
@@ -169,6 +183,7 @@ def add_input_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def input_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parsed options as keyword arguments for `edge_edet.load`."""
     return {
         "labels": args.labels,
         "mean": args.mean,

@@ -1,12 +1,10 @@
-"""Class names: COCO's with its gaps, and label files."""
+"""COCO's class names, with the gaps in its ids, and the name of a class for texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edge_edet.labels.file import parse_label_text
-
-__all__ = ["COCO_LABELS", "class_name", "parse_labels"]
+__all__ = ["COCO_LABELS", "class_name", "class_names"]
 
 _COCO = """
 person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign
@@ -25,18 +23,12 @@ COCO_LABELS: tuple[str | None, ...] = tuple(
 )
 
 
-def parse_labels(
-    text: str, what: str = "the label file", num_classes: int | None = None
-) -> tuple[str | None, ...]:
-    """Names by class id, None where unused, see `edge_edet.labels.file.parse_label_text`."""
-    return parse_label_text(text, what, num_classes).names
-
-
 def class_name(labels: Sequence[str | None], class_id: int) -> str:
-    """The name of a class, `class 11` where it has none."""
+    """Return the name of a class, `class 11` where it has none."""
     name = labels[class_id] if 0 <= class_id < len(labels) else None
     return name if name is not None else f"class {class_id}"
 
 
 def class_names(labels: Sequence[str | None], class_ids: Iterable[int]) -> tuple[str, ...]:
+    """Return the names of classes, as `class_name` gives them."""
     return tuple(class_name(labels, class_id) for class_id in class_ids)

@@ -44,14 +44,22 @@ _NAMES_KEY = re.compile(r"^names\s*:", re.MULTILINE)
 
 
 class LabelFile(NamedTuple):
-    """Names by class id, None where unused; how it was read where that is not one name a line."""
+    """The labels of a file.
+
+    Attributes
+    ----------
+    names
+        By class id; None for an unused class.
+    note
+        How the file was read, where it was not simply one name a line.
+    """
 
     names: tuple[str | None, ...]
     note: str | None = None
 
 
 def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
-    """The labels of a file, see `parse_label_text`. Raises InputError where it cannot be read."""
+    """Read a label file; see `parse_label_text`. Raises InputError where it cannot be read."""
     try:
         text = read_input(path, f"labels from {str(path)!r}", LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -63,7 +71,7 @@ def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
 
 
 def check_names(names: Sequence[str | None], what: str) -> None:
-    """Raises ModelFileError for a name with a control character in it: no terminal must be steered by it."""
+    """Refuse names with control characters, which could change a terminal, with ModelFileError."""
     for number, name in enumerate(names):
         if name is not None and (found := unfit(name)):
             raise ModelFileError(
@@ -73,12 +81,21 @@ def check_names(names: Sequence[str | None], what: str) -> None:
 
 
 def parse_label_text(text: str, what: str, num_classes: int | None = None) -> LabelFile:
-    """The labels of a text. num_classes: of the model, None where that is not known.
+    """Parse the text of a label file, in any of the forms at the top of this module.
 
-    With num_classes, indices from 1 to it are read as classes 0 to num_classes - 1, and a
-    background line in front is left out; the number of names by line is for the caller to check.
-    Raises ModelFileError where there are no labels, where they can be read in two ways, and where a name
-    has control characters.
+    Parameters
+    ----------
+    what
+        How messages name the text.
+    num_classes
+        Of the model, None where it is not known. With it, indices from 1 to num_classes are read as
+        classes 0 to num_classes - 1, and a background line in front is left out. The caller checks
+        the number of names of a file with one name a line.
+
+    Raises
+    ------
+    ModelFileError
+        If there are no labels, they can be read in two ways, or a name has control characters.
     """
     for number, line in enumerate(re.split("\r\n|\r|\n", text.removeprefix("\ufeff")), 1):
         if (letter := unfit(line)) and "\0" not in text:
@@ -140,8 +157,10 @@ def _indexed(lines: Sequence[str], num_classes: int | None) -> dict[int, str] | 
 
 
 def _name_first(lines: Sequence[str]) -> dict[int, str] | None:
-    """Index -> name of `person,0` and `person: 0` (keras-retinanet's class files) on every line, where the
-    numbers are all there from 0 or 1 on. A space alone is no separator: `class 0` is a name."""
+    """Index -> name where every line is like `person,0` or `person: 0` (keras-retinanet's class files).
+
+    The numbers must be complete, from 0 or 1 on. A space alone is no separator: `class 0` is a name.
+    """
     found = [_NAME_FIRST.fullmatch(line) for line in lines if line]
     pairs = {int(match[2]): match[1].strip() for match in found if match}
     if len(pairs) != len(found) or sorted(pairs) not in (
@@ -153,7 +172,7 @@ def _name_first(lines: Sequence[str]) -> dict[int, str] | None:
 
 
 def _unquoted(name: str) -> str:
-    """`'person',` is person: lines out of a dictionary."""
+    """Strip quotes and a comma: lines copied from a dictionary are like `'person',`."""
     bare = name.rstrip(",").rstrip()
     return bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "'\"" else name
 
@@ -182,7 +201,7 @@ def _by_index(
     if least == 1 and num_classes is not None and most < num_classes - 1:
         raise ModelFileError(
             f"{what} has indices from 1 to {most}, and the model has {num_classes} classes: it does "
-            f"not tell whether 1 is the first or the second one; begin with 0, or end with "
+            f"not say whether 1 is the first or the second one; begin with 0, or end with "
             f"{num_classes} if 1 is the first"
         )
     note = f"each line has its index, such as {lines[0]!r}"

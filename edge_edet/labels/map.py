@@ -22,10 +22,13 @@ _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 
 
 def read_label_map(text: str, what: str) -> dict[int, str]:
-    """id -> display name, or name where there is none; ids from 1 on.
+    """Parse a label map to id -> display name, or name where it has none; ids start at 1.
 
-    Raises ModelFileError for a text that is no label map, an item without an id or a name, an id
-    twice, and an id below 1 (id 0 may be there as the background, and is left out).
+    Raises
+    ------
+    ModelFileError
+        For a text that is no label map, an item without an id or a name, an id that appears twice, or
+        an id below 1 (id 0 is allowed for the background, and left out).
     """
     items = _items(_tokens(text, what), what)
     names: dict[int, str] = {}
@@ -62,7 +65,7 @@ def _tokens(text: str, what: str) -> list[str]:
 
 
 def _items(tokens: list[str], what: str) -> list[dict[str, str]]:
-    """The fields of each item; what is nested in them (key points) is passed over."""
+    """Collect the fields of each item; what is nested in them (key points) is skipped."""
     items: list[dict[str, str]] = []
     depth, key, goes_on = 0, "", False
     for token, following in zip(tokens, [*tokens[1:], ""], strict=True):

@@ -1,6 +1,6 @@
-"""How the files that edge-edet writes are recognised, by their content, as what a command wrote before.
+"""Recognize by its content a file that an edge-edet command wrote before.
 
-No test here trusts a name. What cannot be read is not ours.
+No test here trusts a name. A file that cannot be read is not ours.
 """
 
 from __future__ import annotations
@@ -41,9 +41,16 @@ Test = Callable[[Path], bool]
 
 @dataclass(frozen=True)
 class Kind:
-    """name: with its article, for messages. wrote: whether a file is one that we wrote.
+    """One kind of output file.
 
-    durable: worth waiting until it is on the disk, as what took long or is not easily made again.
+    Attributes
+    ----------
+    name
+        With its article, for messages.
+    wrote
+        Returns whether the file at a path is one that we wrote.
+    durable
+        Whether to wait until it is on the disk, for what took long to make.
     """
 
     name: str
@@ -52,7 +59,7 @@ class Kind:
 
 
 def png_by(command: str) -> Test:
-    """A PNG whose text chunk "Software" is the command's name."""
+    """Make a test for a PNG whose text chunk "Software" is the command's name."""
 
     def test(path: Path) -> bool:
         data = _head(path)
@@ -72,28 +79,29 @@ def png_by(command: str) -> Test:
 
 
 def page_by(command: str) -> Test:
-    """An HTML page that names the command as its generator."""
+    """Make a test for an HTML page that names the command as its generator."""
     mark = generator_meta(command).encode()
     return lambda path: mark in _head(path) and _head(path).lstrip()[:9].lower() == b"<!doctype"
 
 
 def generator_meta(command: str) -> str:
+    """Return the HTML element that names the command as a page's generator."""
     return f'<meta name="generator" content="{command}">'
 
 
 def svg_by(command: str) -> Test:
-    """An SVG that names the command as its creator, or in a metadata element of its own."""
+    """Make a test for an SVG that names the command as its creator, or in an element of metadata."""
     marks = (f"<dc:title>{command}</dc:title>", f"<metadata>{command}</metadata>")
     return lambda path: any(mark.encode() in _head(path) for mark in marks)
 
 
 def starts_with(line: str) -> Test:
-    """A text whose first line is this one."""
+    """Make a test for a text whose first line is this one."""
     return lambda path: _head(path).startswith(line.encode() + b"\n")
 
 
 def json_with(keys: Collection[str], **fixed: str) -> Test:
-    """A JSON object that has these keys; fixed: patterns of texts in it."""
+    """Make a test for a JSON object with these keys; fixed: regular expressions for its values."""
 
     def test(path: Path) -> bool:
         try:
@@ -112,7 +120,7 @@ def json_with(keys: Collection[str], **fixed: str) -> Test:
 
 
 def _model(path: Path) -> bool:
-    """With a manifest of ours inside."""
+    """Test for a manifest of ours inside."""
     from edge_edet.errors import EdgeEdetError
     from edge_edet.manifest import read_manifest
 
@@ -123,7 +131,7 @@ def _model(path: Path) -> bool:
 
 
 def _study_model(path: Path) -> bool:
-    """A model of random weights, as good as any other; somebody's trained one is not."""
+    """Test for a model with random weights: losing it costs nothing, unlike a trained one."""
     from edge_edet.errors import EdgeEdetError
     from edge_edet.manifest import read_manifest
 
@@ -135,7 +143,7 @@ def _study_model(path: Path) -> bool:
 
 
 def _graph(path: Path) -> bool:
-    """The graph of an IR with our manifest in it, whatever weights lie beside it."""
+    """Test for an IR's graph with our manifest in it, whatever weights are beside it."""
     if not _head(path).startswith((b"<?xml", b"<net")) or path.stat().st_size > MAX_JSON_BYTES:
         return False
     data = path.read_bytes()
@@ -155,7 +163,7 @@ def _calibration(path: Path) -> bool:
 
 
 def _search_log(path: Path) -> bool:
-    """Lines of the search alone, the last one perhaps torn."""
+    """Test for lines of the search alone; the last one may be torn."""
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
         rows: list[Any] = [json.loads(line) for line in lines[:1]]

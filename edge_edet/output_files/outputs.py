@@ -1,9 +1,9 @@
-"""Every file that a command writes goes through here, by one rule.
+"""Write the files of a command, by one rule.
 
-Output may replace only what the same command wrote before, which is told by the content, and an
-empty file. Anything else needs `overwrite`, and an input of the command is never replaced at all.
-One process at a time writes a file; it is written beside, under a name of its own, and gets its
-name when it is whole.
+Output may replace an empty file, and a file that the same command wrote before, which is recognized
+by its content. Anything else needs `overwrite`, and an input of the command is never replaced. One
+process at a time writes a file; it is written under a temporary name beside the final one, and
+renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ DATA = (*PICTURES, ".json", ".txt", ".xml", ".yaml", ".yml")  # what is read of 
 
 
 def add_overwrite_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --overwrite."""
     parser.add_argument(
         "--overwrite",
         action="store_true",
@@ -41,8 +42,15 @@ def add_overwrite_argument(parser: argparse._ActionsContainer) -> None:
 class Outputs:
     """The files that one command writes. Use as a context manager: it holds a lock for each.
 
-    inputs: files, and folders of files, that the command reads; whatever names they have, under
-    links too. overwrite: whether files that are not ours may go. option: what chooses the place.
+    Parameters
+    ----------
+    inputs
+        Files, and folders of files, that the command reads. They are recognized under any name, also
+        through links.
+    overwrite
+        Whether files that are not ours may be replaced.
+    option
+        The option that chooses the place, for messages.
     """
 
     def __init__(
@@ -61,7 +69,7 @@ class Outputs:
         self.close()
 
     def close(self) -> None:
-        """Lets the locks go, and takes away folders that were made for nothing."""
+        """Release the locks, and remove folders that were created and stayed empty."""
         for lock in self._locks.values():
             lock.close()
         self._locks.clear()
@@ -71,7 +79,7 @@ class Outputs:
         self._made.clear()
 
     def check(self, path: Path, kind: Kind | None) -> None:
-        """Raises InputError where the file may not be written. kind: None takes any file that is there."""
+        """Refuse with InputError a file that may not be written; kind None accepts any existing file."""
         try:
             found = path.lstat()
         except FileNotFoundError:
@@ -105,9 +113,12 @@ class Outputs:
             )
 
     def claim(self, path: Path, kind: Kind | None) -> None:
-        """Checks, and keeps other processes away from it until `close`. Again: checks only.
+        """Check, and lock the file until `close`; a second claim only checks.
 
-        Raises InputError as `check`, where another process writes it, and where no folder can be.
+        Raises
+        ------
+        InputError
+            As by `check`, if another process writes the file, or its folder cannot be created.
         """
         if path not in self._locks:
             self._make_folder(path.parent)
@@ -127,12 +138,15 @@ class Outputs:
         self.check(path, kind)
 
     def claim_pair(self, path: Path, kind: Kind) -> None:
-        """As `claim`, of an IR's `.xml` and the `.bin` beside it."""
+        """Claim an IR's `.xml` and the `.bin` beside it."""
         self.claim(path, kind)  # which first puts right what a killed process left
         self.claim(path.with_suffix(".bin"), _weights_of(path))
 
     def write(self, path: Path, data: bytes, kind: Kind | None, check: Check | None = None) -> None:
-        """A kill or a full disk leaves the old file or none. check: reads it before it gets its name."""
+        """Write a file; a kill or a full disk leaves the old file, or none.
+
+        check: called with the temporary file, before it is renamed; it raises where that is wrong.
+        """
         self.claim(path, kind)
         temporary = temporary_of(path)
         try:
@@ -149,7 +163,7 @@ class Outputs:
             temporary.unlink(missing_ok=True)
 
     def write_pair(self, path: Path, files: Mapping[str, bytes], kind: Kind, check: Check) -> None:
-        """An IR: suffix -> file. Whoever reads by `read_ir` finds the old two files or the new two."""
+        """Write an IR, suffix -> bytes; `read_ir` finds the old two files or the new two."""
         self.claim_pair(path, kind)
         folder = temporary_of(path)
         try:
@@ -166,7 +180,7 @@ class Outputs:
             shutil.rmtree(folder, ignore_errors=True)
 
     def release(self, path: Path) -> None:
-        """Lets the lock of one of many files go."""
+        """Release the lock of one file."""
         if lock := self._locks.pop(path, None):
             lock.close()
 
@@ -174,7 +188,7 @@ class Outputs:
         return f"give another {self._option}, or --overwrite to replace it"
 
     def _input(self, path: Path, found: os.stat_result) -> str | None:
-        """As which input the file was given."""
+        """Return the input that this file is, as it was given; None if it is none."""
         if not self._known:
             for given in self._inputs:
                 for key in _keys(Path(given)):
@@ -185,7 +199,7 @@ class Outputs:
         return None
 
     def _data_folder(self, path: Path) -> str | None:
-        """The folder that was given as an input, where the file in it looks like a part of the data."""
+        """Return the input folder that this file may be data of; None if there is none."""
         self._input(path, path.lstat())
         if path.suffix.lower() not in DATA:
             return None
@@ -201,7 +215,7 @@ class Outputs:
         self._made += reversed(new)
 
     def _sweep(self, folder: Path) -> None:
-        """Takes away what killed processes left in it: those whose locks nobody holds."""
+        """Remove what killed processes left in a folder: what has a lock that nobody holds."""
         if folder in self._swept:
             return
         self._swept.add(folder)
@@ -223,7 +237,7 @@ class Outputs:
 
 @contextlib.contextmanager
 def outputs_of(given: Outputs | None) -> Iterator[Outputs]:
-    """What a function was given, which goes on, or new ones for it alone."""
+    """Yield the outputs that a function was given, which stay open, or new ones for it alone."""
     if given is not None:
         yield given
         return
@@ -232,12 +246,12 @@ def outputs_of(given: Outputs | None) -> Iterator[Outputs]:
 
 
 def temporary_of(path: Path) -> Path:
-    """A name beside it that nothing has; `.NAME.edge-edet-PID-RANDOM.tmp`."""
+    """Return an unused name beside a file: `.NAME.edge-edet-PID-RANDOM.tmp`."""
     return path.with_name(f".{short(path.name)}.edge-edet-{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _sweep_after(path: Path) -> None:
-    """The leftovers of earlier writers of it. Only under its lock."""
+    """Remove the leftovers of earlier writers of a file. The caller holds its lock."""
     if path.suffix == ".xml":
         recover(path, _temporaries(path))
     for left in _temporaries(path):
@@ -253,13 +267,13 @@ def _temporaries(path: Path) -> list[Path]:
 
 
 def _weights_of(path: Path) -> Kind:
-    """A .bin is ours where an .xml of ours beside it names its sha256."""
+    """Make the kind of an IR's .bin: ours if an .xml of ours beside it names its sha256."""
     name = f"what a {path.name!r} of ours beside it was written with"
     return Kind(name, lambda weights: GRAPH.wrote(path) and belongs(path, weights))
 
 
 def _keys(given: Path) -> Iterator[object]:
-    """What a file that is given is known by; an IR's weights with it."""
+    """Yield what an input file is recognized by, with an IR's weights."""
     for path in (given, given.with_suffix(".bin")) if given.suffix == ".xml" else (given,):
         with contextlib.suppress(OSError, ValueError):
             yield os.path.realpath(path)
@@ -279,7 +293,7 @@ def _write_new(path: Path, data: bytes, *, durable: bool) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """So that a name given by a rename is there after a power cut."""
+    """Flush a folder, so that a renamed file is still there after a power cut."""
     with contextlib.suppress(OSError, AttributeError):  # Windows opens no folders
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -289,7 +303,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _named(error: OSError, path: Path) -> OSError:
-    """A full disk does not say which file it was; of a temporary one, nobody knows the name."""
+    """Put the file's name into an error: a full disk has none, and a temporary name says nothing."""
     if error.filename is None or ".edge-edet" in os.fsdecode(error.filename):
         error.filename, error.filename2 = str(path), None
     return error

@@ -1,4 +1,4 @@
-"""This machine and what is installed on it."""
+"""The machine that this runs on, and what is installed on it."""
 
 from __future__ import annotations
 

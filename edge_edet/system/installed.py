@@ -28,7 +28,7 @@ NUMPY_1 = "numpy<2"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that may be here. note: what it is for, or what to do to get it."""
+    """One thing that may be installed; note: what it is for, or how to get it."""
 
     name: str
     works: bool
@@ -44,7 +44,7 @@ WITH_DEVICES = ("openvino", "onnxruntime")
 
 
 def check_runtimes() -> list[Check]:
-    """Every runtime: its version, and whether it can be imported."""
+    """Check every runtime: its version, and whether it can be imported."""
     probes = {
         name: _start("-c", f"import {runtime.module}")
         for name, runtime in RUNTIMES.items()
@@ -70,7 +70,7 @@ def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
 
 
 def check_devices(runtimes: list[Check]) -> list[Check]:
-    """What OpenVINO and onnxruntime, where they work, find to run on: names for `device`."""
+    """List the devices that OpenVINO and onnxruntime find: names for `device`."""
     working = [check.name for check in runtimes if check.works and check.name in WITH_DEVICES]
     probes = {name: _start("-m", "edge_edet.backends.list_devices", name) for name in working}
     checks = []
@@ -91,7 +91,7 @@ def check_devices(runtimes: list[Check]) -> list[Check]:
 
 
 def check_delegates(runtimes: list[Check]) -> list[Check]:
-    """What can take work from the runtime's own kernels."""
+    """Check the delegates, which take work from the runtime's own kernels."""
     litert = FORMATS[".tflite"].runtimes
     here = next((check.name for check in runtimes if check.works and check.name in litert), None)
     note = f"in {here}" if here else "comes with a runtime: pip install 'edge-edet[litert]'"
@@ -126,7 +126,7 @@ def _check_edgetpu() -> Check:
 
 
 def check_extras() -> list[Check]:
-    """Every extra of the package: complete, or what is missing and the pip command."""
+    """Check every extra of the package: complete, or what is missing and the pip command."""
     checks = []
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if not is_installed(module)]
@@ -149,7 +149,7 @@ def _start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def _finish(probe: subprocess.Popen[str]) -> tuple[str, str | None]:
-    """The probe's output, and what went wrong in one line, None when nothing did."""
+    """Return the probe's output, and what went wrong in one line, None when nothing did."""
     try:
         output, errors = probe.communicate(timeout=TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The machine that this runs on: its CPU and what that has for INT8, its cores and memory."""
+"""The machine that this runs on: its CPU, the CPU's features for INT8, cores and memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,15 @@ NAME_KEYS = ("model name", "Model", "Hardware")  # x86; Raspberry Pi; older ARM 
 
 @dataclass(frozen=True)
 class Machine:
-    """features: flag -> whether the CPU has it; empty where the system does not tell."""
+    """What the system reports about the machine.
+
+    Attributes
+    ----------
+    cores, threads
+        Physical cores and hardware threads that this process may use.
+    features
+        CPU flag of CPU_FEATURES -> whether the CPU has it; empty where the system does not report it.
+    """
 
     system: str
     architecture: str
@@ -50,7 +58,7 @@ class Machine:
 
 
 def this_machine(proc: Path = Path("/proc")) -> Machine:
-    """What the system tells about itself; None or empty where it does not."""
+    """Read what the system reports; None or empty where it does not. proc: for tests."""
     architecture = platform.machine().lower()
     architecture = ALIASES.get(architecture, architecture)
     name, flags = parse_cpuinfo(_read(proc / "cpuinfo"))
@@ -70,7 +78,7 @@ def this_machine(proc: Path = Path("/proc")) -> Machine:
 
 
 def parse_cpuinfo(text: str) -> tuple[str, set[str]]:
-    """The CPU's name and its flags from the text of /proc/cpuinfo; "" and none where not there."""
+    """Parse /proc/cpuinfo to the CPU's name, "" if it is missing, and its flags."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
         key, colon, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""Being told to end, by SIGTERM or by a terminal that closes, as by Ctrl-C: what was begun is tidied up."""
+"""Treat SIGTERM and a closing terminal like Ctrl-C, so that unfinished work is cleaned up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = ("SIGTERM", "SIGHUP")
 
 @contextlib.contextmanager
 def ended_politely() -> Iterator[None]:
-    """These signals raise KeyboardInterrupt, once; what has a handler already, or ignores one, keeps it."""
+    """Let these signals raise KeyboardInterrupt, once; handlers that are set already stay."""
     kept = []
     for name in NAMES:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
@@ -35,5 +35,5 @@ def ended_politely() -> Iterator[None]:
 def _interrupt(number: int, _: FrameType | None) -> None:
     signal.signal(
         number, signal.SIG_IGN
-    )  # a second one, as 'timeout' sends, must not cut the tidying short
+    )  # a second one, as 'timeout' sends, must not interrupt the cleanup
     raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-r"""Text of files, servers and people where others see it: a terminal, a table, a figure, a spreadsheet.
+r"""Show text of files, servers and people in a terminal, a table, a figure or a spreadsheet.
 
-Such text is data. What would steer a terminal, turn the order of letters around or break a line is shown
-as \u001b, in JSON too, where it means the same. Passwords in addresses are not shown at all.
+Such text is data. Characters that would control a terminal, reverse the order of letters or break a
+line are shown like \u001b, which means the same in JSON. Passwords in addresses are not shown.
 """
 
 from __future__ import annotations
@@ -31,35 +31,35 @@ _ONE_LINE = ("note: ", "edge-edet: ")
 
 
 def shown(text: str) -> str:
-    """In one line, with nothing in it that steers a terminal."""
+    """Return the text in one line, without characters that control a terminal."""
     return without_passwords(_LINE.sub(_code, text))
 
 
 def joined(lines: Iterable[str]) -> str:
-    """Lines of a table, of which none can be more than one."""
+    """Join lines of a table; none of them can become more than one line."""
     return "\n".join(shown(line) for line in lines)
 
 
 def without_passwords(text: str) -> str:
-    """With *** in the place of passwords and tokens in addresses."""
+    """Replace passwords and tokens in addresses by ***."""
     if "://" not in text:
         return text
     return _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1\2:***@", text))
 
 
 def unfit(text: str) -> str | None:
-    """The first character of a name that no name may have, as it is shown; None where there is none."""
+    """Return the first character that no name may have, as it is shown; None if there is none."""
     found = _NAME.search(text)
     return _code(found) if found else None
 
 
 def xml_text(text: str) -> str:
-    """A document without the characters that XML cannot hold."""
+    """Escape the characters of a document that XML cannot hold."""
     return _NO_XML.sub(_code, text)
 
 
 def csv_cell(value: Any) -> Any:
-    """A cell that a spreadsheet takes for text where it is one, and not for a formula."""
+    """Escape a text that a spreadsheet would take for a formula; other values stay."""
     if not isinstance(value, str):
         return value
     text = _STREAM.sub(_code, without_passwords(value))
@@ -73,7 +73,7 @@ def _code(match: re.Match[str]) -> str:
 
 
 class _Stream:
-    """A stream of text that shows what is written to it; a bar's own returns stay."""
+    """A text stream that escapes what is written to it; the carriage returns of a bar stay."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -102,7 +102,7 @@ class _Stream:
 
 
 def _encodable(letter: str, encoding: str) -> str:
-    """As JSON would write it where the stream has no code for it."""
+    """Escape a letter that the stream's encoding lacks, as JSON does."""
     try:
         letter.encode(encoding)
     except UnicodeEncodeError:
@@ -113,7 +113,7 @@ def _encodable(letter: str, encoding: str) -> str:
 
 @contextlib.contextmanager
 def shown_streams() -> Iterator[None]:
-    """Everything that is printed meanwhile is shown; see `_Stream`."""
+    """Escape everything that is printed meanwhile, see `_Stream`."""
     before = sys.stdout, sys.stderr
     wrapped = [one if one is None or isinstance(one, _Stream) else _Stream(one) for one in before]
     sys.stdout, sys.stderr = wrapped

@@ -1,7 +1,7 @@
-"""How far a long step is: rate and time left, on stderr.
+"""Progress of a long step on stderr: rate and time left.
 
-On a terminal it is tqdm's bar where tqdm is installed; elsewhere (logs, CI) a plain line now and
-then; nothing for a step that is over before the first line is due.
+On a terminal this is tqdm's bar where tqdm is installed; elsewhere (logs, CI) it is a plain line
+every ten seconds. A step that ends before that prints nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ INTERVAL_S = 10.0  # between two plain lines
 
 
 class Progress:
-    """Counts `total` units of one step. Use as a context manager and call `advance`.
+    """Count the units of one step. Use as a context manager and call `advance`.
 
-    unit "B" is printed with SI prefixes; total None means unknown; done is where it starts, such
-    as the bytes that an earlier run left.
+    Parameters
+    ----------
+    what
+        What the step works on, in front of the numbers.
+    total
+        How many units there are; None if unknown.
+    unit
+        What is counted; "B" is printed in MB.
+    done
+        Where counting starts, such as the bytes that an earlier run left.
     """
 
     def __init__(self, what: str, total: int | None, unit: str = "", done: int = 0):
@@ -70,7 +78,7 @@ class Progress:
             print(self.line(now), file=sys.stderr, flush=True)
 
     def line(self, now: float) -> str:
-        """The plain line: `d0: 4.2 of 16.0 MB, 1.1 MB/s, 11 s left`."""
+        """Format the plain line: `d0: 4.2 of 16.0 MB, 1.1 MB/s, 11 s left`."""
         rate = (self.done - self._start) / max(now - self._begun, 1e-9)
         scale, unit = (1e6, "MB") if self.unit == "B" else (1.0, self.unit)
         digits = 1 if self.unit == "B" else 0
@@ -84,7 +92,7 @@ class Progress:
 
 
 def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-    """The same items, with progress; total is taken from len(items) where it has one."""
+    """Yield the items, with progress; total is len(items) unless it is given."""
     if total is None and isinstance(items, Sized):
         total = len(items)
     with Progress(what, total, unit) as progress:

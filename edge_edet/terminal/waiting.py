@@ -1,6 +1,6 @@
-"""How long a command waits for others: pipes, servers, clusters. Each wait has an end and a word.
+"""How long a command waits for pipes, servers and clusters; every wait ends, and is reported.
 
-EDGE_EDET_WAIT_S replaces every wait's own number of seconds without a sign of life.
+EDGE_EDET_WAIT_S replaces the number of seconds without a response after which each wait ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 
 def wait_limit_s(usual_s: float) -> float:
-    """Seconds after which a wait ends: the variable's, else the usual. Raises InputError."""
+    """Return the seconds after which a wait ends: the variable's, else the usual ones.
+
+    Raises InputError for a variable that is not a number above 0.
+    """
     text = os.environ.get(VARIABLE)
     if not text:
         return usual_s
@@ -37,15 +40,15 @@ def wait_limit_s(usual_s: float) -> float:
 
 
 def say_waiting(what: str, limit_s: float) -> None:
-    """One line on stderr."""
+    """Print one line to stderr."""
     print(f"waiting for {what}, up to {limit_s:g} s", file=sys.stderr)
 
 
 def within(limit_s: float, what: str, call: Callable[[], T]) -> T:
-    """What the call returns or raises; TimeoutError where it takes longer than limit_s.
+    """Return what a call returns, or raise TimeoutError where it takes longer than limit_s.
 
-    For calls of others that have no time limit over all, such as the look-up of a host's name. The
-    call then goes on in a thread that does not keep the process alive; its result is dropped.
+    For library calls that have no time limit of their own, such as looking up a host name. After the
+    limit the call goes on in a daemon thread, and its result is dropped.
     """
     answer: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 

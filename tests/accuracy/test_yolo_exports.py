@@ -150,7 +150,7 @@ def test_split_of_data_yaml(tmp_path: Path, draw: Draw) -> None:
         ("names: [a, b]\nval: no/images", "val is 'no/images', which does not exist: looked in"),
         ("names: [a, b]", "has no split: expected one of train, val"),
         ("names: [a, b]\nkpt_shape: 3\nval: images", r"kpt_shape must be \[points, 2 or 3\]"),
-        ("names: [a, b\nval: images", "is no YAML that can be read: "),
+        ("names: [a, b\nval: images", "is not valid YAML: "),
     ],
 )
 def test_bad_data_yaml(text: str, message: str, tmp_path: Path, draw: Draw) -> None:

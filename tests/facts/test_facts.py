@@ -369,9 +369,9 @@ def test_a_project_file(tmp_path):
     [
         ("- a", "has no keys and values"),
         ("project_name: x", "says nothing about anchors"),
-        ("a: [", "no YAML"),
+        ("a: [", "not valid YAML"),
         ("anchors_scales: '[1'", "has anchors_scales '\\[1'"),
-        ("anchors_scales: !!python/object/apply:os.getcwd []", "no YAML"),
+        ("anchors_scales: !!python/object/apply:os.getcwd []", "not valid YAML"),
     ],
 )
 def test_project_files_that_are_none(tmp_path, text, what):

@@ -12,7 +12,7 @@ import pytest
 
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.files.input import Limit, check_input, open_input, read_input, sha256_input
+from edge_edet.files.input import Limit, open_input, read_input, sha256_input
 
 # kind of input -> command; BAD is the file under test, MODEL and PICTURE are sound ones
 COMMANDS = {
@@ -138,7 +138,7 @@ def test_a_file_beyond_its_limit_is_not_read(tmp_path: Path) -> None:
     ):
         read_input(path, "x", limit)
     with pytest.raises(InputError, match=r"are read: names are short$"):
-        check_input(path, "x", limit=limit)
+        open_input(path, "x", limit=limit)
     assert tracemalloc.get_traced_memory()[1] < 1 << 18
     tracemalloc.stop()
 
@@ -166,12 +166,12 @@ def test_a_file_that_states_no_size_is_read_up_to_its_limit() -> None:
         ("none", "cannot read x: No such file or directory"),
         ("n" * 300, "cannot read x: File name too long"),
         ("a\0b", "cannot read x: its name has a zero byte"),
-        ("a\ud800b", "cannot read x: its name is no text that a path can be"),
+        ("a\ud800b", "cannot read x: its name cannot be encoded as a path"),
     ],
 )
 def test_a_name_that_cannot_be_opened(path: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said):
-        check_input(tmp_path / path, "x")
+        open_input(tmp_path / path, "x")
     with pytest.raises(InputError, match=said.replace("read x", "read picture .*")):
         sha256_input(tmp_path / path, kind="picture")
 
@@ -180,9 +180,9 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     with pytest.raises(InputError, match="cannot read x: Too many levels"):
-        check_input(tmp_path / "a", "x")
+        open_input(tmp_path / "a", "x")
 
 
 def test_what_is_said_where_nothing_is_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^make one with bench$"):
-        check_input(tmp_path / "none", "x", missing="make one with bench")
+        open_input(tmp_path / "none", "x", missing="make one with bench")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge_edet import Detections, InputError
-from edge_edet.labels.coco import COCO_LABELS, class_name, parse_labels
+from edge_edet.labels.coco import COCO_LABELS, class_name
+from edge_edet.labels.file import parse_label_text
 
 
 def make(n: int = 3) -> Detections:
@@ -66,6 +67,6 @@ def test_coco_labels_have_their_gaps() -> None:
 
 
 def test_label_files() -> None:
-    assert parse_labels("\ufeffcat\r\n???\r\ndog \n\n") == ("cat", None, "dog")
+    assert parse_label_text("\ufeffcat\r\n???\r\ndog \n\n", "x").names == ("cat", None, "dog")
     with pytest.raises(InputError, match="has 0 labels"):
-        parse_labels("\n\n")
+        parse_label_text("\n\n", "x")

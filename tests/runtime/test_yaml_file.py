@@ -51,9 +51,9 @@ def test_values_and_texts(tmp_path: Path) -> None:
     [
         (LAUGHS, "more than 200,000 values, with its aliases"),
         (MERGES, "more than 200,000 values, with its aliases"),
-        ("a: &a [1, *a]", "an alias of what it stands in, at line 1"),
-        ("a: 1\nb: 2\na: 3", "has the key 'a' twice, again at line 3"),
-        ("a: b: c", "no YAML that can be read: mapping values are not allowed here, line 1"),
+        ("a: &a [1, *a]", "an alias of a value that contains it, at line 1"),
+        ("a: 1\nb: 2\na: 3", "has the key 'a' twice, the second time at line 3"),
+        ("a: b: c", "not valid YAML: mapping values are not allowed here, line 1"),
         ('p: "C:\\Users"', "expected escape sequence of 8 hexadecimal numbers"),
         ("a:\n\t- b", "cannot start any token, line 2"),
         ("a: *b", "found undefined alias 'b', line 1"),
