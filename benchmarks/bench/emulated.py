@@ -1,4 +1,4 @@
-"""Rows of an emulated board: what ran and what came out count, how long it took does not."""
+"""Rows of an emulated board: its outputs and partitions count, its times do not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EMULATED = Warned(
 
 
 def without_times(row: BenchmarkRow) -> BenchmarkRow:
-    """The row that may be kept: nothing in it is a time, a memory or a machine of the emulator."""
+    """Make the row that may be kept, without times, memory and machine: they are the emulator's."""
     return dataclasses.replace(
         row,
         how="emulated",
@@ -35,7 +35,7 @@ def without_times(row: BenchmarkRow) -> BenchmarkRow:
 
 
 def board_key(row: BenchmarkRow) -> str:
-    """The key that the row had where it ran: there it is neither emulated nor behind a host."""
+    """Compute the key that the row had on the board, where it was neither emulated nor behind a host."""
     protocol = {key: value for key, value in row.protocol.items() if key != MARK}
     device = dataclasses.replace(row.device, host=None)
     return row_key(row.model.sha256, row.asked, device, protocol)

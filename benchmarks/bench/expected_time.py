@@ -1,4 +1,4 @@
-"""How long a bench will take, told before it starts: bounds, as nothing is timed yet."""
+"""How long a bench will take, as bounds that are printed before it starts; nothing is timed for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,20 @@ EVALUATED_MS = (5.0, 50.0)  # of a picture of --data, besides the inference
 
 
 def expected_s(jobs: Sequence[Job], pictures: int = 0) -> tuple[float, float]:
-    """Least and most seconds. pictures: of the labelled data that each file is evaluated on once."""
+    """Estimate the least and the most seconds of some jobs.
+
+    Parameters
+    ----------
+    jobs
+        What will be measured.
+    pictures
+        How many labelled pictures each file is evaluated on, once.
+
+    Returns
+    -------
+    tuple of float
+        Least, most.
+    """
     least = most = 0.0
     seen = set[tuple[str, str | None]]()
     for job in jobs:
@@ -38,7 +51,7 @@ def expected_s(jobs: Sequence[Job], pictures: int = 0) -> tuple[float, float]:
 
 
 def expected_words(jobs: Sequence[Job], pictures: int = 0) -> str:
-    """`4 rows of 2 models: 20 seconds to 5 minutes, ...`"""
+    """Say it in one line: `4 rows of 2 models: 20 seconds to 5 minutes, ...`."""
     models = len({job.facts.sha256 for job in jobs})
     least, most = expected_s(jobs, pictures)
     told = f"{_count(len(jobs), 'row')} of {_count(models, 'model')}: {_duration(least)} to {_duration(most)}"

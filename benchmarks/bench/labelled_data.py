@@ -56,7 +56,13 @@ class Labelled:
         return Path(matched).name == (self.class_map.name if self.class_map is not None else "")
 
     def files(self) -> list[Path]:
-        """What a board needs of it. Raises InputError for --data that is a file: pictures lie elsewhere."""
+        """List what a board needs of it.
+
+        Raises
+        ------
+        InputError
+            For --data that is a file: its pictures lie elsewhere.
+        """
         if not self.path.is_dir():
             raise InputError(
                 f"--data {str(self.path)!r} is a file, and a board needs the pictures too: give the "
@@ -65,14 +71,14 @@ class Labelled:
         return [self.path, *([self.class_map] if self.class_map is not None else [])]
 
     def options(self, there: Mapping[Path, str]) -> list[str]:
-        """The options for the same command on a board; there: where each of `files` is on it."""
+        """Make the options for the same command on a board; there: where each of `files` is on it."""
         split = ["--split", self.split] if self.split is not None else []
         limit = ["--limit", str(self.limit)] if self.limit is not None else []
         mapped = ["--class-map", there[self.class_map]] if self.class_map is not None else []
         return ["--data", there[self.path], *split, *limit, *mapped]
 
     def protocol(self) -> Protocol:
-        """What AP is measured under."""
+        """Make the protocol that AP is measured under."""
         from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL
 
         if self.class_map is None:
@@ -80,7 +86,7 @@ class Labelled:
         return DEFAULT_PROTOCOL.replace(class_map=f"{BY_NAME}{MAP_AFTER}{self.class_map}")
 
     def given_map(self) -> dict[str, str] | None:
-        """The content of the class map."""
+        """Read the class map; None without one."""
         from edge_edet.benchmarks.accuracy import read_class_map
 
         return None if self.class_map is None else read_class_map(self.class_map)
@@ -125,5 +131,5 @@ def read_labelled(
 
 
 def with_data(rows: Sequence[BenchmarkRow], data: Labelled | None) -> list[BenchmarkRow]:
-    """The rows that are done: with the AP that is asked for, where it is."""
+    """Select the rows that are done, which have the AP that is asked for."""
     return [row for row in rows if data is None or data.is_in(row)]

@@ -1,4 +1,4 @@
-"""Rows of TensorFlow's benchmark_model, which tells statistics and keeps no samples."""
+"""Rows of TensorFlow's benchmark_model, which prints statistics and keeps no samples."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ def measure_phone(
     emit: Emit,
     data: Labelled | None = None,
 ) -> None:
-    """Emits a row for each model, thread count and delegate. Raises InputError for other wishes."""
+    """Emit a row for each model, thread count and delegate.
+
+    Raises
+    ------
+    InputError
+        For options that benchmark_model does not have.
+    """
     grid = plan.grid
     for option, given in (
         ("--runtime", grid.runtimes != (None,)),

@@ -1,4 +1,4 @@
-"""What is to be measured: models, ways to run them, and the jobs that these give."""
+"""What is to be measured: models, the configurations that they run in, and the jobs that follow."""
 
 from __future__ import annotations
 
@@ -30,7 +30,19 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ConfigGrid:
-    """What is asked for, each in all combinations; a single None: left to the runtime."""
+    """What is asked for, in all combinations; a single None leaves the choice to the runtime.
+
+    Attributes
+    ----------
+    threads, runtimes, delegates, device_types
+        Lists that are combined with each other.
+    delegate_options
+        KEY, VALUE pairs for the delegate.
+    precision
+        Of layers that are not integer.
+    streams
+        How many inferences run at the same time.
+    """
 
     threads: tuple[int | None, ...] = (None,)
     runtimes: tuple[str | None, ...] = (None,)
@@ -41,6 +53,7 @@ class ConfigGrid:
     streams: int = 1
 
     def all(self) -> Iterator[RequestedConfig]:
+        """Yield every combination."""
         for runtime, delegate, kind, threads in itertools.product(
             self.runtimes, self.delegates, self.device_types, self.threads
         ):
@@ -57,7 +70,25 @@ class ConfigGrid:
 
 @dataclass(frozen=True)
 class Plan:
-    """How each row is measured, whatever the model."""
+    """How each row is measured, whatever the model.
+
+    Attributes
+    ----------
+    grid
+        The configurations.
+    rule
+        When sampling ends.
+    pictures
+        Files to run on; none: the bundled picture.
+    score_threshold
+        Lowest score of a detection.
+    sustain_s
+        Seconds of a sustained run; None for samples by the rule.
+    verify
+        Refuse a model of ours that was changed after it was converted.
+    input
+        Options about input and labels, as in `Job`.
+    """
 
     grid: ConfigGrid
     rule: StopRule
@@ -79,9 +110,26 @@ class Plan:
 def make_jobs(
     models: Sequence[Path], plan: Plan, device: DeviceName, *, named: bool, note: Note
 ) -> list[Job]:
-    """A job for each model and way, float models first.
+    """Make a job for each model and configuration, float models first.
 
-    named: by the user, so that what does not fit is an error; else it is left out, with a note.
+    Parameters
+    ----------
+    models
+        Paths; one that is there twice counts once.
+    plan
+        How they are measured.
+    device
+        The machine, as rows name it.
+    named
+        Whether the user named the models: one that cannot be measured is an error then; otherwise it is
+        left out, with a note.
+    note
+        Takes these notes.
+
+    Raises
+    ------
+    InputError
+        Where nothing is left, a picture cannot be read, or a named model cannot run like this.
     """
     pictures = plan.pictures or (BUNDLED_PICTURE,)
     for path in pictures:
@@ -120,7 +168,7 @@ def make_jobs(
 
 
 def _check(model: Path, asked: RequestedConfig) -> None:
-    """Raises InputError for what this format does not take."""
+    """Raise InputError for options that this format does not take."""
     options = load_options(str(model), asked)
     options.pop("threads")
     check_options(read_model(model), RunOptions(**options))
@@ -150,7 +198,18 @@ def _is_model(path: Path) -> bool:
 
 
 def convert_d0(note: Note) -> list[Path]:
-    """Makes build/d0-int8.tflite, as the command line does. Returns the models that are there then."""
+    """Convert D0 to build/d0-int8.tflite, as the command line does.
+
+    Returns
+    -------
+    list of Path
+        The models under build/ afterwards.
+
+    Raises
+    ------
+    InputError
+        Where the conversion made none.
+    """
     from edge_edet.cli import main
 
     note(
@@ -167,7 +226,7 @@ def convert_d0(note: Note) -> list[Path]:
 
 
 def _quietly(call: Callable[[], int]) -> int:
-    """What the conversion prints goes to stderr: stdout is for rows."""
+    """Print what the conversion prints on stderr: stdout is for rows."""
     import contextlib
     import sys
 
@@ -176,7 +235,13 @@ def _quietly(call: Callable[[], int]) -> int:
 
 
 def parse_list(text: str | None, what: str) -> tuple[str | None, ...]:
-    """ "1,2,4" to its parts, each once; None to a single None."""
+    """Split `1,2,4` into its parts, each once; None gives a single None.
+
+    Raises
+    ------
+    InputError
+        For an empty part.
+    """
     if text is None:
         return (None,)
     parts = [part.strip() for part in text.split(",")]
@@ -186,7 +251,13 @@ def parse_list(text: str | None, what: str) -> tuple[str | None, ...]:
 
 
 def parse_threads(text: str | None) -> tuple[int | None, ...]:
-    """Raises InputError for anything but counts."""
+    """Split a list of thread counts, such as `1,2,4`.
+
+    Raises
+    ------
+    InputError
+        For anything but integers from 1 to 1024.
+    """
     counts: list[int | None] = []
     for part in parse_list(text, "--threads"):
         if part is not None and not (part.isascii() and part.isdigit() and 1 <= int(part) <= 1024):

@@ -52,9 +52,26 @@ def measure_remote(
     emit: Emit,
     data: Labelled | None = None,
 ) -> None:
-    """Emits the board's lines; none for a row that is among the earlier ones.
+    """Emit the events of a board, with rows under the name of its host.
 
-    Raises what the transport raises; rows that came before are complete.
+    Parameters
+    ----------
+    transport
+        The way to the board.
+    models, plan
+        What is measured there.
+    earlier
+        Rows that are not measured again.
+    emit
+        Takes the events.
+    data
+        Labelled pictures for AP.
+
+    Raises
+    ------
+    InputError, BackendError
+        As the transport does, and BackendError where the board's events do not come to their end. Rows
+        that came before are complete.
     """
     if transport.program == "benchmark_model":
         measure_phone(transport, models, plan, earlier, emit, data)
@@ -103,7 +120,7 @@ def measure_remote(
 def there_arguments(
     plan: Plan, models: Sequence[str], pictures: Sequence[str], device: str, skip: set[str]
 ) -> list[str]:
-    """The command line of docs/measuring.md, after `edge-edet`."""
+    """Make the command line for the board, after `edge-edet` (docs/measuring.md)."""
     grid, rule = plan.grid, plan.rule
     arguments = ["bench", *models, "--this-board", device, "--jsonl"]
     lists = {
@@ -143,7 +160,7 @@ def there_arguments(
 
 
 def input_arguments(plan: Plan, there: Mapping[Path, str]) -> list[str]:
-    """The options about a model's input and labels; there: where the label file is on the board."""
+    """Make the options about input and labels; there: where the label file is on the board."""
     arguments = []
     for name, value in plan.input.items():
         option = "--range" if name == "picture_range" else f"--{name.replace('_', '-')}"
@@ -175,7 +192,7 @@ class _Passing:
 
 
 def _runtimes(plan: Plan, models: Sequence[Path]) -> list[str]:
-    """The extras that bring the runtimes: those named, else the usual one of each format."""
+    """List the extras that bring the runtimes: those named, or else the usual one of each format."""
     named = {one for one in plan.grid.runtimes if one in RUNTIMES}
     formats = {FORMATS.get(model.suffix, FORMATS[".tflite"]) for model in models}
     usual = {form.runtimes[0] for form in formats}

@@ -29,7 +29,7 @@ __all__ = ["Failure", "measure_jobs"]
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that gave no row."""
+    """A job that gave no row, and why."""
 
     job: Job
     error: EdgeEdetError

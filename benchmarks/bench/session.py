@@ -25,7 +25,7 @@ __all__ = ["BenchSession", "check_estimable"]
 
 @dataclass(frozen=True, eq=False)
 class BenchSession:
-    """Attributes that do not depend on the place.
+    """What all places of one bench command share.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class BenchSession:
     models
         The model files.
     named
-        Whether the user named them: one that cannot be measured is an error then, else it is left out.
+        Whether the user named them: one that cannot be measured is an error then; otherwise it is left out.
     earlier
         Rows that the file held before.
     resume

@@ -20,7 +20,7 @@ LEGEND = "ms: p50 of each stage, then p50 and p90 end to end, n samples"
 
 
 def table_lines(row: BenchmarkRow) -> Iterator[str]:
-    """The row's line; a file name that is too long for its column stands on a line of its own.
+    """Yield the row's line; a file name that is too long for its column stands on a line of its own.
 
     An estimate is marked with ~ and has no stages.
     """
@@ -46,7 +46,7 @@ def table_lines(row: BenchmarkRow) -> Iterator[str]:
 
 
 def details(row: BenchmarkRow) -> Iterator[str]:
-    """What stands beside the numbers, and the warnings, at most 80 columns."""
+    """Yield what stands below the numbers, warnings last, at most 80 columns wide."""
     if row.ran is not None:
         yield from _wrapped(", ".join(_ran(row)))
     if numbers := list(_numbers(row)):
@@ -69,7 +69,7 @@ def details(row: BenchmarkRow) -> Iterator[str]:
 
 
 def statistics(row: BenchmarkRow) -> dict[str, Any]:
-    """What `--json` says of each stage: p50_ms, p90_ms, p99_ms, n."""
+    """Compute what `--json` prints of each stage: p50_ms, p90_ms, p99_ms, n."""
     return {
         stage: {
             "p50_ms": p50(row, stage),

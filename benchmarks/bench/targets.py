@@ -18,7 +18,17 @@ __all__ = ["Place", "find_places", "name_device"]
 
 @dataclass(frozen=True)
 class Place:
-    """host: how it is reached, of kind "remote"; device None: known once it is reached."""
+    """Where rows come from.
+
+    Attributes
+    ----------
+    kind
+        This machine, a host, or an estimate.
+    device
+        The machine; None for a host, which is asked once it is reached.
+    host
+        How a "remote" one is reached.
+    """
 
     kind: Literal["local", "remote", "estimate"]
     device: DeviceName | None
@@ -26,10 +36,15 @@ class Place:
 
 
 def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
-    """One for each device or host that was named, this machine where none was.
+    """Find a place for each board or host that was named; this machine where none was.
 
-    A device is measured here where this machine is one, else through the hosts of hosts.toml that
-    are said to be one, else it is estimated. Raises InputError for an unknown device.
+    A board is measured here where this machine is one, else through the hosts of hosts.toml that are
+    listed as one, else it is estimated.
+
+    Raises
+    ------
+    InputError
+        For an unknown board, a host that is given twice, or several boards with --host.
     """
     profiles = known_profiles()
     named = known_hosts()
@@ -65,7 +80,7 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
 
 
 def name_device(device: str) -> DeviceName:
-    """The profile's name; of "host" and of a profile that is not there, the machine's own."""
+    """Name a board by its profile; `host`, and a board without a profile, by the machine's own name."""
     profile = known_profiles().get(device)
     if profile is None or device == HOST:
         machine = this_machine()

@@ -1,4 +1,4 @@
-"""What `edge-edet bench` is asked: its options, and the plan that they make."""
+"""The options of `edge-edet bench`, and the plan that they make."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
 
 
 def _pictures(given: list[Path], picture_range: PictureRange) -> tuple[Path, ...]:
-    """Those that can be read; of a folder the others are left out, with a note."""
+    """Select the pictures that can be read; others of a folder are left out, with a note."""
     if not given:
         return ()
     found = find_given(given)
@@ -268,7 +268,7 @@ def _pictures(given: list[Path], picture_range: PictureRange) -> tuple[Path, ...
 
 
 def _input(args: argparse.Namespace) -> dict[str, str]:
-    """What is said of the model's input and labels. Raises InputError for values that are not possible."""
+    """Options about input and labels. Raises InputError for values that are not possible."""
     given = {k: str(value) for k, value in input_options(args).items() if value is not None}
     InputOptions(**given)
     if args.picture_range is not None:
@@ -277,7 +277,7 @@ def _input(args: argparse.Namespace) -> dict[str, str]:
 
 
 def boards_of(args: argparse.Namespace) -> list[str]:
-    """The boards that --board names, and those that people give to --device."""
+    """List the boards of --board, and those that people give to --device."""
     from edge_edet.benchmarks.bench import parse_list
 
     named = [board for board in parse_list(args.board, "--board") if board is not None]
@@ -285,7 +285,7 @@ def boards_of(args: argparse.Namespace) -> list[str]:
 
 
 def _devices(args: argparse.Namespace) -> tuple[tuple[str | None, ...], list[str]]:
-    """What --device names: processors, (None,) for the default one, and boards."""
+    """Split --device into processors, (None,) for the default one, and boards."""
     from edge_edet.benchmarks.bench import parse_list
 
     given = [one for one in parse_list(args.device, "--device") if one is not None]

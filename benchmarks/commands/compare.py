@@ -22,6 +22,7 @@ COLUMNS = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `compare`."""
     parser.add_argument("a", type=Path, metavar="A", help="rows of 'edge-edet bench', the older")
     parser.add_argument("b", type=Path, metavar="B", help="the newer")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap")
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print what changed. Returns 0; raises InputError where no rows can be compared."""
     from edge_edet.benchmarks.analysis import compare_rows, pair_rows, refusal
     from edge_edet.benchmarks.rows import read_rows
 

@@ -17,7 +17,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
+    """Add the options of `eval`."""
     parser.add_argument(
         "models",
         nargs="+",
@@ -120,7 +120,7 @@ def _add_protocol(group: argparse._ArgumentGroup) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate the models; return 0."""
+    """Evaluate each model and print its AP. Returns 0 when all models are evaluated."""
     from edge_edet.benchmarks.accuracy import (
         compare,
         difference_table,

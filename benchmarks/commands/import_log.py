@@ -1,4 +1,4 @@
-"""`edge-edet import-log`: logs of benchmark_model become rows."""
+"""`edge-edet import-log`: turn logs of benchmark_model into rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `import-log`."""
     parser.add_argument(
         "logs",
         nargs="+",
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print the rows, or append those that the file does not have. Returns 0."""
     profile = find_profile(args.board, known_profiles(args.profile))
     device = DeviceName(profile.id, profile.name)
     rows = []

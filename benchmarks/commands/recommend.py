@@ -1,4 +1,4 @@
-"""`edge-edet recommend`: which model to take on a device within a time, and what that rests on."""
+"""`edge-edet recommend`: the model to use on a board within a time, and what that rests on."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ COLUMNS = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `recommend`."""
     parser.add_argument(
         "rows",
         nargs="*",
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print the Pareto front and the pick. Returns 0, or 1 where no model fits."""
     from edge_edet.benchmarks.analysis import (
         Notes,
         Options,

@@ -1,4 +1,4 @@
-"""`edge-edet report`: draw rows of benchmarks as one page of figures."""
+"""`edge-edet report`: one page with all figures of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGES = ("inference", "end_to_end")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
+    """Add the options of `report`."""
     parser.add_argument(
         "rows", nargs="+", type=Path, metavar="ROWS", help="files written by 'edge-edet bench -o'"
     )
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_published_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose published numbers, also for `recommend`."""
+    """Add the options about published numbers, which `recommend` shares."""
     parser.add_argument(
         "--published",
         metavar="SOURCE",
@@ -63,7 +63,7 @@ def add_published_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the report; return 0."""
+    """Write the page and its figures. Returns 0."""
     from edge_edet.benchmarks.analysis import Options, is_coco_model, published_from
     from edge_edet.benchmarks.report import cut_texts, write_report
     from edge_edet.benchmarks.rows import read_rows

@@ -1,4 +1,4 @@
-"""`edge-edet variants`: every network, counted from our own graph, beside the published numbers."""
+"""`edge-edet variants`: the size of every network, counted in our graph, beside published numbers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ HEADER = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `variants`."""
     parser.add_argument("--json", action="store_true", help="one JSON array, with the sources")
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print the table. Returns 0."""
     rows = [describe(variant) for variant in VARIANTS.values()]
     if args.json:
         print(json.dumps(rows, indent=2))
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(variant: Variant) -> dict[str, Any]:
-    """What `--json` prints about one variant; published numbers are None where there are none."""
+    """Collect what `--json` prints of one variant; published numbers are None where there are none."""
     from edge_edet.benchmarks.published import published_size
     from edge_edet.network import build_network, count_parameters
 

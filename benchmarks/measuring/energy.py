@@ -17,7 +17,15 @@ INTERVAL_S = 0.05
 
 
 class Meter(Protocol):
-    """Measures from `with` to its end; then `joules`."""
+    """Measures from the begin of `with` to its end.
+
+    Attributes
+    ----------
+    source
+        Name of the sensor.
+    joules
+        Energy between the two.
+    """
 
     source: str
     joules: float
@@ -33,7 +41,7 @@ class Meter(Protocol):
 
 
 def find_meter(root: Path = Path("/")) -> Meter | None:
-    """The first sensor that can be read; RAPL is often readable by root only."""
+    """Find the first sensor that can be read; None without one. RAPL is often readable by root only."""
     packages = [
         folder
         for folder in sorted((root / POWERCAP).glob("intel-rapl:*"))

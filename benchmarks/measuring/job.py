@@ -81,10 +81,11 @@ class Job:
         return ", ".join([Path(self.model).name, *(word for word in words if word)])
 
     def postprocess(self) -> PostprocessConfig:
+        """Make the postprocessing that is timed."""
         return PostprocessConfig(score_threshold=self.score_threshold)
 
     def protocol(self) -> dict[str, Any]:
-        """What must agree before two rows are compared."""
+        """Collect what must agree before two rows may be compared."""
         return {
             "name": PROTOCOL,
             "version": PROTOCOL_VERSION,
@@ -100,24 +101,28 @@ class Job:
         return {k: Path(v).name if k == "labels" else v for k, v in self.input.items()}
 
     def load_options(self) -> dict[str, Any]:
-        """The options of `edge_edet.load`, of how the model runs and of its input and labels.
+        """Make the options of `edge_edet.load`: how the model runs, its input and labels.
 
         Raises
         ------
         InputError
-            For a device that the format cannot be asked for.
+            For a device that the format cannot run on.
         """
         return {**load_options(self.model, self.asked), **input_load_options(self.input)}
 
     @property
     def key(self) -> str:
+        """The key of its row."""
         return row_key(self.facts.sha256, self.asked, self.device, self.protocol())
 
 
 def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
-    """For `edge_edet.load`. A .tflite reaches a GPU through its delegate.
+    """Make the options of `edge_edet.load`; a .tflite reaches a GPU through its delegate.
 
-    Raises InputError for a device type that the format cannot be asked for.
+    Raises
+    ------
+    InputError
+        For a device that the format cannot run on.
     """
     options: dict[str, Any] = {
         "runtime": asked.runtime,
@@ -143,7 +148,7 @@ def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
 
 
 def input_load_options(given: Mapping[str, str]) -> dict[str, Any]:
-    """The options of `edge_edet.load` from what the command line says of a model's input."""
+    """Make the options of `edge_edet.load` from those of the command line about input and labels."""
     options: dict[str, Any] = dict(given)
     if "picture_range" in options:
         options["picture_range"] = parse_range(options["picture_range"])

@@ -1,4 +1,4 @@
-"""What the machine is doing: governor, load, temperature, frequency, what holds the clock down."""
+"""The state of the machine: governor, load, temperature, frequency, throttling."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Ask = Callable[[str], "str | None"]  # a word for vcgencmd -> its answer
 
 @dataclass(frozen=True)
 class ThermalState:
-    """None: the system does not tell."""
+    """Temperature, clock and throttling at one moment; None where the system does not report them."""
 
     temperature_c: float | None
     frequency_mhz: float | None
@@ -48,13 +48,21 @@ class ThermalState:
 
 @dataclass(frozen=True)
 class CpuTime:
-    """Core seconds: all that was busy since the machine's start, and this process's part."""
+    """Core seconds.
+
+    Attributes
+    ----------
+    all_s
+        All that the cores were busy since the machine's start; None where that is unknown.
+    own_s
+        This process's part.
+    """
 
     all_s: float | None
     own_s: float
 
     def others_since(self, before: CpuTime, seconds: float) -> float | None:
-        """Cores that others kept busy between the two, on average."""
+        """Compute the cores that others kept busy between the two, on average; None where unknown."""
         if self.all_s is None or before.all_s is None or seconds <= 0:
             return None
         others = (self.all_s - before.all_s) - (self.own_s - before.own_s)
@@ -62,7 +70,7 @@ class CpuTime:
 
 
 def machine_state(root: Path = Path("/"), ask: Ask | None = None) -> MachineState:
-    """The machine as it is now; busy_cores stays None, it takes two looks."""
+    """Read the machine's state; busy_cores stays None, as it takes two readings."""
     heat = read_thermal_state(root, ask)
     known = dataclasses.asdict(this_machine(root / "proc"))
     return MachineState(
@@ -78,7 +86,7 @@ def machine_state(root: Path = Path("/"), ask: Ask | None = None) -> MachineStat
 
 
 def read_thermal_state(root: Path = Path("/"), ask: Ask | None = None) -> ThermalState:
-    """Quick enough for once a minute; asks vcgencmd only where the files do not tell."""
+    """Read temperature, clock and throttling; asks vcgencmd only where no file has the answer."""
     ask = ask or vcgencmd
     return ThermalState(
         _temperature(root),
@@ -88,7 +96,7 @@ def read_thermal_state(root: Path = Path("/"), ask: Ask | None = None) -> Therma
 
 
 def read_cpu_time(root: Path = Path("/")) -> CpuTime:
-    """Of Linux's /proc/stat: user, nice, system, irq, softirq, steal; without idle and iowait."""
+    """Read Linux's /proc/stat: user, nice, system, irq, softirq, steal; without idle and iowait."""
     own = os.times()
     first = _text(root / "proc/stat").split("\n", 1)[0].split()
     busy = None
@@ -99,7 +107,7 @@ def read_cpu_time(root: Path = Path("/")) -> CpuTime:
 
 
 def vcgencmd(word: str) -> str | None:
-    """The Raspberry Pi firmware's answer, None elsewhere."""
+    """Ask the Raspberry Pi's firmware; None on other machines."""
     try:
         done = subprocess.run(["vcgencmd", word], capture_output=True, text=True, timeout=5)
     except (OSError, subprocess.TimeoutExpired):
@@ -114,7 +122,7 @@ def _governor(root: Path) -> str | None:
 
 
 def _temperature(root: Path) -> float | None:
-    """Of the hottest part of the processor, where it is told which zone that is."""
+    """Of the hottest part of the processor, where zones say which ones these are."""
     zones = []
     for folder in (root / "sys/class/thermal").glob("thermal_zone*"):
         value = _number(folder / "temp")

@@ -56,10 +56,28 @@ def measure(
     clock: Clock = time.perf_counter,
     fresh: bool = False,
 ) -> BenchmarkRow:
-    """The row, without accuracy and warnings. load, clock: others than the real ones.
+    """Measure one job in this process.
 
-    fresh: nothing else ran in this process, so its peak memory is the model's. Raises what loading
-    and detecting raise.
+    Parameters
+    ----------
+    job
+        What to measure.
+    emit
+        Takes progress, and the begin and the minutes of a sustained run.
+    load, clock
+        Stand-ins for loading a model and for the time, in seconds.
+    fresh
+        Nothing else ran in this process, so that its peak memory is the model's.
+
+    Returns
+    -------
+    BenchmarkRow
+        Without accuracy and warnings.
+
+    Raises
+    ------
+    EdgeEdetError
+        As loading and detecting do.
     """
     started, machine = datetime.now(timezone.utc), machine_state()
     emit(ProgressMade(job.name, 0, None))
@@ -102,7 +120,7 @@ def measure(
 
 
 def peak_memory_bytes(proc: Path = Path("/proc")) -> int | None:
-    """The most memory that this process ever had resident, since it was started."""
+    """Read the most memory that this process ever had resident; None where Linux's /proc is missing."""
     try:
         for line in (proc / "self/status").read_text("ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):
@@ -139,7 +157,7 @@ def _sampled(
 
 
 def _reporting(job: Job, step: Step, seconds: float, emit: Emit, clock: Clock) -> Step:
-    """The step, which reports every REPORT_SUSTAINED_S how far the run is."""
+    """Wrap the step to report every REPORT_SUSTAINED_S how far the run is."""
     start = reported = clock()
     count = 0
 
@@ -157,7 +175,7 @@ def _reporting(job: Job, step: Step, seconds: float, emit: Emit, clock: Clock) -
 
 
 def _reporter(job: Job, emit: Emit, clock: Clock) -> Callable[[int], None]:
-    """Reports every REPORT_S how many samples there are, and the most that there may be."""
+    """Make what reports every REPORT_S how many samples there are, and the most that there may be."""
     start = reported = clock()
 
     def report(count: int) -> None:
@@ -171,7 +189,7 @@ def _reporter(job: Job, emit: Emit, clock: Clock) -> Callable[[int], None]:
 
 
 def most_samples(rule: StopRule, count: int, elapsed_s: float) -> int:
-    """The most samples that there may be in the end, at the rate of the first `count`."""
+    """Compute the most samples that there may be in the end, at the rate of the first `count`."""
     in_time = count / max(elapsed_s, 1e-9) * rule.max_s
     return max(count, min(rule.max_samples, max(rule.min_samples, math.ceil(in_time))))
 

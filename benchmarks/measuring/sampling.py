@@ -24,9 +24,22 @@ Report = Callable[[int], None]  # told the number of samples so far
 
 @dataclass(frozen=True)
 class StopRule:
-    """When sampling ends: at min_samples or later, once the 95 % interval of the end-to-end median
-    is narrower than relative_width of it; at the latest at max_samples, or after max_s with
-    min_samples. Before that, at least `warmup` runs and warmup_s are not counted.
+    """When sampling ends.
+
+    Sampling ends at min_samples or later, once the 95 % interval of the end-to-end median is narrower than
+    relative_width of it; at the latest at max_samples, or after max_s with min_samples. Before that, at
+    least `warmup` runs and warmup_s are not counted.
+
+    Attributes
+    ----------
+    warmup, warmup_s
+        Runs, and seconds of runs, before sampling.
+    min_samples, max_samples
+        Least and largest number of samples.
+    relative_width
+        Width of the interval as a part of the median.
+    max_s
+        Seconds of sampling.
     """
 
     warmup: int = 5
@@ -54,10 +67,11 @@ class StopRule:
             )
 
     def to_dict(self) -> dict[str, Any]:
+        """Make the fields as a row's protocol has them."""
         return dataclasses.asdict(self)
 
     def enough(self, samples: Sequence[float], elapsed_s: float) -> bool:
-        """samples: end to end, in ms."""
+        """Whether the end-to-end samples, in ms, are enough after so many seconds."""
         n = len(samples)
         if n < self.min_samples:
             return False
@@ -71,16 +85,27 @@ class StopRule:
 
 @dataclass(frozen=True)
 class Samples:
+    """What was sampled.
+
+    Attributes
+    ----------
+    ms
+        Stage -> samples in ms, in order.
+    seconds
+        From the first to the end of the last.
+    """
+
     ms: dict[str, tuple[float, ...]]  # stage -> samples, in order
     seconds: float  # from the first to the end of the last
 
     @property
     def count(self) -> int:
+        """The number of samples of a stage."""
         return max(map(len, self.ms.values()), default=0)
 
 
 def warm_up(step: Step, rule: StopRule, clock: Clock = time.perf_counter) -> int:
-    """The number of runs that it took."""
+    """Run the step until the rule's warm-up is over. Returns the number of runs."""
     start, runs = clock(), 0
     while runs < rule.warmup or clock() - start < rule.warmup_s:
         step()
@@ -94,7 +119,10 @@ def sample(
     clock: Clock = time.perf_counter,
     report: Report = lambda count: None,
 ) -> Samples:
-    """Samples of `step` until the rule is met. What the clock, the step or the report raise ends it."""
+    """Take samples of `step` until the rule is met.
+
+    What the step, the clock or the report raise ends it.
+    """
     return sample_streams([step], rule, clock, report)
 
 
@@ -104,9 +132,10 @@ def sample_streams(
     clock: Clock = time.perf_counter,
     report: Report = lambda count: None,
 ) -> Samples:
-    """As `sample`, each step in a thread of its own, all at a time; samples as they end.
+    """Take samples as `sample` does, of several steps at the same time, each in a thread of its own.
 
-    The rule is for the samples of all together. One step stays in the caller's thread.
+    The rule holds for the samples of all together, in the order in which they end. One step stays in the
+    caller's thread.
     """
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
     lock, stop = threading.Lock(), threading.Event()

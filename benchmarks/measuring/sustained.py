@@ -1,4 +1,4 @@
-"""Long runs: one picture after the other, minute by minute, and whether the last is as the first."""
+"""Long runs: one picture after the other, minute by minute, to see whether latency drifts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ LONGEST_S = 7 * 24 * 3600.0
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of "30m", "90s", "1h" or "1.5h". Raises InputError."""
+    """Read `30m`, `90s`, `1h` or `1.5h` as seconds.
+
+    Raises
+    ------
+    InputError
+        For another text, 0, or more than 168 hours.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text.strip())
     seconds = float(match[1]) * UNITS[match[2]] if match else 0.0
     if not 0 < seconds <= LONGEST_S:
@@ -34,10 +40,28 @@ def run_sustained(
     heat: Callable[[], ThermalState] = read_thermal_state,
     told: Callable[[Minute], None] = lambda minute: None,
 ) -> tuple[Sustain, Samples]:
-    """Runs `step` without a pause; the minutes, and all stages of the first one.
+    """Run `step` without a pause.
 
     A picture counts in the minute in which it ended. Temperature, clock and throttling are read at the end
     of each minute; the last one may be shorter.
+
+    Parameters
+    ----------
+    step
+        Runs one picture: stage -> ms.
+    seconds
+        How long.
+    clock, heat
+        Stand-ins for the time, in seconds, and for `read_thermal_state`.
+    told
+        Takes each minute when it is over.
+
+    Returns
+    -------
+    sustain : Sustain
+        The minutes, end to end.
+    samples : Samples
+        All stages of the first minute.
     """
     start = clock()
     first: dict[str, list[float]] = {stage: [] for stage in STAGES}

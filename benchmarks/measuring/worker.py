@@ -35,10 +35,19 @@ ENDED_S = 10.0
 
 
 def run_fresh(job: Job) -> Iterator[Event]:
-    """The job's lines from a process of its own; the last one is of kind "measured".
+    """Measure a job in a process of its own.
 
-    Raises what loading and detecting raised there, BackendError where the process broke down.
     Closing the iterator ends the process.
+
+    Yields
+    ------
+    Event
+        What happens there; the last one is RowMeasured.
+
+    Raises
+    ------
+    EdgeEdetError
+        As loading and detecting did there; BackendError where the process broke down.
     """
     command = [sys.executable, "-m", "edge_edet.benchmarks.measuring"]
     with tempfile.TemporaryFile("w+", errors="replace") as said:
@@ -68,7 +77,7 @@ def run_fresh(job: Job) -> Iterator[Event]:
 
 
 def run_here(job: Job) -> Iterator[Event]:
-    """The same in this process, where none can be started; the lines come at the end."""
+    """Measure a job in this process, where none can be started; all events come at the end."""
     from edge_edet.benchmarks.measuring.measure import measure
 
     events: list[Event] = []
@@ -96,7 +105,7 @@ def _broke_down(job: Job, status: int, said: IO[str]) -> str:
 
 
 def main() -> int:
-    """Lines on what was stdout; what native libraries print there goes to stderr."""
+    """Measure the job on stdin, with events on what was stdout; native libraries print to stderr."""
     from edge_edet.benchmarks.measuring.measure import measure
 
     with hidden_runtime_logs(), os.fdopen(os.dup(1), "w") as out:
