@@ -126,7 +126,9 @@ def parse_logs(text: str, where: str) -> list[BenchmarkLog]:
             if line.kind == "other" and pattern.match(line.text):
                 raise InputError(f"{where} {reason}")
     if not any(line.kind in (COUNTS, TIMINGS) for line in lines):
-        raise InputError(f"{where} is no log of benchmark_model: no line of it counts inferences")
+        raise InputError(
+            f"{where} is not a log of benchmark_model: no line has a count of inferences"
+        )
     order = {id(line): i for i, line in enumerate(lines)}
     processes = list(dict.fromkeys(line.process for line in lines))
     runs = [run for one in processes for run in _runs([x for x in lines if x.process == one])]

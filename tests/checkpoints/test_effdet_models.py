@@ -152,7 +152,7 @@ def test_a_model_that_effdet_does_not_have_is_refused(tmp_path):
 
 
 def test_a_name_that_contradicts_the_biases_is_refused(tmp_path, weights):
-    """`create_model("tf_efficientdet_d0", redundant_bias=False)` is possible: nobody can tell them apart."""
+    """`create_model("tf_efficientdet_d0", redundant_bias=False)` is possible: nobody can distinguish them."""
     path = tmp_path / "tf_efficientdet_d0.safetensors"
     write_safetensors(path, without_biases(weights), {}, np.float32)
     with pytest.raises(
@@ -172,7 +172,7 @@ def test_a_name_without_tf_is_told_where_the_tensors_are_the_same(name, said):
     ] * said
 
 
-# Read off state dicts of effdet 0.4.1 with timm 1.0.31: a name, its shape where that tells, what it is.
+# Read off state dicts of effdet 0.4.1 with timm 1.0.31: a name, its shape where that matters, what it is.
 OTHERS = [
     ("backbone.layer1.0.conv1.weight", (64, 64, 1, 1), "a ResNet backbone, as effdet's resdet50"),
     ("backbone.stem_conv1.conv.weight", (64, 3, 7, 7), "a CSPNet backbone"),

@@ -313,7 +313,7 @@ def test_other_factors_are_no_fast_fusion(total: float, kind: Any) -> None:
 def test_names_must_be_text(tmp_path: Path) -> None:
     path = unpack("torchscript", tmp_path)
     path.write_bytes(path.read_bytes().replace(b"onnx::Conv_", b"onnx::Con\xff_"))
-    assert "is damaged: it has names that are no text" in refusal(path)
+    assert "is damaged: it has names that are not UTF-8" in refusal(path)
 
 
 def test_a_truncated_export_is_refused(tmp_path: Path) -> None:
@@ -442,6 +442,6 @@ def _in_a_training_graph(model: Any) -> None:
 def test_values_in_another_file_that_are_no_weights(
     place: Callable[[Any], None], exported: Callable[..., Path]
 ) -> None:
-    assert "keeps 'far', which is no weight of its graph, in another file" in refusal(
+    assert "keeps 'far', which is not a weight of its graph, in another file" in refusal(
         exported(place)
     )

@@ -53,7 +53,7 @@ def test_messages():
     ],
 )
 def test_what_is_no_text_protobuf(text, message):
-    with pytest.raises(CheckpointError, match="is no text protobuf") as caught:
+    with pytest.raises(CheckpointError, match="is not a text protobuf") as caught:
         parse_text(text.encode())
     assert message in str(caught.value)
 

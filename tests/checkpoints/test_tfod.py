@@ -79,7 +79,7 @@ def values():
 
 @pytest.fixture(scope="module")
 def heads(values):
-    """Enough to tell what the file is, and how many anchors and classes it has."""
+    """Enough to know what the file is, and how many anchors and classes it has."""
     return {name: value for name, value in values.items() if re.search("layers/0/bias|op/2/", name)}
 
 
@@ -173,17 +173,17 @@ def test_a_backbone_saved_as_the_classifier(write_checkpoint, tmp_path, values):
 
 
 @pytest.mark.parametrize(
-    ("prefix", "told"),
+    ("prefix", "note"),
     [("ckpt-12", "ckpt-12 of 3 checkpoints"), ("C:\\\\runs\\\\ckpt-3", "ckpt-3 of")],
 )
-def test_the_newest_of_a_folder(write_checkpoint, tmp_path, values, prefix, told):
+def test_the_newest_of_a_folder(write_checkpoint, tmp_path, values, prefix, note):
     for name in ("ckpt-2", "ckpt-3", "ckpt-12"):
         write_checkpoint(tmp_path, SMALL, values=values, name=name)
     (tmp_path / "checkpoint").write_text(
         f'model_checkpoint_path: "{prefix}"\nall_model_checkpoint_paths: "ckpt-2"\n'
     )
     for path in (tmp_path, tmp_path / "checkpoint"):
-        assert read_checkpoint(path, D0).notes[0].startswith(told)
+        assert read_checkpoint(path, D0).notes[0].startswith(note)
     assert not any("newest" in note for note in read_checkpoint(tmp_path / "ckpt-2", D0).notes)
 
 
@@ -415,11 +415,11 @@ def test_another_variant_is_named(write_checkpoint, tmp_path, values):
         (
             "model {",
             "model {{",
-            "is no text protobuf: line 2 has '{', expected the name of a field",
+            "is not a text protobuf: line 2 has '{', expected the name of a field",
         ),
         ("score_converter: SIGMOID", "score_converter SIGMOID", "expected ':' or '{'"),
         ("model {", "[ext.field]: 1 model {", "line 2 has '\\[', expected the name"),
-        ("model {", "model { \x00", "is no text protobuf"),
+        ("model {", "model { \x00", "is not a text protobuf"),
     ],
 )
 def test_what_a_pipeline_config_may_not_say(write_checkpoint, tmp_path, heads, old, new, message):

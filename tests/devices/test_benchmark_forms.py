@@ -194,7 +194,7 @@ def test_what_each_version_prints(text: str, different: dict[str, Any]) -> None:
         ),
         pytest.param(
             "refs count=3\nGC count=0\n" + PROFILE + "x: y count=50 first=1\n",
-            r"^x is no log of benchmark_model: no line of it counts inferences$",
+            r"^x is not a log of benchmark_model: no line has a count of inferences$",
             id="counts of something else",
         ),
     ],

@@ -108,8 +108,8 @@ def test_several_runs_in_one_file_stay_apart() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("", r"^x is no log of benchmark_model: no line of it counts inferences$"),
-        ("hello\n", r"^x is no log of benchmark_model"),
+        ("", r"^x is not a log of benchmark_model: no line has a count of inferences$"),
+        ("hello\n", r"^x is not a log of benchmark_model"),
         (
             text("gpu").partition("Inference timings")[0],
             r"^x, run 1: benchmark_model did not finish, .* the last line is 'count=50 ",

@@ -18,7 +18,7 @@ from edge_edet.devices.benchmark_model.tool import parse_logs
 LOGS = Path(__file__).parent / "logs"
 PLAIN = (LOGS / "console-2.18.txt").read_text()
 OTHER = PLAIN.replace("200250", "300250").replace("Num threads: [2]", "Num threads: [1]")
-# logger -> (prefix, as a format of the process's number; the number is told or not)
+# logger -> (prefix, as a format of the process's number; the number is stated or not)
 PREFIXES = {
     "logcat -v brief": ("I/tflite  ({0:5d}): ", True),
     "logcat -v brief -v uid": ("I/tflite  ( 2000:{0:5d}): ", True),
@@ -72,10 +72,10 @@ def behind(prefix: str, text: str, number: int = 652, end: str = "\n") -> str:
 @pytest.mark.parametrize("logger", PREFIXES)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r\r\n", "\x1b[0m\n"], ids=repr)
 def test_a_prefix_changes_nothing(logger: str, end: str) -> None:
-    prefix, told = PREFIXES[logger]
+    prefix, stated = PREFIXES[logger]
     text = behind(prefix, PLAIN, end=end)
     assert parse_logs(text, "x") == parse_logs(PLAIN, "x")
-    assert {line.process for line in known_lines(text)} == {"652" if told else None}
+    assert {line.process for line in known_lines(text)} == {"652" if stated else None}
 
 
 WHOLE: dict[str, Callable[[str], str]] = {  # a line, not only a prefix
@@ -95,11 +95,11 @@ WHOLE: dict[str, Callable[[str], str]] = {  # a line, not only a prefix
 def test_what_stands_around_a_message_changes_nothing(logger: str) -> None:
     text = "".join(map(WHOLE[logger], PLAIN.splitlines()))
     assert parse_logs(text, "x") == parse_logs(PLAIN, "x")
-    told = {None} if logger == "docker's json-file" else {"652"}
-    assert {line.process for line in known_lines(text)} == told
+    stated = {None} if logger == "docker's json-file" else {"652"}
+    assert {line.process for line in known_lines(text)} == stated
 
 
-@pytest.mark.parametrize("logger", [name for name, (_, told) in PREFIXES.items() if told])
+@pytest.mark.parametrize("logger", [name for name, (_, stated) in PREFIXES.items() if stated])
 def test_two_programs_at_once_are_two_runs(logger: str) -> None:
     prefix, _ = PREFIXES[logger]
     lines = zip(PLAIN.splitlines(), OTHER.splitlines(), strict=True)
@@ -107,7 +107,7 @@ def test_two_programs_at_once_are_two_runs(logger: str) -> None:
     assert parse_logs(mixed, "x") == [*parse_logs(PLAIN, "x"), *parse_logs(OTHER, "x")]
 
 
-@pytest.mark.parametrize("logger", [name for name, (_, told) in PREFIXES.items() if not told])
+@pytest.mark.parametrize("logger", [name for name, (_, stated) in PREFIXES.items() if not stated])
 @pytest.mark.parametrize("late", range(1, len(PLAIN.splitlines())))
 def test_two_programs_at_once_that_nothing_tells_apart_are_refused(logger: str, late: int) -> None:
     """The second begins some lines after the first, so that everything meets everything."""

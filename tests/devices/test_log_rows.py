@@ -1,4 +1,4 @@
-"""Logs of benchmark_model become rows that claim no more than the log tells."""
+"""Logs of benchmark_model become rows that claim no more than the log states."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def log(tiny_int8: Path, tmp_path: Path) -> Callable[..., Path]:
     def make(name: str = "console-2.18", size: int | None = None) -> Path:
         text = (LOGS / f"{name}.txt").read_text()
         size_mb = (size or tiny_int8.stat().st_size) / 1e6
-        for told in ("15.7002", "5.01234"):
-            text = text.replace(f"file size (MB): {told}", f"file size (MB): {size_mb:.6g}")
+        for stated in ("15.7002", "5.01234"):
+            text = text.replace(f"file size (MB): {stated}", f"file size (MB): {size_mb:.6g}")
         path = tmp_path / f"{name}.txt"
         path.write_text(text)
         return path
@@ -42,13 +42,13 @@ def test_a_log_becomes_a_row(
     assert main([*command, "-o", str(rows_file)]) == 0
     assert capsys.readouterr().out == f"1 row of pixel8 added to {rows_file}\n"
     assert main([*command, "-o", str(rows_file)]) == 0
-    told = f"0 rows of pixel8 added to {rows_file}, 1 was there already\n"
-    assert capsys.readouterr().out == told
+    stated = f"0 rows of pixel8 added to {rows_file}, 1 was there already\n"
+    assert capsys.readouterr().out == stated
     (row,) = read_rows(rows_file)
     assert (row.how, row.device.id, row.samples_ms) == ("measured", "pixel8", {})
     assert row.summary is not None
     assert (row.summary.n, row.summary.mean_ms, row.summary.p50_ms) == (50, 200.25, 200.125)
-    assert row.summary.p90_ms is None  # it tells p95
+    assert row.summary.p90_ms is None  # it has p95
     assert row.ran is not None
     assert (row.ran.delegate, row.ran.delegated, row.ran.operators) == ("xnnpack", 599, 612)
     assert row.ran.version == "unknown"
@@ -66,8 +66,8 @@ def test_a_delegate_that_did_nothing_is_told(
     assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel6"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row["ran"]["delegate"] == "none"
-    told = {one["code"]: one["text"] for one in row["warnings"]}
-    assert told["delegate-not-used"] == "nnapi was asked for, but none executed the model"
+    stated = {one["code"]: one["text"] for one in row["warnings"]}
+    assert stated["delegate-not-used"] == "nnapi was asked for, but none executed the model"
     assert row["peak_memory_bytes"] == round(40.25 * 2**20)
 
 

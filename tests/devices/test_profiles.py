@@ -153,7 +153,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             id="an accelerator is no board",
         ),
         pytest.param(Evidence(usb=("18d1:9302",)), ["host", "coral-usb"], id="on any machine"),
-        pytest.param(Evidence(), ["host"], id="nothing told"),
+        pytest.param(Evidence(), ["host"], id="nothing stated"),
         pytest.param(
             Evidence(compatible="brcm,bcm27110\0", cpuinfo="model name: Intel(R) Xeon"),
             ["host"],
@@ -199,8 +199,8 @@ def test_every_bundled_profile_is_whole() -> None:
     for profile in profiles.values():
         assert profile.limits
         assert profile.arch == "any" or profile.id == "intel-nuc" or profile.cores > 0
-        told = profile.recognize
-        ways = (told.compatible, told.cpuinfo, told.dmi, told.usb, told.properties)
+        stated = profile.recognize
+        ways = (stated.compatible, stated.cpuinfo, stated.dmi, stated.usb, stated.properties)
         assert profile.id == "host" or any(ways)
 
 

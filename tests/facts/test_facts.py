@@ -138,7 +138,7 @@ def test_class_names_of_a_configuration():
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "stated"),
     [
         ("tf_efficientdet_d0_ap-0a1b2c3d.pth", True),  # effdet model_config.py
         ("runs/advprop/efficientdet-d0/model", True),  # google/automl Det-AdvProp.md
@@ -150,10 +150,10 @@ def test_class_names_of_a_configuration():
         ("efficientdet_d0_apples.pth", False),
     ],
 )
-def test_names_that_tell_a_normalization(path, told):
+def test_names_that_state_a_normalization(path, stated):
     fact = fact_of_name(Path(path))
-    assert (fact is not None) == told
-    if told:
+    assert (fact is not None) == stated
+    if stated:
         assert settle(D0, [fact]) == D0.replace(mean=HALF, std=HALF, pad_rgb=(0, 0, 0))
 
 
@@ -227,7 +227,7 @@ def test_the_name_of_a_model_tells_under_whatever_key_it_stands(key):
         ("efficientdet-d7/model", "d6", "d7"),  # google/automl
         ("efficientdet-d7/efficientdet-d6.pth", "d6", None),
         ("tf_efficientdet_d7x-f390b87c.pth", "d6", None),
-        ("efficientdet-d7.pth", "d0", None),  # the tensors tell
+        ("efficientdet-d7.pth", "d0", None),  # the tensors decide
         ("d7.pth", "d6", None),
     ],
 )

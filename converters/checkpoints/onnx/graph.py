@@ -186,10 +186,8 @@ def parse_onnx(data: bytes, folder: Path) -> OnnxFile:
         raise CheckpointError(f"is damaged or no valid ONNX file: {reason[:200]}") from None
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     names = [*tensors, *(name for node in graph.node for name in (*node.input, *node.output))]
-    if not all(
-        isinstance(name, str) for name in names
-    ):  # protobuf gives bytes where it is no UTF-8
-        raise CheckpointError("is damaged: it has names that are no text")
+    if not all(isinstance(name, str) for name in names):  # protobuf has bytes for what is not UTF-8
+        raise CheckpointError("is damaged: it has names that are not UTF-8")
     return OnnxFile(
         nodes=list(graph.node),
         tensors=tensors,
@@ -230,7 +228,8 @@ def _refuse_other_external(model: Any) -> None:
             raise CheckpointError(f"is damaged: {error}") from None
         if name is not None:
             raise CheckpointError(
-                f"keeps {name[:80]!r}, which is no weight of its graph, in another file: save it as one"
+                f"keeps {name[:80]!r}, which is not a weight of its graph, in another file: save the model "
+                "as one file"
             )
 
 

@@ -50,7 +50,7 @@ def variable_names(graph: bytes) -> dict[str, str]:
                 names[key] = full_name
     counts = Counter(names.values())
     if any(count > 1 and "/" in name for name, count in counts.items()):
-        raise CheckpointError("names two variables alike: save one model alone")
+        raise CheckpointError("names two variables alike: save only one model")
     # Variables without a name are all "Variable": counters beside the model, which keep their keys.
     return {key: name if counts[name] == 1 else key for key, name in names.items()}
 
@@ -93,7 +93,7 @@ def paths_below(graph: bytes, attributes: frozenset[str], slot: str) -> dict[str
     owners = [index for index, node in enumerate(objects) if attributes <= set(node.children)]
     if len(owners) != 1:
         if owners:
-            raise CheckpointError("holds several models: save one alone")
+            raise CheckpointError("holds several models: save only one of them")
         return None
     paths = {owners[0]: ""}
     queue = deque(owners)

@@ -112,7 +112,7 @@ class _Tokens:
             match = _TOKEN.match(text, position)
             if match is None:
                 raise CheckpointError(
-                    f"is no text protobuf: line {line} has {text[position : position + 20]!r}"
+                    f"is not a text protobuf: line {line} has {text[position : position + 20]!r}"
                 )
             if match.lastgroup is not None:
                 yield match.lastgroup, match.group(), line
@@ -128,7 +128,7 @@ class _Tokens:
 
     def wrong(self, expected: str) -> CheckpointError:
         return CheckpointError(
-            f"is no text protobuf: line {self.line} has {self.text[:40]!r}, expected {expected}"
+            f"is not a text protobuf: line {self.line} has {self.text[:40]!r}, expected {expected}"
         )
 
 
@@ -145,7 +145,7 @@ def parse_text(data: bytes) -> Message:
     try:
         tokens = _Tokens(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        raise CheckpointError("is no text protobuf: it is not UTF-8") from None
+        raise CheckpointError("is not a text protobuf: it is not UTF-8") from None
     return _message(tokens, Message(), "", 0)
 
 

@@ -93,7 +93,7 @@ def tfod_names(keys: Iterable[str], graph: bytes | None) -> dict[str, str] | Non
         if count:
             names[key] = name
     if len(set(names.values())) != len(names):
-        raise CheckpointError("holds two models: save one alone")
+        raise CheckpointError("holds two models: save only one of them")
     return names
 
 
