@@ -1,4 +1,4 @@
-"""Latency on a board that is not there, from published latencies of other models on it."""
+"""Latency on a board that cannot be reached, from published latencies of other models on it."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@
                                      + bytes * (c / threads + d)
        + suppressed scores * e
 
-a and c are work that threads share, d is memory that they do not, b what more threads take from each
-other (the fourth one makes float32 slower on rpi4), e the suppression inside of the measured files,
-which runs on one thread and in float32 whatever the network does. None of them is negative.
+a and c are work that threads share, d is memory that they do not share, b is what more threads take from
+each other (the fourth one makes float32 slower on rpi4), e is the suppression inside of the measured
+files, which runs on one thread and in float32 whatever the network does. None of them is negative.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COEFFICIENTS = (*(f"{p} {part}" for p in PRECISIONS for part in _PARTS), "suppre
 
 @dataclass(frozen=True)
 class Timing:
-    """One published latency, and what the model asks for."""
+    """One published latency, and the work of its model."""
 
     device: str
     model: str
@@ -43,7 +43,7 @@ class Timing:
 
 @cache
 def published_timings() -> tuple[Timing, ...]:
-    """All rows of board_latency.csv, with the work of their models of lite_work.csv."""
+    """Read all rows of board_latency.csv, with the work of their models from lite_work.csv."""
     work = {(row["model"], row["precision"]): _features(row) for row in read_rows("lite_work")}
     return tuple(
         Timing(
@@ -67,7 +67,7 @@ def _features(row: dict[str, str]) -> Features:
 
 
 def terms(features: Features, threads: int) -> Doubles:
-    """[9] what the coefficients are multiplied with, in the order of COEFFICIENTS."""
+    """Compute [9] what the coefficients are multiplied with, in the order of COEFFICIENTS."""
     found: list[float] = []
     for precision in PRECISIONS:
         macs, moved = features.multiply_adds[precision], features.bytes_moved[precision]
@@ -76,7 +76,15 @@ def terms(features: Features, threads: int) -> Doubles:
 
 
 def fit(timings: Iterable[Timing]) -> Doubles:
-    """[9] ms for each unit, of one board's timings. Relative errors count, so that all models do."""
+    """Fit the coefficients of one board.
+
+    Relative errors count, so that small and large models weigh the same.
+
+    Returns
+    -------
+    array of float64
+        [9] ms for each unit, in the order of COEFFICIENTS.
+    """
     rows = list(timings)
     measured = np.array([row.mean_ms for row in rows])
     matrix = np.stack([terms(row.features, row.threads) for row in rows])
@@ -84,9 +92,10 @@ def fit(timings: Iterable[Timing]) -> Doubles:
 
 
 def cost(coefficients: Doubles, features: Features, threads: int) -> float:
-    """ms of one inference, without operators that no published model has."""
+    """Compute the ms of one inference, without operators that no published model has."""
     return float(coefficients @ terms(features, threads))
 
 
 def of_device(timings: Sequence[Timing], device: str) -> list[Timing]:
+    """Select the timings of one board."""
     return [row for row in timings if row.device == device]

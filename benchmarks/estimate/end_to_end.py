@@ -1,8 +1,8 @@
 """What comes on top of the inference: decoding, preprocessing and postprocessing, on one thread.
 
-The times are of one core of an x86-64 server (thread time, least of 25), of a JPEG of 640 x 480, as
-Pillow and NumPy take them. A board's are those, moved by how fast one core of it is at 7-zip, which sbc-bench
-publishes: rough, so that the interval goes from the DOUBTth part to DOUBT times of them.
+The times were measured on one core of an x86-64 server (thread time, the least of 25), with a JPEG of
+640 x 480, Pillow and NumPy. For a board they are scaled by how fast one core of it is at 7-zip, which
+sbc-bench publishes. That is rough, so the interval goes from 1/DOUBT to DOUBT times of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SOURCE = (
 
 
 def stages_ms(device_id: str, image_size: tuple[int, int]) -> float:
-    """Decoding, preprocessing and postprocessing together, on one core of the board."""
+    """Estimate decoding, preprocessing and postprocessing together, in ms, on one core of the board."""
     height, width = image_size
     fixed, each = PREPROCESS_MS
     here = DECODE_MS + fixed + each * height * width / 1e6 + POSTPROCESS_MS
@@ -34,7 +34,17 @@ def stages_ms(device_id: str, image_size: tuple[int, int]) -> float:
 
 
 def end_to_end(inference: Estimate, device_id: str, image_size: tuple[int, int]) -> EstimatedWhole:
-    """image_size: of the model's input, height and width."""
+    """Add decoding, preprocessing and postprocessing to an inference.
+
+    Parameters
+    ----------
+    inference
+        Its estimate.
+    device_id
+        The board, one of SEVEN_ZIP.
+    image_size
+        Height and width of the model's input.
+    """
     more = stages_ms(device_id, image_size)
     return EstimatedWhole(
         p50_ms=inference.p50_ms + more,

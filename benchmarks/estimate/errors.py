@@ -2,8 +2,8 @@
 
     python -m edge_edet.benchmarks.estimate.errors
 
-A model is left out with all its rows, and the interval is made from the others alone: the model that
-is asked about has no part in the coefficients, the errors or the drift that it is judged with.
+A model is left out with all its rows, and the interval is made from the others alone: the left-out model
+has no part in the coefficients, the errors or the drift that it is judged with.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["HeldOut", "held_out_rows", "other_device_errors", "table"]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A published row, and what is said about it by a fit that knows nothing of its model."""
+    """A published row, and the estimate of a fit that has not seen its model."""
 
     row: Timing
     predicted_ms: float
@@ -43,15 +43,17 @@ class HeldOut:
 
     @property
     def error(self) -> float:
+        """Relative error of the estimate."""
         return self.predicted_ms / self.row.mean_ms - 1
 
     @property
     def is_inside(self) -> bool:
+        """Whether the published latency is in the interval."""
         return self.low_ms <= self.row.mean_ms <= self.high_ms
 
 
 def held_out_rows(device: str) -> Iterator[HeldOut]:
-    """All rows of one board, each with its model left out."""
+    """Yield all rows of one board, each with its model left out."""
     timings = of_device(published_timings(), device)
     for fold in leave_one_out(timings):
         rest = [row for row in timings if row.model != fold.model]
@@ -64,9 +66,9 @@ def held_out_rows(device: str) -> Iterator[HeldOut]:
 
 
 def other_device_errors(known: str, device: str) -> list[float]:
-    """|error| on `device` of the fit of `known`, scaled so that Lite0 INT8 on one thread is right.
+    """Compute |error| on `device` of the fit of `known`, scaled to be right for Lite0 INT8 on one thread.
 
-    What an estimate for a board would be worth of which one latency was measured.
+    This is what an estimate would be worth for a board of which one latency was measured.
     """
     coefficients = fit(of_device(published_timings(), known))
     rows = of_device(published_timings(), device)
@@ -77,7 +79,7 @@ def other_device_errors(known: str, device: str) -> list[float]:
 
 
 def table(rows: Sequence[HeldOut]) -> list[str]:
-    """Lines of Markdown: by what the rows are grouped, errors, and how many intervals held."""
+    """Make the lines of a Markdown table: groups of rows, their errors, and how many intervals held."""
     lines = [
         "| left out | rows | median error | largest | in the 90 % interval | its width, median |"
     ]
@@ -106,6 +108,7 @@ def _line(name: str, rows: Sequence[HeldOut]) -> str:
 
 
 def main() -> int:
+    """Print the tables. Returns 0."""
     print("\n".join(table([held for board in MEASURED_BOARDS for held in held_out_rows(board)])))
     print("\n| fitted on | asked about | median error | largest |\n| --- | --- | --- | --- |")
     for known in MEASURED_BOARDS:

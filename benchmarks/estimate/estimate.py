@@ -1,4 +1,4 @@
-"""The story of an estimate: read the file, fit the board, predict, widen for what was never measured."""
+"""An estimate, step by step: read the file, fit the board, predict, widen for what was never measured."""
 
 from __future__ import annotations
 
@@ -56,19 +56,35 @@ SUPPRESSION_DOUBT = 1 / 3
 
 
 def estimate(model_path: str | Path, device_id: str, threads: int) -> Estimate:
-    """Latency of one inference of a `.tflite` on rpi4, rpi5 or n100, with 1 to 4 threads, nothing else.
+    """Estimate the latency of one inference of a `.tflite` on rpi4, rpi5 or n100, with 1 to 4 threads.
 
-    p50_ms stands for the mean that was published; the interval holds the truth in `coverage` of the
-    cases, as far as errors on left-out models tell, and is wider for what no board was timed with.
-    Raises InputError for another board or thread count, and ModelFileError for a file that is no
-    float32 or integer `.tflite`, or has operators that nothing is known about.
+    Parameters
+    ----------
+    model_path
+        The file.
+    device_id, threads
+        The board, and its CPU threads.
+
+    Returns
+    -------
+    Estimate
+        p50_ms stands for the mean that was published. The interval holds the truth in `coverage` of the
+        cases, as far as errors on left-out models show, and is wider for operators and sizes that no board
+        was timed with.
+
+    Raises
+    ------
+    InputError
+        For another board or thread count.
+    ModelFileError
+        For a file that is not a float32 or integer `.tflite`, or has operators that nothing is known about.
     """
     check_asked(device_id, threads)
     return estimate_features(read_features(model_path), device_id, threads)
 
 
 def check_asked(device_id: str, threads: int) -> None:
-    """Raises InputError for what there are no published latencies of."""
+    """Raise InputError for boards and thread counts without published latencies."""
     if device_id not in MEASURED_BOARDS:
         raise InputError(
             f"no estimate for {device_id!r}: published latencies to estimate from are there for "
@@ -83,7 +99,7 @@ def check_asked(device_id: str, threads: int) -> None:
 
 
 def estimate_features(features: Features, device_id: str, threads: int) -> Estimate:
-    """The same for work that was counted already."""
+    """Estimate as `estimate` does, from work that was counted already."""
     board = fitted(device_id)
     known = cost(board.coefficients, features, threads)
     low, high = held_out_range(board.folds, features, threads)
@@ -123,7 +139,19 @@ def estimate_features(features: Features, device_id: str, threads: int) -> Estim
 
 @dataclass(frozen=True)
 class Board:
-    """All that is fitted for one device."""
+    """All that is fitted for one board.
+
+    Attributes
+    ----------
+    timings
+        Its published latencies.
+    coefficients
+        [9] of the fit of all models.
+    folds
+        The fits without one model each.
+    drift
+        Error for each doubling of work beyond the measured models, as a logarithm.
+    """
 
     timings: tuple[Timing, ...]
     coefficients: Doubles
@@ -138,6 +166,7 @@ class Board:
 
 @cache
 def fitted(device_id: str) -> Board:
+    """Fit one board; done once in a process."""
     rows = of_device(published_timings(), device_id)
     return Board(tuple(rows), fit(rows), tuple(leave_one_out(rows)), drift(rows))
 

@@ -1,4 +1,4 @@
-"""What a model file asks of a CPU: multiply-adds, bytes moved, scores suppressed.
+"""The work of a model file: multiply-adds, bytes moved, scores suppressed.
 
 Read from the operators and shapes of the file itself; nothing is run.
 """
@@ -86,10 +86,20 @@ PICKING = ("GATHER", "SLICE", "STRIDED_SLICE")  # read no more than they write
 class Features:
     """The work of one inference.
 
-    multiply_adds and bytes_moved: of the operators that the measured models have, by precision
-    (bytes of activations read and written; convolutions' included). suppressed_scores: anchors x
-    classes that TFLite_Detection_PostProcess reads. unmeasured: operator -> elements that it reads
-    or writes, whichever are more. largest_output: elements.
+    Attributes
+    ----------
+    multiply_adds, bytes_moved
+        By precision, of the operators that the measured models have. Bytes are those of activations that are
+        read and written, convolutions included.
+    suppressed_scores
+        Anchors x classes that TFLite_Detection_PostProcess reads.
+    largest_output
+        Elements of the largest output.
+    operators
+        How many are computed.
+    unmeasured
+        Operator -> elements that it reads or writes, whichever are more, of operators that no measured
+        model has.
     """
 
     multiply_adds: Mapping[str, int]
@@ -101,21 +111,28 @@ class Features:
 
     @property
     def precision(self) -> str:
-        """Of the larger part of its multiply-adds."""
+        """The precision of the larger part of the multiply-adds."""
         return max(PRECISIONS, key=lambda p: self.multiply_adds[p])
 
     @property
     def total_multiply_adds(self) -> int:
+        """Of both precisions."""
         return sum(self.multiply_adds.values())
 
 
 def read_features(path: str | Path) -> Features:
-    """Of a `.tflite` file. Raises ModelFileError where it is none, or has what no board was timed on."""
+    """Count the work of a `.tflite` file.
+
+    Raises
+    ------
+    ModelFileError
+        Where it is another file, or has operators that no board was timed with.
+    """
     return features_of(read_estimable(path))
 
 
 def read_estimable(path: str | Path) -> TfliteModel:
-    """Raises ModelFileError for what is no intact `.tflite`."""
+    """Read a `.tflite`. Raises ModelFileError for another or a damaged file."""
     model = read_model(path)
     if not isinstance(model, TfliteModel):
         raise ModelFileError(
@@ -126,7 +143,7 @@ def read_estimable(path: str | Path) -> TfliteModel:
 
 
 def features_of(model: TfliteModel) -> Features:
-    """See read_features."""
+    """Count the work of a model; see `read_features`."""
     if model.subgraph_count > 1:
         raise _refusal(model, f"{model.subgraph_count} graphs")
     computed = _computed(model)
@@ -177,7 +194,7 @@ def _computed(model: TfliteModel) -> dict[int, bool]:
 
 
 def _precision(model: TfliteModel, op: OperatorInfo, computed: Mapping[int, bool]) -> str:
-    """What the operator computes in. Raises ModelFileError for a mixture within a convolution."""
+    """Find what the operator computes in. Raises ModelFileError for a mixture in a convolution."""
     if op.name not in CONVOLUTIONS:
         return INT8 if model.tensors[op.outputs[0]].dtype in ("int8", "uint8") else FLOAT
     values, weights = (model.tensors[i].dtype for i in op.inputs[:2])
@@ -200,7 +217,7 @@ def _multiply_adds(model: TfliteModel, op: OperatorInfo) -> int:
 
 
 def _feeds_suppression(model: TfliteModel, op: OperatorInfo) -> bool:
-    """The sigmoid before TFLite_Detection_PostProcess was measured together with it."""
+    """Whether it is the sigmoid before TFLite_Detection_PostProcess, which was measured with it."""
     after = {i for other in model.operators if other.name == SUPPRESSION for i in other.inputs}
     after |= {
         i

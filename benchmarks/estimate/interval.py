@@ -1,4 +1,4 @@
-"""How far an estimate may be off: from what the fit gets wrong about models that it has not seen.
+"""How far an estimate may be off: from the errors of the fit on models that it has not seen.
 
 Each model is left out in turn, in all its rows, and predicted from the others. An estimate's 90 %
 interval takes the predictions of all these fits, each moved by the errors that it made: CV+ of
@@ -27,7 +27,19 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fold:
-    """A fit without one model, and how it does on that: log(measured / predicted), one a row."""
+    """A fit without one model, and its errors on that model.
+
+    Attributes
+    ----------
+    model
+        The model that was left out.
+    coefficients
+        [9] of the fit.
+    held_out
+        The rows of that model.
+    log_errors
+        [rows] log(measured / predicted).
+    """
 
     model: str
     coefficients: Doubles
@@ -36,7 +48,7 @@ class Fold:
 
 
 def leave_one_out(timings: Sequence[Timing]) -> list[Fold]:
-    """One fold for each model in one board's timings."""
+    """Make one fold for each model in one board's timings."""
     return [_fold(timings, (model,)) for model in dict.fromkeys(row.model for row in timings)]
 
 
@@ -49,7 +61,7 @@ def _fold(timings: Sequence[Timing], left_out: Sequence[str]) -> Fold:
 
 
 def held_out_range(folds: Sequence[Fold], features: Features, threads: int) -> tuple[float, float]:
-    """(low, high) ms that hold the truth of a model like those measured in COVERAGE of the cases."""
+    """Compute (low, high) ms that hold the truth of a similar model in COVERAGE of the cases."""
     lows, highs = [], []
     for fold in folds:
         predicted = math.log(cost(fold.coefficients, features, threads))
@@ -60,16 +72,17 @@ def held_out_range(folds: Sequence[Fold], features: Features, threads: int) -> t
 
 
 def doublings_outside(timings: Sequence[Timing], features: Features) -> float:
-    """How many times the work must be doubled, or halved, to come from the measured models to it."""
+    """Count how often the work must be doubled, or halved, to get from the measured models to it."""
     asked = math.log2(features.total_multiply_adds)
     known = [math.log2(row.features.total_multiply_adds) for row in timings]
     return max(0.0, asked - max(known), min(known) - asked)
 
 
 def drift(timings: Sequence[Timing]) -> float:
-    """Error for each doubling outside, as a logarithm: of fits of the FEWEST smallest and largest.
+    """Compute the error for each doubling outside, as a logarithm.
 
-    COVERAGE of the rows outside of such a fit were closer than that.
+    It is measured with fits of the FEWEST smallest and the FEWEST largest models: COVERAGE of the rows
+    outside of such a fit were closer than that.
     """
     size = {row.model: row.features.total_multiply_adds for row in timings}
     ordered = sorted(size, key=size.__getitem__)

@@ -29,10 +29,19 @@ ITEM_BYTES = {FLOAT: 4, INT8: 1}
 
 
 def network_features(variant: Variant, precision: str) -> Features:
-    """As `read_features` of the `.tflite` of it, but for the conversions between precisions.
+    """Count what `read_features` counts in the `.tflite` of a network, without precision conversions.
 
-    precision: fp32, fp16 (which computes in float32) or int8. Raises ModelFileError for another one, and for
-    a network with operations that nothing is known about.
+    Parameters
+    ----------
+    variant
+        The network.
+    precision
+        fp32, fp16 (which computes in float32) or int8.
+
+    Raises
+    ------
+    ModelFileError
+        For another precision, and for a network with operations that nothing is known about.
     """
     from edge_edet.network import build_network, node_multiply_adds
 

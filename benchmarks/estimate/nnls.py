@@ -1,4 +1,4 @@
-"""Least squares with coefficients that are not negative: no operator gives time back."""
+"""Least squares with coefficients that are not negative: no operator takes negative time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ ROUNDS = 1000
 
 
 def nnls(matrix: Doubles, target: Doubles) -> Doubles:
-    """x [k] >= 0 with the least |matrix [n, k] @ x - target [n]|.
+    """Find x [k] >= 0 with the least |matrix [n, k] @ x - target [n]|.
 
     The active set method of Lawson and Hanson, Solving Least Squares Problems, 1974, chapter 23.
     Columns are scaled to 1 first; one that is all zero gets 0.
+
+    Raises
+    ------
+    ArithmeticError
+        Where there is no solution after ROUNDS rounds.
     """
     size = np.linalg.norm(matrix, axis=0)
     size[size == 0] = 1.0
@@ -32,7 +37,7 @@ def nnls(matrix: Doubles, target: Doubles) -> Doubles:
 
 
 def _step(a: Doubles, target: Doubles, x: Doubles, free: npt.NDArray[np.bool_]) -> Doubles:
-    """The best x within the free columns; those that would turn negative are fixed at 0 again."""
+    """Find the best x within the free columns; those that would turn negative are fixed at 0 again."""
     while True:
         best = np.zeros_like(x)
         best[free] = np.linalg.lstsq(a[:, free], target, rcond=None)[0]

@@ -1,10 +1,10 @@
-"""Estimates of what is no `.tflite`: IR and ONNX on the n100, from the `.tflite` of the same network.
+"""Estimates for IR and ONNX files on the n100, from the `.tflite` of the same network.
 
     ms = estimate of the same work in TensorFlow Lite * factor of the runtime
 
-OpenVINO's factor makes D0 on four threads what Intel publishes for D0 on the same cores
-(published/openvino_latency.csv). onnxruntime's was measured on another x86-64 (docs/decisions/0008). Nothing
-was timed to check them: DOUBT widens the interval at both ends, and the notes say so.
+OpenVINO's factor scales D0 on four threads to what Intel publishes for D0 on the same cores
+(published/openvino_latency.csv). onnxruntime's was measured on another x86-64 (docs/decisions/0008). No
+file was timed to check them: DOUBT widens the interval at both ends, and the notes say so.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SOURCES = {
 
 
 def runtime_of(path: Path, asked: RequestedConfig) -> str:
-    """What would run the file. Raises InputError where it does not run the format."""
+    """Find the runtime of a file. Raises InputError for one that does not run the format."""
     known = RUNTIMES[path.suffix.lower()]
     runtime = asked.runtime or known[0]
     if runtime not in known:
@@ -54,8 +54,15 @@ def runtime_of(path: Path, asked: RequestedConfig) -> str:
 
 
 def estimate_other(path: Path, device_id: str, asked: RequestedConfig) -> Estimate:
-    """Latency of one inference of an IR or ONNX file. Raises InputError for another board than the n100,
-    and ModelFileError for a network or precision that nothing is known about."""
+    """Estimate the latency of one inference of an IR or ONNX file.
+
+    Raises
+    ------
+    InputError
+        For another board than the n100.
+    ModelFileError
+        For a network or precision that nothing is known about.
+    """
     runtime = runtime_of(path, asked)
     assert asked.threads is not None
     if device_id != DEVICE:
@@ -93,9 +100,9 @@ def estimate_other(path: Path, device_id: str, asked: RequestedConfig) -> Estima
 
 @cache
 def openvino_factor(precision: str) -> float:
-    """Published latency of D0 over its estimate as a .tflite. precision: FLOAT or INT8.
+    """Divide the published latency of D0 by its estimate as a .tflite; precision: FLOAT or INT8.
 
-    Where only pictures a second are published, of all cores busy, the latency is INT8's in proportion.
+    Where only pictures a second are published, with all cores busy, the latency is INT8's in proportion.
     """
     rows = {r["precision"]: r for r in read_rows("openvino_latency") if r["used"] == "yes"}
     alone = float(rows[INT8]["latency_ms"]) * float(

@@ -43,7 +43,7 @@ _TFLITE = FORMATS[".tflite"].runtimes
 
 
 def check_estimable(asked: RequestedConfig, device_id: str) -> None:
-    """Raises InputError where what was asked for is none of what was measured on boards."""
+    """Raise InputError for a configuration that no board was measured with."""
     others = ("openvino", "onnxruntime") if device_id == "n100" else ()
     wrong: list[tuple[str, object, tuple[object, ...]]] = [
         ("runtime", asked.runtime, (None, *_TFLITE, *others)),
@@ -69,10 +69,26 @@ def estimate_rows(
     named: bool = True,
     note: Callable[[str], None] = print,
 ) -> list[BenchmarkRow]:
-    """One row for each model and configuration, models first; where threads are None, 1, 2 and 4.
+    """Estimate a row for each model and configuration, models first.
 
-    named: the models by the user, so that one that can't be estimated is an error; else it is left
-    out, with a note. Raises as `estimate` and check_estimable do.
+    Parameters
+    ----------
+    models
+        Paths.
+    device
+        The board.
+    configs
+        Where threads are None, there are rows for 1, 2 and 4.
+    named
+        Whether the user named the models: one that cannot be estimated is an error then; otherwise it is left
+        out, with a note.
+    note
+        Takes these notes.
+
+    Raises
+    ------
+    InputError, ModelFileError
+        As `estimate` and `check_estimable` do, and where no model is left.
     """
     asked = configs_to_estimate(configs, device.id)
     rows = []
@@ -96,7 +112,7 @@ def estimate_rows(
 def configs_to_estimate(
     configs: Iterable[RequestedConfig], device_id: str
 ) -> list[RequestedConfig]:
-    """The same with threads stated. Raises as estimate_rows does, before a model is looked at."""
+    """State the threads of each configuration. Raises InputError for those without an estimate."""
     asked = [each for config in configs for each in _with_threads(config)]
     for each in asked:
         assert each.threads is not None
@@ -151,7 +167,7 @@ def _row(
 
 
 def in_words(found: Estimate | EstimatedWhole) -> str:
-    """`~176 ms (130-240, estimated)`: nobody takes it for a measurement."""
+    """Write `~176 ms (130-240, estimated)`, so that nobody takes it for a measurement."""
     ends = f"{_figure(found.low_ms)}-{_figure(found.high_ms)}"
     return f"~{_figure(found.p50_ms)} ms ({ends}, estimated)"
 
@@ -162,7 +178,7 @@ def _figure(ms: float) -> str:
 
 
 def report(rows: Sequence[BenchmarkRow]) -> str:
-    """The tables of one board's estimates, what to read them with, and how to measure instead.
+    """Lay out the tables of one board's estimates, with their sources and how to measure instead.
 
     Tables have at most 80 columns: a file name that is too long stands on a line of its own.
     """
@@ -215,5 +231,6 @@ def _ap(row: BenchmarkRow) -> str:
 
 
 def how_to_measure(device_id: str) -> str:
+    """Write the command that measures on the board."""
     user = "pi" if device_id.startswith("rpi") else "user"
     return f"to measure: edge-edet bench --board {device_id} --host {user}@ADDRESS"

@@ -1,10 +1,10 @@
 """effdet's own EfficientDet-D0 in PyTorch: exported to ONNX, or timed on demand.
 
-    python peer_effdet.py export WEIGHTS.safetensors SIZE OUTPUT.onnx
-    python peer_effdet.py serve  WEIGHTS.safetensors SIZE THREADS
+    python effdet.py export WEIGHTS.safetensors SIZE OUTPUT.onnx
+    python effdet.py serve  WEIGHTS.safetensors SIZE THREADS
 
-A script, for a Python that has torch, timm and effdet. serve: says its versions in one line, then for
-each line on stdin runs once and prints the milliseconds.
+A script, for a Python that has torch, timm and effdet. `serve` prints its versions in one line; then, for
+each line on stdin, it runs once and prints the milliseconds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 
 def build(weights: str, size: int) -> Any:
+    """Build effdet's model with the weights of a .safetensors file, for pictures of size x size."""
     import torch
 
     library = torch.library.Library("torchvision", "DEF")
@@ -47,6 +48,7 @@ def build(weights: str, size: int) -> Any:
 
 
 def main() -> None:
+    """Run the command of the command line."""
     import torch
 
     torch.manual_seed(0)

@@ -1,9 +1,9 @@
 """A plain Keras model with a network's weights, quantized by TensorFlow's own converter.
 
-    python peer_keras.py NETWORK.npz OUTPUT.tflite
+    python keras.py NETWORK.npz OUTPUT.tflite
 
-A script, for a Python that has TensorFlow: it reads the network as nodes (JSON) and arrays, builds each
-with the Keras layer that anyone would take, and calls TFLiteConverter with full INT8 as documented.
+A script, for a Python that has TensorFlow. It reads the network as nodes (JSON) and arrays, builds each
+with the usual Keras layer, and calls TFLiteConverter with full INT8 as documented.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 
 def build(keras: Any, network: Any) -> Any:
-    """The functional model: float RGB picture [1, S, S, 3] of 0 to 255 in, two outputs."""
+    """Build the functional model: float RGB picture [1, S, S, 3] of 0 to 255 in, two outputs."""
     nodes, size = json.loads(str(network["nodes"])), int(network["size"])
     layers = keras.layers
     picture = keras.Input((size, size, 3), batch_size=1)
@@ -69,6 +69,7 @@ def build(keras: Any, network: Any) -> Any:
 
 
 def main() -> None:
+    """Build, compare with the expected outputs, quantize and write; print TensorFlow's version."""
     import tensorflow as tf
 
     with np.load(sys.argv[1]) as network:

@@ -1,7 +1,7 @@
 """One detector in many runtimes: a peer is started with a number of threads and then run on demand.
 
-Everything is timed with the picture in memory as the model wants it, outputs included: no decoding, no
-letterbox, no suppression. What takes a float picture does not pay for its normalization.
+Everything is timed with the picture in memory as the model expects it, outputs included: no decoding, no
+letterbox, no suppression. A model with a float input does not pay for the normalization.
 """
 
 from __future__ import annotations
@@ -23,7 +23,17 @@ Run = Callable[[], float]  # milliseconds of one inference
 
 @dataclass(frozen=True)
 class Peer:
-    """name: of the table's row; start: threads -> Run; absent: why it cannot run here, if so."""
+    """One way to run the detector.
+
+    Attributes
+    ----------
+    name
+        Of the table's row.
+    start
+        Threads -> Run.
+    absent
+        Why it cannot run here; empty if it can.
+    """
 
     name: str
     start: Callable[[int], Run] | None = None
@@ -31,6 +41,8 @@ class Peer:
 
 
 def timed(infer: Callable[[], object]) -> Run:
+    """Make a Run of a function."""
+
     def run() -> float:
         began = time.perf_counter()
         infer()
@@ -40,7 +52,7 @@ def timed(infer: Callable[[], object]) -> Run:
 
 
 def picture_for(shape: Sequence[int], dtype: Any) -> Any:
-    """Seeded noise: integers of 0 to 255, or a normalized float picture."""
+    """Make seeded noise: integers of 0 to 255, or a normalized float picture."""
     random = np.random.default_rng(0)
     if np.issubdtype(dtype, np.integer):
         return random.integers(0, 256, tuple(shape)).astype(dtype)
@@ -48,6 +60,8 @@ def picture_for(shape: Sequence[int], dtype: Any) -> Any:
 
 
 def litert(model: Path) -> Callable[[int], Run]:
+    """Start a .tflite in LiteRT."""
+
     def start(threads: int) -> Run:
         from ai_edge_litert.interpreter import Interpreter
 
@@ -69,7 +83,7 @@ def litert(model: Path) -> Callable[[int], Run]:
 
 
 def openvino(model: Path, precision: str) -> Callable[[int], Run]:
-    """precision: f32, or "default" for what the plugin takes by itself."""
+    """Start an IR in OpenVINO; precision: f32, or "default" for the plugin's choice."""
 
     def start(threads: int) -> Run:
         import openvino as ov
@@ -90,6 +104,8 @@ def openvino(model: Path, precision: str) -> Callable[[int], Run]:
 
 
 def onnxruntime(model: Path) -> Callable[[int], Run]:
+    """Start an .onnx in ONNX Runtime on the CPU."""
+
     def start(threads: int) -> Run:
         import onnxruntime as ort
 
@@ -105,7 +121,7 @@ def onnxruntime(model: Path) -> Callable[[int], Run]:
 
 
 def another_process(command: Sequence[str]) -> Callable[[int], Run]:
-    """A program that answers each line on stdin with the milliseconds of one inference."""
+    """Start a program that answers each line on stdin with the milliseconds of one inference."""
 
     def start(threads: int) -> Run:
         process = subprocess.Popen(
@@ -136,10 +152,10 @@ def _answer(process: subprocess.Popen[str], line: str | None) -> str:
 
 
 def interleaved(runs: Mapping[str, Run], rounds: int) -> dict[str, list[float]]:
-    """Each round runs every peer, in an order drawn anew: name -> milliseconds.
+    """Run every peer in each round, in a random order: name -> milliseconds.
 
-    Before each timed run stands one that does not count: caches are another peer's then, and its
-    threads may still spin.
+    Each timed run has an untimed one before it: the caches hold another peer's data then, and its threads
+    may still spin.
     """
     samples: dict[str, list[float]] = {name: [] for name in runs}
     random = np.random.default_rng(0)
@@ -153,7 +169,7 @@ def interleaved(runs: Mapping[str, Run], rounds: int) -> dict[str, list[float]]:
 def table(
     peers: Sequence[Peer], found: Mapping[int, Mapping[str, Sequence[float]]], base: str
 ) -> list[tuple[str, ...]]:
-    """Rows of text: name, then p50 and the ratio to `base` for each number of threads."""
+    """Make rows of text: name, then p50 and the ratio to `base` for each number of threads."""
     rows = []
     for peer in peers:
         cells = []
@@ -175,14 +191,18 @@ def as_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out a Markdown table."""
     rule = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
 
 
 def replaced(text: str, name: str, content: str) -> str:
-    """The text with what stands between `<!-- NAME -->` and `<!-- /NAME -->` replaced.
+    """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 
-    Raises ValueError where the marks are not there.
+    Raises
+    ------
+    ValueError
+        Where the marks are missing.
     """
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, found, rest = text.partition(begin)

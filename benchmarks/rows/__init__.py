@@ -1,4 +1,4 @@
-"""A row: one model measured, estimated or emulated in one way. Its file format and its statistics."""
+"""A row: one model measured, estimated or emulated in one configuration; its file and its statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row says of a model file, read from the file itself."""
+"""The facts of a model file that stand in a row, read from the file itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["has_random_weights", "model_facts"]
 
 
 def model_facts(path: Path) -> ModelFacts:
-    """Raises ModelFileError where the file is no intact detector."""
+    """Read the facts of a model file. Raises ModelFileError where it is no intact detector."""
     model = read_model(path)
     layout = layout_of(model)
     parameters, multiply_adds = _size_of(layout)
@@ -31,6 +31,7 @@ def model_facts(path: Path) -> ModelFacts:
 
 
 def has_random_weights(path: Path) -> bool:
+    """Whether the manifest says that the weights are random."""
     manifest = layout_of(read_model(path)).manifest
     return manifest is not None and manifest.has_random_weights
 

@@ -44,7 +44,13 @@ FORMAT = LineFormat(
 
 
 class RowFile:
-    """An open file of rows. `rows`: those that were there, then those added."""
+    """An open file of rows.
+
+    Attributes
+    ----------
+    rows
+        Those that were there, then those added.
+    """
 
     def __init__(self, file: JsonLinesFile):
         self._file = file
@@ -95,12 +101,12 @@ def is_rows(path: Path) -> bool:
 
 
 def dump_row(row: BenchmarkRow) -> str:
-    """The row as one line of JSON."""
+    """Write the row as one line of JSON."""
     return dump_line(row_to_dict(row))
 
 
 def done_keys(rows: Iterable[BenchmarkRow]) -> set[str]:
-    """What need not be measured again; a sustained run that was cut short must be."""
+    """Collect the keys that need not be measured again; a sustained run that was cut short must be."""
     return {
         row.key
         for row in rows

@@ -1,4 +1,4 @@
-"""Rows of what benchmark_model tells: of a log from anywhere, or of a phone just now.
+"""Rows from what benchmark_model prints: of a log from anywhere, or of a phone just now.
 
 It keeps no samples, so that a row has its summary of the inference and nothing else, and compares
 only with rows of its own kind.
@@ -44,7 +44,24 @@ NO_SAMPLES = Warned(
 def rows_of_log(
     path: Path, model: Path, device: DeviceName, started_at: datetime
 ) -> list[BenchmarkRow]:
-    """Of each run in the log. Raises InputError where it is none, or of another model."""
+    """Read a row of each run in the log.
+
+    Parameters
+    ----------
+    path
+        The log; a pipe too.
+    model
+        The .tflite that was measured.
+    device
+        The board.
+    started_at
+        When: the log does not say.
+
+    Raises
+    ------
+    InputError
+        Where it is no log, of another model, or has impossible numbers.
+    """
     text = _read(path)
     facts = model_facts(model)
     rows = []
@@ -72,8 +89,22 @@ def log_row(
     started_at: datetime,
     where: str,
 ) -> BenchmarkRow:
-    """where: names the log in messages. Raises InputError where it is of another model, or tells what
-    cannot be."""
+    """Make the row of one run.
+
+    Parameters
+    ----------
+    log
+        What was printed.
+    facts, asked, device, protocol, started_at
+        As in the row.
+    where
+        Names the log in messages.
+
+    Raises
+    ------
+    InputError
+        Where it is of another model, or has impossible numbers.
+    """
     try:
         return _log_row(log, facts, asked, device, protocol, started_at, where)
     except ValueError as error:
@@ -145,7 +176,7 @@ def _ran(log: BenchmarkLog) -> ActualConfig:
 
 
 def _check_model(log: BenchmarkLog, facts: ModelFacts, where: str) -> list[Warned]:
-    """The log names a path; its size is what tells one model from another."""
+    """Compare sizes: the log names a path only, and models of one size are taken for one."""
     if facts.format != "tflite":
         raise InputError(f"{facts.file} is no .tflite, and benchmark_model runs nothing else")
     if log.size_mb is None:

@@ -1,4 +1,4 @@
-"""The parts of a row: what was asked, what ran, on what, and what came out."""
+"""The parts of a row: what was requested, what ran, on which machine, and the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,25 @@ from edge_edet.benchmarks.rows.row_checks import (
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model file. variant, parameters and multiply_adds are None where unknown."""
+    """The model file; None where a fact is unknown.
+
+    Attributes
+    ----------
+    file
+        Its name, without the folder.
+    sha256, size_bytes
+        Of an IR: of both files.
+    variant
+        Name of the network.
+    image_size
+        Height and width of the input.
+    precision
+        Of the file: fp32, fp16, int8-dynamic, int8.
+    format
+        tflite, openvino or onnx.
+    parameters, multiply_adds
+        Of the network.
+    """
 
     file: str  # its name, without the folder
     sha256: str
@@ -40,7 +58,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class RequestedConfig:
-    """What was asked for; None: left to the runtime."""
+    """The configuration that was asked for; None leaves the choice to the runtime."""
 
     runtime: str | None = None
     delegate: str | None = None
@@ -56,7 +74,7 @@ class RequestedConfig:
 
 @dataclass(frozen=True)
 class ActualConfig:
-    """What ran, read back from the runtime; None: it does not tell."""
+    """The configuration that ran, read back from the runtime; None where it does not report it."""
 
     runtime: str
     version: str
@@ -78,6 +96,8 @@ class ActualConfig:
 
 @dataclass(frozen=True)
 class DeviceName:
+    """The device by its profile's id and name; host: how `--host` reached it."""
+
     id: str  # of a profile; "host" where none fits
     name: str
     # how `--host` named it, so that two boards of one kind stay two; None: where the command ran
@@ -91,7 +111,7 @@ class DeviceName:
 
 @dataclass(frozen=True)
 class MachineState:
-    """The machine, and how it was at the start of the row; None: it does not tell."""
+    """The machine, and its state at the start of the row; None where it is unknown."""
 
     system: str | None = None
     architecture: str | None = None
@@ -118,6 +138,8 @@ class MachineState:
 
 @dataclass(frozen=True)
 class Throughput:
+    """How many pictures all parallel streams together ran in how many seconds."""
+
     streams: int
     pictures: int
     seconds: float
@@ -128,6 +150,8 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Energy:
+    """Energy of the whole machine, as the sensor sees it, for each picture."""
+
     source: str  # such as "RAPL package-0"
     joules_per_picture: float
     pictures: int
@@ -151,6 +175,8 @@ class Minute:
 
 @dataclass(frozen=True)
 class Sustain:
+    """A sustained run: the seconds that were asked for, and the minutes that ran."""
+
     seconds: float  # that were asked for
     minutes: tuple[Minute, ...]  # those that ran
 
@@ -173,7 +199,7 @@ class EstimatedWhole:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The middle and the ends of an interval that should hold the truth in `coverage` of cases."""
+    """An estimate; its interval should hold the truth in `coverage` of the cases."""
 
     p50_ms: float
     low_ms: float
@@ -189,7 +215,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a foreign tool tells that keeps no samples, such as benchmark_model."""
+    """Statistics of a foreign tool that keeps no samples, such as benchmark_model."""
 
     source: str
     stage: str
@@ -207,9 +233,20 @@ class Summary:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """AP from 0 to 1. numbers: COCOeval's twelve by name; intervals: 95 %, [low, high].
+    """AP on labelled pictures, from 0 to 1.
 
-    notes: what the data held that a reader of the AP should know, counted, as `eval` shows it.
+    Attributes
+    ----------
+    numbers
+        COCOeval's twelve by name.
+    intervals
+        95 %: low, high.
+    pictures, data, data_digest
+        The data.
+    protocol
+        What it was measured under.
+    notes
+        Text -> count: what was special about the data, as `eval` prints it.
     """
 
     numbers: dict[str, float | None]
@@ -225,11 +262,14 @@ class Accuracy:
 
     @property
     def ap(self) -> float | None:
+        """COCO's AP; None where it was not computed."""
         return self.numbers.get("ap")
 
 
 @dataclass(frozen=True)
 class Warned:
+    """A warning: its code, what is wrong, and what to do about it."""
+
     code: str
     text: str
     advice: str
@@ -239,6 +279,7 @@ STAGES = ("decode", "preprocess", "inference", "postprocess", "end_to_end")
 
 
 def check_summary(summary: Summary, stages: Sequence[str]) -> None:
+    """Raise ValueError for statistics that contradict each other."""
     if summary.stage not in stages:
         raise ValueError(f"stage {summary.stage[:40]!r} is no stage: known are {', '.join(stages)}")
     check_at_least(1, summary, "n")
@@ -256,11 +297,13 @@ def check_summary(summary: Summary, stages: Sequence[str]) -> None:
 
 
 def check_ends(estimate: Estimate | EstimatedWhole) -> None:
+    """Raise ValueError for an interval that is not in order."""
     check_positive(estimate, "p50_ms", "low_ms", "high_ms")
     check_order(estimate, "low_ms", "p50_ms", "high_ms")
 
 
 def check_estimate(estimate: Estimate) -> None:
+    """Raise ValueError for an impossible interval or coverage."""
     check_ends(estimate)
     check_positive(estimate, "coverage")
     if estimate.coverage > 1:
@@ -268,6 +311,7 @@ def check_estimate(estimate: Estimate) -> None:
 
 
 def check_sustain(sustain: Sustain) -> None:
+    """Raise ValueError for minutes out of order, or times that are none."""
     check_positive(sustain, "seconds")
     numbers = [minute.minute for minute in sustain.minutes]
     if numbers and (numbers[0] < 1 or numbers != sorted(set(numbers))):
@@ -278,6 +322,7 @@ def check_sustain(sustain: Sustain) -> None:
 
 
 def check_accuracy(accuracy: Accuracy) -> None:
+    """Raise ValueError for numbers that no AP can be."""
     for name, value in accuracy.numbers.items():
         if value is not None and not -1 <= value <= 1:  # -1: COCOeval found nothing to find
             raise ValueError(f"numbers.{name} must be from 0 to 1, but is {value}")

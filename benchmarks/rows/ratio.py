@@ -1,4 +1,4 @@
-"""The ratio of two medians and what chance alone makes of it."""
+"""The ratio of two medians, and its interval under chance alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ratio:
-    """second / first, with its 95 % interval."""
+    """Ratio of the second to the first, with its 95 % interval."""
 
     value: float
     low: float
@@ -30,22 +30,28 @@ class Ratio:
 
     @property
     def beyond_noise(self) -> bool:
+        """Whether the interval excludes 1."""
         return self.low > 1 or self.high < 1
 
 
 def median_ratio(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Ratio:
-    """Of two runs: the noise within them; what changes from one start to the next is not in it."""
+    """Compare two runs by the noise within them; changes from one start to the next are not in it."""
     return ratio_of_runs([first], [second], seed)
 
 
 def ratio_of_runs(
     first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], seed: int = 0
 ) -> Ratio:
-    """Of the median over runs of each run's median; percentile interval by the bootstrap.
+    """Compare the median over runs of each run's median; percentile interval by the bootstrap.
 
     Within a run, blocks of about sqrt(n) neighbours are drawn (circular block bootstrap, Politis and
     Romano, 1992), because slow spells come in a row: drawn one by one, they would look like more
     evidence than they are. Of several runs, runs are drawn first.
+
+    Raises
+    ------
+    InputError
+        Without samples, or for medians of 0 ms.
     """
     if not all(map(len, (first, second, *first, *second))):
         raise InputError("there are no samples to compare")
@@ -62,7 +68,7 @@ def ratio_of_runs(
 
 
 def _of_runs(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> Floats:
-    """[RESAMPLES]"""
+    """[RESAMPLES] medians over runs."""
     medians = np.stack([_medians(np.asarray(run, np.float64), rng) for run in runs])
     chosen = rng.integers(0, len(runs), medians.shape)  # of one run: that one
     result: Floats = np.median(np.take_along_axis(medians, chosen, axis=0), axis=0)
@@ -70,7 +76,7 @@ def _of_runs(runs: Sequence[Sequence[float]], rng: np.random.Generator) -> Float
 
 
 def _medians(samples: Floats, rng: np.random.Generator) -> Floats:
-    """[RESAMPLES]"""
+    """[RESAMPLES] medians of resampled runs."""
     n = len(samples)
     size = max(1, round(n**0.5))
     blocks = -(-n // size)

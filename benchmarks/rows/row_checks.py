@@ -1,7 +1,7 @@
-"""What no single field of a row shows: counts of nothing, times that are none, quantiles out of order.
+"""What no single field of a row shows: counts of nothing, impossible times, quantiles out of order.
 
-Each check raises ValueError that begins with the field at fault; rows.py calls them, so that a row
-that was measured, read or imported is checked as a whole before it is believed.
+Each check raises ValueError that begins with the field at fault. The parts of a row call them, so that a
+row that was measured, read or imported is checked as a whole before it is believed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ONE_YEAR_MS = 3.2e10
 
 
 def check_positive(fields: object, *names: str) -> None:
-    """Of an object; a field that is None is not looked at."""
+    """Raise ValueError where a field of an object is not above 0; None is skipped."""
     for name in names:
         value = getattr(fields, name)
         if value is not None and not (is_finite(value) and value > 0):
@@ -25,6 +25,7 @@ def check_positive(fields: object, *names: str) -> None:
 
 
 def check_at_least(least: float, fields: object, *names: str) -> None:
+    """Raise ValueError where a field of an object is below `least`; None is skipped."""
     for name in names:
         value = getattr(fields, name)
         if value is not None and not (is_finite(value) and value >= least):
@@ -32,7 +33,7 @@ def check_at_least(least: float, fields: object, *names: str) -> None:
 
 
 def check_time(text: str) -> None:
-    """ISO 8601; Python 3.10 does not know the Z of UTC."""
+    """Raise ValueError for what is not ISO 8601; Python 3.10 does not know the Z of UTC."""
     try:
         datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     except ValueError:
@@ -42,7 +43,7 @@ def check_time(text: str) -> None:
 
 
 def check_samples(stage: str, samples: Sequence[float]) -> None:
-    """In ms. A stage may be too short for the clock; a whole inference is not."""
+    """Raise ValueError for impossible ms; a stage may take 0, a whole inference may not."""
     if not all(is_finite(ms) and 0 <= ms <= ONE_YEAR_MS for ms in samples):
         raise ValueError(f"samples_ms.{stage} must not hold negative times, or longer than a year")
     if samples and stage == "end_to_end" and not max(samples) > 0:
@@ -50,7 +51,7 @@ def check_samples(stage: str, samples: Sequence[float]) -> None:
 
 
 def check_order(fields: object, *names: str) -> None:
-    """Upwards, where they are there; mean and ends may be of different roundings."""
+    """Raise ValueError where fields do not ascend; mean and ends may be rounded differently."""
     there = [(name, getattr(fields, name)) for name in names]
     there = [(name, value) for name, value in there if value is not None]
     for n, (name, value) in enumerate(there):
@@ -60,6 +61,7 @@ def check_order(fields: object, *names: str) -> None:
 
 
 def is_finite(value: float) -> bool:
+    """Whether a number is finite; false for an integer that no float can hold."""
     try:
         return math.isfinite(value)
     except OverflowError:  # an integer that no float holds

@@ -1,4 +1,4 @@
-"""Which fields of a protocol say how many samples were taken, and the options that set them."""
+"""The fields of a protocol that say how many samples were taken, and the options that set them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One measurement, estimate or emulation of one model run in one way: docs/measuring.md in code.
+"""One measurement, estimate or emulation of one model in one configuration: docs/measuring.md in code.
 
 Rows are plain data. Statistics are functions of a row (`stats.py`), never stored beside the samples
-that they could contradict; files of rows are read and appended to in `row_file.py`.
+that they could contradict; files of rows are read and appended to in `file.py`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,13 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class BenchmarkRow:
-    """The fields of docs/measuring.md. Raises ValueError where they contradict each other."""
+    """One row, with the fields of docs/measuring.md.
+
+    Raises
+    ------
+    ValueError
+        Where fields contradict each other.
+    """
 
     schema_version: int
     how: Literal["measured", "emulated", "estimated"]
@@ -92,13 +98,14 @@ class BenchmarkRow:
 
     @property
     def key(self) -> str:
+        """16 hex digits of what was asked for, see `row_key`."""
         return row_key(self.model.sha256, self.asked, self.device, self.protocol)
 
 
 def row_key(
     sha256: str, asked: RequestedConfig, device: DeviceName, protocol: dict[str, Any]
 ) -> str:
-    """16 hex digits of what was asked for: known before it runs, the same on every machine."""
+    """Compute 16 hex digits of what was asked for: known before it runs, the same on every machine."""
     described = [sha256, to_json(asked), device.id, to_json(protocol)]
     if device.host is not None:
         described.append(device.host)
@@ -107,13 +114,20 @@ def row_key(
 
 
 def row_to_dict(row: BenchmarkRow) -> dict[str, Any]:
-    """JSON-ready, keys as the fields."""
+    """Make the JSON object of a row, with its fields as keys."""
     document: dict[str, Any] = to_json(row)
     return document
 
 
 def row_from_dict(document: object, where: str) -> BenchmarkRow:
-    """Raises InputError that names where and the key at fault."""
+    """Read the JSON object of a row.
+
+    Raises
+    ------
+    InputError
+        For another version, and for a key that is missing, unknown or of another type; the message names
+        `where` and the key.
+    """
     if isinstance(document, dict):
         version = document.get("schema_version")
         if version != SCHEMA_VERSION:

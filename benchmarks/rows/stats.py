@@ -1,4 +1,4 @@
-"""Statistics of samples, all of them functions of a row."""
+"""Statistics of samples; all of them are functions of a row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Z95 = 1.959963984540054
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Linear between the two nearest ranks, as numpy's default. samples: at least one, any order."""
+    """Compute a percentile, linear between the two nearest ranks, as numpy's default; at least one sample."""
     ordered = sorted(samples)
     place = (len(ordered) - 1) * percent / 100
     low = math.floor(place)
@@ -22,20 +22,22 @@ def percentile(samples: Sequence[float], percent: float) -> float:
 
 
 def p50(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
-    """In ms; None where the row has no samples of the stage."""
+    """Compute the median of a stage in ms; None without samples."""
     return _of(row, stage, 50)
 
 
 def p90(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
+    """Compute the 90th percentile of a stage in ms; None without samples."""
     return _of(row, stage, 90)
 
 
 def p99(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
+    """Compute the 99th percentile of a stage in ms; None without samples."""
     return _of(row, stage, 99)
 
 
 def count(row: BenchmarkRow, stage: str = "end_to_end") -> int:
-    """The number of samples."""
+    """Count the samples of a stage."""
     return len(row.samples_ms.get(stage, ()))
 
 
@@ -45,10 +47,10 @@ def _of(row: BenchmarkRow, stage: str, percent: float) -> float | None:
 
 
 def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
-    """95 % interval of the median, without an assumption about the distribution.
+    """Compute the 95 % interval of the median, without an assumption about the distribution.
 
     Order statistics at ranks n/2 - 0.98 sqrt(n) and n/2 + 1 + 0.98 sqrt(n) (Le Boudec, Performance
-    Evaluation, appendix A); neighbouring samples are taken for independent. None below 6 samples.
+    Evaluation, appendix A); neighbouring samples are assumed to be independent. None below 6 samples.
     """
     n = len(samples)
     if n < 6:
@@ -61,7 +63,7 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 
 
 def relative_width(samples: Sequence[float]) -> float | None:
-    """The width of the median's interval as a part of the median; None: too few samples."""
+    """Compute the width of the median's interval relative to the median; None with too few samples."""
     ends = median_interval(samples)
     middle = percentile(samples, 50) if samples else 0.0
     if ends is None:

@@ -15,7 +15,17 @@ TOLERANCE = 0.05  # of the median; boards change by less without being throttled
 
 @dataclass(frozen=True)
 class Verdict:
-    """code: "steady", "slower", "faster", "cut-short", or "too-short" to tell."""
+    """Whether a long run drifts.
+
+    Attributes
+    ----------
+    code
+        "steady", "slower", "faster", "cut-short", or "too-short" to decide.
+    text
+        The same for people.
+    ratio
+        Last to first minute; None where they cannot be compared.
+    """
 
     code: str
     text: str
@@ -23,7 +33,7 @@ class Verdict:
 
 
 def verdict(sustain: Sustain) -> Verdict:
-    """Whether the last minute is the first: by the ratio of their medians and its interval."""
+    """Compare the last minute with the first, by the ratio of their medians and its interval."""
     minutes = sustain.minutes
     if len(minutes) * MINUTE_S < sustain.seconds:
         text = f"ended after minute {len(minutes)} of {sustain.seconds / MINUTE_S:.0f}"

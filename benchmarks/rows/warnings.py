@@ -1,4 +1,4 @@
-"""What makes a measurement mean less than it seems to: warnings as values, with advice."""
+"""What limits the meaning of a measurement: warnings as values, with advice."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SOFTWARE = ("swiftshader", "llvmpipe", "software")  # GPUs that are programs
 
 
 def with_checks(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> BenchmarkRow:
-    """The row with its warnings; those that it has stay. others: rows to hold it against."""
+    """Add the warnings of a row; those that it has stay. others: rows to compare it with."""
     known = {one.code for one in row.warnings}
     new = tuple(one for one in check_row(row, others) if one.code not in known)
     return dataclasses.replace(row, warnings=row.warnings + new)
 
 
 def check_row(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> list[Warned]:
-    """The warnings for a measured row, in the order in which they matter."""
+    """Find the warnings of a measured row, most important first."""
     return [*_machine(row), *_ran(row), *_samples(row), *_dynamic(row, others)]
 
 
@@ -135,7 +135,7 @@ def _dynamic(row: BenchmarkRow, others: Iterable[BenchmarkRow]) -> Iterator[Warn
 
 
 def same_way(row: BenchmarkRow, other: BenchmarkRow) -> bool:
-    """Two models that were measured alike: same device, options and protocol, same network."""
+    """Whether two rows were measured alike: same device, configuration and protocol, same network."""
     return (
         row.how == other.how
         and row.device == other.device
