@@ -28,15 +28,15 @@ __all__ = ["COMMANDS", "main", "parser_for"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "convert": (
         "edge_edet.converters.commands.convert",
-        "turn a checkpoint into a model file, in float or INT8",
+        "convert a checkpoint to a model file, in float or INT8",
     ),
     "calibrate": (
         "edge_edet.converters.commands.calibrate",
-        "measure the ranges that INT8 needs, and keep them in a file",
+        "measure the activation ranges that INT8 needs, and save them in a file",
     ),
     "inspect": (
         "edge_edet.converters.commands.inspect",
-        "show what a model file holds, and where INT8 loses against float",
+        "show what a model file holds, and where INT8 loses accuracy against float",
     ),
     "compare-float": (
         "edge_edet.converters.commands.compare_float",
@@ -54,19 +54,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "compare": (
         "edge_edet.benchmarks.commands.compare",
-        "what changed between two files of measurements, and whether it is more than noise",
+        "show what changed between two files of measurements, and whether it is noise",
     ),
     "report": (
         "edge_edet.benchmarks.commands.report",
-        "draw accuracy against size, multiply-adds and latency: one page, and files",
+        "draw accuracy against size, multiply-adds and latency, as one page and as files",
     ),
     "recommend": (
         "edge_edet.benchmarks.commands.recommend",
-        "which model to take on a device within a time, and what that rests on",
+        "recommend a model for a board and a time limit, with the evidence",
     ),
     "reproduce": (
         "edge_edet.studies.command",
-        "count and measure the paper's cost figures here, beside the published ones",
+        "reproduce the paper's cost figures here, beside the published ones",
     ),
     "variants": (
         "edge_edet.benchmarks.commands.variants",
@@ -75,7 +75,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "weights": ("edge_edet.converters.commands.weights", "list and download trained checkpoints"),
     "devices": (
         "edge_edet.devices.commands.devices",
-        "list the boards, say which one this machine is, look after those behind ssh",
+        "list the boards, identify this machine, check and clean boards behind ssh",
     ),
     "doctor": ("edge_edet.commands.doctor", "show what this machine can run, and what is missing"),
 }
@@ -90,7 +90,7 @@ READER_GONE = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command. Returns its exit status; errors are one line on stderr."""
+    """Run one command and return its exit status. Errors are one line on stderr."""
     with shown_streams(), hidden_runtime_logs():
         return _main(argv)
 
@@ -137,11 +137,11 @@ def _run(argv: list[str]) -> int:
 
 
 def parser_for(command: str) -> argparse.ArgumentParser:
-    """The parser of the whole command line, with the arguments of that one command."""
+    """Return the parser of the whole command line, with the arguments of that one command."""
     parser = _Parser(
         prog="edge-edet",
         description="Takes a trained EfficientDet to phones, Raspberry Pis and Intel boxes.",
-        epilog="'edge-edet COMMAND --help' tells more about one command.",
+        epilog="'edge-edet COMMAND --help' explains one command and its options.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"edge-edet {__version__}")
@@ -165,7 +165,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _explain(error: BaseException, command: str) -> tuple[int, str]:
-    """The exit status and the one line for what went wrong."""
+    """Return the exit status and the one line for what went wrong."""
     if isinstance(error, EdgeEdetError):
         return error.exit_status, str(error)
     if isinstance(error, KeyboardInterrupt):
@@ -199,19 +199,19 @@ def _explain_os_error(error: OSError) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A value of a file may be of any length."""
+    """Put a message into one line, and cut what is too long: values in files may be of any length."""
     line = " ".join(text.split())
     return line if len(line) <= MAX_MESSAGE else f"{line[: MAX_MESSAGE - 500]} ... {line[-500:]}"
 
 
 def _print_any_name() -> None:
-    """File names need not be text: what the output's encoding does not have is printed escaped."""
+    """Print what the output's encoding lacks as escapes: file names need not be text."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _finish_output() -> None:
-    """Write out what stdout still holds; where that fails, drop it, lest the exit complain too."""
+    """Write out what stdout still holds; drop it where that fails, or the exit would fail too."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -1,7 +1,7 @@
 """Draws a blood smear with known boxes: pictures in which the bundled D0 finds the cells.
 
-`python -m edge_edet.demo_picture OUT.png --seed 1` writes one. They are drawn, so they may be
-shipped and made in any number; the same seed gives the same pixels.
+`python -m edge_edet.demo_picture OUT.png --seed 1` writes one. The pictures are free to ship, in any number;
+the same seed gives the same pixels.
 """
 
 from __future__ import annotations
@@ -36,9 +36,20 @@ Point = tuple[float, float]
 
 
 def draw_smear(seed: int) -> tuple[npt.NDArray[np.uint8], list[Box]]:
-    """One smear: RGB [HEIGHT, WIDTH, 3], and the box of each cell; red ones, one white, platelets.
+    """Draw one smear: red cells, one white cell, platelets.
 
-    Boxes may reach out of the picture where a cell does.
+    Parameters
+    ----------
+    seed
+        The same seed gives the same pixels.
+
+    Returns
+    -------
+    pixels
+        [480, 640, 3] uint8 RGB.
+    boxes
+        xmin, ymin, xmax, ymax and class (RBC, WBC or PLATELET) of each cell. They may reach out of the
+        picture where a cell does.
     """
     rng = np.random.default_rng(seed)
     slide = _Slide(rng)
@@ -57,7 +68,7 @@ def draw_smear(seed: int) -> tuple[npt.NDArray[np.uint8], list[Box]]:
 
 
 def _place_cells(rng: np.random.Generator) -> list[Point]:
-    """Centres that keep their distance, by throwing until enough of them lie well."""
+    """Draw centres that keep their distance from each other."""
     centres: list[Point] = []
     for _ in range(400):
         thrown = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT)
@@ -69,7 +80,7 @@ def _place_cells(rng: np.random.Generator) -> list[Point]:
 
 
 class _Slide:
-    """The picture while it is drawn; every call takes its chance from the one generator."""
+    """The picture while it is drawn; all randomness is from the one generator."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
@@ -101,7 +112,7 @@ class _Slide:
     def blob(
         self, centre: Point, radius: float, jitter: float, stretch: float = 1.0, turn: float = 0.0
     ) -> list[Point]:
-        """The outline of an uneven ellipse: the radius varies by about `jitter` of itself."""
+        """Return the outline of an uneven ellipse: the radius varies by about `jitter` of itself."""
         angles = np.linspace(0, 2 * np.pi, 40, endpoint=False)
         bumps = self.rng.normal(0, 1, 7)
         uneven = 1 + jitter * np.interp(angles, np.linspace(0, 2 * np.pi, 8), [*bumps, bumps[0]])
@@ -120,7 +131,7 @@ class _Slide:
         self.image.paste(Image.new("RGB", self.image.size, colour), mask=soft)
 
     def photograph(self) -> npt.NDArray[np.uint8]:
-        """The picture as a camera takes it: soft, noisy, unevenly lit."""
+        """Return the picture as a camera takes it: soft, noisy, unevenly lit."""
         pixels = np.asarray(self.image.filter(ImageFilter.GaussianBlur(1.2))).astype(np.float32)
         noise = self.rng.normal(0, 3, pixels.shape)
         lamp = Image.fromarray(self.rng.integers(0, 255, (6, 8), dtype=np.uint8))
@@ -139,6 +150,7 @@ def _squared_distance(a: Point, b: Point) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    """Write one smear, as `python -m edge_edet.demo_picture`."""
     parser = argparse.ArgumentParser(prog="python -m edge_edet.demo_picture")
     parser.add_argument("output", type=Path, metavar="OUT.png", help="the picture to write")
     parser.add_argument("--seed", type=int, default=1, help="which smear (default: 1)")

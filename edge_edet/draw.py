@@ -26,7 +26,20 @@ TEXT_PER_SIDE = 40  # the text is as high as the longer side / 40
 
 
 def draw(image: PilImage, detections: Detections) -> PilImage:
-    """A copy in RGB with boxes and `label score`, the best detection on top."""
+    """Draw detections into a copy of the picture.
+
+    Parameters
+    ----------
+    image
+        In any mode.
+    detections
+        Boxes in its pixels.
+
+    Returns
+    -------
+    PIL.Image.Image
+        In RGB, with boxes and `label score`, the best detection on top.
+    """
     picture = image.convert("RGB").copy()
     canvas = ImageDraw.Draw(picture)
     text_px = max(MIN_TEXT_PX, max(picture.size) // TEXT_PER_SIDE)
@@ -49,10 +62,23 @@ def draw(image: PilImage, detections: Detections) -> PilImage:
 
 
 def save_png(image: PilImage, path: Path, outputs: Outputs | None = None) -> None:
-    """Writes a drawing, marked as ours. A killed run leaves no half picture.
+    """Write a drawing as PNG, marked as made by `edge-edet detect`.
 
-    outputs: what else the command writes, and its inputs. Raises InputError where a file is there that is
-    no drawing of ours.
+    A run that is killed leaves no half picture.
+
+    Parameters
+    ----------
+    image
+        The drawing.
+    path
+        The file to write.
+    outputs
+        What else the command writes, and its inputs.
+
+    Raises
+    ------
+    InputError
+        A file is there that is no drawing of ours, or the folder cannot be written to.
     """
     marks = PngInfo()
     marks.add_text("Software", "edge-edet detect")
@@ -67,7 +93,7 @@ def save_png(image: PilImage, path: Path, outputs: Outputs | None = None) -> Non
 
 
 def class_colour(class_id: int) -> tuple[int, int, int]:
-    """A saturated colour, the same for a class everywhere."""
+    """Return a saturated colour, the same for a class everywhere."""
     hue = (class_id * GOLDEN_ANGLE) % 1.0
     r, g, b = colorsys.hsv_to_rgb(hue, 0.85, 0.95)
     return round(r * 255), round(g * 255), round(b * 255)

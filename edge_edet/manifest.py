@@ -36,8 +36,22 @@ OUTPUT_KEYS = {
 class Manifest:
     """What a model file says about itself, docs/manifest.md format version 1.
 
-    labels has one entry for each class, None where the class id is unused; outputs maps the
-    roles boxes, classes, scores and count to tensor names; extra keeps unknown keys.
+    Attributes
+    ----------
+    variant
+        The network's hyperparameters: image size, anchors, normalization, number of classes.
+    outputs
+        The roles boxes, classes, scores and count -> tensor names.
+    labels
+        One entry for each class, None where the class id is unused.
+    provenance
+        Where the weights came from and how the file was made.
+    nms
+        "none", or "in-graph" with score_threshold, iou_threshold and max_detections.
+    content_sha256
+        Checksum of graph and weights; None in files from before it.
+    extra
+        Keys that this version does not know.
     """
 
     generator: str
@@ -58,10 +72,11 @@ class Manifest:
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the input tensor, [1, height, width, 3]."""
         return (1, self.variant.image_size, self.variant.image_size, 3)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON object, keys in the order of docs/manifest.md."""
+        """Return the JSON object, keys in the order of docs/manifest.md."""
         document: dict[str, Any] = {
             "format_version": self.format_version,
             "generator": self.generator,
@@ -87,9 +102,9 @@ class Manifest:
         return document
 
     def to_json(self) -> str:
-        """The text that goes into the file; the same manifest gives the same bytes.
+        """Return the text that goes into the file; the same manifest gives the same bytes.
 
-        Raises ModelFileError where the manifest is not one that a reader would take.
+        Raises ModelFileError where a reader would refuse the manifest.
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         Manifest.from_json(text, "this manifest")
@@ -97,13 +112,26 @@ class Manifest:
 
     @property
     def has_random_weights(self) -> bool:
-        """Whether the model is for measuring time only: nobody trained it."""
+        """Whether the weights are random: the model is for measuring time only."""
         weights = self.provenance.get("weights")
         return isinstance(weights, dict) and weights.get("random") is True
 
     @classmethod
     def from_json(cls, text: str | bytes, what: str = "the manifest") -> Manifest:
-        """Reads and checks the JSON. Raises ModelFileError that names the key at fault."""
+        """Read and check the JSON.
+
+        Parameters
+        ----------
+        text
+            UTF-8 JSON, at most 1 MiB.
+        what
+            Names it in messages.
+
+        Raises
+        ------
+        ModelFileError
+            It is no manifest; the message names the key at fault.
+        """
         data = text.encode("utf-8") if isinstance(text, str) else text
         if len(data) > MAX_JSON_BYTES:
             raise ModelFileError(
@@ -118,6 +146,7 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, document: object, what: str = "the manifest") -> Manifest:
+        """Check a JSON object as `from_json` does. Raises ModelFileError."""
         top = Fields(document, what)
         version = top.integer("format_version")
         if version != FORMAT_VERSION:
@@ -162,7 +191,7 @@ class Manifest:
         return manifest
 
     def check_tensors(self, model: ModelFile) -> None:
-        """Raises ModelFileError where the file's own tensors contradict the manifest."""
+        """Raise ModelFileError where the file's own tensors contradict the manifest."""
         inputs = {tensor.name: tensor for tensor in model.input_tensors}
         if set(inputs) != {self.input_name}:
             raise ModelFileError(
@@ -210,7 +239,10 @@ def _check(
 
 
 def manifest_of(model: ModelFile) -> Manifest | None:
-    """The manifest of a model that was read, checked against its tensors; None: it has none."""
+    """Return the manifest of a model that was read, checked against its tensors.
+
+    None where the file has no manifest. Raises ModelFileError for a wrong one.
+    """
     data = model.metadata.get(MANIFEST_KEY)
     if data is None:
         return None
@@ -220,7 +252,23 @@ def manifest_of(model: ModelFile) -> Manifest | None:
 
 
 def read_manifest(path: str | Path) -> Manifest:
-    """The manifest of a model file. Raises ModelFileError where there is none, or a wrong one."""
+    """Read the manifest of a model file.
+
+    Parameters
+    ----------
+    path
+        A .tflite, .xml or .onnx.
+
+    Returns
+    -------
+    Manifest
+        Checked against the file's tensors.
+
+    Raises
+    ------
+    ModelFileError
+        The file has no manifest, or a wrong one.
+    """
     manifest = manifest_of(read_model(path))
     if manifest is None:
         raise ModelFileError(

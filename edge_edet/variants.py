@@ -1,7 +1,7 @@
 """The published EfficientDet variants, one literal row each.
 
-Build from this table, not from the paper's scaling equations: these do not give the published
-models (R at D5 and D7, W almost everywhere).
+Use this table, not the paper's scaling equations, which do not give the published models (R at D5 and
+D7, W almost everywhere).
 
 Sources: hparams of google/automl efficientdet (hparams_config.py, `efficientdet_model_param_dict`
 and `efficientdet_lite_param_dict`), which arXiv 1911.09070v7 Table 1 repeats rounded.
@@ -32,7 +32,7 @@ ASPECTS_EFFDET = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # (x, y) factors, effdet 
 
 
 def octaves(count: int) -> tuple[float, ...]:
-    """The scales within an octave, 2^(i / count); hparams_config.py num_scales."""
+    """Return the scales within an octave, 2^(i / count); hparams_config.py num_scales."""
     return tuple(2.0 ** (index / count) for index in range(count))
 
 
@@ -40,9 +40,38 @@ def octaves(count: int) -> tuple[float, ...]:
 class Variant:
     """The hyperparameters of one detector: everything that its graph and its anchors depend on.
 
-    width and depth are EfficientNet's compound coefficients; aspect_ratios are (x, y) factors;
-    mean and std are per RGB channel on the 0-255 scale. An anchor is anchor_scale * stride *
-    anchor_octaves[o] * aspect_ratios[a] wide and high; anchor_scale is one number, or one a level.
+    An anchor is anchor_scale * stride * anchor_octaves[o] * aspect_ratios[a] wide and high.
+
+    Attributes
+    ----------
+    image_size
+        Side of the square input in pixels.
+    width, depth
+        EfficientNet's compound coefficients.
+    fpn_channels, fpn_repeats
+        Channels and cells of the feature network.
+    head_repeats
+        Convolutions of each head before its prediction.
+    fusion
+        "fast", "softmax" or "sum": how a node weights its inputs.
+    min_level, max_level
+        Pyramid levels, 3 for P3.
+    anchor_scale
+        One number, or one for each level.
+    lite
+        relu6, no squeeze-and-excitation, stem and head not scaled.
+    aspect_ratios
+        (x, y) factors.
+    mean, std
+        Red, green, blue on the 0-255 scale.
+    pool_padding
+        Border of max pools: "ignore", "symmetric" (ignored too), or "zero".
+    pad_rgb
+        Colour right of and below the resized picture.
+    conv_padding
+        Of strided convolutions: TensorFlow's "same", or PyTorch's "symmetric", (kernel - 1) / 2.
+    feature_blocks
+        Which block of its stage C3, C4 and C5 come from, counted from 0; None: the last one.
     """
 
     name: str
@@ -72,38 +101,43 @@ class Variant:
 
     @property
     def activation(self) -> str:
+        """The activation throughout: "relu6" or "swish"."""
         return "relu6" if self.lite else "swish"
 
     @property
     def levels(self) -> range:
+        """The pyramid levels, lowest first."""
         return range(self.min_level, self.max_level + 1)
 
     @property
     def strides(self) -> tuple[int, ...]:
+        """Input pixels for each position of a level, lowest level first."""
         return tuple(2**level for level in self.levels)
 
     @property
     def feature_sizes(self) -> tuple[int, ...]:
-        """Height (and width) of each pyramid level, P3 first; SAME padding rounds up."""
+        """Height (and width) of each pyramid level, lowest first; SAME padding rounds up."""
         return tuple(math.ceil(self.image_size / stride) for stride in self.strides)
 
     @property
     def anchor_scales(self) -> tuple[float, ...]:
-        """anchor_scale of each level, P3 first."""
+        """The anchor scale of each level, lowest first."""
         if isinstance(self.anchor_scale, tuple):
             return self.anchor_scale
         return (self.anchor_scale,) * len(self.levels)
 
     @property
     def anchors_per_position(self) -> int:
+        """Anchors at each position of a level."""
         return len(self.anchor_octaves) * len(self.aspect_ratios)
 
     @property
     def num_anchors(self) -> int:
+        """Anchors over all levels."""
         return self.anchors_per_position * sum(size * size for size in self.feature_sizes)
 
     def replace(self, **changes: object) -> Variant:
-        """A copy with the named fields changed."""
+        """Return a copy with the named fields changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
@@ -150,15 +184,15 @@ _OTHER_NAMES = re.compile(r"^(tf[-_])?efficientdet[-_ ]?", re.IGNORECASE)
 
 
 def canonical_name(name: str) -> str:
-    """A variant's name as its table has it: "d0" of "D0", "efficientdet-d0", "tf_efficientdet_lite0".
+    """Return a variant's name as its table has it: "d0" for "D0", "efficientdet-d0" or "tf_efficientdet_d0".
 
-    Other texts come back in small letters, without that prefix: `get_variant` refuses them.
+    Other texts come back in lower case, without that prefix: `get_variant` refuses them.
     """
     return _OTHER_NAMES.sub("", name.strip()).lower()
 
 
 def get_variant(name: str) -> Variant:
-    """The variant of that name, as people write it. Raises InputError that lists the known ones."""
+    """Return the variant of that name, as people write it. Raises InputError that lists the known ones."""
     try:
         return VARIANTS[canonical_name(name)]
     except KeyError:

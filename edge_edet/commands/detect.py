@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet.commands.renamed import add_renamed_option
 from edge_edet.errors import ImageError, InputError
 from edge_edet.foreign import add_input_arguments, input_options
+from edge_edet.formats import FORMATS
 from edge_edet.output_files import DRAWING, Outputs, add_overwrite_argument
 from edge_edet.pictures import PictureLog, add_picture_arguments, find_given, range_text
 from edge_edet.terminal import joined, track
@@ -35,8 +36,12 @@ STATUS_BAD_PICTURE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `detect`."""
     parser.add_argument(
-        "images", nargs="+", metavar="IMAGE", help="picture, folder of pictures, or glob pattern"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a picture, a folder (with the folders below it), or a glob pattern",
     )
     parser.add_argument(
         "-m",
@@ -59,39 +64,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--raw",
         type=Path,
         metavar="FILE|DIR",
-        help="keep the input, the raw outputs, their quantization and the anchors: of one picture "
-        "OUT.npz, else a folder (docs/raw.md)",
+        help="write the input tensor, the raw outputs, their quantization and the anchors: for one "
+        "picture a file OUT.npz, else a folder (docs/raw.md)",
     )
     add_overwrite_argument(parser)
 
 
 def add_run_arguments(parser: argparse._ActionsContainer) -> None:
-    """The options of how a model runs, which `run_options` takes to `edge_edet.load`."""
+    """Add the options of how a model runs, which `run_options` passes to `edge_edet.load`."""
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
     )
     parser.add_argument(
         "--runtime",
         metavar="R",
-        help="for a .tflite ai-edge-litert, tflite-runtime or tensorflow, default: the first "
-        "installed; for an .onnx onnxruntime (default) or openvino",
+        help="for .tflite: ai-edge-litert, tflite-runtime or tensorflow, default: the first one "
+        "installed; for .onnx: onnxruntime (default) or openvino",
     )
     parser.add_argument(
         "--device",
         metavar="D",
-        help="of an .xml or .onnx: CPU (default), GPU, NPU, AUTO, as 'edge-edet doctor' lists them",
+        help="for .xml and .onnx: CPU (default), GPU, NPU or AUTO; 'edge-edet doctor' lists them",
     )
     parser.add_argument(
         "--inference-precision",
         dest="precision",
         metavar="P",
-        help="of an .xml, what computes that is not integer: f32, bf16, f16, or default, the "
-        "device's choice; if not given, default for an INT8 model, else f32",
+        help="OpenVINO only, precision of the layers that are not INT8: f32, bf16, f16, or default, "
+        "the device's choice; if not given, default for an INT8 model, else f32",
     )
     parser.add_argument(
         "--delegate",
         metavar="D",
-        help="of a .tflite: none, xnnpack, gpu, edgetpu or a delegate library; "
+        help="for .tflite: none, xnnpack, gpu, edgetpu or the path of a delegate library; "
         "default: the runtime's own",
     )
     parser.add_argument(
@@ -106,24 +111,27 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def add_verify_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --no-verify."""
     parser.add_argument(
         "--no-verify",
         dest="verify",
         action="store_false",
-        help="run a model of ours that was changed after it was converted",
+        help="run a file of 'edge-edet convert' even if it was changed afterwards",
     )
 
 
 def add_isolate_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --isolate and --no-isolate."""
     parser.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
-        help="run the model once in a process of its own first, so that a file on which the runtime "
-        "dies is one line; default: for files that are not ours as they were converted, on the CPU",
+        help="first run the model once in a separate process, so that a file that crashes the runtime "
+        "gives a one-line error; default: on the CPU, for all but unchanged files of 'edge-edet convert'",
     )
 
 
 def run_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keyword arguments of `edge_edet.load` for the options of `add_run_arguments`."""
     return {
         "threads": args.threads,
         "runtime": args.runtime,
@@ -137,11 +145,17 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or 2 where a picture could not be used: one that was named, with --strict any, or all."""
+    """Detect objects in the pictures and print them.
+
+    Returns 0, or 2 where a picture could not be used: one that was named, with --strict any, or all.
+    """
     given = find_given(args.images, without=args.draw)
+    for path in given.paths:
+        if path.suffix.lower() in FORMATS and path.is_file():
+            raise InputError(f"{str(path)!r} is a model file, not a picture: give it with -m")
     writing = args.draw or args.raw
     if args.overwrite and not writing:
-        raise InputError("--overwrite is of --draw and --raw: give one too")
+        raise InputError("--overwrite is for --draw and --raw: give one of them too")
     read = [*given.paths, *(one for one in (args.model, args.labels) if one is not None)]
     drawings = Outputs(read, overwrite=args.overwrite, option="--draw")
     raws = Outputs(read, overwrite=args.overwrite, option="--raw")
@@ -226,7 +240,7 @@ def document(
     found: Detections,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """What --json prints of one picture."""
+    """Return what --json prints for one picture."""
     info = detector.info
     return {
         "image": str(picture),
@@ -249,7 +263,7 @@ def document(
 
 
 def table(picture: Path, size: tuple[int, int], found: Detections) -> Iterator[str]:
-    """The lines for one picture, at most 80 columns beside its path."""
+    """Yield the lines for one picture, at most 80 columns beside its path."""
     count = f"{len(found)} object{'' if len(found) == 1 else 's'}"
     yield f"{picture}: {size[0]} x {size[1]}, {count}"
     if len(found):
@@ -264,7 +278,7 @@ def table(picture: Path, size: tuple[int, int], found: Detections) -> Iterator[s
 
 
 def default_model(folder: Path = BUILD_FOLDER) -> Path:
-    """The newest .tflite in the build folder."""
+    """Return the newest .tflite in the build folder. Raises InputError where there is none."""
     models = sorted(folder.glob("*.tflite"), key=lambda path: path.stat().st_mtime)
     if not models:
         raise InputError(
@@ -275,6 +289,7 @@ def default_model(folder: Path = BUILD_FOLDER) -> Path:
 
 
 def parse_options(options: Iterable[str]) -> dict[str, str]:
+    """Read KEY=VALUE texts. Raises InputError for another text."""
     parsed = {}
     for option in options:
         key, equals, value = option.partition("=")
@@ -285,9 +300,9 @@ def parse_options(options: Iterable[str]) -> dict[str, str]:
 
 
 def _targets(pictures: list[Path], folder: Path, outputs: Outputs) -> dict[Path, Path]:
-    """Where each picture is drawn to: its name as .png, made unique by a number.
+    """Return where each picture is drawn to: its name as .png, made unique by a number.
 
-    Raises InputError before the first is drawn, where one of them may not be.
+    Raises InputError, before the first is drawn, where one of them may not be written.
     """
     targets = _named(pictures, folder, ".png")
     for target in targets.values():
@@ -296,7 +311,7 @@ def _targets(pictures: list[Path], folder: Path, outputs: Outputs) -> dict[Path,
 
 
 def _raw_targets(pictures: list[Path], where: Path, outputs: Outputs) -> dict[Path, Path]:
-    """Where each picture's raw outputs go: one file, or a folder of them."""
+    """Return where each picture's raw outputs go: one file, or a folder of them."""
     from edge_edet.detection import RAW
 
     if where.suffix.lower() != ".npz":
@@ -313,7 +328,7 @@ def _raw_targets(pictures: list[Path], where: Path, outputs: Outputs) -> dict[Pa
 
 
 def _named(pictures: list[Path], folder: Path, suffix: str) -> dict[Path, Path]:
-    """Picture -> its name with that suffix in the folder, made unique by a number."""
+    """Return picture -> its name with that suffix in the folder, made unique by a number."""
     taken: set[str] = set()
     targets = {}
     for picture in pictures:

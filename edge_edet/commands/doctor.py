@@ -29,11 +29,13 @@ GIB = 2**30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `doctor`."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the tables")
     parser.epilog = "Exit status: 0 when a runtime works, 1 when none does."
 
 
 def run(args: argparse.Namespace) -> int:
+    """Print what this machine can run. Returns 0 when a runtime works, 1 when none does."""
     machine = this_machine()
     runtimes = check_runtimes()
     groups = {
@@ -75,7 +77,7 @@ def _print_machine(machine: Machine) -> None:
             memory += f", {machine.memory_available_bytes / GIB:.1f} GiB available"
         _print_row("memory", memory)
     if not machine.features:
-        _print_row("features", "this system does not tell what the CPU has for INT8")
+        _print_row("features", "this system does not report what the CPU has for INT8")
     for flag, here in machine.features.items():
         gives = CPU_FEATURES[machine.architecture][flag]
         _print_row(flag, f"{'yes' if here else 'no ':5}{gives}")

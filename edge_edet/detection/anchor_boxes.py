@@ -13,10 +13,22 @@ Floats = npt.NDArray[np.float32]
 
 
 def anchors(variant: Variant) -> Floats:
-    """[N, 4] centre y, centre x, height, width in input pixels.
+    """Compute the anchors of a variant.
 
-    Levels from P3 up; in each rows, then columns, then octave * aspects + aspect. Where a level's
-    size is not image_size / stride, its stride is image_size / size. Source: google/automl
+    Parameters
+    ----------
+    variant
+        Its image size, levels, anchor scales, octaves and aspect ratios count.
+
+    Returns
+    -------
+    array
+        [N, 4] float32 centre y, centre x, height, width in input pixels: levels from the lowest up, in each
+        rows, then columns, then octave * aspects + aspect.
+
+    Notes
+    -----
+    Where a level's size is not image_size / stride, its stride is image_size / size. Source: google/automl
     efficientdet/tf2/anchors.py, `Anchors._generate_boxes`.
     """
     # [octaves * aspects, 2] height and width in units of anchor_scale * stride

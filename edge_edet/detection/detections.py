@@ -16,7 +16,19 @@ __all__ = ["Detection", "Detections"]
 
 @dataclass(frozen=True)
 class Detection:
-    """One object; box is xmin ymin xmax ymax in pixels of the picture."""
+    """One object in a picture.
+
+    Attributes
+    ----------
+    box
+        xmin, ymin, xmax, ymax in pixels of the picture.
+    score
+        0 to 1.
+    class_id
+        Counted from 0.
+    label
+        The class's name, or "class 11" where it has none.
+    """
 
     box: tuple[float, float, float, float]
     score: float
@@ -24,6 +36,7 @@ class Detection:
     label: str
 
     def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict, keys as the fields."""
         return {
             "box": list(self.box),
             "score": self.score,
@@ -34,11 +47,26 @@ class Detection:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """The objects of one picture, a struct of arrays, best first.
+    """The objects of one picture, as a struct of arrays, best first.
 
-    boxes [n, 4] float32 xmin ymin xmax ymax in pixels of the picture; scores [n] float32,
-    descending; classes [n] int64, counted from 0; labels: n names. Index it with a slice, a mask
-    or indexes in rising order for a part of it. Raises InputError where the arrays don't fit.
+    Index it with a slice, a mask or indexes in rising order for a part of it; iterate for single
+    `Detection`s.
+
+    Attributes
+    ----------
+    boxes
+        [n, 4] float32 xmin, ymin, xmax, ymax in pixels of the picture.
+    scores
+        [n] float32, descending.
+    classes
+        [n] int64, counted from 0.
+    labels
+        n names.
+
+    Raises
+    ------
+    InputError
+        The arrays do not fit together, are not finite, or are not in order.
     """
 
     boxes: npt.NDArray[np.float32]
@@ -87,5 +115,5 @@ class Detections:
             yield Detection((xmin, ymin, xmax, ymax), score, class_id, label)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """One JSON-ready dict for each object: box, score, class_id, label."""
+        """Return one JSON-ready dict for each object: box, score, class_id, label."""
         return [detection.to_dict() for detection in self]

@@ -17,7 +17,7 @@ __all__ = ["DetectorInfo", "about", "info_of"]
 
 @dataclass(frozen=True)
 class DetectorInfo:
-    """What is loaded and what it really runs on."""
+    """What is loaded and what it really runs on, read back from the runtime."""
 
     model_path: str
     model_bytes: int  # of all its files
@@ -36,19 +36,19 @@ class DetectorInfo:
     runtime: str
     runtime_version: str
     delegate: str
-    delegated_operators: int | None  # None: the runtime does not tell
+    delegated_operators: int | None  # None: the runtime does not report it
     total_operators: int
     partitions: int | None
     threads: int | None
-    device: str | None  # its own name; None: the processor, or not told
+    device: str | None  # its own name; None: the CPU, or unknown
     execution_devices: tuple[str, ...]  # as the runtime calls them
     inference_precision: str | None  # "f32", "bf16", "f16": of what is not integer
     streams: int | None
-    layers: Mapping[str, int] | None  # precision -> layers that ran in it, as OpenVINO tells
+    layers: Mapping[str, int] | None  # precision -> layers that ran in it, as OpenVINO reports
     postprocess: PostprocessConfig
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, keys as the fields."""
+        """Return a JSON-ready dict, keys as the fields."""
         return dataclasses.asdict(self) | {"postprocess": self.postprocess.to_dict()}
 
 
@@ -81,7 +81,7 @@ def info_of(
 
 
 def about(info: DetectorInfo, layout: ModelLayout) -> dict[str, Any]:
-    """The model, its runtime and how its input is made, JSON-ready: docs/raw.md."""
+    """Describe the model, its runtime and how its input is made, JSON-ready, as docs/raw.md specifies."""
     mean, std = layout.mean, layout.std
     if layout.variant is not None and not mean:  # its graph normalizes
         mean, std = layout.variant.mean, layout.variant.std

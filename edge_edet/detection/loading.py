@@ -55,46 +55,77 @@ def load(
     verify: bool = True,
     isolate: bool | None = False,
 ) -> Detector:
-    """A detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
+    """Load a detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
-    threads: None takes the physical cores that the process may use, at most 4. runtime: for a
-    .tflite "ai-edge-litert", "tflite-runtime" or "tensorflow", None takes the first installed one;
-    an .onnx also runs in "openvino". score_threshold: None is 0.3, or what the model's own
-    suppression was built with where that is higher. config: the whole protocol instead.
+    There is no fallback: what was asked for is what runs, or an error says why not. The detector's `info`
+    says what was taken and, in its notes, what was assumed.
 
-    device, of OpenVINO: "CPU" (as None), "GPU", "NPU", one of several as "GPU.1", or "AUTO", and
-    `info` says what was taken; of onnxruntime: "CPU", "GPU" (CUDA), or a provider's own name.
-    precision, of OpenVINO: what computes that is not integer. "f32", "bf16", "f16", or "default",
-    which is the device's choice; None is "default" for an INT8 model, else "f32". cache_dir, of
-    OpenVINO: compiled models are kept there.
+    Parameters
+    ----------
+    path
+        The model file.
+    threads
+        None: the physical cores that the process may use, at most 4.
+    runtime
+        For a .tflite "ai-edge-litert", "tflite-runtime" or "tensorflow"; None: the first one installed. For
+        an .onnx "onnxruntime" (None) or "openvino".
+    device
+        For OpenVINO "CPU" (None), "GPU", "NPU", one of several such as "GPU.1", or "AUTO"; for onnxruntime
+        "CPU" (None), "GPU" (CUDA), or the name of an execution provider.
+    precision
+        OpenVINO only: the precision of the layers that are not INT8, "f32", "bf16", "f16", or "default", the
+        device's choice. None: "default" for an INT8 model, else "f32".
+    cache_dir
+        OpenVINO only: folder for compiled models.
+    delegate
+        LiteRT only. None: the runtime's default, with XNNPACK's 8-bit kernels where tflite-runtime leaves
+        them off; "none", "xnnpack", "gpu", "edgetpu", or the path of a delegate library. "gpu" computes in
+        float32, an INT8 model too; an fp16 model in float16 where the GPU can.
+    delegate_options
+        Passed to the delegate library.
+    score_threshold
+        Lowest score of a detection, 0 to 1. None: 0.3, or what the model's own suppression was built with
+        where that is higher.
+    config
+        All of the postprocessing, instead of score_threshold.
+    picture_range
+        Which values are black and white in grey pictures of more than 8 bits: (low, high), or "auto", each
+        picture's 0.1 and 99.9 percentiles. None: the upper 8 of 16 bits, with a PictureWarning where that is
+        nearly black.
+    labels
+        A label file, or the names by class id, instead of the model's own.
+    mean, std
+        Foreign detectors only: normalization of a float or int8 input on the 0-255 scale, as one number,
+        three, or their text.
+    fit
+        Foreign detectors only: "letterbox" or "stretch". None: letterbox where the file says EfficientDet.
+    pad
+        Foreign detectors only: colour beside a letterboxed picture. None: the mean.
+    input_size
+        Foreign detectors with an input of free size: (height, width), or the side of a square.
+    verify
+        Check a file from `edge-edet convert` against the checksum of graph and weights in its manifest;
+        `info.verified` is None for files without one.
+    isolate
+        Load and run the model once in a process of its own first, so that a file that crashes the runtime, or
+        hangs for 120 s, is a BackendError here. It costs about a second. None: only for files that are not
+        verified, on the CPU, as the commands do.
 
-    delegate, of LiteRT: None leaves the runtime's default (`info` says what it was), with XNNPACK's
-    8-bit kernels where tflite-runtime leaves them off; "none" turns delegates off, "xnnpack",
-    "gpu", "edgetpu", or the path of a delegate library, which gets delegate_options. "gpu"
-    computes in float32, an INT8 model too; an fp16 model in float16 where the GPU can.
+    Returns
+    -------
+    Detector
+        To be closed, or used in a `with` statement.
 
-    picture_range: which values are black and white in grey pictures of more than 8 bits: (low, high),
-    or "auto", each picture's 0.1 and 99.9 percentiles. None keeps the upper 8 of 16 bits, and warns
-    with PictureWarning where that is nearly black.
-
-    labels: a label file, or the names by class, instead of the model's own. The rest is for foreign
-    detectors, whose files do not tell all: mean and std of an input that is float or int8, on the
-    0-255 scale, as one number, three or their text; fit "letterbox" or "stretch", None is
-    letterbox where the file says EfficientDet; pad, the colour beside a letterboxed picture, None
-    is the mean; input_size, of an input of free size, (height, width) or the side of a square.
-    `info` says what was taken and, in its notes, what was assumed.
-
-    verify: hold a file of ours against the sum over graph and weights that its manifest states;
-    `info.verified` is None for files without one, foreign ones and ours from before it.
-
-    isolate: load and run the model once in a process of its own first, so that a file on which the
-    runtime ends its process (by a signal, or after 120 s) is a BackendError here. None does it for
-    files that are not verified, on the processor, as the commands do. It costs about a second.
-
-    Raises ModelFileError for a file that is no usable model, or was changed after it was converted,
-    MissingExtraError without a runtime,
-    InputError for an option that its runtime does not have, BackendError where a delegate does not
-    load, a device is not there or computes in another precision: nothing steps in for it.
+    Raises
+    ------
+    ModelFileError
+        The file is no usable model, or was changed after it was converted.
+    MissingExtraError
+        No runtime for it is installed.
+    InputError
+        An option is wrong, or its runtime does not have it.
+    BackendError
+        A delegate does not load, or a device is not there or computes in another precision.
     """
     check_config(config)
     if config is not None and score_threshold is not None:

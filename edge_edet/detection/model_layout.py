@@ -24,10 +24,28 @@ NOTHING_GIVEN = InputOptions()
 class ModelLayout:
     """How to feed a model and how to read it.
 
-    outputs: role -> tensor name. variant None: a foreign detector. mean and std: red, green, blue
-    on the 0-255 scale, where the input holds floats or is int8. fit: "letterbox" or "stretch", and
-    why; pad_rgb: beside a letterboxed picture. classes_per_box: rows for each box that the graph
-    counts. resized: whether the runtime must be told the input's size. notes: what was assumed.
+    Attributes
+    ----------
+    outputs
+        Role ("boxes", "classes" and, where the graph suppresses, "scores" and "count") -> tensor name.
+    variant
+        None for a foreign detector.
+    in_graph
+        Whether the graph does non-maximum suppression itself.
+    mean, std
+        Red, green, blue on the 0-255 scale, where the input takes normalized values; else empty.
+    fit, fit_reason
+        "letterbox" or "stretch", and why.
+    pad_rgb
+        Colour beside a letterboxed picture.
+    classes_per_box
+        How many classes the graph returns for each box that it counts.
+    resized
+        Whether the runtime must set the input's size.
+    notes
+        What was assumed.
+    num_classes
+        None where the file does not state it.
     """
 
     precision: str
@@ -47,7 +65,7 @@ class ModelLayout:
     classes_per_box: int = 1
     resized: bool = False
     notes: tuple[str, ...] = ()
-    num_classes: int | None = None  # None: nothing tells
+    num_classes: int | None = None
 
     @property
     def built_threshold(self) -> float | None:
@@ -56,8 +74,27 @@ class ModelLayout:
 
 
 def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelLayout:
-    """Raises ModelFileError for a model that is not a detector known here, saying what it is, and
-    InputError for options that do not go with it."""
+    """Find out how to feed a model and how to read its outputs.
+
+    Parameters
+    ----------
+    model
+        A model file that was read.
+    options
+        What was given for a foreign detector, and labels for any.
+
+    Returns
+    -------
+    ModelLayout
+        From the manifest, or for a foreign .tflite from its graph and metadata.
+
+    Raises
+    ------
+    ModelFileError
+        The model is no detector known here; the message says what it is.
+    InputError
+        An option does not go with the model.
+    """
     manifest = manifest_of(model)
     if manifest is None:
         if isinstance(model, TfliteModel):
@@ -124,7 +161,7 @@ def _check_ours(model: ModelFile, options: InputOptions) -> None:
 def denormalized(
     layout: ModelLayout, model: str, values: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
-    """See `Detector.denormalize`."""
+    """Make the input tensor of a normalized picture; see `Detector.denormalize`."""
     if layout.input_dtype != "float32":
         raise InputError(
             f"{model!r} takes {layout.input_dtype}, which holds no normalized picture: "

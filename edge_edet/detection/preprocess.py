@@ -34,9 +34,10 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class LetterboxTransform:
-    """Where the picture of width x height lies in the input; boxes are taken back with it.
+    """Where a picture of width x height lies in the input; boxes are taken back to the picture with it.
 
-    An input pixel is scale_x * (picture pixel) from the left, scale_y * (...) from the top.
+    An input pixel is scale_x * (picture pixel) from the left and scale_y * (picture pixel) from the top; the
+    two scales differ only for stretched pictures.
     """
 
     width: int
@@ -45,7 +46,18 @@ class LetterboxTransform:
     scale_y: float
 
     def to_picture(self, boxes: Floats) -> Floats:
-        """[n, 4] xmin ymin xmax ymax, from input pixels to picture pixels, clipped to it."""
+        """Take boxes from input pixels to picture pixels, clipped to the picture.
+
+        Parameters
+        ----------
+        boxes
+            [n, 4] float32 xmin, ymin, xmax, ymax in input pixels.
+
+        Returns
+        -------
+        array
+            [n, 4] float32 xmin, ymin, xmax, ymax in pixels of the picture.
+        """
         size = np.array([[self.scale_x, self.scale_y], [self.width, self.height]], np.float32)
         corners: Floats = boxes.reshape(-1, 2, 2) / size[0]
         np.minimum(corners, size[1], out=corners)
@@ -108,9 +120,23 @@ class Preprocessing:
 def letterbox(
     image: PilImage, size: int | tuple[int, int], pad_rgb: tuple[int, int, int]
 ) -> tuple[Pixels, LetterboxTransform]:
-    """[1, height, width, 3] uint8: scaled to fit, top left, on pad_rgb; and what undoes it.
+    """Scale a picture to fit, aspect ratio kept, and place it top left on a colour.
 
-    size: the height and width to fit into, or the side of a square.
+    Parameters
+    ----------
+    image
+        In any mode of 8 bits.
+    size
+        Height and width to fit into, or the side of a square.
+    pad_rgb
+        Colour of the rest.
+
+    Returns
+    -------
+    pixels
+        [1, height, width, 3] uint8 RGB.
+    placement
+        What takes boxes back to the picture.
     """
     height, width = (size, size) if isinstance(size, int) else size
     scaled, placement = scale_to_fit(image, (height, width))
@@ -120,10 +146,21 @@ def letterbox(
 
 
 def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, LetterboxTransform]:
-    """[h, w, 3] uint8, PIL bilinear, as large as fits into `size`; and what undoes it.
+    """Scale a picture as large as fits, aspect ratio kept, with Pillow's bilinear filter.
 
-    size: height and width, or the side of a square. Both sides are rounded to nearest (halves up)
-    and at least 1. The scale is that of the side that fills its space, not the rounded sides'.
+    Parameters
+    ----------
+    image
+        In any mode of 8 bits.
+    size
+        Height and width to fit into, or the side of a square.
+
+    Returns
+    -------
+    pixels
+        [h, w, 3] uint8 RGB. Both sides are rounded to nearest (halves up) and at least 1.
+    placement
+        What takes boxes back; its scale is that of the side that fills its space, not of the rounded sides.
     """
     width, height = image.size
     room_h, room_w = (size, size) if isinstance(size, int) else size
@@ -134,10 +171,15 @@ def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, 
 
 
 def resized_rgb(image: PilImage, width: int, height: int) -> Pixels:
-    """[height, width, 3] uint8 of an image in any mode of 8 bits, the same as of its copy in mode RGB.
+    """Resize an image of any mode of 8 bits, with the same result as its copy in mode RGB.
 
     Grey is resized before it becomes RGB. Other modes become RGB a strip at a time, along the direction
     that Pillow resizes first: strips are independent of each other there.
+
+    Returns
+    -------
+    array
+        [height, width, 3] uint8 RGB.
     """
     if image.mode in ("RGB", "L"):
         resized = image.resize((width, height), BILINEAR)
@@ -171,7 +213,17 @@ def _columns_first(old: tuple[int, int], new: tuple[int, int]) -> bool:
 def place(
     scaled: Pixels, pad_rgb: tuple[int, int, int], pixels: Pixels | npt.NDArray[np.float32]
 ) -> None:
-    """Fills all of pixels [1, H, W, 3], uint8 or float32: scaled [h, w, 3] top left, the rest pad_rgb."""
+    """Fill all of `pixels` with the resized picture, top left, and padding.
+
+    Parameters
+    ----------
+    scaled
+        [h, w, 3] uint8, not larger than pixels.
+    pad_rgb
+        Colour of the rest.
+    pixels
+        [1, H, W, 3] uint8 or float32, written to.
+    """
     height, width, _ = scaled.shape
     room_h, room_w = pixels.shape[1:3]
     padding = _padding_row(room_w, pad_rgb)
@@ -188,7 +240,22 @@ def _padding_row(size: int, pad_rgb: tuple[int, int, int]) -> Pixels:
 
 
 def stretch(image: PilImage, height: int, width: int) -> tuple[Pixels, LetterboxTransform]:
-    """[1, height, width, 3] uint8 with the aspect not kept, as SSD detectors want it."""
+    """Scale a picture to a size, aspect ratio not kept, as SSD detectors expect it.
+
+    Parameters
+    ----------
+    image
+        In any mode of 8 bits.
+    height, width
+        Of the result.
+
+    Returns
+    -------
+    pixels
+        [1, height, width, 3] uint8 RGB.
+    placement
+        What takes boxes back to the picture.
+    """
     return resized_rgb(image, width, height)[None], _stretched(image, height, width)
 
 

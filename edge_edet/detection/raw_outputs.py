@@ -1,4 +1,4 @@
-"""What a model answered, before anything is made of it: to compare with other implementations."""
+"""A model's raw outputs, before postprocessing: to compare with other implementations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Grid:
-    """What the integers of a tensor mean: real = scale * (q - zero_point)."""
+    """The quantization of a tensor: real = scale * (q - zero_point)."""
 
     scale: float
     zero_point: int = 0
@@ -36,14 +36,26 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class RawOutputs:
-    """One inference: `Detector.raw` and `Detector.raw_of` give it, `save` keeps it.
+    """The input and raw outputs of one inference, with all that is needed to read them.
 
-    input: the tensor as the model took it, [1, h, w, 3] RGB, name input_name. outputs: tensor name ->
-    array as the runtime gave it. grids: of the input and of each output, None where it is not
-    quantized. roles: "boxes", "classes" and, where the graph suppresses, "scores" and "count" ->
-    tensor name. anchors: [N, 4] centre y, centre x, height, width in input pixels, None where the
-    outputs are no codes. placement: what takes boxes back to the picture, None where a tensor was
-    given. about: the model and what ran it, JSON-ready, see docs/raw.md.
+    `Detector.raw` and `Detector.raw_of` return it, `save` writes it to a file.
+
+    Attributes
+    ----------
+    input_name, input
+        The tensor as the model took it, [1, h, w, 3] RGB.
+    outputs
+        Tensor name -> array as the runtime returned it.
+    grids
+        Name of the input or an output -> its quantization, None where it has none.
+    roles
+        "boxes", "classes" and, where the graph suppresses, "scores" and "count" -> tensor name.
+    anchors
+        [N, 4] centre y, centre x, height, width in input pixels; None where the outputs are no box codes.
+    placement
+        What takes boxes back to the picture; None where a tensor was given.
+    about
+        The model and what ran it, JSON-ready, see docs/raw.md.
     """
 
     input_name: str
@@ -56,9 +68,22 @@ class RawOutputs:
     about: Mapping[str, Any]
 
     def real(self, name: str) -> Floats:
-        """The float32 values of the input or an output, dequantized where it has a grid.
+        """Dequantize the input or an output.
 
-        name: of the tensor. Raises InputError for one that is not there.
+        Parameters
+        ----------
+        name
+            Of the tensor.
+
+        Returns
+        -------
+        array
+            float32, the same shape.
+
+        Raises
+        ------
+        InputError
+            There is no such tensor.
         """
         tensors = {self.input_name: self.input, **self.outputs}
         if name not in tensors:
@@ -75,10 +100,21 @@ class RawOutputs:
         picture: str | Path | None = None,
         outputs: Outputs | None = None,
     ) -> None:
-        """Writes all of it as an .npz: `numpy.load` reads it, docs/raw.md has the layout.
+        """Write all of it as an .npz, which `numpy.load` reads; docs/raw.md has the layout.
 
-        picture: noted in the file. Replaces only what this wrote before: InputError for anything else.
-        outputs: by which that is decided, where more is written together.
+        Parameters
+        ----------
+        path
+            The file to write.
+        picture
+            Noted in the file.
+        outputs
+            What else is written together, and what may be replaced.
+
+        Raises
+        ------
+        InputError
+            A file is there that this did not write.
         """
         write_raw(self, Path(path), picture, outputs)
 
@@ -95,7 +131,7 @@ def write_raw(
     picture: str | Path | None = None,
     outputs: Outputs | None = None,
 ) -> None:
-    """The same values give the same bytes.
+    """Write raw outputs as `RawOutputs.save`; the same values give the same bytes.
 
     outputs: what else the command writes, and its inputs. Raises InputError where a file is there that
     `write_raw` did not make.
@@ -119,7 +155,7 @@ def write_raw(
 
 
 def is_raw_file(path: Path) -> bool:
-    """Told by what the file says of itself; what cannot be read is not ours."""
+    """Whether a file says of itself that it holds raw outputs; False for what cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{META}.npy") as stream:
             data = io.BytesIO(stream.read(MAX_META_BYTES))

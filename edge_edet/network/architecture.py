@@ -1,7 +1,7 @@
 """What an EfficientDet consists of: backbone blocks, pyramid nodes, and every tensor by name.
 
-Names are effdet's (PyPI `effdet`, `create_model('tf_efficientdet_d0').state_dict()`); all checkpoint
-readers map to them and `network.py` reads them. Convolution kernels are [out, in/groups, h, w].
+Names are effdet's (PyPI `effdet`, `create_model('tf_efficientdet_d0').state_dict()`): all checkpoint
+readers map to them and `build.py` reads them. Convolution kernels are [out, in/groups, h, w].
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ STUDIES = {
 
 
 def study_of(variant: Variant) -> Any:
-    """The module of a variant of STUDIES; None for an ordinary one."""
+    """Return the module of a variant of STUDIES; None for an ordinary one."""
     module = STUDIES.get(variant.feature_network)
     return importlib.import_module(module) if module else None
 
 
 @dataclass(frozen=True)
 class Block:
-    """One MBConv block; name is its prefix in a checkpoint."""
+    """One MBConv block; name is its prefix in a checkpoint; se_channels 0: no squeeze-and-excitation."""
 
     name: str
     stage: int
@@ -63,10 +63,12 @@ class Block:
 
     @property
     def mid_channels(self) -> int:
+        """Channels after the expansion."""
         return self.in_channels * self.expansion
 
     @property
     def residual(self) -> bool:
+        """Whether the input is added to the output."""
         return self.stride == 1 and self.in_channels == self.out_channels
 
 
@@ -78,13 +80,14 @@ def _round_channels(channels: int, width: float) -> int:
 
 
 def stem_channels(variant: Variant) -> int:
+    """Return the output channels of the backbone's first convolution."""
     return _STEM_CHANNELS if variant.lite else _round_channels(_STEM_CHANNELS, variant.width)
 
 
 def backbone_blocks(variant: Variant) -> list[Block]:
-    """The MBConv blocks in order, up to the one that gives C5.
+    """Return the MBConv blocks in order, up to the one that gives C5.
 
-    Lite variants keep the first and last stage's depth.
+    Lite variants keep the depth of the first and last stage. Source: arXiv 1905.11946 Table 1.
     """
     blocks = []
     channels = stem_channels(variant)
@@ -111,14 +114,17 @@ def backbone_blocks(variant: Variant) -> list[Block]:
 
 
 def _depth(variant: Variant, stage: int) -> int:
-    """How many blocks a stage has."""
+    """Return the number of blocks of a stage."""
     repeats = _STAGES[stage][0]
     fixed = variant.lite and stage in (0, len(_STAGES) - 1)
     return repeats if fixed else math.ceil(repeats * variant.depth)
 
 
 def feature_blocks(variant: Variant) -> dict[int, str]:
-    """The name of the block that gives C3, C4 and C5, by level."""
+    """Return level -> name of the block that gives C3, C4 or C5.
+
+    Raises InputError for a block that its stage does not have.
+    """
     chosen = variant.feature_blocks or (-1, -1, -1)
     found = {}
     for (level, stage), index in zip(FEATURE_STAGES.items(), chosen, strict=True):
@@ -132,7 +138,7 @@ def feature_blocks(variant: Variant) -> dict[int, str]:
 
 
 def feature_channels(variant: Variant) -> dict[int, int]:
-    """Channels of C3, C4 and C5."""
+    """Return the channels of C3, C4 and C5, by level."""
     last = {block.stage: block.out_channels for block in backbone_blocks(variant)}
     return {level: last[stage] for level, stage in FEATURE_STAGES.items()}
 
@@ -177,7 +183,7 @@ def _resample(name: str, channels: int, out: int) -> dict[str, tuple[int, ...]]:
 
 
 def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
-    """Every tensor that a checkpoint of this variant holds: name -> shape, in network order."""
+    """Return every tensor that a checkpoint of this variant holds: name -> shape, in network order."""
     study = study_of(variant)
     if hasattr(study, "parameter_shapes"):
         shapes: dict[str, tuple[int, ...]] = study.parameter_shapes(variant)
@@ -210,7 +216,7 @@ def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
 
 
 def count_parameters(variant: Variant) -> int:
-    """Trainable parameters: everything but the running statistics."""
+    """Count the trainable parameters: everything but the running statistics."""
     return sum(
         math.prod(shape)
         for name, shape in parameter_shapes(variant).items()

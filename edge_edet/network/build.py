@@ -6,15 +6,10 @@ Source of the wiring: arXiv 1911.09070v7 section 3-4 and google/automl efficient
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 
 from edge_edet.errors import CheckpointError
 from edge_edet.network.architecture import (
-    BATCH_NORM_EPSILON,
     FEATURE_STAGES,
     FUSION_EPSILON,
     Block,
@@ -24,21 +19,29 @@ from edge_edet.network.architecture import (
     study_of,
 )
 from edge_edet.network.feature_networks import Fusion, feature_nodes, lateral
-from edge_edet.network.graph import Array, Graph, Node
+from edge_edet.network.graph import Graph
+from edge_edet.network.layers import LayerBuilder, Weights
 from edge_edet.variants import Variant
 
 IMAGE, BOX_CODES, CLASS_LOGITS = "image", "box_codes", "class_logits"
-LEAKY_ALPHA = 0.1
-FUSED_ACTIVATIONS = ("relu6", "relu")
-Weights = Mapping[str, Array]
-Doubles = npt.NDArray[np.float64]
 
 
 def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
-    """The float graph from uint8 RGB `image` [1, S, S, 3] to `box_codes` and `class_logits`.
+    """Build the float graph of a variant.
 
-    Without weights the graph has shapes only: enough to count, not to run. Outputs are
-    [1, N, 4] and [1, N, num_classes], see docs/manifest.md.
+    Parameters
+    ----------
+    variant
+        What to build.
+    weights
+        effdet's tensor names -> float32 arrays, as `parameter_shapes` lists them. None: a graph of shapes
+        only, enough to count, not to run.
+
+    Returns
+    -------
+    Graph
+        From uint8 RGB `image` [1, S, S, 3] to `box_codes` [1, N, 4] and `class_logits` [1, N, num_classes],
+        see docs/manifest.md.
     """
     builder: type[NetworkBuilder] = NetworkBuilder
     if (study := study_of(variant)) is not None:
@@ -46,16 +49,11 @@ def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
     return builder(variant, weights).build()
 
 
-class NetworkBuilder:
-    """Emits node after node; the studies' networks derive from it."""
-
-    def __init__(self, variant: Variant, weights: Weights | None):
-        self.variant = variant
-        self.weights = weights
-        self.nodes: list[Node] = []
-        self.shapes: dict[str, tuple[int, ...]] = {}
+class NetworkBuilder(LayerBuilder):
+    """Emits backbone, feature network and heads; the networks of the studies derive from it."""
 
     def build(self) -> Graph:
+        """Build the whole graph."""
         size = self.variant.image_size
         self.shapes[IMAGE] = (1, size, size, 3)
         features = self.bifpn(self.backbone())
@@ -65,90 +63,10 @@ class NetworkBuilder:
         }
         return Graph(self.variant, IMAGE, self.nodes, outputs)
 
-    # --- primitives -------------------------------------------------------------------------
-
-    def emit(
-        self,
-        op: str,
-        name: str,
-        inputs: tuple[str, ...],
-        shape: tuple[int, ...],
-        weight_shape: tuple[int, ...] | None = None,
-        weight: Array | None = None,
-        bias: Array | None = None,
-        **attrs: object,
-    ) -> str:
-        self.nodes.append(Node(op, name, inputs, shape, weight_shape, weight, bias, attrs))
-        self.shapes[name] = shape
-        return name
-
-    def batch_norm(self, name: str) -> tuple[Doubles, Doubles]:
-        """The scale and offset that a folded batch norm is."""
-        assert self.weights is not None
-        gamma, beta, mean, variance = (
-            self.weights[f"{name}.{part}"].astype(np.float64)
-            for part in ("weight", "bias", "running_mean", "running_var")
-        )
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-        return scale, beta - mean * scale
-
-    def conv(
-        self,
-        x: str,
-        name: str,
-        param: str,
-        out: int,
-        kernel: int = 1,
-        stride: int = 1,
-        norm: str | None = None,
-        activation: str = "none",
-        depthwise: bool = False,
-    ) -> str:
-        """A convolution with its bias and folded batch norm; swish and leaky become a node."""
-        _, height, width, channels = self.shapes[x]
-        shape = (1, math.ceil(height / stride), math.ceil(width / stride), out)
-        inner = (1, kernel, kernel, out) if depthwise else (out, kernel, kernel, channels)
-        weight: Array | None = None
-        bias: Array | None = None
-        if self.weights is not None:
-            raw = self.weights[f"{param}.weight"].astype(np.float64)  # [out, in/groups, h, w]
-            folded = raw.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1))
-            shift = self.weights.get(f"{param}.bias", np.zeros(out, np.float32)).astype(np.float64)
-            if norm is not None:
-                scale, offset = self.batch_norm(norm)
-                folded = folded * (scale if depthwise else scale[:, None, None, None])
-                shift = shift * scale + offset
-            if param == "backbone.conv_stem":
-                folded = folded / np.asarray(self.variant.std)
-            weight = np.ascontiguousarray(folded, np.float32)
-            bias = np.ascontiguousarray(shift, np.float32)
-        op = "depthwise" if depthwise else "conv"
-        fused = activation if activation in FUSED_ACTIVATIONS else "none"
-        padding = {"padding": self.variant.conv_padding} if stride > 1 else {}
-        y = self.emit(
-            op, name, (x,), shape, inner, weight, bias, stride=stride, activation=fused, **padding
-        )
-        if activation == "leaky_relu":
-            return self.emit("leaky_relu", f"{name}/leaky", (y,), shape, alpha=LEAKY_ALPHA)
-        return self.emit("swish", f"{name}/swish", (y,), shape) if activation == "swish" else y
-
-    def separable(
-        self,
-        x: str,
-        name: str,
-        param: str,
-        out: int,
-        norm: str | None = None,
-        activation: str = "none",
-    ) -> str:
-        channels = self.shapes[x][3]
-        y = self.conv(x, f"{name}/conv_dw", f"{param}.conv_dw", channels, 3, depthwise=True)
-        return self.conv(y, f"{name}/conv_pw", f"{param}.conv_pw", out, 1, 1, norm, activation)
-
     # --- backbone ---------------------------------------------------------------------------
 
     def backbone(self) -> dict[int, str]:
-        """Level -> tensor of C3, C4, C5."""
+        """Emit the EfficientNet; return level -> tensor of C3, C4 and C5."""
         v = self.variant
         x = self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=v.mean)
         x = self.conv(
@@ -167,6 +85,7 @@ class NetworkBuilder:
         return {level: outputs[name] for level, name in feature_blocks(v).items()}
 
     def block(self, x: str, block: Block) -> str:
+        """Emit one MBConv block."""
         param, act = block.name, self.variant.activation
         name = param.replace(".", "/", 1)
         y, norm = x, 1
@@ -206,6 +125,7 @@ class NetworkBuilder:
         return y
 
     def squeeze_excite(self, x: str, name: str, param: str, block: Block) -> str:
+        """Emit the gate of a block and return the gated tensor."""
         gate = self.emit("mean", f"{name}/mean", (x,), (1, 1, 1, block.mid_channels))
         gate = self.conv(
             gate,
@@ -221,7 +141,7 @@ class NetworkBuilder:
     # --- feature network --------------------------------------------------------------------
 
     def bifpn(self, features: dict[int, str]) -> list[str]:
-        """P3 up to the highest level."""
+        """Emit the feature network; return a tensor for each level, lowest first."""
         v = self.variant
         inputs = [features[level] for level in sorted(features)]
         for level in v.levels:
@@ -241,14 +161,16 @@ class NetworkBuilder:
         return inputs
 
     def size(self, level: int) -> int:
+        """Return the height (and width) of a level."""
         return self.variant.feature_sizes[level - self.variant.min_level]
 
     def project(self, x: str, name: str, param: str) -> str:
-        """1x1 convolution and batch norm to the pyramid's width."""
+        """Emit a 1x1 convolution and batch norm to the pyramid's width."""
         width = self.variant.fpn_channels
         return self.conv(x, f"{name}/conv", f"{param}.conv.conv", width, norm=f"{param}.conv.bn")
 
     def pool(self, x: str, name: str, size: int) -> str:
+        """Emit a 3x3 max pool of stride 2."""
         channels = self.shapes[x][3]
         padding = self.variant.pool_padding
         return self.emit("maxpool", name, (x,), (1, size, size, channels), padding=padding)
@@ -267,7 +189,7 @@ class NetworkBuilder:
         return self.separable(total, name, conv, v.fpn_channels, f"{conv}.bn")
 
     def weigh(self, name: str, param: str, node: Fusion, tensors: list[str]) -> str:
-        """The weighted sum of a node's inputs, weights being constants."""
+        """Emit the weighted sum of a node's inputs, the weights being constants."""
         total: str | None = None
         factors = self.fusion_factors(f"{param}.combine.edge_weights", len(node.inputs))
         kept = [(offset, f) for offset, f in zip(node.inputs, factors, strict=True) if f]
@@ -298,7 +220,7 @@ class NetworkBuilder:
     def resample(
         self, name: str, param: str, level: int, offset: int, x: str, factor: float = 1.0
     ) -> str:
-        """One input of a node, in its width and size, times the factor."""
+        """Emit one input of a node, in the node's width and size, times the factor."""
         place, size, width = f"{name}/in.{offset}", self.size(level), self.variant.fpn_channels
         if self.shapes[x][3] != width:
             x = self.lateral(x, place, lateral(self.variant, param, offset))
@@ -314,21 +236,21 @@ class NetworkBuilder:
         return x
 
     def lateral(self, x: str, place: str, param: str) -> str:
-        """The input in the pyramid's width; where nodes share that, it is computed once."""
+        """Return an input in the pyramid's width; where nodes share it, it is computed once."""
         shared = param.replace(".", "/") if param.startswith("fpn.lateral.") else ""
         if f"{shared}/conv" in self.shapes:
             return f"{shared}/conv"
         return self.project(x, shared or place, param)
 
     def gate(self, name: str, first: str, second: str) -> str:
-        """NAS-FPN's global pooling: the first input decides how much each channel of the second counts."""
+        """Emit NAS-FPN's global pooling: the second input times the sigmoid of the first one's mean."""
         shape = (1, 1, 1, self.shapes[first][3])
         mean = self.emit("mean", f"{name}/gate/mean", (first,), shape)
         gate = self.emit("sigmoid", f"{name}/gate", (mean,), shape)
         return self.emit("mul", f"{name}/gated", (second, gate), self.shapes[second])
 
     def fusion_factors(self, param: str, count: int) -> list[float]:
-        """The constants that the fusion weights come down to (section 3.3 of the paper)."""
+        """Return the constants that the fusion weights come down to (section 3.3 of the paper)."""
         if self.variant.fusion == "sum" or self.weights is None:
             return [1.0 if self.variant.fusion == "sum" else 0.5] * count
         raw = self.weights[param].astype(np.float64)
@@ -341,7 +263,7 @@ class NetworkBuilder:
     # --- heads ------------------------------------------------------------------------------
 
     def head(self, net: str, output: str, features: list[str], values: int) -> str:
-        """Shared separable convolutions, batch norm per level; one tensor over all levels."""
+        """Emit shared separable convolutions, batch norm per level; one tensor over all levels."""
         v = self.variant
         parts = []
         for position, (level, x) in enumerate(zip(v.levels, features, strict=True)):

@@ -1,7 +1,7 @@
 """The feature networks that the paper compares: which nodes one cell has and what each of them fuses.
 
 Fig. 2 and section 3.2 of arXiv 1911.09070; Fig. 2 of v1, which draws the fully connected one too.
-docs/decisions/0009-feature-networks.md says what the paper leaves open and how it was decided.
+docs/decisions/0009-feature-networks.md lists what the paper leaves open and what was decided.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ __all__ = ["FEATURE_NETWORKS", "Fusion", "bifpn_nodes", "feature_nodes", "latera
 
 @dataclass(frozen=True)
 class Fusion:
-    """One node of one cell: which features it fuses and at which level it lives.
+    """One node of a cell: which features it fuses, and at which level.
 
-    inputs are offsets into the cell's feature list: 0..L-1 are the cell's inputs (P3 up), L.. its
-    own nodes in order. gated: the second input is multiplied with the sigmoid of the first one's mean
-    over all positions. A cell's outputs are its last nodes of each level.
+    Attributes
+    ----------
+    inputs
+        Offsets into the cell's feature list: 0 to L-1 are the cell's inputs (P3 up), from L on its own nodes
+        in order. A cell's outputs are its last nodes of each level.
+    gated
+        Whether the second input is multiplied with the sigmoid of the first one's mean over all positions.
     """
 
     level: int
@@ -44,7 +48,7 @@ NAS_FPN = (
 
 
 def bifpn_nodes(variant: Variant) -> list[Fusion]:
-    """One BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper)."""
+    """Return the nodes of a BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper)."""
     low, high = variant.min_level, variant.max_level
     count = high - low + 1
     latest = {level: level - low for level in range(low, high + 1)}
@@ -60,7 +64,7 @@ def bifpn_nodes(variant: Variant) -> list[Fusion]:
 
 
 def fpn_nodes(variant: Variant) -> list[Fusion]:
-    """One top-down pass, a node at every level (Fig. 2a)."""
+    """Return the nodes of one top-down pass, one at every level (Fig. 2a)."""
     count, top = len(variant.levels), len(variant.levels) - 1
     nodes = [Fusion(variant.max_level, (top,))]
     for offset in range(top - 1, -1, -1):
@@ -69,7 +73,7 @@ def fpn_nodes(variant: Variant) -> list[Fusion]:
 
 
 def panet_nodes(variant: Variant) -> list[Fusion]:
-    """A top-down pass and a bottom-up one, a node at every level in both (Fig. 2b)."""
+    """Return the nodes of a top-down and a bottom-up pass, one at every level in both (Fig. 2b)."""
     nodes, count = fpn_nodes(variant), len(variant.levels)
     below: tuple[int, ...] = ()
     for offset, level in enumerate(variant.levels):
@@ -80,21 +84,21 @@ def panet_nodes(variant: Variant) -> list[Fusion]:
 
 
 def fully_connected_nodes(variant: Variant) -> list[Fusion]:
-    """PANet with connections from all inputs of the cell to all of its outputs (v1, Fig. 2d)."""
+    """Return PANet's nodes, the outputs connected to all inputs of the cell (v1, Fig. 2d)."""
     nodes, count = panet_nodes(variant), len(variant.levels)
     everything = tuple(range(count))
     return nodes[:count] + [Fusion(n.level, (*everything, *n.inputs)) for n in nodes[count:]]
 
 
 def nas_fpn_nodes(variant: Variant) -> list[Fusion]:
-    """The seven merging cells that were found by search, for levels 3 to 7."""
+    """Return the seven merging cells that were found by search, for levels 3 to 7."""
     if list(variant.levels) != [3, 4, 5, 6, 7]:
         raise InputError(f"NAS-FPN has levels 3 to 7, but {variant.name} has {variant.levels}")
     return list(NAS_FPN)
 
 
 def lateral(variant: Variant, node: str, offset: int) -> str:
-    """The name of the 1x1 convolution that brings an input of a node of the first cell to the width.
+    """Return the name of the 1x1 convolution that brings an input of the first cell to the pyramid's width.
 
     NAS-FPN has one for each level, the others one for each node that reads the level.
     """
@@ -114,7 +118,7 @@ FEATURE_NETWORKS: dict[str, Callable[[Variant], list[Fusion]]] = {
 
 
 def feature_nodes(variant: Variant) -> list[Fusion]:
-    """The nodes of one cell. Raises InputError for a feature network that is not known."""
+    """Return the nodes of one cell. Raises InputError for an unknown feature network."""
     try:
         nodes = FEATURE_NETWORKS[variant.feature_network]
     except KeyError:

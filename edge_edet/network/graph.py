@@ -43,7 +43,23 @@ OPS = {
 
 @dataclass
 class Node:
-    """One operation. `name` is also the name of its output tensor and its place in the network."""
+    """One operation of the network.
+
+    Attributes
+    ----------
+    op
+        A key of OPS.
+    name
+        Also the name of its output tensor, and its place in the network.
+    inputs
+        Names of the tensors that it reads.
+    shape
+        NHWC shape of its output.
+    weight_shape, weight, bias
+        Of convolutions, in the layouts above; the values are None where a graph has shapes only.
+    attrs
+        Attributes of the operation, see OPS.
+    """
 
     op: str
     name: str
@@ -61,11 +77,25 @@ class Node:
 
 
 def borders(node: Node, source: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Rows (before, after), columns (before, after) that a convolution or max pool reads beyond its input.
+    """Compute how far a convolution or max pool reads beyond its input.
 
-    source: the input's shape. Where the number is odd, the extra one comes after, as in TensorFlow's SAME,
-    or, with padding "symmetric", before: PyTorch pads (kernel - 1) / 2 on both sides, and at stride 2 the
-    last one of an even size is not read. Odd sizes and stride 1 are padded alike in both.
+    Parameters
+    ----------
+    node
+        The operation.
+    source
+        NHWC shape of its input.
+
+    Returns
+    -------
+    list of (int, int)
+        Pixels (before, after) of height, then of width.
+
+    Notes
+    -----
+    Where the number is odd, the extra one comes after, as in TensorFlow's SAME, or, with padding "symmetric",
+    before: PyTorch pads (kernel - 1) / 2 on both sides, and at stride 2 the last one of an even size is not
+    read. Odd sizes and stride 1 are padded alike in both.
     """
     kernel = 3 if node.weight_shape is None else node.weight_shape[1]
     stride = int(node.attrs.get("stride", 2))
@@ -80,7 +110,15 @@ def borders(node: Node, source: tuple[int, ...]) -> list[tuple[int, int]]:
 
 @dataclass
 class Graph:
-    """Nodes in execution order from the tensor `input_name` to `outputs` (role -> tensor)."""
+    """Nodes in execution order.
+
+    Attributes
+    ----------
+    input_name
+        Name of the input tensor.
+    outputs
+        Role ("boxes", "classes") -> tensor name.
+    """
 
     variant: Variant
     input_name: str
@@ -88,7 +126,7 @@ class Graph:
     outputs: dict[str, str]
 
     def node(self, name: str) -> Node:
-        """The node of that name. Raises InputError where there is none."""
+        """Return the node of that name. Raises InputError where there is none."""
         for node in self.nodes:
             if node.name == name:
                 return node
@@ -96,11 +134,12 @@ class Graph:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
+        """Shape of the input, [1, height, width, 3]."""
         size = self.variant.image_size
         return (1, size, size, 3)
 
     def consumers(self) -> dict[str, list[Node]]:
-        """Tensor name -> the nodes that read it."""
+        """Return tensor name -> the nodes that read it."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in node.inputs:
@@ -108,12 +147,12 @@ class Graph:
         return found
 
     def multiply_adds(self) -> int:
-        """Multiply-adds of all convolutions at the variant's image size."""
+        """Count the multiply-adds of all convolutions at the variant's image size."""
         return sum(node_multiply_adds(node) for node in self.nodes)
 
 
 def node_multiply_adds(node: Node) -> int:
-    """Multiply-adds of one node: output positions times kernel size; 0 for all but convolutions."""
+    """Count the multiply-adds of one node: output positions times kernel size; 0 if no convolution."""
     if node.weight_shape is None:
         return 0
     height, width = node.shape[1:3]

@@ -1,4 +1,4 @@
-"""What the caller gives as a picture, made into an upright PIL image of 8 bits a channel."""
+"""From what the caller gives as a picture to an upright PIL image of 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -70,8 +70,15 @@ FIRST_OF_MANY = Finding("several pages or frames, of which the first is read")
 
 
 class ReadPicture(NamedTuple):
-    """image: upright, in a mode of 8 bits a channel, the file's own where it has such a one: `preprocess`
-    makes RGB of what is left after resizing; findings: what a reader of the results should know of it.
+    """An upright picture, and what is worth knowing of it.
+
+    Attributes
+    ----------
+    image
+        In a mode of 8 bits a channel, the file's own where it has one: `preprocess` makes RGB of what is left
+        after resizing.
+    findings
+        What a reader of the results should know.
     """
 
     image: PilImage
@@ -84,18 +91,36 @@ class ReadPicture(NamedTuple):
 
 
 def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage:
-    """The picture upright (EXIF orientation applied), in mode RGB.
+    """Read a picture upright (EXIF orientation applied), in mode RGB.
 
-    Alpha is dropped, not blended: a transparent pixel counts with the colour that is stored for
-    it. Of an animation or a file of several pages the first is taken.
+    Alpha is dropped, not blended: a transparent pixel counts with the colour that is stored for it. Of an
+    animation or a file of several pages the first is taken.
 
-    picture_range: which values are black and white in greyscale of more than 8 bits: (low, high), or
-    "auto", the 0.1 and 99.9 percentiles of each picture. None keeps the upper 8 bits of 16, and
-    refuses floats. Pictures of 8 bits a channel and of colour are left as they are.
+    Parameters
+    ----------
+    image
+        A PIL image, a path, a uint8 array [h, w, 3] in RGB, or with a picture_range integers of 16 or more
+        bits or floats [h, w].
+    picture_range
+        Which values are black and white in grey pictures of more than 8 bits: (low, high), or "auto", the 0.1
+        and 99.9 percentiles of each picture. None keeps the upper 8 of 16 bits, and refuses floats. Pictures
+        of 8 bits a channel and colour pictures are left as they are.
 
-    An array must be uint8 [h, w, 3], RGB, or with a picture_range integers of 16 or more bits or floats
-    [h, w]. Raises ImageError, one line. Warns with PictureWarning where the values fill so little of
-    16 bits that the picture is nearly black, and where something is left out or cut off.
+    Returns
+    -------
+    PIL.Image.Image
+        In mode RGB.
+
+    Raises
+    ------
+    ImageError
+        The picture cannot be used.
+
+    Warns
+    -----
+    PictureWarning
+        The values fill so little of 16 bits that the picture is nearly black, or something is left out or cut
+        off.
     """
     read = read_picture(image, picture_range)
     warn_of(read)
@@ -103,14 +128,14 @@ def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage
 
 
 def warn_of(read: ReadPicture) -> None:
-    """The findings as PictureWarning, in the words of the Python API."""
+    """Issue the findings as PictureWarning, in the words of the Python API."""
     for finding in read.findings:
         text = f"a picture with {finding.text(api=True)}"
         warnings.warn(text, PictureWarning, stacklevel=3)
 
 
 def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPicture:
-    """As `read_image`, in the picture's own mode and with the warnings as values."""
+    """Read a picture as `read_image` does, in its own mode and with the warnings as values."""
     picture_range = check_range(picture_range)
     if isinstance(image, np.ndarray):
         return _from_array(image, picture_range)
@@ -171,7 +196,7 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
 
 
 def refuse_addresses(path: str) -> None:
-    """Raises ImageError for addresses and for cameras as devices: nothing opens them here.
+    """Raise ImageError for addresses, and for cameras as devices: nothing here opens them.
 
     A path that has lost one of the slashes of `rtsp://` gets it back in the message.
     """

@@ -1,4 +1,4 @@
-"""What a run met in its pictures, counted: those left out, and those that are not as they seem."""
+"""What a run came across in its pictures, counted: those left out, and those with something to know."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMED = 3  # of the pictures that are left out
 
 
 class PictureLog:
-    """Takes in findings and bad pictures; `notes` counts them, text -> number of pictures."""
+    """Collects findings and bad pictures of a run."""
 
     def __init__(self) -> None:
         self._findings: dict[str, tuple[str, Finding]] = {}  # what -> where first
@@ -26,23 +26,34 @@ class PictureLog:
         self._objects: int | None = None  # of labelled pictures
 
     def add(self, name: str, findings: Iterable[Finding]) -> None:
-        """The findings of one picture."""
+        """Add the findings of one picture."""
         for finding in findings:
             self._findings.setdefault(finding.what, (name, finding))
             self._counts[finding.what] = self._counts.get(finding.what, 0) + 1
 
     def leave_out(self, name: str, reason: str, objects: int | None = None) -> None:
-        """One picture that cannot be read, and how many labelled objects go with it, where AP is
-        measured."""
+        """Add one picture that cannot be read.
+
+        Parameters
+        ----------
+        name
+            Its path.
+        reason
+            The error's message.
+        objects
+            How many labelled objects are left out with it, where AP is measured.
+        """
         self._bad.append((name, reason))
         if objects is not None:
             self._objects = (self._objects or 0) + objects
 
     @property
     def left_out(self) -> int:
+        """How many pictures could not be read."""
         return len(self._bad)
 
     def notes(self) -> dict[str, int]:
+        """Return text -> number of pictures."""
         found = {}
         if self._bad:
             names = ", ".join(repr(Path(name).name) for name, _ in self._bad[1:NAMED])
@@ -62,14 +73,14 @@ class PictureLog:
         return found
 
     def lines(self) -> list[str]:
-        """The notes as a reader expects them: `1 picture with ...`."""
+        """Return the notes as a reader expects them: `1 picture with ...`."""
         return [
             f"{count} {text if count != 1 else text.replace('pictures', 'picture', 1)}"
             for text, count in self.notes().items()
         ]
 
     def say(self) -> None:
-        """One line each on stderr."""
+        """Print the notes on stderr, one line each."""
         for line in self.lines():
             print(f"note: {line}", file=sys.stderr)
 
@@ -82,9 +93,30 @@ def usable(
     strict: bool,
     named: Container[Path] = (),
 ) -> list[Path]:
-    """Those that can be read, each decoded once; the others and all findings go into the log.
+    """Decode each picture once, and return those that can be read.
 
-    Raises ImageError for the first bad one where `strict` or `named`, and where nothing is left.
+    Parameters
+    ----------
+    pictures
+        Paths.
+    picture_range
+        As in `read_image`.
+    log
+        Takes the others, and all findings.
+    strict
+        Whether any bad picture is an error.
+    named
+        Pictures that people named, of which a bad one is an error.
+
+    Returns
+    -------
+    list of Path
+        In the order given.
+
+    Raises
+    ------
+    ImageError
+        A bad picture that is an error, or no picture can be read.
     """
     good = []
     first: ImageError | None = None
@@ -105,12 +137,12 @@ def usable(
 
 
 def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
-    """--range and --strict, of every command that reads pictures."""
+    """Add --range and --strict, which every command that reads pictures has."""
     add_range_argument(parser)
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="end at a picture of a folder that cannot be read; default: leave it out, and count it",
+        help="fail on a picture of a folder that cannot be read; default: leave it out, and count it",
     )
 
 

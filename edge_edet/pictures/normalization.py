@@ -34,12 +34,24 @@ class Normalization:
 
 
 def read_normalization(mean: Given | None, std: Given | None) -> Normalization | None:
-    """The two as given, each one number, three, or their text ("127.5", "123.7,116.3,103.5").
+    """Read mean and standard deviation as people give them.
 
-    None where neither is given. Where every std is below 1, both are on the 0-1 scale and are
-    multiplied by 255. Raises InputError, one line, for one without the other, a text that is no
-    number, another count than 1 or 3, a mean outside of 0 to 255, a std that is not positive, and
-    two that are on different scales.
+    Parameters
+    ----------
+    mean, std
+        One number, three (red, green, blue), or their text ("127.5", "123.7,116.3,103.5"). Where every std is
+        below 1, both are on the 0-1 scale and are multiplied by 255.
+
+    Returns
+    -------
+    Normalization or None
+        None where neither is given.
+
+    Raises
+    ------
+    InputError
+        One without the other, a text that is no number, another count than 1 or 3, a mean outside of 0 to
+        255, a std that is not positive, or two that are on different scales.
     """
     if mean is None and std is None:
         return None
@@ -67,7 +79,7 @@ def read_normalization(mean: Given | None, std: Given | None) -> Normalization |
 
 
 def shown(values: Sequence[float]) -> str:
-    """One number where all are equal: as an option takes it."""
+    """Return the numbers as an option takes them: one where all are equal."""
     numbers = [f"{value:.6g}" for value in values]
     return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
 
@@ -89,7 +101,7 @@ def _three(given: Given, name: str) -> Channels:
 
 
 def _listed(given: Any) -> list[Any]:
-    """A number stands alone; tuples, lists and arrays are taken item by item."""
+    """Return a number alone, and the items of tuples, lists and arrays."""
     try:
         return list(given)
     except TypeError:

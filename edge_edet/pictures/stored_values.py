@@ -1,4 +1,4 @@
-"""What a file says of its pixel values that Pillow does not carry over into the image.
+"""What a file states about its pixel values that Pillow does not carry over into the image.
 
 Seen with Pillow 9.4 to 13.0: a TIFF whose 16-bit grey has 0 as white comes out as a negative; one of 12
 bits comes out as mode I;16 with values to 4095; unsigned 32 bits wrap into int32; a PGM of 4095 is
@@ -25,8 +25,19 @@ ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 @dataclass(frozen=True)
 class Stored:
-    """bits: of one grey value, which is from 0 to 2 ** bits - 1; scaled_from: the largest value of a
-    PGM that Pillow scaled to 65535, None where it did not."""
+    """How grey values are stored in a file.
+
+    Attributes
+    ----------
+    bits
+        Of one grey value, which is from 0 to 2 ** bits - 1.
+    scaled_from
+        The largest value of a PGM that Pillow scaled to 65535; None where it did not.
+    deep_colour
+        Whether colour has 16 bits a channel.
+    several
+        Whether there are several pages or frames.
+    """
 
     bits: int = 16
     white_is_zero: bool = False
@@ -36,11 +47,11 @@ class Stored:
     several: bool = False  # pages or frames
 
     def unsigned(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Pillow's int32 [h, w] as the file has it."""
+        """Return Pillow's int32 [h, w] as the file has it."""
         return values.view(np.uint32) if self.unsigned_32 else values
 
     def of(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Pillow's values [h, w] as the file has them."""
+        """Return Pillow's values [h, w] as the file has them."""
         values = self.unsigned(values)
         if self.scaled_from is None:
             return values
@@ -48,7 +59,10 @@ class Stored:
 
 
 def stored_values(image: PilImage) -> Stored:
-    """Before the pixels are loaded. An image in memory tells nothing: the defaults."""
+    """Read how the values are stored, before the pixels are loaded.
+
+    An image in memory has no such record: the defaults.
+    """
     several = _several(image)
     raw = _raw(image)
     if image.mode in ("RGB", "RGBA", "LA"):
@@ -82,7 +96,7 @@ def _first(tags: Any, number: int, default: int) -> Any:
 
 
 def _raw(image: PilImage) -> str:
-    """How the pixels are packed in the file, as Pillow names it: "RGB;16B"."""
+    """Return how the pixels are packed in the file, as Pillow names it, such as RGB;16B."""
     tile: Any = getattr(image, "tile", None)
     arguments = tile[0][3] if tile else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)

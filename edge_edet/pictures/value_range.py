@@ -37,8 +37,16 @@ KNOWN_BITS = (10, 12, 14)
 class Finding(NamedTuple):
     """What a reader of the results should know of one picture.
 
-    what: of the picture, the same for all of its kind; seen: what was seen in this one; advice: what
-    to do, the option written as {range}, {auto} and {low_high}.
+    Attributes
+    ----------
+    what
+        Of the picture, the same for all of its kind.
+    seen
+        What was seen in this one.
+    advice
+        What to do, with the option written as {range}, {auto} and {low_high}.
+    low_high
+        The range that the advice suggests.
     """
 
     what: str
@@ -47,7 +55,7 @@ class Finding(NamedTuple):
     low_high: str = ""
 
     def text(self, *, api: bool = False) -> str:
-        """In one line, with the option as the command or as Python has it."""
+        """Return one line, with the option as the command has it, or as Python does (api)."""
         low_high = f"({self.low_high.replace(',', ', ')})" if api else f"--range={self.low_high}"
         auto, name = (
             ("picture_range='auto'", "picture_range") if api else ("--range auto", "--range")
@@ -58,7 +66,10 @@ class Finding(NamedTuple):
 
 
 def check_range(given: Any) -> PictureRange:
-    """None, "auto" or (low, high) as floats. Raises InputError for anything else."""
+    """Check a range from Python: None, "auto" or (low, high), low below high.
+
+    Returns it with floats. Raises InputError for anything else.
+    """
     if given is None or (isinstance(given, str) and given == AUTO):
         return AUTO if given else None
     if isinstance(given, (tuple, list)) and len(given) == 2:
@@ -74,7 +85,7 @@ def check_range(given: Any) -> PictureRange:
 
 
 def parse_range(text: str) -> PictureRange:
-    """What --range says. Raises InputError, one line."""
+    """Read the value of --range. Raises InputError."""
     if text.strip().lower() == AUTO:
         return AUTO
     try:
@@ -87,7 +98,7 @@ def parse_range(text: str) -> PictureRange:
 
 
 def range_text(picture_range: PictureRange) -> str | None:
-    """As --range takes it: what records, protocols and JSON keep."""
+    """Return the range as --range takes it, for records, protocols and JSON; None stays None."""
     if picture_range is None or isinstance(picture_range, str):
         return picture_range
     return ",".join(_number(value) for value in picture_range)
@@ -96,11 +107,22 @@ def range_text(picture_range: PictureRange) -> str | None:
 def to_eight_bits(
     values: Rows, picture_range: PictureRange
 ) -> tuple[npt.NDArray[np.uint8], list[Finding]]:
-    """[h, w] of any numbers to uint8: 255 * (value - low) / (high - low), rounded, cut off at both ends.
+    """Map values of any type to 8 bits: 255 * (value - low) / (high - low), rounded, clipped at both ends.
 
-    "auto" takes low and high as the 0.1 and 99.9 percentiles of this picture's own values, its
-    smallest and largest where these two are equal; a picture of one value becomes black. Values that
-    are no number become black.
+    Parameters
+    ----------
+    values
+        [h, w] numbers. Those that are no number become black.
+    picture_range
+        (low, high), or "auto": the 0.1 and 99.9 percentiles of this picture's own values, its smallest and
+        largest where these two are equal; a picture of one value becomes black.
+
+    Returns
+    -------
+    pixels
+        [h, w] uint8.
+    findings
+        What a reader of the results should know.
     """
     assert picture_range is not None
     seen = scan(values, PERCENTILES)
@@ -122,15 +144,29 @@ def to_eight_bits(
 
 
 def _ends(seen: Scan) -> tuple[float, float]:
-    """The values of "auto": of what is finite."""
+    """Return the values of "auto", from the finite values."""
     if math.isnan(seen.least):
         return 0.0, 0.0
     return (seen.low, seen.high) if seen.low < seen.high else (seen.least, seen.most)
 
 
 def upper_byte(values: Rows, bits: int) -> tuple[npt.NDArray[np.uint8], Finding | None]:
-    """[h, w] whole numbers of so many bits to their upper 8, cut off at both ends, and what to say of
-    values that fill little of their scale."""
+    """Map whole numbers to their upper 8 bits, clipped at both ends.
+
+    Parameters
+    ----------
+    values
+        [h, w] whole numbers.
+    bits
+        Of one value, 9 to 16.
+
+    Returns
+    -------
+    pixels
+        [h, w] uint8.
+    finding
+        Where the values fill little of their scale.
+    """
     eight = np.empty(values.shape, np.uint8)
     for rows, part in strips(values):
         eight[rows] = part.astype(np.int64).clip(0, 2**bits - 1) >> (bits - 8)
@@ -138,7 +174,7 @@ def upper_byte(values: Rows, bits: int) -> tuple[npt.NDArray[np.uint8], Finding 
 
 
 def unused_scale(seen: Scan, bits: int) -> Finding | None:
-    """What to say of grey values that are read as 0 to 2 ** bits - 1, where they fill little of it.
+    """Return a finding where grey values that are read as 0 to 2 ** bits - 1 fill little of that scale.
 
     Little: nearly all (99.8 %) stay below a quarter of the scale, or within an eighth of it; a few hot
     pixels do not change that. Values beyond the scale count too.

@@ -26,10 +26,12 @@ Values = npt.NDArray[Any]
 
 
 class Rows(Protocol):
-    """What a numpy array [h, w] is too."""
+    """Values [h, w] that are read some rows at a time; a numpy array is one too."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Height and width."""
+        ...
 
     def __getitem__(self, rows: slice) -> Values: ...
 
@@ -48,7 +50,7 @@ class ImageRows:
 
 
 def strips(values: Rows) -> Iterator[tuple[slice, Values]]:
-    """Rows and the values in them, from the top, some STRIP_PIXELS at a time."""
+    """Yield rows and the values in them, from the top, about STRIP_PIXELS at a time."""
     height, width = values.shape
     step = max(1, STRIP_PIXELS // max(1, width))
     for first in range(0, height, step):
@@ -57,8 +59,17 @@ def strips(values: Rows) -> Iterator[tuple[slice, Values]]:
 
 
 class Scan(NamedTuple):
-    """least, most: of the finite values, NaN where there are none; low, high: two percentiles of them;
-    nans: values that are no number."""
+    """Extremes of a picture's values.
+
+    Attributes
+    ----------
+    least, most
+        Of the finite values, NaN where there are none.
+    low, high
+        Two percentiles of the finite values.
+    nans
+        How many values are no number.
+    """
 
     least: float
     most: float
@@ -68,10 +79,10 @@ class Scan(NamedTuple):
 
 
 def scan(values: Rows, percentiles: tuple[float, float]) -> Scan:
-    """One or two passes over the values.
+    """Find the extremes and two percentiles, in one or two passes over the values.
 
-    Percentiles are numpy's, between the two nearest values in proportion. Whole numbers from 0 to
-    65535 are counted; others are sorted, in one copy of their own type.
+    Percentiles are numpy's, interpolated between the two nearest values. Whole numbers from 0 to 65535 are
+    counted; others are sorted, in one copy of their own type.
     """
     least, most, nans, count, whole = math.inf, -math.inf, 0, 0, True
     bins = np.zeros(BINS, np.int64)
@@ -108,7 +119,7 @@ def _is_whole(values: Values) -> bool:
 
 
 def _finite(values: Rows, count: int) -> Values:
-    """The finite values in one row."""
+    """Return the finite values in one row."""
     found: Values | None = None
     start = 0
     for _, part in strips(values):

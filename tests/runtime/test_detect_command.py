@@ -40,6 +40,13 @@ def test_json_lines(tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixtu
     assert (documents[0]["width"], documents[0]["height"]) == (64, 48)
 
 
+def test_a_model_in_the_place_of_a_picture_is_named(
+    tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["detect", str(tiny_int8), str(pictures)]) == 2
+    assert "is a model file, not a picture: give it with -m" in capsys.readouterr().err
+
+
 def test_a_bad_picture_of_a_folder_is_counted_a_named_one_is_an_error(
     tiny_int8: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Raw outputs to detections: select, decode, clip, suppress. The one place where this is done.
+"""From raw outputs to boxes: select, decode, clip, suppress. The one place where this is done.
 
 Selection runs on the logits as they come, int8 where the model is: a threshold on the score is a
 threshold on the quantized logit, so of 4.4 million logits only those above it are ever decoded.
@@ -43,6 +43,7 @@ class QuantizedTensor(NamedTuple):
     zero_point: int = 0
 
     def real(self, part: npt.NDArray[Any]) -> Floats:
+        """Dequantize a part of the values, to float32."""
         if self.scale is None:
             return part.astype(np.float32)
         shifted = part.astype(np.float32) - np.float32(self.zero_point)
@@ -50,7 +51,7 @@ class QuantizedTensor(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What selection leaves, best first, ties by anchor, then by class."""
+    """What selection leaves, best first; ties in the order of anchors, then of classes."""
 
     anchors: Ints  # [n] anchor index
     classes: Ints  # [n]
@@ -72,7 +73,26 @@ def postprocess(
     placement: LetterboxTransform,
     config: PostprocessConfig,
 ) -> Found:
-    """Detections of one picture from box codes [N, 4], class logits [N, C] and anchors [N, 4]."""
+    """Turn the raw outputs of one picture into boxes.
+
+    Parameters
+    ----------
+    boxes
+        Box codes [1, N, 4] ty, tx, th, tw.
+    logits
+        Class logits [1, N, C].
+    anchors
+        [N, 4] centre y, centre x, height, width in input pixels.
+    placement
+        Takes boxes back to the picture.
+    config
+        What is kept.
+
+    Returns
+    -------
+    Found
+        In pixels of the picture, best first.
+    """
     chosen = select(logits, config)
     codes = boxes.real(boxes.values.reshape(-1, 4)[chosen.anchors])
     clipped = placement.to_picture(decode(codes, anchors[chosen.anchors]))
@@ -107,7 +127,7 @@ def decode(codes: npt.NDArray[Any], anchors: Floats) -> Floats:
 
 
 def select(logits: QuantizedTensor, config: PostprocessConfig) -> Candidates:
-    """The candidates with a score above the threshold, without decoding the rest."""
+    """Return the candidates with a score above the threshold, without decoding the other logits."""
     values = logits.values.reshape(-1, logits.values.shape[-1])  # [N, C]
     num_classes = values.shape[1]
     least = _least_above(logits, config.score_threshold)
@@ -149,7 +169,7 @@ def _of_best_anchors(
 
 
 def _descending(raw: npt.NDArray[Any]) -> Ints:
-    """The order from the highest logit down, ties as they come.
+    """Return the order from the highest logit down, ties as they come.
 
     A stable sort of int16 is a radix sort.
     """
@@ -158,7 +178,7 @@ def _descending(raw: npt.NDArray[Any]) -> Ints:
 
 
 def _least_above(logits: QuantizedTensor, score_threshold: float) -> Any:
-    """A raw logit that every score above the threshold reaches; None: no score is above."""
+    """Return a raw logit that every score above the threshold reaches; None: no score is above."""
     if logits.scale is not None:
         quantization = logits.values.dtype, logits.scale, logits.zero_point
         return _least_quantized(*quantization, score_threshold)
@@ -188,7 +208,7 @@ def _least_quantized(
 
 @functools.lru_cache(maxsize=8)
 def _score_table(dtype: np.dtype[Any], scale: float, zero_point: int) -> tuple[int, Floats]:
-    """The smallest value of the type, and the scores of it and of every value above."""
+    """Return the smallest value of the type, and the scores of it and of every value above."""
     info = np.iinfo(dtype)
     every = np.arange(info.min, info.max + 1)
     return int(info.min), _sigmoid(QuantizedTensor(every, scale, zero_point).real(every))
@@ -215,7 +235,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessConfig) -> Found:
-    """Non-maximum suppression class by class; the arrays come best first, and leave so."""
+    """Suppress class by class; the arrays come best first, and are returned so."""
     if config.nms_method == "hard" and len(boxes) <= TOGETHER:
         stay = hard_nms(boxes, config.iou_threshold, config.per_class, classes)
         stay = stay[: config.max_detections]
@@ -244,7 +264,7 @@ def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessCo
 
 
 def _has_area(boxes: Floats) -> npt.NDArray[np.bool_]:
-    """False for a box that lies outside of the picture, and for one that is not a number."""
+    """Return False for a box outside of the picture, and for one that is not a number."""
     return (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
 
 
@@ -257,9 +277,27 @@ def from_graph(
     placement: LetterboxTransform,
     config: PostprocessConfig,
 ) -> Found:
-    """Detections of a graph that suppressed by itself (TFLite_Detection_PostProcess).
+    """Read the detections of a graph that suppresses by itself (TFLite_Detection_PostProcess).
 
-    boxes [K, 4] ymin xmin ymax xmax as fractions of the input, whose (height, width) is given.
+    Parameters
+    ----------
+    boxes
+        [K, 4] ymin, xmin, ymax, xmax as fractions of the input.
+    classes, scores
+        [K].
+    count
+        How many of the K are valid.
+    input_size
+        Height and width of the input.
+    placement
+        Takes boxes back to the picture.
+    config
+        Its score_threshold and max_detections apply.
+
+    Returns
+    -------
+    Found
+        In pixels of the picture, best first.
     """
     n = max(0, min(int(count), len(scores)))
     height, width = input_size
