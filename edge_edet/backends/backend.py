@@ -25,7 +25,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What really runs, read back from the runtime; None where the runtime does not tell."""
+    """What really runs, read back from the runtime; None where the runtime does not report it."""
 
     runtime: str
     runtime_version: str
@@ -34,7 +34,7 @@ class BackendInfo:
     total_operators: int
     partitions: int | None  # pieces of the graph that the delegate took
     threads: int | None  # None: the delegate or the device decides
-    device: str | None = None  # its own name; None: the processor, or not told
+    device: str | None = None  # its own name; None: the processor, or unknown
     execution_devices: tuple[str, ...] = ("CPU",)  # as the runtime calls them
     inference_precision: str | None = None  # "f32", "bf16", "f16": of what is not integer
     streams: int | None = None  # inferences that may run at a time
@@ -42,6 +42,7 @@ class BackendInfo:
     notes: tuple[str, ...] = ()  # what should run otherwise, and how
 
     def to_dict(self) -> dict[str, Any]:
+        """Convert to plain data, for JSON."""
         return dataclasses.asdict(self)
 
 
@@ -52,16 +53,24 @@ class Backend(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The runtime's name, see `edge_edet.runtimes`."""
+        ...
 
     @property
-    def inputs(self) -> tuple[TensorSpec, ...]: ...
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The model's inputs."""
+        ...
 
     @property
-    def outputs(self) -> tuple[TensorSpec, ...]: ...
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The model's outputs."""
+        ...
 
     @property
-    def info(self) -> BackendInfo: ...
+    def info(self) -> BackendInfo:
+        """What really runs."""
+        ...
 
     def input_memory(self, name: str) -> npt.NDArray[Any]:
         """Return the array that the next `run` reads this input from, the runtime's own where possible.

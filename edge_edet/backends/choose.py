@@ -1,4 +1,4 @@
-"""The backend for a model file and the options of `load`; an option that does not apply is refused."""
+"""Choose the backend for a model file and the options of `load`; an option that does not apply is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunOptions:
 
 
 def check_options(model: ModelFile, options: RunOptions) -> None:
-    """Raises InputError for a runtime that does not take the file, or an option that is not its."""
+    """Refuse, with InputError, a runtime that does not take the file, or an option that it does not take."""
     _check_types(options)
     form = FORMATS[model.format]
     known = form.runtimes
@@ -56,7 +56,7 @@ def check_options(model: ModelFile, options: RunOptions) -> None:
 
 
 def _check_types(options: RunOptions) -> None:
-    """An empty text is no wish for the default: None is."""
+    """Refuse options of a wrong type; an empty text is refused too: None means the default."""
     given = options.delegate_options
     if given is not None and not (
         isinstance(given, Mapping)
@@ -82,12 +82,24 @@ def open_backend(
     stored: str = "fp32",
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Backend:
-    """The model in its runtime. stored: its precision, as the manifest says it. input_shapes: of a
-    .tflite, input -> its shape where the file leaves it free.
+    """Load the model in its runtime; only that runtime's module is imported.
 
-    What is not integer in an INT8 model is computed as its device does by default: who asked for
-    INT8 has asked for speed. A float16 model may be computed as such by LiteRT's GPU.
-    Only the module of the runtime that is used is imported. Raises as `edge_edet.load` does.
+    The layers of an INT8 model that are not INT8 are computed in the device's default precision, since
+    INT8 is for speed. A float16 model may be computed in float16 by LiteRT's GPU.
+
+    Parameters
+    ----------
+    threads
+        Of the CPU.
+    stored
+        The model's precision, as its manifest states it.
+    input_shapes
+        Of a .tflite: input -> its shape, where the file leaves it free.
+
+    Raises
+    ------
+    InputError, ModelFileError, MissingExtraError, BackendError
+        As `edge_edet.load` does.
     """
     if isinstance(model, TfliteModel):
         return _litert(model, options, threads, stored, input_shapes)

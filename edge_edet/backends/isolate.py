@@ -1,9 +1,8 @@
-"""A model is loaded and run once in a process of its own, before it is trusted with this one.
+"""Load and run a model once in a process of its own, before this process loads it.
 
-A runtime in C++ can end its process on a file that it does not check; tflite_check is the first wall
-before that, and this the second one: a death there is one line here. Nothing comes back but whether
-the child lived, so what is read of the file stays as it is. It costs one start of Python, one load
-and one inference of a blank picture.
+A C++ runtime can crash on a file that it does not check. The checks in `formats/tflite/check` are the
+first defence, and this is the second: a crash there becomes one line here. Only whether the child
+survived is used of it. It costs one start of Python, one load and one inference of a blank picture.
 """
 
 from __future__ import annotations
@@ -45,8 +44,11 @@ PLAIN = (None, "none", "xnnpack")  # delegates that start at once
 
 
 def applies(isolate: bool | None, verified: bool | None, options: RunOptions) -> bool:
-    """Whether to try a model first. isolate None: where its content is not known to be as it was
-    converted, and only on the processor, where a second start costs little."""
+    """Return whether to try a model in another process first.
+
+    isolate None: only if its content is not verified to be as it was converted, and only on the CPU,
+    where a second start costs little.
+    """
     if isolate is not None:
         return isolate
     device = (options.device or "CPU").upper()
@@ -66,9 +68,14 @@ def run_apart(
     input_shapes: Mapping[str, tuple[int, ...]] | None = None,
     time_limit_s: float = TIME_LIMIT_S,
 ) -> None:
-    """Loads and runs it in a child, as `open_backend` would. Raises BackendError where that dies.
+    """Load and run the model in a child process, as `open_backend` would.
 
-    An error that the runtime reports is not raised here: the load that follows meets it again.
+    An error that the runtime reports is not raised here: the load that follows raises it.
+
+    Raises
+    ------
+    BackendError
+        If the child crashes, or does not end within the time limit.
     """
     if not _can_start():
         raise BackendError(
@@ -115,7 +122,7 @@ def _doing(output: bytes | None) -> str:
 
 
 def _death(status: int) -> str | None:
-    """What ended a process, None where it ended itself."""
+    """Name what killed a process, None where it ended by itself."""
     if os.name == "nt" and status & 0xC0000000 == 0xC0000000:
         return f"exception 0x{status & 0xFFFFFFFF:08X}"
     if status >= 0:
@@ -138,7 +145,7 @@ def _runtime(model: ModelFile, options: RunOptions) -> str:
 
 
 def child(text: str) -> None:
-    """What the other process does: status 0 where the model ran, 1 where it was refused."""
+    """Run in the child process: exit status 0 if the model ran, 1 if it was refused."""
     _without_core()
     job: dict[str, Any] = json.loads(text)
     options, shapes = RunOptions(**job["options"]), job["input_shapes"]
@@ -157,7 +164,7 @@ def child(text: str) -> None:
 
 
 def _without_core() -> None:
-    """No memory image of it is left behind."""
+    """Let the process leave no core file behind."""
     try:
         import resource
     except ImportError:  # Windows

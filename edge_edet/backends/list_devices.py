@@ -1,4 +1,4 @@
-"""Prints what a runtime finds to run on, one JSON line: for a process that may crash over a driver.
+"""Print the devices that a runtime finds, as one JSON line, in a process that a driver may crash.
 
 Run as `python -m edge_edet.backends.list_devices openvino`.
 """
@@ -12,7 +12,7 @@ __all__ = ["devices_of"]
 
 
 def devices_of(runtime: str) -> dict[str, str]:
-    """Device or execution provider -> its full name, "" where it has none."""
+    """Return device or execution provider -> its full name, "" where it has none."""
     if runtime == "openvino":
         from edge_edet.backends.openvino import openvino_devices
 

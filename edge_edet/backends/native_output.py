@@ -1,4 +1,4 @@
-"""What a native library writes past Python, to the file descriptors themselves."""
+"""Capture what a native library writes past Python, to the file descriptors themselves."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ STDOUT, STDERR = 1, 2
 
 @contextlib.contextmanager
 def captured_output() -> Iterator[Callable[[], str]]:
-    """Holds standard output and error back; the value reads what was written so far.
+    """Hold standard output and error back; the value reads what was written so far.
 
-    A log line on standard output would end up in a document that is printed there. The whole
-    process is meant: what another thread prints meanwhile is held back as well, and lost.
+    A log line on standard output would end up in a document that is printed there. This holds for the
+    whole process: what another thread prints meanwhile is held back as well, and lost.
     """
     with tempfile.TemporaryFile() as log, contextlib.ExitStack() as stack:
 
@@ -45,6 +45,6 @@ def _restore(saved: int, descriptor: int) -> None:
 
 
 def _flush() -> None:
-    """The C library's buffers, which fill up unnoticed when the output is no terminal."""
+    """Flush the C library's buffers, which fill up unnoticed when the output is no terminal."""
     with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows has no such handle
         ctypes.CDLL(None).fflush(None)

@@ -119,7 +119,7 @@ class OnnxRuntimeBackend:
 
 
 def onnxruntime_providers() -> list[str]:
-    """The execution providers that the installed onnxruntime was built with."""
+    """List the execution providers that the installed onnxruntime was built with."""
     return list(_import().get_available_providers())
 
 
@@ -154,7 +154,7 @@ def _spec(model: ModelFile, node: Any) -> TensorSpec:
 
 
 def _float_type(model: ModelFile) -> str | None:
-    """What the providers compute in, which is what the file stores; None for a mixture."""
+    """Return the float type that the file stores, in which providers compute; None for a mixture."""
     if not isinstance(model, OnnxModel):
         return None
     floats = [dtype for dtype, size in model.weight_bytes.items() if size and dtype in FLOATS]
@@ -162,6 +162,6 @@ def _float_type(model: ModelFile) -> str | None:
 
 
 def _one_line(error: Exception) -> str:
-    """What went wrong, without the places in onnxruntime's sources and its kinds of error."""
+    """Return an error's reason, without places in onnxruntime's sources and its kinds of error."""
     text = _PLACE.sub("", " ".join(str(error).split()))
     return _KIND.sub("", text) or type(error).__name__

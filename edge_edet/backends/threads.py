@@ -1,4 +1,4 @@
-"""How many threads an inference gets when nobody said."""
+"""How many threads an inference uses by default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
 def physical_cores(folder: Path = CPU_FOLDER) -> int:
-    """Cores that this process may use; two hardware threads of one core count once."""
+    """Count the cores that this process may use; two hardware threads of one core count once."""
     try:
         cpus = sorted(os.sched_getaffinity(0))  # type: ignore[attr-defined, unused-ignore]
     except AttributeError:  # macOS and Windows have no affinity
@@ -31,7 +31,7 @@ def physical_cores(folder: Path = CPU_FOLDER) -> int:
 
 
 def resolve_threads(threads: int | None) -> int:
-    """The number given, else the physical cores of this process, at most MAX_DEFAULT_THREADS."""
+    """Return the number given, else the physical cores of this process, at most 4. Raises InputError."""
     if threads is None:
         return min(physical_cores(), MAX_DEFAULT_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:

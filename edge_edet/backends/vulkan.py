@@ -1,6 +1,6 @@
-"""The Vulkan devices of this machine, asked through the loader: `python -m edge_edet.backends.vulkan`.
+"""List this machine's Vulkan devices through the loader: `python -m edge_edet.backends.vulkan`.
 
-A program of its own, because a broken driver can end the process that asks.
+A program of its own, because a broken driver can crash the process that asks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _InstanceCreateInfo(ctypes.Structure):
 
 
 def vulkan_devices() -> list[str]:
-    """Name and type of each device. Raises OSError when there is no loader or no driver."""
+    """Return name and type of each device. Raises OSError if there is no loader or no driver."""
     loader = ctypes.CDLL(LOADER)
     instance = ctypes.c_void_p()
     info = _InstanceCreateInfo(structure_type=CREATE_INSTANCE)

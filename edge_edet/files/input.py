@@ -96,7 +96,7 @@ def read_input(
     try:
         with open_input(path, what, limit=limit, missing=missing, error=error) as file:
             data = file.read(os.fstat(file.fileno()).st_size + 1)
-            if rest := file.read(1):  # it grew, or is of /proc, whose files tell no size
+            if rest := file.read(1):  # it grew, or is of /proc, whose files have no size
                 data += rest + file.read(max(limit.size_bytes - len(data), 0))
     except OSError as reason:
         raise error(f"cannot read {what}: {why_not(reason)}") from None

@@ -1,4 +1,4 @@
-"""Model files of every format, read from untrusted bytes."""
+"""Read model files of every format from untrusted bytes."""
 
 from __future__ import annotations
 

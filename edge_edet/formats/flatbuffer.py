@@ -24,11 +24,13 @@ class Buffer:
         self.what = what
 
     def fail(self, reason: str) -> NoReturn:
+        """Raise ModelFileError: the file is damaged."""
         raise ModelFileError(
             f"{self.what} is damaged: {reason}; copy the file again from where it was converted"
         )
 
     def unpack(self, fmt: str, pos: int) -> int | float:
+        """Read one number; fmt: its code in `struct`, little endian."""
         number = _FORMATS[fmt]
         if pos < 0 or pos + number.size > len(self.data):
             self.fail(f"offset {pos} lies outside of its {len(self.data)} bytes")
@@ -36,10 +38,11 @@ class Buffer:
         return value
 
     def unsigned(self, pos: int) -> int:
+        """Read a uint32."""
         return int(self.unpack("I", pos))
 
     def follow(self, pos: int) -> int:
-        """The position that the offset stored at pos points to."""
+        """Return the position that the offset stored at pos points to."""
         offset = self.unsigned(pos)
         if offset == 0:
             self.fail(f"the offset at {pos} is null")
@@ -49,7 +52,7 @@ class Buffer:
         return target
 
     def vector(self, pos: int, item_size: int) -> tuple[int, int]:
-        """(position of the first item, number of items) of the vector whose offset is at pos."""
+        """Return position of the first item and number of items of the vector whose offset is at pos."""
         start = self.follow(pos)
         count = self.unsigned(start)
         if start + 4 + count * item_size > len(self.data):
@@ -57,6 +60,7 @@ class Buffer:
         return start + 4, count
 
     def root(self) -> Table:
+        """Return the root table."""
         return Table(self, self.follow(0))
 
 
@@ -90,22 +94,26 @@ class Table:
         return self._pos + offset
 
     def has(self, field: int) -> bool:
+        """Return whether the field is present."""
         return bool(self._at(field, 1))
 
     def integer(self, field: int, fmt: str, default: int = 0) -> int:
+        """Read an integer; fmt: its code in `struct`."""
         pos = self._at(field, _FORMATS[fmt].size)
         return int(self.buffer.unpack(fmt, pos)) if pos else default
 
     def scalar(self, field: int, default: float = 0.0) -> float:
-        """A float32."""
+        """Read a float32."""
         pos = self._at(field, 4)
         return float(self.buffer.unpack("f", pos)) if pos else default
 
     def table(self, field: int) -> Table | None:
+        """Read a table, None where it is absent."""
         pos = self._at(field, 4)
         return Table(self.buffer, self.buffer.follow(pos)) if pos else None
 
     def tables(self, field: int) -> list[Table]:
+        """Read a vector of tables, empty where it is absent."""
         pos = self._at(field, 4)
         if not pos:
             return []
@@ -114,7 +122,7 @@ class Table:
         return [Table(buffer, buffer.follow(start + 4 * i)) for i in range(count)]
 
     def raw(self, field: int, item_size: int = 1) -> memoryview:
-        """The bytes of a vector of scalars, not copied; empty where absent."""
+        """Return the bytes of a vector of scalars, not copied; empty where it is absent."""
         pos = self._at(field, 4)
         if not pos:
             return self.buffer.data[:0]
@@ -122,24 +130,27 @@ class Table:
         return self.buffer.data[start : start + count * item_size]
 
     def inline(self) -> tuple[tuple[int, ...], bytes]:
-        """(offset of each field, 0 where absent; the bytes that they count from)"""
+        """Return the offset of each field, 0 where absent, and the bytes that they are relative to."""
         return self._fields, bytes(self.buffer.data[self._pos : self._pos + self._size])
 
     def span(self, field: int) -> tuple[int, int]:
-        """(position, size) of a vector of bytes; (0, 0) where absent."""
+        """Return position and size of a vector of bytes; (0, 0) where it is absent."""
         pos = self._at(field, 4)
         return self.buffer.vector(pos, 1) if pos else (0, 0)
 
     def integers(self, field: int, fmt: str = "i") -> tuple[int, ...]:
+        """Read a vector of integers; fmt: the code of one in `struct`."""
         size = _FORMATS[fmt].size
         data = self.raw(field, size)
         return struct.unpack(f"<{len(data) // size}{fmt}", data)
 
     def floats(self, field: int) -> tuple[float, ...]:
+        """Read a vector of float32."""
         data = self.raw(field, 4)
         return struct.unpack(f"<{len(data) // 4}f", data)
 
     def string(self, field: int, default: str = "") -> str:
+        """Read a string."""
         pos = self._at(field, 4)
         if not pos:
             return default

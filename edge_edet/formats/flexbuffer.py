@@ -31,7 +31,7 @@ MAX_ENTRIES = 1000
 
 
 def read_numbers(data: bytes, what: str) -> dict[str, float]:
-    """Key -> number of the map; what is no number is left out. Raises ModelFileError if damaged."""
+    """Return key -> number of the map; other values are left out. Raises ModelFileError if damaged."""
     try:
         return _map(data)
     except (IndexError, struct.error, KeyError, UnicodeDecodeError, ValueError):

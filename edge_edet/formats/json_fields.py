@@ -1,4 +1,8 @@
-"""Typed reading of an untrusted JSON object; an error names the key, the value, the expectation."""
+"""Read an untrusted JSON object key by key; an error names the key, the value, what was expected.
+
+`edge_edet.files.from_json` reads whole dataclasses. This is for the manifest, which has ranges for its
+numbers, keys of two types, and keys of later versions that are kept.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ class Fields:
         self._read: set[str] = set()
 
     def fail(self, key: str, must: str, value: object) -> NoReturn:
+        """Raise ModelFileError for a key: what it must be, and what it is."""
         raise ModelFileError(f"{self._what}: {key!r} must {must}, but is {_short(value)}")
 
     def rest(self, *known: str) -> dict[str, Any]:
@@ -36,53 +41,60 @@ class Fields:
         return self.document[key]
 
     def has(self, key: str) -> bool:
-        """Whether an optional key is there."""
+        """Return whether an optional key is present."""
         return key in self.document
 
     def string(self, key: str) -> str:
+        """Read a string that is not empty."""
         value = self._get(key)
         if not isinstance(value, str) or not value:
             self.fail(key, "be a string that is not empty", value)
         return value
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
+        """Read one of the choices."""
         value = self._get(key)
         if value not in choices:
             self.fail(key, f"be one of {', '.join(choices)}", value)
         return str(value)
 
     def boolean(self, key: str) -> bool:
+        """Read true or false."""
         value = self._get(key)
         if not isinstance(value, bool):
             self.fail(key, "be true or false", value)
         return value
 
     def integer(self, key: str, least: int = -(2**31), most: int = 2**31) -> int:
+        """Read an integer from least to most."""
         value = self._get(key)
         if type(value) is not int or not least <= value <= most:
             self.fail(key, f"be an integer from {least} to {most}", value)
         return int(value)
 
     def number(self, key: str, least: float, most: float) -> float:
+        """Read a number from least to most."""
         value = self._get(key)
         if type(value) not in (int, float) or not least <= value <= most:
             self.fail(key, f"be a number from {least:g} to {most:g}", value)
         return float(value)
 
     def list(self, key: str) -> builtins.list[Any]:
+        """Read a list of anything."""
         value = self._get(key)
         if not isinstance(value, list):
             self.fail(key, "be a list", value)
         return value
 
     def integers(self, key: str) -> tuple[int, ...]:
+        """Read a list of integers."""
         values = self.list(key)
         if not all(type(value) is int for value in values):
             self.fail(key, "be a list of integers", values)
         return tuple(values)
 
     def floats_of(self, values: object, count: int) -> tuple[float, ...]:
-        """The numbers of a list that was read already."""
+        """Convert a list that was read already to so many numbers."""
         good = isinstance(values, list) and len(values) == count
         if not good or not all(_is_number(v) for v in values):  # type: ignore[attr-defined]
             raise ModelFileError(
@@ -91,6 +103,7 @@ class Fields:
         return tuple(float(v) for v in values)  # type: ignore[attr-defined]
 
     def object(self, key: str) -> Fields:
+        """Read an object."""
         value = self._get(key)
         if not isinstance(value, dict):
             self.fail(key, "be an object", value)

@@ -1,4 +1,4 @@
-"""What a model file of any format says of itself, as far as the detector and the manifest need it."""
+"""What a model file of any format states about itself, as far as detector and manifest need it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,18 @@ MODEL_LIMIT = Limit(
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One tensor of the main graph. real = scale * (q - zero_point); no scales: not quantized.
+    """One tensor of the main graph: real = scale * (q - zero_point).
 
-    A dimension of -1 is known at run time only.
+    Attributes
+    ----------
+    shape
+        A dimension of -1 is known at run time only.
+    scales, zero_points
+        One each, or one for each slice along `axis`; empty where the tensor is not quantized.
+    constant_bytes
+        Size of the stored values; None for a tensor that is computed at run time.
+    signature
+        Of a .tflite: the shape with -1 for a free dimension, where `shape` has a meaningless 1.
     """
 
     index: int
@@ -52,6 +61,7 @@ class TensorInfo:
 
     @property
     def is_constant(self) -> bool:
+        """Whether its values are stored in the file."""
         return self.constant_bytes is not None
 
 
@@ -59,7 +69,9 @@ class ModelFile(Protocol):
     """A model file that was read: TfliteModel, IrModel or OnnxModel."""
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Of the file; of an IR, of its .xml."""
+        ...
 
     @property
     def format(self) -> str:
@@ -68,17 +80,23 @@ class ModelFile(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Of all files that belong to it."""
+        """Of all files that belong to the model."""
         ...
 
     @property
-    def metadata(self) -> Mapping[str, bytes]: ...
+    def metadata(self) -> Mapping[str, bytes]:
+        """Key -> value, as the file stores them."""
+        ...
 
     @property
-    def input_tensors(self) -> tuple[TensorInfo, ...]: ...
+    def input_tensors(self) -> tuple[TensorInfo, ...]:
+        """In the file's order."""
+        ...
 
     @property
-    def output_tensors(self) -> tuple[TensorInfo, ...]: ...
+    def output_tensors(self) -> tuple[TensorInfo, ...]:
+        """In the file's order."""
+        ...
 
     @property
     def operator_names(self) -> tuple[str, ...]:
@@ -87,7 +105,7 @@ class ModelFile(Protocol):
 
 
 def described(model: ModelFile) -> str:
-    """What was found in a file that is not one of ours."""
+    """Describe a file that is not one of ours, for a message."""
 
     def listed(tensors: tuple[TensorInfo, ...]) -> str:
         return ", ".join(f"{t.name} {t.dtype} {list(t.free_shape)}" for t in tensors[:6]) or "none"
@@ -99,13 +117,13 @@ def described(model: ModelFile) -> str:
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
-    """The files that belong to a model: an IR's weights lie beside its .xml."""
+    """Return the files that belong to a model: an IR's weights are beside its .xml."""
     path = Path(path)
     return (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
 
 
 def sha256_of(path: str | Path) -> str:
-    """As `sha256sum MODEL` says it; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
+    """Return what `sha256sum MODEL` prints; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
     return sha256_input(
         *files_of(path),
         kind="model file",
@@ -116,7 +134,7 @@ def sha256_of(path: str | Path) -> str:
 
 
 def open_model(path: Path) -> BufferedReader:
-    """The file, open for reading. Raises ModelFileError where it is no regular file, or too large."""
+    """Open a model file for reading. Raises ModelFileError if it is not a regular file, or too large."""
     return open_input(
         path,
         f"model file {str(path)!r}",
@@ -127,12 +145,12 @@ def open_model(path: Path) -> BufferedReader:
 
 
 def missing_model(path: Path) -> str:
-    """The one line for a model that is not there."""
+    """Return the message for a model file that does not exist."""
     return f"no model file {str(path)!r}: make one with 'edge-edet convert --int8 d0'"
 
 
 def read_failed(path: Path, error: Exception) -> ModelFileError:
-    """The one line for a model file that could not be opened or read."""
+    """Make the error for a model file that could not be opened or read."""
     if isinstance(error, FileNotFoundError):
         return ModelFileError(missing_model(path))
     reason = getattr(error, "strerror", None) or str(error)

@@ -1,7 +1,7 @@
-"""Reads what an `.onnx` says about itself: operators, inputs, outputs, metadata.
+"""Read what an `.onnx` states about itself: operators, inputs, outputs, metadata.
 
-Without the onnx package. Source of the field numbers: onnx/onnx.proto. The message's structure is
-followed here down to the tensors' stored values, before the runtime sees the file.
+Without the onnx package. Source of the field numbers: onnx/onnx.proto. The structure of the message is
+checked down to the tensors' stored values, before the runtime sees the file.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Part = memoryview
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """Summary of a model's main graph. opsets: domain -> version, the standard domain is ''."""
+    """Summary of a model's main graph; opsets: domain -> version, the standard domain is ''."""
 
     path: Path
     size_bytes: int
@@ -50,7 +50,7 @@ class OnnxModel:
 
 
 def read_onnx(path: str | Path) -> OnnxModel:
-    """The summary of the model file. Raises ModelFileError, one line, where it is not intact."""
+    """Read the summary of a model file. Raises ModelFileError if it is not intact."""
     path = Path(path)
     try:
         if path.is_dir():

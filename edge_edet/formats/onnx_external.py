@@ -1,8 +1,8 @@
-"""Whether an ONNX model keeps values in another file, anywhere in it.
+"""Find out whether an ONNX model keeps values in another file.
 
 The runtimes open whatever file a tensor names: one beside the model, and with `..` or a link any
-other. A tensor may stand among a graph's initializers, in an operator's attributes, in graphs within
-operators, in functions and in training graphs; all are looked through here, before a runtime sees
+other. A tensor may be among a graph's initializers, in an operator's attributes, in graphs within
+operators, in functions and in training graphs; all of them are searched here, before a runtime sees
 the file. Source of the field numbers: onnx/onnx.proto.
 """
 
@@ -29,9 +29,9 @@ INNER = {
 
 
 def find_external(data: memoryview, message: str = "model") -> str | None:
-    """The name of the first tensor whose values are in another file; None: there is none.
+    """Return the name of the first tensor whose values are in another file, None if there is none.
 
-    data: the bytes of a message of INNER. Raises ModelFileError for what is damaged or nested too deeply.
+    data: the bytes of a message of INNER. Raises ModelFileError if they are damaged or nested too deeply.
     """
     pending = [(message, data, 0)]
     while pending:

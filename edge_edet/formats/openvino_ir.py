@@ -1,7 +1,7 @@
-"""Reads what an OpenVINO IR says about itself: layers, inputs, outputs, rt_info, its weights' size.
+"""Read what an OpenVINO IR states about itself: layers, inputs, outputs, rt_info, its weights' size.
 
-An IR is two files: `.xml` with the graph, `.bin` beside it with the values of the Const layers.
-Read here before the runtime sees it, and without the runtime.
+An IR is two files: `.xml` with the graph, and `.bin` beside it with the values of the Const layers.
+They are read without the runtime, before it sees them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ BIN_SHA256_KEY = "edge_edet_bin_sha256"  # in rt_info: the weights that belong t
 class IrModel:
     """Summary of an IR's main graph.
 
-    A tensor with several names is listed once for each. metadata: the text of each rt_info entry
-    that has a value, by its path such as `edge_edet_manifest` or `model_info/labels`.
+    A tensor with several names is listed once for each. `metadata` has the text of each rt_info entry
+    with a value, by its path such as `edge_edet_manifest` or `model_info/labels`.
     """
 
     path: Path
@@ -44,15 +44,16 @@ class IrModel:
 
     @property
     def operator_names(self) -> tuple[str, ...]:
+        """The type of each layer, constants left out."""
         return tuple(
             layer.type for layer in self.layers if layer.type not in ("Parameter", "Result")
         )
 
 
 def read_ir(path: str | Path) -> IrModel:
-    """The summary of the `.xml` and its `.bin`. Raises ModelFileError, one line, where not intact.
+    """Read the summary of an `.xml` and its `.bin`. Raises ModelFileError if they are not intact.
 
-    While `convert` replaces the two, it is of the old ones or of the new ones.
+    While `convert` replaces the two files, both are read from the old model or both from the new one.
     """
     path = Path(path)
     return read_whole(path, lambda: _read(path))
@@ -94,7 +95,7 @@ def _read(path: Path) -> IrModel:
 
 
 def _check_weights(reader: IrReader) -> int:
-    """The size of the .bin. An IR without Const layers may come without one."""
+    """Return the size of the .bin; an IR without Const layers may come without one."""
     path = reader.path.with_suffix(".bin")
     needed = reader.weights_end
     try:

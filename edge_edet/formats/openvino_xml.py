@@ -1,7 +1,7 @@
-"""The graph part of an OpenVINO IR, element by element as expat finds them in the `.xml`.
+"""Parse the graph of an OpenVINO IR from its `.xml`, element by element, with expat.
 
-No document type is taken, so no entity can be declared, and nothing is kept of an element that is
-not needed. Layout: OpenVINO's documentation, "Operation Sets" and "IR as XML".
+A document type is refused, so that no entity can be declared, and nothing is kept of an element that
+is not needed. Layout: OpenVINO's documentation, "Operation Sets" and "IR as XML".
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Layer:
 
 
 class IrReader:
-    """Takes the elements of the .xml as expat finds them."""
+    """Collects what is needed from the elements of the .xml."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -84,9 +84,11 @@ class IrReader:
         self._text: list[str] | None = None
 
     def fail(self, problem: str) -> NoReturn:
+        """Raise ModelFileError: the file is damaged."""
         raise ModelFileError(f"{str(self.path)!r} is no OpenVINO IR that can be used: {problem}")
 
     def read(self, data: bytes) -> None:
+        """Parse the .xml."""
         parser = expat.ParserCreate()
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartElementHandler = self._start
@@ -103,7 +105,7 @@ class IrReader:
             self.fail("it has no layers")
 
     def tensors(self, kind: str) -> list[TensorInfo]:
-        """What the layers of that type give or take, in their order."""
+        """List what the layers of that type take or return, in their order."""
         found: list[TensorInfo] = []
         for key, layer in self.layers.items():
             if layer.info.type != kind:

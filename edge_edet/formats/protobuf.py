@@ -12,7 +12,7 @@ __all__ = ["fields", "signed", "varint"]
 def varint(
     data: bytes | memoryview, position: int, error: type[EdgeEdetError] = ModelFileError
 ) -> tuple[int, int]:
-    """The base-128 number at position and the position after it."""
+    """Return the base-128 number at a position, and the position after it."""
     value = shift = 0
     while shift < 64:
         if position >= len(data):
@@ -27,14 +27,14 @@ def varint(
 
 
 def signed(value: int) -> int:
-    """A varint as an int64."""
+    """Convert a varint to an int64."""
     return value - 2**64 if value >= 2**63 else value
 
 
 def fields(
     data: memoryview, error: type[EdgeEdetError] = ModelFileError
 ) -> Iterator[tuple[int, int | memoryview]]:
-    """(field number, number or part of data) of each field of one message."""
+    """Yield field number, and number or part of data, of each field of one message."""
     position = 0
     while position < len(data):
         tag, position = varint(data, position, error)

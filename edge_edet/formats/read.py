@@ -1,4 +1,4 @@
-"""Reads a model file by its format: the suffix says which, or the content under any other name."""
+"""Read a model file of any format: its suffix says which, or its content under any other name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
 
 
 def read_model(path: str | Path) -> ModelFile:
-    """The summary of a .tflite, .xml or .onnx. Raises ModelFileError where it is not intact."""
+    """Read the summary of a .tflite, .xml or .onnx. Raises ModelFileError if it is not intact."""
     path = as_path(path, "the model's path")
     suffix = path.suffix.lower()
     if suffix == ".bin" and path.with_suffix(".xml").is_file():

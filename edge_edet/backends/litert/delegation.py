@@ -1,8 +1,8 @@
-"""What a delegate took of the graph, worked out from the interpreter's own list of nodes.
+"""Work out what a delegate took of the graph, from the interpreter's own list of nodes.
 
-After `allocate_tensors` the list holds, behind the model's operators, one node for each piece of
-the graph that a delegate took. Which operators went into it is not said, but follows: all that
-lies between the node's inputs and its outputs.
+After `allocate_tensors` the list has, behind the model's operators, one node for each partition of
+the graph that a delegate took. The node does not list its operators, but they follow: all that are
+between the node's inputs and its outputs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ __all__ = ["Delegation", "delegation"]
 
 @dataclass(frozen=True)
 class Delegation:
+    """How many operators delegates took, in how many partitions."""
+
     operators: int
     partitions: int
 
 
 def delegation(model: TfliteModel, interpreter: Any) -> Delegation | None:
-    """Operators and pieces that delegates took; None where this runtime does not tell."""
+    """Count what delegates took; None where this runtime does not report its nodes."""
     try:
         nodes = interpreter._get_ops_details()
     except (AttributeError, RuntimeError, ValueError, TypeError):

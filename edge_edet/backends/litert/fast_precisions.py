@@ -32,7 +32,17 @@ AGAIN = "convert the model again: files of this edge-edet are written so that XN
 
 @dataclass(frozen=True)
 class Untaken:
-    """Models that XNNPACK took only in part. time: float's is 1; covered: XNNPACK's part of the operators."""
+    """Models that XNNPACK took only in part.
+
+    Attributes
+    ----------
+    time
+        Of an inference, relative to the float model's.
+    covered
+        The part of the operators that XNNPACK took.
+    advice
+        What to do instead.
+    """
 
     time: float
     covered: float
@@ -43,8 +53,14 @@ class Untaken:
 class Kernels:
     """What some versions of a runtime do.
 
-    first, last: (major, minor), both included. times: precision -> its time, float's being 1, with
-    files as this edge-edet writes them. slow: precision -> what was slow.
+    Attributes
+    ----------
+    first, last
+        Versions as (major, minor), both included.
+    times
+        Precision -> time of an inference relative to float's, with files as this edge-edet writes them.
+    slow
+        Precision -> which files were slow.
     """
 
     runtime: str
@@ -55,6 +71,7 @@ class Kernels:
 
     @property
     def versions(self) -> str:
+        """The versions in words, `1.4 to 2.1`."""
         first, last = (".".join(map(str, one)) for one in (self.first, self.last))
         return first if first == last else f"{first} to {last}"
 
@@ -108,7 +125,7 @@ class Slow:
 
 
 def kernels_of(runtime: str, version: str) -> Kernels | None:
-    """The table's row; None for a version that was not measured, or another runtime."""
+    """Find a version's entry; None for a version that was not measured, or another runtime."""
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None:
         return None
@@ -118,10 +135,15 @@ def kernels_of(runtime: str, version: str) -> Kernels | None:
 
 
 def slow(runtime: str, version: str, precision: str, covered: float | None) -> Slow | None:
-    """That this runtime is slow with this file, where the table says so.
+    """Return what is slow with this file in this runtime, None if nothing is known to be.
 
-    precision: of the file. covered: XNNPACK's part of the operators, read back from the runtime, from 0
-    to 1; None, where the runtime does not tell, says nothing.
+    Parameters
+    ----------
+    precision
+        Of the file.
+    covered
+        XNNPACK's part of the operators, from 0 to 1, as the runtime reports it; None if it does not,
+        and then nothing is known.
     """
     row, precision = kernels_of(runtime, version), EIGHT_BIT.get(precision, precision)
     known = row.slow.get(precision) if row else None
@@ -135,7 +157,7 @@ def slow(runtime: str, version: str, precision: str, covered: float | None) -> S
 
 
 def summary(runtime: str, version: str) -> str:
-    """One line for `doctor`: each precision's time as a part of float's."""
+    """Summarize in one line for `doctor`: each precision's time relative to float's."""
     row = kernels_of(runtime, version)
     if row is None:
         known = ", ".join(one.versions for one in TABLE if one.runtime == runtime)

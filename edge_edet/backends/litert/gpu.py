@@ -57,7 +57,7 @@ class LiteRtGpuBackend:
         self.name = find_runtime(RUNTIME)
         options = _options(delegate_options or {}, half)
         module, _ = _import()
-        with captured_output() as told:
+        with captured_output() as output:
             try:
                 self._compiled = module.CompiledModel.from_file(str(model.path), options=options)
                 whole = bool(self._compiled.is_fully_accelerated())
@@ -69,8 +69,8 @@ class LiteRtGpuBackend:
                 self._memory = {s.name: np.zeros(s.shape, s.dtype) for s in self.inputs}
                 self._write()
             except (RuntimeError, ValueError, OSError) as error:
-                raise _refused(model, told(), error) from None
-            device = _device(told())
+                raise _refused(model, output(), error) from None
+            device = _device(output())
         if not whole:
             raise BackendError(
                 f"the GPU took only a part of {str(model.path)!r}, and the runtime does not say "
@@ -118,7 +118,7 @@ class LiteRtGpuBackend:
 
     def close(self) -> None:
         """Free the GPU's buffers and the compiled model."""
-        with captured_output():  # it tells of every accelerator that it lets go
+        with captured_output():  # it prints every accelerator that it releases
             self._in = self._out = []
             if self._compiled is not None:
                 self._compiled.close()
@@ -141,7 +141,7 @@ def _options(given: Mapping[str, str], half: bool) -> Any:
 
 
 def _import() -> tuple[Any, Any]:
-    """(module of CompiledModel, GpuOptions)"""
+    """Return the module of CompiledModel, and GpuOptions."""
     try:
         module: Any = importlib.import_module("ai_edge_litert.compiled_model")
         return module, module.GpuOptions
@@ -163,20 +163,20 @@ def _spec(tensor: TensorInfo, entry: Mapping[str, Any]) -> TensorSpec:
     return TensorSpec(tensor.name, tuple(entry["shape"]), str(entry["dtype"]), scale, zero)
 
 
-def _device(told: str) -> str | None:
-    """Name and kind of the device, which may be a software one; None where it was not told."""
-    found = ADAPTER.search(told)
+def _device(output: str) -> str | None:
+    """Return name and kind of the device, which may be a software one; None where it was not printed."""
+    found = ADAPTER.search(output)
     return f"{found[1].strip()} ({(found[2] or 'unknown kind').strip()})" if found else None
 
 
-def _refused(model: TfliteModel, told: str, error: Exception) -> BackendError:
+def _refused(model: TfliteModel, output: str, error: Exception) -> BackendError:
     named = f"the GPU did not take {str(model.path)!r}"
-    if unsupported := UNSUPPORTED.search(told):
+    if unsupported := UNSUPPORTED.search(output):
         operators = "; ".join(line.strip() for line in unsupported[1].splitlines())
         return BackendError(
             f"{named}: it does not support {operators}; delegate='none' runs on the CPU"
         )
-    lines = told.splitlines()
+    lines = output.splitlines()
     reasons = [
         re.sub(r"^\w+: (\[[^]]*\] )?", "", s).strip() for s in lines if s.startswith("ERROR")
     ]

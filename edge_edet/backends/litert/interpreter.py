@@ -137,7 +137,15 @@ class LiteRtBackend:
 
 
 def find_runtime(runtime: str | None = None) -> str:
-    """The runtime asked for, else the first installed one. Raises MissingExtraError."""
+    """Return the runtime that was asked for, else the first one that is installed.
+
+    Raises
+    ------
+    InputError
+        For a name that is not one of LiteRT's.
+    MissingExtraError
+        If it, or any, is not installed.
+    """
     if runtime is not None and runtime not in NAMES:
         raise unknown_runtime(runtime, NAMES)
     for name in [runtime] if runtime else NAMES:
@@ -149,7 +157,7 @@ def find_runtime(runtime: str | None = None) -> str:
 
 
 def _import(runtime: str) -> tuple[Any, Any]:
-    """(module with Interpreter and load_delegate, its OpResolverType)"""
+    """Return the module with Interpreter and load_delegate, and its OpResolverType."""
     try:
         if runtime == "tensorflow":
             lite: Any = importlib.import_module("tensorflow").lite

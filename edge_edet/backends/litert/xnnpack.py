@@ -1,7 +1,7 @@
 """XNNPACK with its 8-bit kernels, for a runtime that has them and leaves them off.
 
 tflite-runtime 2.14.0 gives XNNPACK only what is float: an INT8 model runs in the runtime's own kernels, nine
-times slower than its float twin. But its library exports TfLiteXNNPackDelegateCreate, whose options turn
+times slower than the float model. But its library exports TfLiteXNNPackDelegateCreate, whose options turn
 the 8-bit kernels on (tensorflow/lite/delegates/xnnpack/xnnpack_delegate.h of TensorFlow 2.14).
 """
 
@@ -45,7 +45,7 @@ class EightBitXnnpack:
             raise OSError("XNNPACK could not be initialized")
 
     def _get_native_delegate_pointer(self) -> int | None:
-        """What the interpreter calls (tflite_runtime/interpreter.py)."""
+        """Return the pointer; the interpreter calls this (tflite_runtime/interpreter.py)."""
         return self._pointer
 
     def __del__(self) -> None:
@@ -55,7 +55,7 @@ class EightBitXnnpack:
 
 
 def eight_bit_xnnpack(runtime: str, threads: int) -> EightBitXnnpack | None:
-    """The delegate; None where this runtime's library does not export it."""
+    """Create the delegate; None where this runtime's library does not export it."""
     if runtime not in _LIBRARIES:
         return None
     try:

@@ -1,4 +1,4 @@
-"""OpenVINO's runtime, and what it really executed."""
+"""OpenVINO's runtime, and which layers it really runs in which precision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenVINO: an IR, or an ONNX model, on the CPU, a GPU, an NPU, or what AUTO takes."""
+"""OpenVINO: an IR, or an ONNX model, on the CPU, a GPU, an NPU, or the device that AUTO chooses."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class OpenVinoBackend:
 
 
 def openvino_devices() -> dict[str, str]:
-    """The devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
+    """List the devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
     core = import_openvino().Core()
     return {name: _full_name(core, name) for name in core.available_devices}
 
@@ -119,7 +119,7 @@ def _full_name(core: Any, device: str) -> str:
 
 
 def import_openvino() -> Any:
-    """The package. Raises MissingExtraError."""
+    """Import the package. Raises MissingExtraError where it is missing or broken."""
     try:
         return importlib.import_module("openvino")
     except ModuleNotFoundError:
@@ -129,7 +129,7 @@ def import_openvino() -> Any:
 
 
 def _candidates(core: Any, device: str) -> list[str]:
-    """The devices that may run the model. Raises BackendError for one that is not there."""
+    """List the devices that may run the model. Raises BackendError for one that does not exist."""
     here = list(core.available_devices)
     kind, _, listed = device.upper().partition(":")
     if kind.partition(".")[0] not in DEVICES or (listed and kind != "AUTO"):
@@ -148,7 +148,7 @@ def _candidates(core: Any, device: str) -> list[str]:
 
 
 def _make_cache(folder: Path) -> None:
-    """The plugin goes on without a cache where it cannot have one: here that is an error."""
+    """Refuse a cache folder that cannot be used: the plugin would silently go on without one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: an embedded zero byte in the path
@@ -172,10 +172,10 @@ def _settings(
 
 
 def _auto(core: Any, model: Any, settings: dict[str, dict[str, Any]]) -> str:
-    """The device that AUTO takes of several.
+    """Return the device that AUTO chooses of several.
 
-    The model then runs on that one directly: under AUTO it would start on the CPU, move when
-    another device is ready, move back where that fails, and not tell its precision.
+    The model then runs on that one directly: under AUTO it would start on the CPU, move when another
+    device is ready, move back where that fails, and not report its precision.
     """
     options = {"ENABLE_STARTUP_FALLBACK": False, "DEVICE_PROPERTIES": settings}
     compiled = core.compile_model(model, f"AUTO:{','.join(settings)}", options)
@@ -183,7 +183,7 @@ def _auto(core: Any, model: Any, settings: dict[str, dict[str, Any]]) -> str:
 
 
 def _info(core: Any, compiled: Any, model: ModelFile, precision: str) -> BackendInfo:
-    """What was made of the settings, read back."""
+    """Read back what was made of the settings."""
     ran = tuple(str(one) for one in compiled.get_property("EXECUTION_DEVICES"))
 
     def read(key: str) -> Any:
@@ -228,7 +228,7 @@ def _specs(ports: Any) -> tuple[TensorSpec, ...]:
 
 
 def one_reason(error: Exception) -> str:
-    """What went wrong, without the places in OpenVINO's sources that it begins with."""
+    """Return an error's reason, without the places in OpenVINO's sources that it begins with."""
     lines = str(error).splitlines()
     told = [line for line in lines if not _PLACE.fullmatch(line.strip())]
     text = " ".join(" ".join(told or lines).split())

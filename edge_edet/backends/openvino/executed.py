@@ -64,7 +64,7 @@ ORDER = ("int8", "mixed", "bf16", "f16", "f32")
 
 
 def executed_layers(compiled: Any) -> dict[str, int] | None:
-    """Precision -> layers, the keys of ORDER always; None where the device does not tell."""
+    """Return precision -> number of layers, with all keys of ORDER; None where the device has no list."""
     try:
         rows = [
             tuple(
@@ -78,10 +78,10 @@ def executed_layers(compiled: Any) -> dict[str, int] | None:
     return {key: counts.pop(key, 0) for key in ORDER} | dict(sorted(counts.items()))
 
 
-def precision_of(layer: str, kernel: str, told: str) -> str:
-    """What a layer counts as, of its type, its kernel and the precision that the plugin tells."""
+def precision_of(layer: str, kernel: str, reported: str) -> str:
+    """Return what a layer counts as, by its type, its kernel and the precision that the plugin reports."""
     ending = kernel.lower().rpartition("_")[2]
-    read = ending if ending in TYPES else told.lower()
+    read = ending if ending in TYPES else reported.lower()
     if read not in EIGHT_BIT:
         return read
     return "int8" if layer.lower() in INTEGER | MOVING else "mixed"

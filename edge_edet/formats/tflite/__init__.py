@@ -1,4 +1,4 @@
-"""What a `.tflite` says about itself."""
+"""Read what a `.tflite` states about itself."""
 
 from __future__ import annotations
 

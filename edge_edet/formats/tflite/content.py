@@ -1,9 +1,9 @@
-"""What a `.tflite` computes, apart from how it is laid out, described and labelled: for its sum.
+"""What a `.tflite` computes, apart from how it is laid out, described and labelled: for its checksum.
 
-In are the tensors with what their integers stand for, the operators with their options, the inputs,
-outputs and signatures, and the stored values. Out are the metadata, the description, the files behind
-the flatbuffer, and the order in which a writer lays tables, so that a program that adds metadata and
-writes the file anew changes nothing here.
+Covered are the tensors with their quantization, the operators with their options, the inputs, outputs
+and signatures, and the stored values. Not covered are the metadata, the description, the files behind
+the flatbuffer, and the order in which a writer lays out tables, so that a program that adds metadata
+and rewrites the file does not change the sum.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Content:
     weights: tuple[Span, ...]
 
     def sha256(self, data: bytes | memoryview) -> str:
-        """Of the file's bytes."""
+        """Compute the sum of the file's bytes."""
         digest, view = hashlib.sha256(self.graph), memoryview(data)
         for position, size in self.weights:
             digest.update(view[position : position + size])
@@ -45,8 +45,11 @@ def content_of(
     spans: Sequence[Span],
     vectors: Vectors,
 ) -> Content:
-    """graphs: tensors, the buffer of each, their scales and zero points, and the rest; spans: of the
-    buffers; vectors: the fields of option tables that are no scalars."""
+    """Digest the graphs, and list their weights in the order of their use.
+
+    graphs: tensors, the buffer of each, their scales and zero points, and the rest; spans: of the
+    buffers; vectors: the fields of option tables that are no scalars.
+    """
     stored: list[memoryview] = []
     order: dict[int, int] = {}  # buffer -> when it was first named
     known: dict[Any, list[list[Any]]] = {}
@@ -88,8 +91,7 @@ def _operator(op: OperatorParts, known: dict[Any, list[list[Any]]], vectors: Vec
 
 
 def _options(table: Table, vectors: Mapping[int, int]) -> list[list[Any]]:
-    """[field, its bytes] as any writer would have them: up to the next field, without the zeros at
-    the end, which padding is made of."""
+    """Return [field, its bytes] in the form that any writer gives: up to the next field, without padding."""
     fields, data = table.inline()
     starts = sorted({offset for offset in fields if offset})
     ends = dict(zip(starts, [*starts[1:], len(data)], strict=False))

@@ -1,9 +1,9 @@
-"""Reads what a `.tflite` says about itself: tensors, operators, signatures, metadata.
+"""Read what a `.tflite` states about itself: tensors, operators, signatures, metadata.
 
-Reading is also the check that comes before the C++ runtime, which trusts the file's offsets and
-can crash on a damaged one: every table, vector and index that the runtime follows was followed
-here first, and tflite_check holds every operator to what its kind needs. Source of the field
-numbers: tensorflow/lite/schema/schema.fbs.
+Reading is also the check before the C++ runtime, which trusts the file's offsets and can crash on a
+damaged one: every table, vector and index that the runtime follows is followed here first, and
+`check` checks every operator by its kind. Source of the field numbers:
+tensorflow/lite/schema/schema.fbs.
 """
 
 from __future__ import annotations
@@ -74,32 +74,37 @@ class TfliteModel:
 
     @property
     def operator_names(self) -> tuple[str, ...]:
+        """One for each operator of the main graph."""
         return tuple(op.name for op in self.operators)
 
     @property
     def input_tensors(self) -> tuple[TensorInfo, ...]:
+        """In the file's order."""
         return tuple(self.tensors[i] for i in self.inputs)
 
     @property
     def output_tensors(self) -> tuple[TensorInfo, ...]:
+        """In the file's order."""
         return tuple(self.tensors[i] for i in self.outputs)
 
     @property
     def custom_operators(self) -> tuple[str, ...]:
+        """The names of custom operators, each once."""
         return tuple(sorted({op.name for op in self.operators if op.is_custom}))
 
     def is_float_operator(self, operator: OperatorInfo) -> bool:
-        """Whether a tensor that it reads or writes at run time holds floats."""
+        """Return whether a tensor that the operator reads or writes at run time holds floats."""
         tensors = (self.tensors[i] for i in operator.inputs + operator.outputs if i >= 0)
         return any(t.dtype in FLOAT_TYPES and not t.is_constant for t in tensors)
 
     @property
     def non_integer_operators(self) -> tuple[OperatorInfo, ...]:
+        """The operators that compute in float."""
         return tuple(op for op in self.operators if self.is_float_operator(op))
 
 
 def read_tflite(path: str | Path) -> TfliteModel:
-    """The summary of the model file. Raises ModelFileError, one line, where it is not intact."""
+    """Read the summary of a model file. Raises ModelFileError if it is not intact."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -117,7 +122,7 @@ def read_tflite(path: str | Path) -> TfliteModel:
 
 
 def parse_tflite(data: bytes, path: str | Path) -> TfliteModel:
-    """As `read_tflite`, of a file's bytes; path is what errors name."""
+    """Parse a file's bytes as `read_tflite` does; path: what errors name."""
     return _read(Path(path), Buffer(memoryview(data), f"model file {str(path)!r}"))
 
 
@@ -217,7 +222,7 @@ def _operator_code(table: Table) -> _Code:
 
 
 def _stored(table: Table) -> memoryview:
-    """The bytes of one buffer; beyond 2 GiB they lie outside of the flatbuffer."""
+    """Return the bytes of one buffer; beyond 2 GiB they are outside of the flatbuffer."""
     offset, size = table.integer(1, "Q"), table.integer(2, "Q")
     if offset > 1:
         if offset + size > len(table.buffer.data):
@@ -274,7 +279,7 @@ def _check_indexes(
 def _tensor(
     index: int, table: Table, buffers: list[memoryview]
 ) -> tuple[TensorInfo, tuple[memoryview, ...]]:
-    """It, and its scales and zero points as they are stored."""
+    """Return the tensor, and its scales and zero points as they are stored."""
     fail = table.buffer.fail
     name, shape = table.string(3), table.integers(0)
     code, number = table.integer(1, "b"), table.integer(2, "I")
@@ -360,7 +365,7 @@ def _operator(
 
 
 def _signature(table: Table, graphs: list[_Graph]) -> tuple[str, int, list[tuple[str, int]]]:
-    """(key, number of its graph, name and tensor of each input and output)"""
+    """Return key, number of its graph, and name and tensor of each input and output."""
     key, graph = table.string(2), table.integer(4, "I")
     if graph >= len(graphs):
         table.buffer.fail(f"signature {key!r} names graph {graph} of {len(graphs)}")

@@ -25,7 +25,7 @@ MAX_LABEL_FILE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class StandardMetadata:
-    """mean and std: of the first input, for float models, one value or one a channel."""
+    """Standard metadata; mean and std: of the first input, one value or one a channel, empty if absent."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -39,9 +39,10 @@ class StandardMetadata:
 def read_metadata(
     model: TfliteModel, num_classes: int | None = None, *, with_labels: bool = True
 ) -> StandardMetadata | None:
-    """The model's standard metadata, None where it has none. Raises ModelFileError if damaged.
+    """Read the model's standard metadata, None where it has none.
 
-    num_classes: what the labels are read for. with_labels=False leaves the label file alone.
+    num_classes: for reading the labels. with_labels=False skips the label file. Raises ModelFileError if
+    the metadata are damaged.
     """
     data = model.metadata.get(METADATA_KEY)
     if data is None:

@@ -1,4 +1,4 @@
-"""What a `.tflite` must hold to before a C++ runtime sees it: a table of operators, and their rules."""
+"""Check a `.tflite` before a C++ runtime sees it: a table of operators, and their rules."""
 
 from __future__ import annotations
 

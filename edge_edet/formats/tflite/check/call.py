@@ -20,7 +20,7 @@ _INTEGERS = {"int32": "i", "int64": "q", "int16": "h", "int8": "b"}
 
 @dataclass
 class Operand:
-    """A tensor. shape None: even its rank is known at run time only. stored: of a constant."""
+    """A tensor; shape None: even its rank is known at run time only; stored: the values of a constant."""
 
     name: str
     dtype: str
@@ -41,11 +41,11 @@ class Operand:
         return math.prod(self.shape) if self.shape is not None and -1 not in self.shape else None
 
     def dims(self, rank: int) -> Shape:
-        """The shape, where that is known at all, of a tensor whose rank is."""
+        """Return the shape of a tensor whose rank must be known; None where it is not."""
         return (-1,) * rank if self.shape is None else self.shape
 
     def integers(self) -> Shape | None:
-        """The values of a constant of integers; None where they are computed."""
+        """Return the values of a constant of integers; None where they are computed."""
         if self.dtype not in _INTEGERS:
             return None
         if self.stored is None:
@@ -56,7 +56,7 @@ class Operand:
 
 @dataclass
 class Call:
-    """An operator of known kind. graphs: (inputs, outputs) of each graph of the file."""
+    """An operator of a known kind; graphs: (inputs, outputs) of each graph of the file."""
 
     place: str  # of error messages: file, number and name
     name: str
@@ -67,33 +67,38 @@ class Call:
     graphs: Sequence[tuple[int, int]] = ()
 
     def fail(self, reason: str) -> NoReturn:
+        """Raise ModelFileError about this operator."""
         raise ModelFileError(f"{self.place}: {reason}; copy the file again, or convert it again")
 
     def given(self, position: int) -> Operand:
-        """An input that the table asks for."""
+        """Return an input that must be given."""
         found = self.inputs[position]
         assert found is not None
         return found
 
     def optional(self, position: int) -> Operand | None:
+        """Return an input that may be left out, None where it is."""
         return self.inputs[position] if position < len(self.inputs) else None
 
     def option(self, field: int, fmt: str = "i", default: int = 0) -> int:
+        """Read an integer from the option table."""
         return self.options.integer(field, fmt, default) if self.options else default
 
     def number(self, field: int) -> float:
+        """Read a finite number from the option table."""
         values = self.options.scalar(field) if self.options else 0.0
         if not math.isfinite(values):
             self.fail(f"one of its options is {values}, expected a finite number")
         return values
 
     def positive(self, what: str, value: int, most: int = 2**15 - 1) -> int:
+        """Return a value from 1 to most; refuse others."""
         if not 0 < value <= most:
             self.fail(f"its {what} is {value}, expected 1 to {most}")
         return value
 
     def multiplier(self, value: float, most: float = MOST_MULTIPLIER) -> None:
-        """What a step of the result is in steps of the output: kernels end where it is too large."""
+        """Refuse a ratio of input scale to output scale that makes kernels abort."""
         if not value < most:
             self.fail(
                 f"the scale of its output is {self.outputs[0].scales[0]:g}, that of its inputs "
@@ -101,13 +106,13 @@ class Call:
             )
 
     def axis(self, value: int, rank: int, what: str = "axis") -> int:
-        """The axis counted from the front."""
+        """Return the axis counted from the front."""
         if not -rank <= value < rank:
             self.fail(f"its {what} is {value}, of {rank} dimensions")
         return value % rank if rank else 0
 
     def single(self, position: int, what: str) -> int | None:
-        """The one integer of a constant input; None where it is computed."""
+        """Return the one integer of a constant input; None where it is computed."""
         values = self.given(position).integers()
         if values is None:
             return None
@@ -116,7 +121,7 @@ class Call:
         return values[0]
 
     def result(self, expected: Iterable[int] | None, position: int = 0) -> None:
-        """Holds an output against what follows from the inputs."""
+        """Compare an output's shape with what follows from the inputs."""
         shape = self.outputs[position].shape
         if expected is None or shape is None:
             return
@@ -128,19 +133,20 @@ class Call:
             )
 
     def input_fails(self, position: int, expected: str) -> NoReturn:
+        """Raise ModelFileError about an input's shape."""
         operand = self.given(position)
         self.fail(f"its input {operand.name!r} is {spelled(operand.shape)}, expected {expected}")
 
 
 def agree(a: Shape | None, b: Shape | None) -> bool:
-    """Whether two shapes may be the same."""
+    """Return whether two shapes may be the same."""
     if a is None or b is None:
         return True
     return len(a) == len(b) and all(x == y or x < 0 or y < 0 for x, y in zip(a, b, strict=True))
 
 
 def broadcast(shapes: Iterable[Shape]) -> Shape | None:
-    """The shape that numpy's rule gives; None where it gives none."""
+    """Return the shape that numpy's rule gives; None where the shapes do not go together."""
     result: list[int] = []  # from the last dimension on
     for shape in shapes:
         for place, size in enumerate(reversed(shape)):
@@ -156,4 +162,5 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
 
 
 def spelled(shape: Shape | None) -> str:
+    """Return a shape as text, with `?` for what is known at run time only."""
     return "of any shape" if shape is None else str(list(shape)).replace("-1", "?")

@@ -79,9 +79,9 @@ class GraphParts:
 
 
 def check_graphs(file: str, graphs: Sequence[GraphParts]) -> None:
-    """Raises ModelFileError, one line, at the first thing that a runtime could stumble over.
+    """Raise ModelFileError at the first thing that could make a runtime crash.
 
-    file: how messages call it.
+    file: how messages name it.
     """
     counts = [(len(graph.inputs), len(graph.outputs)) for graph in graphs]
     for graph in graphs:
@@ -271,7 +271,7 @@ def _check_operands(
 
 
 def _check_own_type(call: Call, kind: Kind, own: Sequence[Operand]) -> None:
-    """The operands without types of their own are of one, and say what integers stand for."""
+    """Check that operands without types of their own have one type, and quantization if needed."""
     if not own:
         return
     dtype = own[0].dtype

@@ -8,7 +8,7 @@ __all__ = ["RULES"]
 
 
 def branches(call: Call) -> None:
-    """The graphs that it runs are there, and take and give as many tensors as it does."""
+    """Check that the graphs it runs exist, and take and return as many tensors as it does."""
     fields = 1 if call.name == "CALL_ONCE" else 2
     given = len(call.inputs) - (call.name == "IF")
     for field in range(fields):

@@ -204,7 +204,7 @@ class Kind:
     rule: str | None
 
     def takes(self, slots: tuple[Slot, ...]) -> tuple[int, int]:
-        """(least, most) number of operands."""
+        """Return the least and most number of operands."""
         if any(slot.repeated for slot in slots):
             return sum(not slot.missing for slot in slots), 2**31
         return sum(not slot.missing for slot in slots), len(slots)
@@ -216,7 +216,7 @@ KINDS = {row.partition("|")[0].strip(): row for row in _ROWS.splitlines() if row
 
 @cache
 def kind_of(operator: str) -> Kind | None:
-    """The row of an operator, None where there is none."""
+    """Return the row of an operator, None where there is none."""
     if operator not in KINDS:
         return None
     _, inputs, outputs, table, types, rule = (part.strip() for part in KINDS[operator].split("|"))
