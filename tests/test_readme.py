@@ -26,7 +26,7 @@ NOT_RUN = (  # need the network, labelled pictures, minutes, a board
     "edge-edet devices --clean",
     "edge-edet weights pull",
     "edge-edet bench build/d0-int8.tflite --threads",
-    "edge-edet bench --device rpi4 --host",
+    "edge-edet bench --board rpi4 --host",
     "edge-edet compare",
     "edge-edet report",
     "edge-edet recommend before.jsonl",
