@@ -171,7 +171,7 @@ def test_of_random_weights_nothing_is_known(shared: Path, planted: Any, tmp_path
         ("shared_scale", "one scale"),
         ("minmax", "min-max ranges before swish"),
         ("island", "4 float operators"),
-        ("low_scores", "no score above 0."),
+        ("low_scores", "its grid ends at a score of 0."),
     ],
 )
 def test_file_alone_raises_suspicion(fault: str, words: str, model: Callable[[str], Path]) -> None:

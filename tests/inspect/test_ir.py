@@ -108,7 +108,7 @@ def test_weights_must_fit_the_quantizer_before_them(
     else:
         assert finding.place == "fpn/cell.1/fnode.4/conv_dw"
         assert "ends of its fake quantizer do not fit" in finding.text
-        assert "3 times what would fit" in finding.text
+        assert "they are 3 times as large as they should be" in finding.text
 
 
 def test_grid_rounds_as_the_runtime_does(ir_model: Model, bench: Any) -> None:

@@ -81,10 +81,10 @@ def diagnose(
     return sorted_findings(found)
 
 
-def _refuted(suspicion: Finding, errors: Sequence[TensorError]) -> bool:
+def _refuted(finding: Finding, errors: Sequence[TensorError]) -> bool:
     """Check whether the float model's scores stay in the range that looked too small."""
-    return suspicion.kind == "score range" and any(
-        e.name == suspicion.place and not e.above and e.own_db > BAD_GRID_DB for e in errors
+    return finding.kind == "score range" and any(
+        e.name == finding.place and not e.above and e.own_db > BAD_GRID_DB for e in errors
     )
 
 
