@@ -147,7 +147,7 @@ def test_classes_without_names_are_said_to_be(tmp_path, command):
 
 def test_where_openvino_is_missing_the_rest_is_written(monkeypatch):
     """By default, with a note; an error where an IR was asked for by name."""
-    monkeypatch.setattr("edge_edet.converters.output_formats.find_spec", lambda name: None)
+    monkeypatch.setattr("edge_edet.runtimes.is_installed", lambda name: False)
     planned = {"int8": ("tflite", "openvino")}
     left, note = leave_out_openvino(planned, None)
     assert left == {"int8": ("tflite",)}
