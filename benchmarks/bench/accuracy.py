@@ -14,8 +14,8 @@ __all__ = ["RANDOM", "measure_accuracy", "with_accuracy"]
 
 RANDOM = Warned(
     "random-weights",
-    "the model has random weights: it finds nothing, so that there is little to postprocess",
-    "take the inference only, or convert trained weights",
+    "the model has random weights: it finds nothing, so postprocessing is quicker than it will be",
+    "use the inference time only, or convert trained weights",
 )
 
 
@@ -123,9 +123,9 @@ def with_accuracy(
             yield dataclasses.replace(row, warnings=(*row.warnings, RANDOM))
             continue
         accuracy, runtime = found
-        told = (
+        text = (
             f"AP was measured by {runtime}, not on {row.device.id}: kernels of another CPU may round "
             "differently"
         )
-        estimate = dataclasses.replace(row.estimate, notes=(*row.estimate.notes, told))
+        estimate = dataclasses.replace(row.estimate, notes=(*row.estimate.notes, text))
         yield dataclasses.replace(row, accuracy=accuracy, estimate=estimate)

@@ -11,7 +11,7 @@ __all__ = ["board_key", "without_times"]
 MARK = "emulated"  # in the protocol, so that nobody takes the row for a measurement that is done
 EMULATED = Warned(
     "emulated",
-    "an emulated processor ran this: its numbers and its partitions are a board's, its times are "
+    "an emulated processor ran this: its outputs and partitions are those of a board, its times are "
     "not, and were left out",
     "measure on the board itself: --host USER@ADDRESS",
 )

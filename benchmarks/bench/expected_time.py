@@ -55,7 +55,7 @@ def expected_words(jobs: Sequence[Job], pictures: int = 0) -> str:
     models = len({job.facts.sha256 for job in jobs})
     least, most = expected_s(jobs, pictures)
     told = f"{_count(len(jobs), 'row')} of {_count(models, 'model')}: {_duration(least)} to {_duration(most)}"
-    return f"{told}, as each samples until its median is known well (--max-seconds and a MODEL shorten it)"
+    return f"{told}, as each is sampled until its median is precise (shorter: --max-seconds, or name a MODEL)"
 
 
 def _count(number: int, what: str) -> str:

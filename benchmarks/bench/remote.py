@@ -78,8 +78,8 @@ def measure_remote(
         return
     if transport.how == "emulated" and plan.sustain_s is not None:
         raise InputError(
-            f"{transport.name} has no times that mean anything: leave --sustain out, or give the board's "
-            "own --host"
+            f"{transport.name} is emulated, and its times mean nothing: leave --sustain out, or give "
+            "the board's own --host"
         )
     emit(Note(f"{transport.name}: preparing"))
     extras = ["devices", *_runtimes(plan, models), *(["bench"] if data is not None else [])]
@@ -113,7 +113,7 @@ def measure_remote(
             pass_on(event)
     if not ended:
         raise BackendError(
-            f"{transport.name}: its rows do not come to an end: run it with --resume"
+            f"{transport.name}: its rows do not come to an end: run the command again with --resume"
         )
 
 

@@ -23,12 +23,18 @@ COLUMNS = 80
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `compare`."""
-    parser.add_argument("a", type=Path, metavar="A", help="rows of 'edge-edet bench', the older")
-    parser.add_argument("b", type=Path, metavar="B", help="the newer")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap")
+    parser.add_argument(
+        "a", type=Path, metavar="A", help="file of 'edge-edet bench', the older one"
+    )
+    parser.add_argument(
+        "b", type=Path, metavar="B", help="file of 'edge-edet bench', the newer one"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the resamples; default: 0"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = (
-        "Rows are compared where their protocols agree; exit status 2 where none can be."
+        "Only rows with the same protocol are compared; exit status 2 if there are none."
     )
 
 
@@ -48,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     for things, path in zip(found.alone, (args.a, args.b), strict=True):
         left_out += [f"{_name(runs[-1])}: only in {path}" for runs in things]
     if not changes:
-        why = "; ".join(left_out[:3]) or "the files hold no rows"
+        why = "; ".join(left_out[:3]) or "the files have no rows"
         raise InputError(f"nothing to compare in {str(args.a)!r} and {str(args.b)!r}: {why}")
     if args.json:
         document = {"changes": [_as_json(one) for one in changes], "left_out": left_out}
@@ -58,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         print(joined(_lines(change)))
     for text in left_out:
         print(textwrap.fill(f"not compared: {text}", COLUMNS, subsequent_indent="  "))
-    print("\nratio of the medians, B to A, with its 95 % interval; noise: it holds 1")
+    print("\nratio of the medians, B to A, with its 95 % interval; noise: 1 is inside")
     return 0
 
 

@@ -20,10 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="LOG",
-        help="what it printed, TensorFlow's since 1.10 or LiteRT's, behind any logger's prefix",
+        help="output of benchmark_model, TensorFlow's since 1.10 or LiteRT's; prefixes that a logger puts "
+        "before each line are skipped",
     )
-    parser.add_argument("-m", "--model", type=Path, required=True, help="the .tflite it ran")
-    parser.add_argument("--board", required=True, metavar="ID", help="see 'edge-edet devices'")
+    parser.add_argument(
+        "-m", "--model", type=Path, required=True, help="the .tflite that was measured"
+    )
+    parser.add_argument(
+        "--board", required=True, metavar="ID", help="the board it ran on, see 'edge-edet devices'"
+    )
     add_renamed_option(parser, "--device", "--board")
     parser.add_argument(
         "--profile",
@@ -31,12 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="a device's profile of your own; may be repeated",
+        help="a board's profile of your own; may be repeated",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="append to this; default: standard output"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="file that rows are appended to; default: standard output",
     )
-    parser.epilog = "A row's start is the time at which the log was written; of a pipe, now."
+    parser.epilog = (
+        "The start of a row is the time at which the log was written, or now for a pipe."
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,17 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="ROWS",
-        help=f"files of 'edge-edet bench'; default: {ROWS}, and published numbers alone where it is not",
+        help=f"files of 'edge-edet bench'; default: {ROWS}, or published numbers alone if there is "
+        "no such file",
     )
-    parser.add_argument("--board", required=True, metavar="ID", help="of the rows, such as rpi4")
-    add_renamed_option(parser, "--device", "--board")
-    parser.add_argument("--budget", required=True, metavar="TIME", help="such as 100ms or 0.5s")
     parser.add_argument(
-        "--min-ap", type=float, metavar="POINTS", help="at least so much AP, 0 to 100"
+        "--board", required=True, metavar="ID", help="the board that rows are of, such as rpi4"
     )
+    add_renamed_option(parser, "--device", "--board")
+    parser.add_argument(
+        "--budget", required=True, metavar="TIME", help="longest time, such as 100ms or 0.5s"
+    )
+    parser.add_argument("--min-ap", type=float, metavar="POINTS", help="lowest AP, from 0 to 100")
     add_published_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
-    parser.epilog = "Exit status 1 where nothing fits."
+    parser.epilog = "Exit status 1 if no model fits."
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,10 +69,15 @@ def run(args: argparse.Namespace) -> int:
         options = Options(published, args.published_ap)
         candidates = candidates_of(rows, args.board, options, notes)
     elif published is None:
-        raise InputError(f"no ROWS, no {ROWS}, and --published none: there is nothing to go by")
+        raise InputError(
+            f"no ROWS, no {ROWS}, and --published none: there are no numbers to choose from"
+        )
     else:
         candidates = published_candidates(args.board, published)
-        notes.add("no ROWS were given: all numbers are published, none is of your device or model")
+        notes.add(
+            "no ROWS were given: all numbers are published ones, none was measured on your board or "
+            "with your model"
+        )
     choice = choose_model(candidates, budget_ms, min_ap)
     if args.json:
         print(json.dumps(_document(choice, args.board, budget_ms, min_ap, notes.lines()), indent=1))
@@ -81,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 def _lines(
     choice: Choice, device: str, budget_ms: float, min_ap: float, notes: tuple[str, ...]
 ) -> Iterator[str]:
-    asked = f"within {budget_ms:g} ms" + (f" and of at least {min_ap:g} AP" if min_ap else "")
+    asked = f"within {budget_ms:g} ms" + (f" and at least {min_ap:g} AP" if min_ap else "")
     yield f"{device}, {asked}; the Pareto front, * is the pick:"
     yield f"  {'ms':>9}  {'interval':17} {'AP':>5}  model"
     shown = choice.front

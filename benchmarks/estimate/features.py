@@ -178,7 +178,7 @@ def features_of(model: TfliteModel) -> Features:
 
 def _refusal(model: TfliteModel, what: str) -> ModelFileError:
     return ModelFileError(
-        f"no estimate for {str(model.path)!r}: it has {what}, and the published latencies tell "
+        f"no estimate for {str(model.path)!r}: it has {what}, and the published latencies say "
         "nothing about that; measure it on the board with --host"
     )
 

@@ -65,7 +65,7 @@ def network_features(variant: Variant, precision: str) -> Features:
             unmeasured.update(dict.fromkeys(OTHERS[node.op], elements))
         elif node.op not in FREE:
             raise ModelFileError(
-                f"no estimate for a network with the operation {node.op!r}: the published latencies tell "
+                f"no estimate for a network with the operation {node.op!r}: the published latencies say "
                 "nothing about that; measure it on the board with --host"
             )
     counts = dict.fromkeys(PRECISIONS, 0)

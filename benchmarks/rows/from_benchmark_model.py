@@ -36,7 +36,7 @@ SILENT_S = 600.0  # of a pipe: a slow board may be that long in one run, and say
 SIZE_TOLERANCE = 1e-5  # it prints six digits
 NO_SAMPLES = Warned(
     "no-samples",
-    "benchmark_model tells a mean, not its samples, of the inference only, on a tensor of noise",
+    "benchmark_model prints a mean and no samples, of the inference only, on a tensor of noise",
     "compare it with rows of benchmark_model only",
 )
 
@@ -108,7 +108,7 @@ def log_row(
     try:
         return _log_row(log, facts, asked, device, protocol, started_at, where)
     except ValueError as error:
-        raise InputError(f"{where} tells what cannot be: {error}") from None
+        raise InputError(f"{where} has impossible values: {error}") from None
 
 
 def _log_row(
@@ -180,7 +180,7 @@ def _check_model(log: BenchmarkLog, facts: ModelFacts, where: str) -> list[Warne
     if facts.format != "tflite":
         raise InputError(f"{facts.file} is no .tflite, and benchmark_model runs nothing else")
     if log.size_mb is None:
-        text = "the log does not tell the model's size: nothing shows that it is this model's"
+        text = "the log does not contain the model's size: nothing shows that it is this model's"
         return [Warned("model-not-proven", text, "measure it again with a newer benchmark_model")]
     if abs(log.size_mb * 1e6 - facts.size_bytes) > SIZE_TOLERANCE * facts.size_bytes:
         raise InputError(

@@ -39,7 +39,7 @@ def verdict(sustain: Sustain) -> Verdict:
         text = f"ended after minute {len(minutes)} of {sustain.seconds / MINUTE_S:.0f}"
         return Verdict("cut-short", text, None)
     if len(minutes) < 2:
-        return Verdict("too-short", "one minute is nothing to compare: give --sustain 30m", None)
+        return Verdict("too-short", "one minute cannot be compared: give --sustain 30m", None)
     last, ratio = minutes[-1].minute, median_ratio(minutes[0].samples_ms, minutes[-1].samples_ms)
     change = f"{ratio.value:.3f} times its median, {ratio.low:.3f} to {ratio.high:.3f}"
     if ratio.low > 1 and ratio.value > 1 + TOLERANCE:
@@ -48,4 +48,4 @@ def verdict(sustain: Sustain) -> Verdict:
         return Verdict("slower", f"minute {last} is slower than minute 1: {change}{why}", ratio)
     if ratio.high < 1 and ratio.value < 1 - TOLERANCE:
         return Verdict("faster", f"minute {last} is faster than minute 1: {change}", ratio)
-    return Verdict("steady", f"minute {last} is minute 1: {change}", ratio)
+    return Verdict("steady", f"minute {last} is as fast as minute 1: {change}", ratio)

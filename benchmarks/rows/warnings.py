@@ -53,7 +53,7 @@ def _machine(row: BenchmarkRow) -> Iterator[Warned]:
         yield Warned(
             "throttled",
             f"the clock is held down: {', '.join(hot)}",
-            "cool it, or give it a better power supply",
+            "cool the board, or give it a better power supply",
         )
     asked = (row.ran.threads if row.ran else None) or 0
     if state.threads is not None and asked * row.asked.streams > state.threads:
@@ -78,8 +78,8 @@ def _ran(row: BenchmarkRow) -> Iterator[Warned]:
     if any(name in (ran.device or "").lower() for name in SOFTWARE):
         yield Warned(
             "software-device",
-            f"{ran.device} is no hardware: its times mean nothing",
-            "take the detections only",
+            f"{ran.device} is not hardware: its times mean nothing",
+            "use its detections only",
         )
     if ran.delegated is not None and ran.operators:
         part = ran.delegated / ran.operators
@@ -101,16 +101,16 @@ def _samples(row: BenchmarkRow) -> Iterator[Warned]:
     if row.sustain is not None:
         found = verdict(row.sustain)
         advice = {
-            "slower": "see the minutes; cool it, or plan for them",
-            "cut-short": "its minutes are kept; --resume runs it anew, on a board that cooled down",
+            "slower": "see the minutes; cool the board, or plan for this",
+            "cut-short": "its minutes are kept; --resume starts it again, on a board that has cooled down",
         }
         if found.code in advice:
             yield Warned(f"sustain-{found.code}", found.text, advice[found.code])
     elif width is not None and isinstance(wanted, (int, float)) and width > wanted:
         yield Warned(
             "spread",
-            f"the samples are too spread: the 95 % interval of their median is {width:.1%} wide, "
-            f"asked for was {wanted:.1%}",
+            f"the samples vary too much: the 95 % interval of their median is {width:.1%} wide, "
+            f"more than the {wanted:.1%} that were requested",
             "quiet the machine, or allow more with --max-samples and --max-seconds",
         )
 
@@ -129,7 +129,7 @@ def _dynamic(row: BenchmarkRow, others: Iterable[BenchmarkRow]) -> Iterator[Warn
                 "dynamic-slower",
                 f"dynamic-range INT8 is slower than float here: {p50(row, 'inference'):.1f} ms "
                 f"against {p50(other, 'inference'):.1f}",
-                "convert --int8, which computes in integers",
+                "use convert --int8, which computes in integers",
             )
             return
 

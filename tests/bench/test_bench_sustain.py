@@ -94,7 +94,7 @@ def test_a_run_that_is_stopped_is_kept_at_once(
     assert [minute.samples_ms for minute in row.sustain.minutes] == [(40.0, 41.0)] * 2
     (warned,) = [one for one in row.warnings if one.code == "sustain-cut-short"]
     assert warned.text == "ended after minute 2 of 30"
-    assert warned.advice.startswith("its minutes are kept; --resume runs it anew")
+    assert warned.advice.startswith("its minutes are kept; --resume starts it again")
     assert list(tmp_path.glob("*.minutes")) == []
     said = capsys.readouterr()
     if status == 1:  # what was kept is in the document too

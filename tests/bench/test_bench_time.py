@@ -52,4 +52,4 @@ def test_pictures_count_once_for_a_file(make_row: Make) -> None:
 
 def test_words(make_row: Make) -> None:
     told = expected_words([job(make_row)] * 4)
-    assert told.startswith("4 rows of 1 model: 16 seconds to 5 minutes, as each samples until")
+    assert told.startswith("4 rows of 1 model: 16 seconds to 5 minutes, as each is sampled until")

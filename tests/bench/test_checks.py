@@ -72,8 +72,8 @@ def test_a_quiet_machine_gives_none(quiet: BenchmarkRow) -> None:
         (
             {"ran": {"device": "SwiftShader Device (CPU / Software)"}},
             "software-device",
-            "SwiftShader Device (CPU / Software) is no hardware",
-            "take the detections only",
+            "SwiftShader Device (CPU / Software) is not hardware",
+            "use its detections only",
         ),
         (
             {"ran": {"delegated": 359}},
@@ -145,7 +145,7 @@ def test_spread_samples_are_told_where_the_width_was_not_reached(make_row: Make)
     row = make_row(WILD, machine=QUIET, protocol=PROTOCOL)
     (found,) = check_row(row)
     assert found.code == "spread"
-    assert "is 54.5% wide, asked for was 2.0%" in found.text
+    assert "is 54.5% wide, more than the 2.0% that were requested" in found.text
     assert "--max-samples" in found.advice
     assert check_row(dataclasses.replace(row, protocol={**PROTOCOL, "relative_width": 1.0})) == []
 
@@ -213,7 +213,7 @@ def minutes(*medians: float, throttled: tuple[str, ...] = ()) -> tuple[Minute, .
 @pytest.mark.parametrize(
     ("sustain", "code", "text"),
     [
-        (Sustain(180.0, minutes(40, 45, 40.5)), "steady", "minute 3 is minute 1"),
+        (Sustain(180.0, minutes(40, 45, 40.5)), "steady", "minute 3 is as fast as minute 1"),
         (
             Sustain(180.0, minutes(40, 45, 50, throttled=("throttled",))),
             "slower",
@@ -221,7 +221,7 @@ def minutes(*medians: float, throttled: tuple[str, ...] = ()) -> tuple[Minute, .
         ),
         (Sustain(180.0, minutes(40, 45, 30)), "faster", "minute 3 is faster than minute 1: 0.750"),
         (Sustain(180.0, minutes(40, 45)), "cut-short", "ended after minute 2 of 3"),
-        (Sustain(50.0, minutes(40)), "too-short", "one minute is nothing to compare"),
+        (Sustain(50.0, minutes(40)), "too-short", "one minute cannot be compared"),
     ],
 )
 def test_the_verdict_is_of_the_first_and_last_minute(

@@ -207,7 +207,7 @@ def test_numbers_that_cannot_be_make_no_row(
     path.write_text(text.replace(old, new))
     assert main(["import-log", str(path), "-m", str(tiny_int8), "--board", "pixel8"]) == 2
     output = capsys.readouterr()
-    assert f"tells what cannot be: {said}" in output.err
+    assert f"has impossible values: {said}" in output.err
     assert output.out == ""
 
 

@@ -186,9 +186,7 @@ def test_a_file_of_labels_is_not_sent_without_its_pictures(tmp_path: Path) -> No
 
 
 def test_rows_that_do_not_come_to_an_end(row: Callable[[int], BenchmarkRow]) -> None:
-    with pytest.raises(
-        BackendError, match=r"^pi: its rows do not come to an end: run it with --re"
-    ):
+    with pytest.raises(BackendError, match=r"^pi: its rows do not come to an end: run the c"):
         bench(Fake(said(row(1))[:-1]))
 
 
@@ -209,7 +207,7 @@ def test_of_an_emulated_board_no_time_is_kept(row: Callable[[int], BenchmarkRow]
     assert "--skip" not in measured.asked
     assert kept.device.host is None
     with pytest.raises(
-        InputError, match=r"^pi has no times that mean anything: leave --sustain ou"
+        InputError, match=r"^pi is emulated, and its times mean nothing: leave --sustain out"
     ):
         measure_remote(device, [], Plan(ConfigGrid(), StopRule(), sustain_s=60.0), [], print)
 
