@@ -71,7 +71,7 @@ def test_one_device(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_profile_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.toml").write_text("format = 1")
     assert main(["devices", "--profile", str(tmp_path / "mine.toml")]) == 2
-    assert "mine.toml: the key 'threads' is missing" in capsys.readouterr().err
+    assert "mine.toml: the key 'name' is missing" in capsys.readouterr().err
 
 
 def test_a_host_is_checked_and_cleaned(
