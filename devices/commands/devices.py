@@ -32,7 +32,7 @@ GAP = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `edge-edet devices`."""
-    parser.add_argument("device", nargs="?", metavar="DEVICE", help="show all about this board")
+    parser.add_argument("device", nargs="?", metavar="BOARD", help="show all about this board")
     parser.add_argument(
         "--profile",
         type=Path,
