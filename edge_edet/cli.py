@@ -65,7 +65,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "recommend a model for a board and a time limit, with the evidence",
     ),
     "reproduce": (
-        "edge_edet.studies.command",
+        "edge_edet.studies.reproduce",
         "reproduce the paper's cost figures here, beside the published ones",
     ),
     "variants": (

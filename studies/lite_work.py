@@ -1,9 +1,9 @@
-"""Writes published/lite_work.csv: what the models that were measured on boards ask for.
+"""Write published/lite_work.csv: the work of an inference of the models that were measured on boards.
 
     python -m edge_edet.studies.lite_work benchmarks/published/lite_work.csv
 
-They are those of tfhub, with 90 classes and TFLite_Detection_PostProcess over all anchors. Weights
-do not change the work, so the same networks are built with random ones, and the scores counted.
+These models are from tfhub, with 90 classes and TFLite_Detection_PostProcess over all anchors. Weights do
+not change the work, so the same networks are built with random ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ model,precision,multiply_adds,bytes_moved,scores,operators
 
 
 def lines(variants: Sequence[str]) -> Iterator[str]:
-    """One for each variant and precision, converted in a temporary folder."""
+    """Yield a line for each variant and precision, converted in a temporary folder."""
     from edge_edet.converters.convert import Request, Written, convert
 
     with scratch_folder() as folder:
@@ -47,6 +47,7 @@ def lines(variants: Sequence[str]) -> Iterator[str]:
 
 
 def main(argv: Sequence[str]) -> int:
+    """Write the file that is named; return the exit status."""
     if len(argv) != 1:
         print("usage: python -m edge_edet.studies.lite_work FILE", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The folder of a study's model files: made when they are first wanted, removed after the last."""
+"""The folder of a study's model files: built when first needed, removed after their last use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_edet import __version__
 from edge_edet.errors import ModelFileError
 from edge_edet.formats import NAMED_FORMATS, files_of
 from edge_edet.manifest import read_manifest
-from edge_edet.studies.items import Way
+from edge_edet.studies.study_networks import RunConfig
 
 if TYPE_CHECKING:
     from edge_edet.output_files import Outputs
@@ -21,7 +21,7 @@ __all__ = ["ModelFolder"]
 
 
 class ModelFolder:
-    """Files of random weights under `folder`."""
+    """Model files with random weights under `folder`."""
 
     def __init__(
         self,
@@ -35,31 +35,35 @@ class ModelFolder:
         self.folder, self.threads, self.seed, self.keep = folder, threads, seed, keep
         self.outputs = outputs
 
-    def path(self, variant: Variant, way: Way) -> Path:
-        return self.folder / f"{variant.name}-{way.precision}{NAMED_FORMATS[way.target].suffix}"
+    def path(self, variant: Variant, config: RunConfig) -> Path:
+        """Return the path of a model file."""
+        return (
+            self.folder / f"{variant.name}-{config.precision}{NAMED_FORMATS[config.target].suffix}"
+        )
 
-    def make(self, variant: Variant, ways: Iterable[Way]) -> None:
-        """Makes all files of a network at once: they share weights and statistics."""
-        from edge_edet.studies.build import StudyModel
+    def make(self, variant: Variant, configs: Iterable[RunConfig]) -> None:
+        """Build all files of a network at once, as they share weights and statistics."""
+        from edge_edet.studies.study_model import StudyModel
 
         missing = {
-            self.path(variant, way): way
-            for way in ways
-            if not self._is_there(self.path(variant, way), variant)
+            self.path(variant, config): config
+            for config in configs
+            if not self._is_there(self.path(variant, config), variant)
         }
         if missing:
             model = StudyModel(variant, self.seed, self.threads)
-            for path, way in missing.items():
-                model.write(path, way.target, way.precision, self.outputs)
+            for path, config in missing.items():
+                model.write(path, config.target, config.precision, self.outputs)
 
-    def drop(self, variant: Variant, way: Way) -> None:
-        if self.keep or not self._is_there(self.path(variant, way), variant):
-            return  # or somebody's own, which nobody asked to be removed
-        for file in files_of(self.path(variant, way)):
+    def drop(self, variant: Variant, config: RunConfig) -> None:
+        """Remove a file that was built by a study, unless files are kept."""
+        if self.keep or not self._is_there(self.path(variant, config), variant):
+            return  # or a file of the person's own, which must stay
+        for file in files_of(self.path(variant, config)):
             file.unlink(missing_ok=True)
 
     def _is_there(self, path: Path, variant: Variant) -> bool:
-        """Whether the file is of a study: a person's own of the same name is not."""
+        """Return whether the file was built by a study, unlike a person's own of the same name."""
         if not path.is_file():
             return False
         try:
@@ -76,6 +80,7 @@ class ModelFolder:
     @staticmethod
     @functools.cache
     def multiply_adds(variant: Variant) -> int:
-        from edge_edet.studies.build import size
+        """Return the multiply-adds of a network."""
+        from edge_edet.studies.study_model import size
 
         return size(variant)[1]

@@ -1,7 +1,7 @@
-"""Measures the networks of a study in turns: all of them once, then all of them again.
+"""Measure the networks of a study in turns: all of them once, then all of them again.
 
-What is slow for a while, as a shared machine is, then slows all of them. Each round's row is on the disk as
-soon as it is measured; a run that was stopped goes on there.
+A machine that is slow for a while then slows all networks. Each row is written to disk as soon as it is
+measured, and a run that was stopped continues from there.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from edge_edet.benchmarks.rows import (
 from edge_edet.errors import EdgeEdetError
 from edge_edet.files import to_json
 from edge_edet.pictures import pictures_digest
-from edge_edet.studies.items import Item, Way
 from edge_edet.studies.model_folder import ModelFolder
+from edge_edet.studies.study_networks import RunConfig, StudyNetwork
 
-__all__ = ["Rounds", "Turn", "of_ways", "pooled", "turns"]
+__all__ = ["Rounds", "Turn", "of_configs", "pooled", "turns"]
 
-START_S = 3.0  # of a process and its model; guesses, for the time left only
+START_S = 3.0  # to start a process and load its model; guesses for the remaining time only
 ADDS_PER_S = 15e9
 SCORE_THRESHOLD = 0.3
 Note = Callable[[str], None]
@@ -45,49 +45,62 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Turn:
-    """One row of one round."""
+    """One measurement: a network in one configuration, in one round."""
 
-    item: Item
-    way: Way
+    network: StudyNetwork
+    config: RunConfig
     round: int
 
     def guess_s(self, multiply_adds: int, rule: StopRule) -> float:
+        """Guess the time that the measurement takes, in seconds."""
         runs = rule.warmup + rule.min_samples
-        speed = ADDS_PER_S * self.way.threads * (2 if self.way.precision == "int8" else 1)
+        speed = ADDS_PER_S * self.config.threads * (2 if self.config.precision == "int8" else 1)
         return START_S + max(runs * multiply_adds / speed, 1.0)
 
 
-def turns(items: Sequence[Item], ways: Sequence[Way], rounds: int) -> list[Turn]:
-    """Networks next to each other in each way, all ways in each round; of one round, network by network."""
+def turns(
+    networks: Sequence[StudyNetwork], configs: Sequence[RunConfig], rounds: int
+) -> list[Turn]:
+    """Return the measurements in their order.
+
+    Networks follow each other in each configuration, and all configurations are measured in each round.
+    With a single round the order is network by network, so that each is built only once.
+    """
     if rounds == 1:
-        return [Turn(item, way, 1) for item in items for way in ways]
-    return [Turn(item, way, n) for n in range(1, rounds + 1) for way in ways for item in items]
+        return [Turn(network, config, 1) for network in networks for config in configs]
+    return [
+        Turn(network, config, n)
+        for n in range(1, rounds + 1)
+        for config in configs
+        for network in networks
+    ]
 
 
 class Rounds:
-    """What is to be measured, and how."""
+    """The measurements of a study, and how they are made."""
 
     def __init__(
         self,
         study: str,
-        items: Sequence[Item],
-        ways: Sequence[Way],
+        networks: Sequence[StudyNetwork],
+        configs: Sequence[RunConfig],
         rounds: int,
         rule: StopRule,
         folder: ModelFolder,
     ):
         self.study, self.rounds, self.rule, self.folder = study, rounds, rule, folder
-        self.turns = turns(items, ways, rounds)
+        self.turns = turns(networks, configs, rounds)
         device = find_places([], [])[0].device
         assert device is not None
         self.device, self.digest = device, pictures_digest([BUNDLED_PICTURE])
 
     def job(self, turn: Turn, facts: ModelFacts) -> Job:
-        path = self.folder.path(turn.item.variant, turn.way)
+        """Return the job that `bench` measures for a turn."""
+        path = self.folder.path(turn.network.variant, turn.config)
         return Job(
             str(path),
             facts,
-            RequestedConfig(threads=turn.way.threads),
+            RequestedConfig(threads=turn.config.threads),
             self.device,
             self.rule,
             (str(BUNDLED_PICTURE),),
@@ -97,68 +110,72 @@ class Rounds:
         )
 
     def protocol(self, job: Job, turn: Turn) -> dict[str, Any]:
+        """Return the protocol of a row: that of its job, and the round."""
         return job.protocol() | {"rounds": self.rounds, "round": turn.round}
 
     def identity(self, turn: Turn) -> str:
-        """Known before the file is made, unlike a row's key."""
-        name = self.folder.path(turn.item.variant, turn.way).name
+        """Return what identifies the row of a turn; unlike its key, it is known before the file is."""
+        name = self.folder.path(turn.network.variant, turn.config).name
         job = self.job(turn, ModelFacts(name, "", 1, None, (1, 1), "", "tflite", None, None))
         return _identity(name, job.asked, self.protocol(job, turn))
 
     def measured(self, rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
-        """Those of the rows that belong to it."""
+        """Return the rows that belong to these measurements."""
         wanted = {self.identity(turn) for turn in self.turns}
         return [row for row in rows if identity_of(row) in wanted]
 
     def measure(self, file: RowFile, note: Note) -> Iterator[EdgeEdetError]:
-        """Adds the rows that the file lacks; gives what failed, the others go on."""
+        """Measure the rows that the file lacks and add them.
+
+        Yields the error of each network that failed; the others continue.
+        """
         done = {identity_of(row) for row in file.rows}
         left = [turn for turn in self.turns if self.identity(turn) not in done]
         if len(left) < len(self.turns):
-            note(f"{len(self.turns) - len(left)} of {len(self.turns)} rows are there already")
-        adds = [self.folder.multiply_adds(turn.item.variant) for turn in left]
+            note(f"{len(self.turns) - len(left)} of {len(self.turns)} rows exist already")
+        adds = [self.folder.multiply_adds(turn.network.variant) for turn in left]
         clock = _TimeLeft([turn.guess_s(n, self.rule) for turn, n in zip(left, adds, strict=True)])
         if left:
             note(f"{len(left)} to measure, roughly {clock.guessed()}")
-        failed: set[tuple[str, Way]] = set()
+        failed: set[tuple[str, RunConfig]] = set()
         for index, turn in enumerate(left):
-            this = (turn.item.variant.name, turn.way)
+            this = (turn.network.variant.name, turn.config)
             if this not in failed:
-                told = "failed"
+                result = "failed"
                 try:
-                    row = self._row(turn, _ways_of(turn.item, left[index:]), file.rows)
+                    row = self._row(turn, _configs_of(turn.network, left[index:]), file.rows)
                     file.add(row)
-                    told = f"{p50(row, 'inference') or 0.0:.4g} ms"
+                    result = f"{p50(row, 'inference') or 0.0:.4g} ms"
                 except EdgeEdetError as error:
                     failed.add(this)
                     yield error
-                text = f"{index + 1} of {len(left)}: {this[0]}, {turn.way.name}: {told}"
+                text = f"{index + 1} of {len(left)}: {this[0]}, {turn.config.name}: {result}"
                 note(f"{text}; {clock.after(index)} left")
             self._drop_unless_wanted(turn, left[index + 1 :])
 
     def _row(
-        self, turn: Turn, ways: Sequence[Way], earlier: Sequence[BenchmarkRow]
+        self, turn: Turn, configs: Sequence[RunConfig], earlier: Sequence[BenchmarkRow]
     ) -> BenchmarkRow:
-        self.folder.make(turn.item.variant, ways)
-        job = self.job(turn, model_facts(self.folder.path(turn.item.variant, turn.way)))
+        self.folder.make(turn.network.variant, configs)
+        job = self.job(turn, model_facts(self.folder.path(turn.network.variant, turn.config)))
         row = _measured(job, earlier)
         return dataclasses.replace(row, study=self.study, protocol=self.protocol(job, turn))
 
     def _drop_unless_wanted(self, turn: Turn, later: Sequence[Turn]) -> None:
-        paths = {self.folder.path(other.item.variant, other.way) for other in later}
-        if self.folder.path(turn.item.variant, turn.way) not in paths:
-            self.folder.drop(turn.item.variant, turn.way)
+        paths = {self.folder.path(other.network.variant, other.config) for other in later}
+        if self.folder.path(turn.network.variant, turn.config) not in paths:
+            self.folder.drop(turn.network.variant, turn.config)
 
 
-def _ways_of(item: Item, left: Sequence[Turn]) -> list[Way]:
-    return [turn.way for turn in left if turn.item.variant == item.variant]
+def _configs_of(network: StudyNetwork, left: Sequence[Turn]) -> list[RunConfig]:
+    return [turn.config for turn in left if turn.network.variant == network.variant]
 
 
-def of_ways(
-    rows: Sequence[BenchmarkRow], items: Sequence[Item], ways: Sequence[Way]
+def of_configs(
+    rows: Sequence[BenchmarkRow], networks: Sequence[StudyNetwork], configs: Sequence[RunConfig]
 ) -> list[BenchmarkRow]:
-    """Rows of these networks in these ways, by whatever protocol."""
-    wanted = {(i.variant.name, w.target, w.precision, w.threads) for i in items for w in ways}
+    """Return the rows of these networks and configurations, of any protocol."""
+    wanted = {(i.variant.name, w.target, w.precision, w.threads) for i in networks for w in configs}
     return [
         row
         for row in rows
@@ -167,9 +184,10 @@ def of_ways(
 
 
 def pooled(rows: Sequence[BenchmarkRow]) -> list[BenchmarkRow]:
-    """One row for all rounds of a network and way: their samples after each other.
+    """Join the rounds of each network and configuration to one row with all samples.
 
-    protocol.rounds says how many; all else, memory and warnings too, is of the last round.
+    protocol.rounds is their number; warnings are those of all rounds, everything else is that of the last
+    round.
     """
     groups: dict[str, list[BenchmarkRow]] = {}
     for row in rows:
@@ -209,6 +227,7 @@ def _measured(job: Job, earlier: Sequence[BenchmarkRow]) -> BenchmarkRow:
 
 
 def identity_of(row: BenchmarkRow) -> str:
+    """Return what identifies a row of a round."""
     return _identity(row.model.file, row.asked, row.protocol)
 
 
@@ -217,7 +236,7 @@ def _identity(file: str, asked: RequestedConfig, protocol: dict[str, Any]) -> st
 
 
 class _TimeLeft:
-    """Guesses corrected by how long the first ones took."""
+    """Guesses of the remaining time, corrected by the time that the first measurements took."""
 
     def __init__(self, guesses: Sequence[float]):
         self.guesses, self.start = guesses, time.monotonic()

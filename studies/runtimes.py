@@ -10,7 +10,7 @@ __all__ = ["find_runtimes"]
 
 
 def find_runtimes(text: str | None, known: Sequence[str]) -> list[str]:
-    """Return the runtimes in `a,b`, all of the known ones for None. Raises InputError for others."""
+    """Return the runtimes in `a,b`, all known ones for None; InputError for others."""
     from edge_edet.benchmarks.bench import parse_list
 
     names = [name for name in parse_list(text, "--runtime") if name] or list(known)

@@ -1,4 +1,4 @@
-"""The model files of an AP sweep: converted once, by the same command that people type."""
+"""The model files of an AP sweep: converted once, by the same command that people use."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from edge_edet.variants import VARIANTS
 
 __all__ = ["PRECISIONS", "ApModels", "find_variants"]
 
-# runtime -> the format that is made for it: the one that it is the default of
+# runtime -> the format that is converted for it: the one whose default runtime it is
 _FORMATS = {form.runtimes[0]: form for form in FORMATS.values()}
-PRECISIONS = FORMATS[".tflite"].precisions  # all that there are
+PRECISIONS = FORMATS[".tflite"].precisions  # all that exist
 BEGUN = "ap.json"
 _BEGUN = Kind("the beginning of a sweep", json_with(("weights", "calibration")))
 
@@ -29,7 +29,15 @@ LIMIT = Limit(1 << 20, "it holds two names")
 
 @dataclass(frozen=True)
 class ApModels:
-    """folder: of the sweep. weights, calibration: as of `convert`; None: what the weights bring."""
+    """The models of one sweep.
+
+    Attributes
+    ----------
+    folder
+        Of the sweep; models are in models/ below it.
+    weights, calibration
+        As in `convert`; without a calibration, that of the weights is used.
+    """
 
     folder: Path
     weights: str
@@ -37,7 +45,7 @@ class ApModels:
     threads: int
 
     def check_same(self) -> None:
-        """Raises InputError where the folder was begun with other weights: its files are of those."""
+        """Raise InputError where the folder was begun with other weights, as its files have those."""
         asked = {"weights": self.weights, "calibration": self.calibration}
         path = self.folder / BEGUN
         if path.is_file():
@@ -49,7 +57,7 @@ class ApModels:
                 ) from None
             if begun != asked:
                 raise InputError(
-                    f"{str(self.folder)!r} was begun with {begun}, and asked for is {asked}: give another -o"
+                    f"{str(self.folder)!r} was begun with {begun}, not with {asked}: give another -o"
                 )
             return
         with Outputs() as outputs:
@@ -58,7 +66,7 @@ class ApModels:
     def make(
         self, variants: Sequence[str], runtimes: Sequence[str], precisions: Sequence[str]
     ) -> Iterator[Path | EdgeEdetError]:
-        """Each file, made where it is not there; what could not be made, as its error."""
+        """Yield each file, converted if it is missing, or the error of one that cannot be converted."""
         for variant in variants:
             for precision in precisions:
                 wanted = {
@@ -105,7 +113,13 @@ class ApModels:
 
 
 def find_variants(names: Sequence[str]) -> list[str]:
-    """Raises InputError for unknown ones; without names, those of the paper and of the Lite family."""
+    """Return the names, or those of the paper and of the Lite family if there are none.
+
+    Raises
+    ------
+    InputError
+        A name is unknown.
+    """
     for name in names:
         if name not in VARIANTS:
             raise InputError(f"--variants {name!r}: known are {', '.join(VARIANTS)}")

@@ -1,7 +1,7 @@
 """`edge-edet reproduce ap`: AP and latency of variants x precisions x runtimes on labelled pictures.
 
-Each way of running a model is one row of `bench`, with its AP. What is there already is not done
-again, down to single pictures: rows by their keys, evaluations by build/eval/.
+Each configuration of a model is one row of `bench` with its AP. Finished work is not repeated, down to
+single pictures: rows are known by their keys, evaluations by the files in build/eval/.
 """
 
 from __future__ import annotations
@@ -27,25 +27,28 @@ ROWS = "ap.rows.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the sweep."""
     group = parser.add_argument_group("ap: AP of every variant, precision and runtime")
-    group.add_argument("--data", type=Path, metavar="PATH", help="labelled pictures, as of 'eval'")
-    group.add_argument("--split", metavar="NAME", help="of VOC and YOLO folders, such as test")
-    group.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
-    group.add_argument("--weights", metavar="NAME|FILE", help="as of 'convert'; default: official")
-    group.add_argument("--calibration", metavar="DIR|RECORD", help="for INT8, as of 'convert'")
+    group.add_argument("--data", type=Path, metavar="PATH", help="labelled pictures, as in 'eval'")
+    group.add_argument("--split", metavar="NAME", help="split of the data, such as test")
+    group.add_argument("--limit", type=int, metavar="N", help="use only the first N pictures")
+    group.add_argument("--weights", metavar="NAME|FILE", help="as in 'convert'; default: official")
+    group.add_argument("--calibration", metavar="DIR|RECORD", help="for INT8, as in 'convert'")
     group.add_argument(
         "--models",
         nargs="+",
         type=Path,
         default=[],
         metavar="MODEL",
-        help="these files and no others, also those of other people",
+        help="evaluate these files instead of converting any",
     )
-    group.add_argument("--scheduler", metavar="URL", help="a Dask cluster for the pictures")
+    group.add_argument(
+        "--scheduler", metavar="URL", help="spread the pictures over this Dask cluster"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when every row is there, else the first failure's status; the others go on."""
+    """Run the sweep; return 0, or the first failure's status if a row is missing."""
     from edge_edet.benchmarks.bench import BenchOutput, measure_jobs, read_labelled
     from edge_edet.benchmarks.rows import done_keys, open_rows
     from edge_edet.studies.ap.table import to_document, to_text
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.data is None:
         raise InputError(
-            "reproduce ap needs labelled pictures: give --data, see 'edge-edet eval --help'"
+            "reproduce ap needs labelled pictures: give --data (see 'edge-edet eval --help')"
         )
     data = read_labelled(args.data, args.split, args.limit)
     assert data is not None
@@ -65,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         left = [job for job in jobs if job.key not in done]
         output = BenchOutput("quiet", file, path)
         if len(left) < len(jobs):
-            output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already")
+            output.note(f"{len(jobs) - len(left)} of {len(jobs)} rows exist already")
         for failure in measure_jobs(left, file.rows, output, data=data, scheduler=args.scheduler):
             failures.append(failure.error)
         keys = {job.key for job in jobs}
@@ -81,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _jobs(args: argparse.Namespace, failures: list[EdgeEdetError]) -> Iterator[Job]:
-    """One for each file, thread count and runtime that takes it."""
+    """Yield a job for each file, number of threads and runtime that reads the file."""
     from edge_edet.benchmarks.bench import ConfigGrid, Plan, find_places, make_jobs, parse_threads
     from edge_edet.benchmarks.measuring import StopRule
 
@@ -124,7 +127,7 @@ def _models(
 
 
 def _chosen(text: str | None, option: str, known: Iterable[str]) -> list[str]:
-    """All of the known where nothing is given."""
+    """Return all of the known where nothing is given."""
     from edge_edet.benchmarks.bench import parse_list
 
     names = [name for name in parse_list(text, option) if name] or list(known)
@@ -135,7 +138,7 @@ def _chosen(text: str | None, option: str, known: Iterable[str]) -> list[str]:
 
 
 def _taken(model: Path, chosen: Sequence[str]) -> list[str]:
-    """The installed runtimes of those chosen that take the file."""
+    """Return the installed runtimes of those chosen that take the file."""
     able = FORMATS[model.suffix].runtimes
     return [name for name in able if name in chosen and RUNTIMES[name].is_installed]
 

@@ -1,4 +1,4 @@
-"""What an AP sweep found: AP with its interval, what precision costs, time, and the published AP."""
+"""The table of an AP sweep: AP with its interval, the published AP, and time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from edge_edet.benchmarks.analysis import (
     threads_of,
 )
 from edge_edet.benchmarks.rows import BenchmarkRow
-from edge_edet.studies.lines import wrapped
-from edge_edet.studies.measured_on import measured_on
+from edge_edet.studies.conditions import measuring_conditions
+from edge_edet.studies.table_lines import wrapped
 
 __all__ = ["to_document", "to_text"]
 
@@ -23,7 +23,7 @@ COLUMNS = ("file", "runtime", "thr", "AP", "95 % interval", "published", "ms")
 
 
 def to_text(rows: Sequence[BenchmarkRow]) -> str:
-    """A table; AP in points."""
+    """Return the table as text; AP is in points."""
     table = [COLUMNS, *(_cells(one) for one in to_document(rows))]
     widths = [max(len(line[n]) for line in table) for n in range(len(COLUMNS))]
     left = 2  # columns of text, the others are numbers
@@ -35,22 +35,25 @@ def to_text(rows: Sequence[BenchmarkRow]) -> str:
         for line in table
     ]
     names = dict.fromkeys(eval_set_of(row.accuracy).name for row in rows if row.accuracy)
-    told = (
-        f"AP in points, of {', '.join(names) or 'nothing'}; ms: inference, median",
-        *measured_on(rows),
+    below = (
+        f"AP in points, on {', '.join(names) or 'nothing'}; ms: inference, median",
+        *measuring_conditions(rows),
     )
-    return "\n".join([*lines, "", *(part for one in told for part in wrapped(one))])
+    return "\n".join([*lines, "", *(part for one in below for part in wrapped(one))])
 
 
 def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:
-    """published_ap: of the variant on COCO val2017, where that is what was evaluated, else None."""
+    """Return a JSON-ready dict per row.
+
+    published_ap is that of the variant on COCO val2017, if the row was evaluated on it, else None.
+    """
     published = published_from("v7", "val2017")
     assert published is not None
     lines = []
     for row in rows:
         model, ap, time = row.model, ap_of(row.accuracy), latency_of(row)
         comparable = row.accuracy is not None and eval_set_of(row.accuracy) == VAL2017
-        told = published.ap(model.variant or "", model.precision) if comparable else None
+        expected = published.ap(model.variant or "", model.precision) if comparable else None
         lines.append(
             {
                 "model": model.file,
@@ -61,7 +64,7 @@ def to_document(rows: Sequence[BenchmarkRow]) -> list[dict[str, Any]]:
                 "ap": ap.middle if ap else None,
                 "ap_low": ap.low if ap else None,
                 "ap_high": ap.high if ap else None,
-                "published_ap": told.middle if told else None,
+                "published_ap": expected.middle if expected else None,
                 "inference_ms": time.middle if time else None,
                 "row": row.key,
             }

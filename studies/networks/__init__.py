@@ -1,4 +1,4 @@
-"""The networks that the paper compares EfficientDet with."""
+"""The networks that the paper compares EfficientDet with, and the variants of its ablations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of the studies, one literal row each: what `edge-edet reproduce` builds and measures."""
+"""The networks that `edge-edet reproduce` builds and measures, one literal row each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _retinanet(network: str, size: int) -> Variant:
 
 
 def comparators() -> dict[str, Variant]:
-    """Name of a row of published/comparators.csv with its size -> network."""
+    """Return name of a row of published/comparators.csv with its size -> network."""
     found = [
         VARIANTS["d0"].replace(
             name="yolov3-608",
@@ -57,7 +57,7 @@ TABLE5 = {
 
 
 def feature_networks(base: str = "d3") -> dict[str, Variant]:
-    """The same backbone and heads under each feature network, and FPN with a single pass."""
+    """Return the same backbone and heads with each feature network, and with a single pass of FPN."""
     v = VARIANTS[base]
     found = {
         row: v.replace(
@@ -72,12 +72,12 @@ def feature_networks(base: str = "d3") -> dict[str, Variant]:
     return {"fpn": single, **found}
 
 
-# how the weights get into the model -> feature network
+# how the fusion weights are computed -> feature network
 FORMS = {"constant": "bifpn", "runtime": "bifpn-runtime", "stacked": "bifpn-stacked"}
 
 
 def fusions(base: str) -> dict[str, Variant]:
-    """ "softmax-runtime" and so on -> the EfficientDet with that fusion, for Table 6."""
+    """Return "softmax-runtime" and so on -> the EfficientDet with that fusion, for Table 6."""
     v = VARIANTS[base]
     if v.fusion == "sum":
         raise InputError(
@@ -104,7 +104,7 @@ FIG6 = {
 
 
 def scalings() -> dict[str, list[Variant]]:
-    """How D0 is scaled -> the networks along the way; "compound" is D0 to D4."""
+    """Return how D0 is scaled -> its networks in order of size; "compound" is D0 to D4."""
     d0, found = VARIANTS["d0"], {"compound": [VARIANTS[f"d{n}"] for n in range(5)]}
     for way, (field, values) in FIG6.items():
         short = way.replace(" ", "-").lower()

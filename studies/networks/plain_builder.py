@@ -1,4 +1,4 @@
-"""What the networks of convolutions with batch norm share: names, shapes of parameters, gains.
+"""The common part of networks of convolutions with batch norm: names, parameter shapes and gains.
 
 Names of tensors are those of nodes with dots; each convolution has `NAME.weight`, and `NAME.bn.*` or
 `NAME.bias`.
@@ -18,7 +18,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class PlainBuilder(NetworkBuilder):
-    """Notes the shape of each parameter and the gain that random weights need there."""
+    """Builder that records the shape of each parameter and the gain of its random weights."""
 
     def __init__(self, variant: Variant, weights: object = None):
         super().__init__(variant, weights)  # type: ignore[arg-type]
@@ -26,6 +26,7 @@ class PlainBuilder(NetworkBuilder):
         self.gains: dict[str, float] = {}
 
     def start(self) -> str:
+        """Add the input and its normalization."""
         size = self.variant.image_size
         self.shapes[IMAGE] = (1, size, size, 3)
         return self.emit(
@@ -44,7 +45,13 @@ class PlainBuilder(NetworkBuilder):
         param: str | None = None,
         gain: float = 1.0,
     ) -> str:
-        """Convolution, batch norm or bias, activation. param: where the weights are shared."""
+        """Add a convolution with batch norm or bias, and an activation.
+
+        Parameters
+        ----------
+        param
+            Name of the weights, if they are shared.
+        """
         param = param or name.replace("/", ".")
         self.parameters[f"{param}.weight"] = (out, self.shapes[x][3], kernel, kernel)
         if norm:
@@ -57,18 +64,19 @@ class PlainBuilder(NetworkBuilder):
         )
 
     def rows(self, x: str, name: str, values: int) -> str:
-        """A predicted map as rows of anchors."""
+        """Reshape a predicted map to [1, anchors, values]."""
         _, height, width, _ = self.shapes[x]
         count = height * width * self.variant.anchors_per_position
         return self.emit("reshape", name, (x,), (1, count, values))
 
 
 def parameter_shapes(builder: PlainBuilder) -> Shapes:
+    """Return name -> shape of each parameter."""
     builder.build()
     return builder.parameters
 
 
 def kernel_gains(builder: PlainBuilder) -> dict[str, float]:
-    """See random_weights: activations of ordinary size."""
+    """Return name -> gain of random weights that keeps activations at ordinary sizes."""
     builder.build()
     return {name: gain * math.sqrt(2.0) for name, gain in builder.gains.items()}

@@ -19,7 +19,10 @@ RESIDUAL = 0.2  # of random weights: what a branch adds, relative to its input
 
 
 class Builder(plain_builder.PlainBuilder):
+    """Builds RetinaNet."""
+
     def build(self) -> Graph:
+        """Return the graph."""
         v = self.variant
         features = self.pyramid(self.features())
         outputs = {
@@ -29,7 +32,7 @@ class Builder(plain_builder.PlainBuilder):
         return Graph(v, IMAGE, self.nodes, outputs)
 
     def features(self) -> list[str]:
-        """C3, C4, C5."""
+        """Add the backbone; return C3, C4 and C5."""
         x = self.unit(self.start(), "backbone/conv_stem", 64, 7, 2, "relu")
         x = self.pool(x, "backbone/pool", -(-self.shapes[x][1] // 2))
         features = []
@@ -41,6 +44,7 @@ class Builder(plain_builder.PlainBuilder):
         return features[1:]
 
     def bottleneck(self, x: str, name: str, width: int, stride: int) -> str:
+        """Add a residual block of three convolutions."""
         y = self.unit(x, f"{name}/conv1", width, activation="relu")
         y = self.unit(y, f"{name}/conv2", width, 3, stride, "relu")
         y = self.unit(y, f"{name}/conv3", width * EXPANSION, gain=RESIDUAL)
@@ -49,7 +53,7 @@ class Builder(plain_builder.PlainBuilder):
         return self.emit("add", f"{name}/add", (x, y), self.shapes[y], activation="relu")
 
     def pyramid(self, features: list[str]) -> list[str]:
-        """P3 to P7."""
+        """Add the FPN; return P3 to P7."""
         width = self.variant.fpn_channels
         laterals = [
             self.unit(x, f"fpn/lateral.{level}", width, gain=0.5)
@@ -69,7 +73,7 @@ class Builder(plain_builder.PlainBuilder):
         return [*pyramid, self.unit(relu, "fpn/p7/conv", width, 3, 2)]
 
     def head(self, net: str, output: str, features: list[str], values: int) -> str:
-        """Four shared convolutions and the prediction on every level."""
+        """Add four convolutions and the prediction to every level, with shared weights."""
         v, parts = self.variant, []
         for level, x in zip(v.levels, features, strict=True):
             for repeat in range(v.head_repeats):
@@ -96,8 +100,10 @@ class Builder(plain_builder.PlainBuilder):
 
 
 def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of each parameter."""
     return plain_builder.parameter_shapes(Builder(variant))
 
 
 def kernel_gains(variant: Variant) -> dict[str, float]:
+    """Return name -> gain of random weights."""
     return plain_builder.kernel_gains(Builder(variant))

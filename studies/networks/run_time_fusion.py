@@ -1,7 +1,7 @@
-"""EfficientDet whose fusion weights are normalized at every inference, as while it is trained (Table 6).
+"""EfficientDet whose fusion weights are normalized at every inference, as in training (Table 6).
 
-A converted model has constants in their place. Here the raw weights depend on the picture by next to
-nothing, so that no runtime can compute them beforehand. `bifpn-runtime` normalizes the weights, which
+A converted model has constants instead. Here 1e-12 times a mean of the picture is added to the raw
+weights, so that no runtime can fold them into constants. `bifpn-runtime` normalizes the weights, which
 are a few numbers, and multiplies each input by its share; `bifpn-stacked` is google/automl's code
 (efficientdet_arch.py, fuse_features): softmax multiplies and sums the stacked inputs, fast fusion
 multiplies and divides each input.
@@ -19,9 +19,10 @@ PROBE = "fpn/probe"  # a number of the picture, [1, 1, 1, 1]
 
 
 class Builder(NetworkBuilder):
-    """Variant.fusion is "softmax" or "fast"."""
+    """Builder for a Variant.fusion of "softmax" or "fast"."""
 
     def weigh(self, name: str, param: str, node: Fusion, tensors: list[str]) -> str:
+        """Add a fusion whose weights are normalized at run time."""
         if PROBE not in self.shapes:
             last = tensors[len(self.variant.levels) - 1]  # the smallest input
             self.emit("mean", PROBE, (last,), (1, 1, 1, self.shapes[last][3]))

@@ -18,7 +18,10 @@ RESIDUAL = 0.2  # of random weights: what a branch adds, relative to its input
 
 
 class Builder(plain_builder.PlainBuilder):
+    """Builds YOLOv3."""
+
     def build(self) -> Graph:
+        """Return the graph."""
         v = self.variant
         maps = self.detection_maps(self.features())
         outputs = {
@@ -30,10 +33,11 @@ class Builder(plain_builder.PlainBuilder):
     def leaky(
         self, x: str, name: str, out: int, kernel: int = 1, stride: int = 1, gain: float = 1.0
     ) -> str:
+        """Add a convolution with batch norm and leaky ReLU."""
         return self.unit(x, name, out, kernel, stride, "leaky_relu", gain=gain)
 
     def features(self) -> list[str]:
-        """Strides 8, 16, 32."""
+        """Add the backbone; return its maps of strides 8, 16 and 32."""
         x = self.leaky(self.start(), "backbone/conv_stem", 32, 3)
         ends = []
         for stage, (width, count) in enumerate(STAGES):
@@ -47,7 +51,7 @@ class Builder(plain_builder.PlainBuilder):
         return ends[2:]
 
     def detection_maps(self, features: list[str]) -> list[str]:
-        """Top-down over concatenated maps; strides 8, 16, 32 again."""
+        """Add the top-down path over concatenated maps; return maps of strides 8, 16 and 32."""
         maps: list[str] = []
         x = features[-1]
         for level in (5, 4, 3):
@@ -72,6 +76,7 @@ class Builder(plain_builder.PlainBuilder):
         return maps
 
     def predict(self, net: str, output: str, maps: list[str], values: int) -> str:
+        """Add the prediction of one output to every level."""
         v, parts = self.variant, []
         for level, x in zip(v.levels, maps, strict=True):
             name = f"{net}/p{level}"
@@ -81,8 +86,10 @@ class Builder(plain_builder.PlainBuilder):
 
 
 def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of each parameter."""
     return plain_builder.parameter_shapes(Builder(variant))
 
 
 def kernel_gains(variant: Variant) -> dict[str, float]:
+    """Return name -> gain of random weights."""
     return plain_builder.kernel_gains(Builder(variant))

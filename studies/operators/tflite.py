@@ -69,7 +69,7 @@ class _Fusion:
         options: Any = None,
         version: int = 1,
     ) -> int:
-        """One float operator; the last one of a node writes the node's own tensor."""
+        """Return one float operator; the last one of a node writes the node's own tensor."""
         place = f"{self.node.name}/{name}" if name else self.node.name
         output = self.lowering.writer.tensor(place, shape, "float32")
         if not name:

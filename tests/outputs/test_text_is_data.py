@@ -23,7 +23,7 @@ from edge_edet.converters.inspect.figure.layout import Figure, Words
 from edge_edet.converters.inspect.figure.to_svg import svg
 from edge_edet.errors import ModelFileError
 from edge_edet.labels.file import parse_label_text
-from edge_edet.studies.lines import Line, to_csv
+from edge_edet.studies.table_lines import TableLine, to_csv
 from edge_edet.terminal.printable import csv_cell, shown, without_passwords
 from tests.outputs.conftest import SMALL, everything
 
@@ -228,7 +228,7 @@ def test_cells_of_a_table(cell: object, expected: object) -> None:
 
 
 def test_a_table_of_a_study_keeps_its_numbers() -> None:
-    line = Line("s", "=evil()", "q", "ms", -1.5, "@me", -2.25, note="\x1b[2J")
+    line = TableLine("s", "=evil()", "q", "ms", -1.5, "@me", -2.25, note="\x1b[2J")
     (row,) = csv.DictReader(io.StringIO(to_csv([line])))
     assert (row["model"], row["published"], row["source"]) == ("'=evil()", "-1.5", "'@me")
     assert (row["ours"], row["note"]) == ("-2.25", "\\u001b[2J")

@@ -69,7 +69,7 @@ def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
     assert line["published_ap"] is None  # of other pictures
     second = run(*asked, "--runtime", "ai-edge-litert,openvino")
     assert second.returncode == 0, second.stderr
-    assert "1 of 2 rows are there already" in second.stderr
+    assert "1 of 2 rows exist already" in second.stderr
     lines: list[dict[str, Any]] = json.loads(second.stdout)
     assert [one["runtime"] for one in lines] == ["ai-edge-litert", "openvino"]
     rows = read_rows(folder / "out" / "ap.rows.jsonl")
@@ -82,7 +82,7 @@ def test_a_sweep_and_going_on_with_it(run: Run, folder: Path) -> None:
 def test_the_table_tells_data_and_machine(make_row: Callable[..., BenchmarkRow]) -> None:
     text = to_text([make_row("d0", ap=0.335), make_row("d0", "int8", 40.0)])
     assert "33.50  32.50 to 34.50       34.3" in text  # val2017: beside the published one
-    assert "AP in points, of COCO val2017; ms: inference, median" in text
+    assert "AP in points, on COCO val2017; ms: inference, median" in text
     assert "- measured 2026-01-02 on host; ai-edge-litert 2.3.0 xnnpack" in text
     assert max(map(len, text.splitlines())) <= 80
 

@@ -12,9 +12,9 @@ import pytest
 
 from edge_edet.benchmarks.rows.parts import DeviceName, ModelFacts, RequestedConfig
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.studies.items import Way
+from edge_edet.studies.study_networks import RunConfig
 
-FLOAT = Way("tflite", "fp32", 1)
+FLOAT = RunConfig("tflite", "fp32", 1)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def edge_edet(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
 
 
 def build_row(
-    variant: str, samples: tuple[float, ...], way: Way = FLOAT, **protocol: Any
+    variant: str, samples: tuple[float, ...], way: RunConfig = FLOAT, **protocol: Any
 ) -> BenchmarkRow:
     nothing = (
         "load_ms",

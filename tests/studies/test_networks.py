@@ -17,8 +17,8 @@ from edge_edet.network.architecture import parameter_shapes
 from edge_edet.network.build import build_network
 from edge_edet.network.feature_networks import FEATURE_NETWORKS, feature_nodes
 from edge_edet.network.graph import OPS
-from edge_edet.studies.build import StudyModel, feature_network_size, size
 from edge_edet.studies.networks.catalog import comparators, feature_networks, fusions, scalings
+from edge_edet.studies.study_model import StudyModel, feature_network_size, size
 from edge_edet.variants import VARIANTS, Variant
 
 WITHIN = 0.03

@@ -19,17 +19,17 @@ from edge_edet.detection.model_layout import layout_of
 from edge_edet.errors import InputError
 from edge_edet.formats.read import read_model
 from edge_edet.output_files.outputs import Outputs
-from edge_edet.studies.build import size
-from edge_edet.studies.items import STUDIES, Item, Way
 from edge_edet.studies.model_folder import ModelFolder
 from edge_edet.studies.rounds import Rounds, pooled, turns
+from edge_edet.studies.study_model import size
+from edge_edet.studies.study_networks import STUDIES, RunConfig, StudyNetwork
 from edge_edet.studies.tables import NOT_BUILT
 from edge_edet.variants import VARIANTS
 
 RULE = StopRule(0, 0.0, 6, 1.0, 6, 0.0)
 SMALL = VARIANTS["lite0"].replace(name="small", image_size=64, num_classes=2)
 
-FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
+FLOAT, INT8 = RunConfig("tflite", "fp32", 1), RunConfig("tflite", "int8", 1)
 Make = Callable[..., BenchmarkRow]
 
 
@@ -37,11 +37,11 @@ Make = Callable[..., BenchmarkRow]
 
 
 def test_rounds_take_turns_and_one_round_goes_network_by_network() -> None:
-    items = [Item("a", "a", SMALL), Item("b", "b", SMALL.replace(name="other"))]
-    order = [(t.item.row, t.way.precision, t.round) for t in turns(items, [FLOAT, INT8], 2)]
+    items = [StudyNetwork("a", "a", SMALL), StudyNetwork("b", "b", SMALL.replace(name="other"))]
+    order = [(t.network.row, t.config.precision, t.round) for t in turns(items, [FLOAT, INT8], 2)]
     assert order[:4] == [("a", "fp32", 1), ("b", "fp32", 1), ("a", "int8", 1), ("b", "int8", 1)]
     assert [turn[2] for turn in order] == [1] * 4 + [2] * 4
-    order = [(t.item.row, t.way.precision, t.round) for t in turns(items, [FLOAT, INT8], 1)]
+    order = [(t.network.row, t.config.precision, t.round) for t in turns(items, [FLOAT, INT8], 1)]
     assert order == [("a", "fp32", 1), ("a", "int8", 1), ("b", "fp32", 1), ("b", "int8", 1)]
 
 
@@ -63,7 +63,7 @@ def test_rows_of_other_settings_are_not_pooled(a_row: Make) -> None:
 
 
 def test_a_stopped_run_goes_on_and_leaves_no_models(tmp_path: Path) -> None:
-    items, path = [Item("small", "small", SMALL)], tmp_path / "rounds.jsonl"
+    items, path = [StudyNetwork("small", "small", SMALL)], tmp_path / "rounds.jsonl"
 
     def plan() -> Rounds:
         return Rounds("fig4", items, [FLOAT, INT8], 2, RULE, ModelFolder(tmp_path / "models", 1))
@@ -86,13 +86,13 @@ def test_a_stopped_run_goes_on_and_leaves_no_models(tmp_path: Path) -> None:
     with open_rows(path) as file:
         assert list(plan().measure(file, said.append)) == []
         assert len(plan().measured(file.rows)) == 4
-    assert said[0] == "3 of 4 rows are there already"
+    assert said[0] == "3 of 4 rows exist already"
     assert said[2].startswith("1 of 1: small, LiteRT int8 x1: ")
 
 
 def test_a_network_that_fails_is_told_once_and_the_others_go_on(tmp_path: Path) -> None:
     broken = SMALL.replace(name="broken", feature_network="mesh")
-    items = [Item("small", "small", SMALL), Item("broken", "broken", broken)]
+    items = [StudyNetwork("small", "small", SMALL), StudyNetwork("broken", "broken", broken)]
     folder = ModelFolder(tmp_path / "models", 1)
     folder.multiply_adds = lambda variant: 1  # type: ignore[method-assign]  # it cannot be counted
     with open_rows(tmp_path / "rounds.jsonl") as file:
@@ -191,14 +191,14 @@ def test_table_only_tells_what_is_there(
         (["fig4", "-o", "x", "--rounds", "0"], "--rounds must be from 1 to 20, but got 0"),
         (
             ["fig4", "-o", "x", "--table-only"],
-            "nothing was measured yet: no file 'x/fig4.rounds.js",
+            "nothing was measured yet: there is no file 'x/fig4",
         ),
         (
             ["fig4", "-o", "x", "--limit", "9"],
             "--limit is for ap only: leave it out of 'reproduce f",
         ),
         (["ap", "-o", "x", "--count-only"], "--count-only is not for ap: leave it out of 'reprodu"),
-        (["fig4", "-o", "x", "--table-only", "--count-only"], "nothing of it: give one"),
+        (["fig4", "-o", "x", "--table-only", "--count-only"], "--count-only excludes them"),
         (["fig4", "-o", "x", "--samples", "2"], "--samples must be at least 6, but got 2"),
     ],
 )

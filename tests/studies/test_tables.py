@@ -11,13 +11,13 @@ import pytest
 from edge_edet.benchmarks.published import read_rows as published
 from edge_edet.benchmarks.rows.parts import ActualConfig, MachineState, Warned
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
-from edge_edet.studies.compared import Measured
-from edge_edet.studies.items import STUDIES, Way, find_items
-from edge_edet.studies.lines import COLUMNS, Line, to_csv, to_text
-from edge_edet.studies.measured_on import measured_on
+from edge_edet.studies.conditions import measuring_conditions
+from edge_edet.studies.measured_rows import MeasuredRows
+from edge_edet.studies.study_networks import STUDIES, RunConfig, find_networks
+from edge_edet.studies.table_lines import COLUMNS, TableLine, to_csv, to_text
 from edge_edet.studies.tables import DRIFT, SPEEDUPS, remarks, table
 
-FLOAT, INT8 = Way("tflite", "fp32", 1), Way("tflite", "int8", 1)
+FLOAT, INT8 = RunConfig("tflite", "fp32", 1), RunConfig("tflite", "int8", 1)
 Make = Callable[..., BenchmarkRow]
 
 
@@ -40,8 +40,8 @@ def test_tables_fit_80_columns_and_count_from_the_graphs(study: str) -> None:
         "fig6": ["channels"],
         "table6": ["d0"],
     }.get(study, [])
-    items = find_items(study, chosen)
-    lines = table(study, items, Measured(study, [], [FLOAT]))
+    items = find_networks(study, chosen)
+    lines = table(study, items, MeasuredRows(study, [], [FLOAT]))
     text = to_text(lines, remarks(study))
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert len(list(csv.DictReader(to_csv(lines).splitlines()))) == len(lines)
@@ -55,16 +55,16 @@ def test_tables_fit_80_columns_and_count_from_the_graphs(study: str) -> None:
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_every_difference_has_a_sentence(study: str) -> None:
-    for line in table(study, find_items(study, []), Measured(study, [], [])):
+    for line in table(study, find_networks(study, []), MeasuredRows(study, [], [])):
         if line.ratio is not None and abs(line.ratio - 1) > 0.005:
             assert line.note, line
         assert line.ratio is None or abs(line.ratio - 1) <= 0.03, line
 
 
 def test_speedup_is_of_medians_beside_the_published_one(a_row: Make) -> None:
-    items = find_items("comparators", ["d1", "retinanet-r101-640"])
+    items = find_networks("comparators", ["d1", "retinanet-r101-640"])
     rows = [a_row("d1", (10.0, 11.0, 12.0)), a_row("retinanet-r101-640", (50.0, 55.0, 60.0))]
-    lines = table("comparators", items, Measured("comparators", rows, [FLOAT, INT8]))
+    lines = table("comparators", items, MeasuredRows("comparators", rows, [FLOAT, INT8]))
     found = {line.quantity: line for line in lines if line.model == "retinanet-r101-640 / d1"}
     line = found["LiteRT fp32 x1"]
     assert line.ours == pytest.approx(5.0)
@@ -83,12 +83,12 @@ def test_speedups_are_of_published_cpu_times() -> None:
 
 
 def test_fusion_is_softmax_over_fast_with_the_gpu_ratio(a_row: Make) -> None:
-    items = find_items("table6", ["d0"])
+    items = find_networks("table6", ["d0"])
     rows = [
         a_row(item.variant.name, (20.0,) * 6 if item.row.startswith("softmax") else (16.0,) * 6)
         for item in items
     ]
-    lines = table("table6", items, Measured("table6", rows, [FLOAT]))
+    lines = table("table6", items, MeasuredRows("table6", rows, [FLOAT]))
     ratios = {line.model: line for line in lines if line.unit == "x"}
     assert {model: line.published for model, line in ratios.items()} == {
         "d0 softmax/fast stacked": 1.28,
@@ -99,12 +99,12 @@ def test_fusion_is_softmax_over_fast_with_the_gpu_ratio(a_row: Make) -> None:
     # constants make the two forms one network: a ratio there is no finding, and is told as drift
     assert ratios["d0 softmax/fast constant"].note == DRIFT
     alike = [a_row(item.variant.name, (16.0, 17.0, 18.0) * 2) for item in items]
-    lines = table("table6", items, Measured("table6", alike, [FLOAT]))
+    lines = table("table6", items, MeasuredRows("table6", alike, [FLOAT]))
     assert not [line for line in lines if line.note == DRIFT]
 
 
 def test_ratio_is_of_each_round_so_that_slow_spells_cancel(a_row: Make) -> None:
-    items = find_items("table6", ["d0"])[:2]
+    items = find_networks("table6", ["d0"])[:2]
     names = [item.variant.name for item in items]
     rows = []
     for n, spell in enumerate((1.0, 3.0, 1.0, 2.0), 1):  # both are slow in the second and fourth
@@ -113,7 +113,7 @@ def test_ratio_is_of_each_round_so_that_slow_spells_cancel(a_row: Make) -> None:
             a_row(names[1], (20.0 * spell,) * 6, round=n),
         ]
     rows += [a_row(names[1], (77.0,) * 6, round=1, min_samples=9)]  # the other has no such round
-    line = Measured("table6", rows, [FLOAT]).ratio(*items, FLOAT, model="m", quantity="q")
+    line = MeasuredRows("table6", rows, [FLOAT]).ratio(*items, FLOAT, model="m", quantity="q")
     assert (line.ours, line.low, line.high, line.n) == (2.0, 2.0, 2.0, 24)
 
 
@@ -130,22 +130,22 @@ def test_table_tells_machine_runtime_and_disturbance(a_row: Make) -> None:
         )
         for n in (1, 2)
     ]
-    assert measured_on([]) == []
-    where, rounds, warning = measured_on(rows)
+    assert measuring_conditions([]) == []
+    where, rounds, warning = measuring_conditions(rows)
     assert (
         where == "measured 2026-01-02 on Cortex-A72, 4 cores (fp16); ai-edge-litert 2.3.0 xnnpack"
     )
     assert rounds == "2 rounds of 6 samples"
     assert warning.startswith("WARNING: other programs kept the processor busy in 1 of 2 measurem")
-    assert "not of what changes" in measured_on(rows[:1])[1]
+    assert "not changes from minute" in measuring_conditions(rows[:1])[1]
 
 
 def test_text_says_each_sentence_once_and_shows_intervals() -> None:
     same = {"study": "s", "quantity": "q", "source": None, "note": "they differ"}
     lines = [
-        Line(model="a", unit="B", published=2.0, ours=2.1, **same),
-        Line(model="b", unit="x", published=2.0, ours=None, low=None, **same),
-        Line(model="c", unit="x", published=None, ours=3.0, low=2.5, high=3.5, **same),
+        TableLine(model="a", unit="B", published=2.0, ours=2.1, **same),
+        TableLine(model="b", unit="x", published=2.0, ours=None, low=None, **same),
+        TableLine(model="c", unit="x", published=None, ours=3.0, low=2.5, high=3.5, **same),
     ]
     text = to_text(lines, ["remark"])
     assert text.count("they differ") == 1

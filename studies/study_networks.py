@@ -1,4 +1,4 @@
-"""Which networks each study measures, in which ways, and how often it goes round."""
+"""The networks, precisions and rounds of each study."""
 
 from __future__ import annotations
 
@@ -12,20 +12,30 @@ from edge_edet.variants import VARIANTS
 if TYPE_CHECKING:
     from edge_edet.variants import Variant
 
-__all__ = ["STUDIES", "Item", "Study", "Way", "find_items"]
+__all__ = ["STUDIES", "RunConfig", "Study", "StudyNetwork", "find_networks"]
 
 FAMILY = tuple(name for name, variant in VARIANTS.items() if not variant.lite)
 
 
 @dataclass(frozen=True)
 class Study:
-    """rounds: how often all are measured in turns. names: what --variants chooses from."""
+    """One study.
+
+    Attributes
+    ----------
+    rounds
+        How often all networks are measured in turns.
+    names
+        What --variants can choose.
+    default
+        What it chooses by default; all names where it is empty.
+    """
 
     title: str
     rounds: int
     precisions: tuple[str, ...]
     names: tuple[str, ...]
-    default: tuple[str, ...] = ()  # all of the names where empty
+    default: tuple[str, ...] = ()
 
 
 SCALINGS = ("compound", "image-size", "channels", "bifpn-layers", "head-layers")
@@ -50,17 +60,25 @@ STUDIES = {
 
 
 @dataclass(frozen=True)
-class Item:
-    """One network of a study. group: the variant or way of scaling that it stands under."""
+class StudyNetwork:
+    """One network of a study.
+
+    Attributes
+    ----------
+    group
+        The variant or kind of scaling that it belongs to.
+    row
+        Its name in the published table.
+    """
 
     group: str
-    row: str  # what the published table calls it
+    row: str
     variant: Variant
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a network's file is made and run. target: "tflite" or "openvino"."""
+class RunConfig:
+    """How a network is converted and run; `target` is "tflite" or "openvino"."""
 
     target: str
     precision: str
@@ -68,14 +86,23 @@ class Way:
 
     @property
     def name(self) -> str:
+        """The configuration for tables, such as `LiteRT int8 x1`."""
         runtime = {"tflite": "LiteRT", "openvino": "OpenVINO"}[self.target]
         return f"{runtime} {self.precision} x{self.threads}"
 
 
-def find_items(study: str, chosen: Sequence[str]) -> list[Item]:
-    """The networks of a study; chosen: some of its names, none for the default.
+def find_networks(study: str, chosen: Sequence[str]) -> list[StudyNetwork]:
+    """Return the networks of a study.
 
-    Raises InputError for a name that the study has not.
+    Parameters
+    ----------
+    chosen
+        Some of its names; none for the default.
+
+    Raises
+    ------
+    InputError
+        The study has no such name.
     """
     known = STUDIES[study].names
     for name in chosen:
@@ -87,23 +114,23 @@ def find_items(study: str, chosen: Sequence[str]) -> list[Item]:
     return list(_items(study, chosen or STUDIES[study].default or known))
 
 
-def _items(study: str, names: Sequence[str]) -> Iterator[Item]:
+def _items(study: str, names: Sequence[str]) -> Iterator[StudyNetwork]:
     from edge_edet.studies.networks import comparators, feature_networks, fusions, scalings
 
     if study == "fig4":
-        yield from (Item(name, name, VARIANTS[name]) for name in names)
+        yield from (StudyNetwork(name, name, VARIANTS[name]) for name in names)
     elif study == "comparators":
         others = comparators()
-        yield from (Item(name, name, others.get(name) or VARIANTS[name]) for name in names)
+        yield from (StudyNetwork(name, name, others.get(name) or VARIANTS[name]) for name in names)
     elif study == "fig6":
         for way, networks in scalings().items():
             if _slug(way) in names:
-                yield from (Item(_slug(way), network.name, network) for network in networks)
+                yield from (StudyNetwork(_slug(way), network.name, network) for network in networks)
     else:
         networks_of = feature_networks if study == "table5" else fusions
         for name in names:
             for row, network in networks_of(name).items():
-                yield Item(name, row, network)
+                yield StudyNetwork(name, row, network)
 
 
 def _slug(way: str) -> str:

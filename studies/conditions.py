@@ -1,4 +1,4 @@
-"""Where, when and with what the times of a table were measured, and what was in their way."""
+"""State where, when and with what the times of a table were measured, and what disturbed them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from edge_edet.benchmarks.rows import BenchmarkRow
 
-__all__ = ["measured_on"]
+__all__ = ["measuring_conditions"]
 
 DISTURBED = {
     "busy": "other programs kept the processor busy",
@@ -14,8 +14,8 @@ DISTURBED = {
 }
 
 
-def measured_on(rows: Sequence[BenchmarkRow]) -> list[str]:
-    """Sentences for under the table; none without rows."""
+def measuring_conditions(rows: Sequence[BenchmarkRow]) -> list[str]:
+    """Return sentences for below a table; none without rows."""
     return list(_sentences(rows)) if rows else []
 
 
@@ -30,12 +30,12 @@ def _sentences(rows: Sequence[BenchmarkRow]) -> Iterator[str]:
     counts = f"{min(samples)} to {max(samples)}" if min(samples) < max(samples) else f"{samples[0]}"
     text = f"{rounds} round{'s' * (rounds != 1)} of {counts} samples"
     if rounds == 1:
-        text += "; intervals are of the noise within it, not of what changes from minute to minute"
+        text += "; intervals cover the noise within the round, not changes from minute to minute"
     yield text
-    for code, told in DISTURBED.items():
+    for code, disturbance in DISTURBED.items():
         count = sum(any(one.code == code for one in row.warnings) for row in rows)
         if count:
-            yield f"WARNING: {told} in {count} of {len(rows)} measurements: run again on a quiet machine"
+            yield f"WARNING: {disturbance} in {count} of {len(rows)} measurements: repeat on a quiet machine"
 
 
 def _machine(row: BenchmarkRow) -> str:

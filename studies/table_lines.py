@@ -1,4 +1,4 @@
-"""A line of a study's table: what was published, what we have, and the ratio of the two."""
+"""Lines of a study's table: the published number, ours, and their ratio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_edet.terminal import csv_cell
 
-__all__ = ["Line", "to_csv", "to_text", "wrapped"]
+__all__ = ["TableLine", "to_csv", "to_text", "wrapped"]
 
 COLUMNS = 80
 FIELDS = (
@@ -32,16 +32,30 @@ HEADER = f"{'model':27} {'quantity':23} {'published':>9} {'ours':>9} {'ratio':>6
 
 
 @dataclass(frozen=True)
-class Line:
-    """low, high: 95 % interval of ours; n: samples behind it; note: a sentence where they differ."""
+class TableLine:
+    """One line.
+
+    Attributes
+    ----------
+    unit
+        "M", "B", "MB", "ms" or "x".
+    ours
+        None where it was not measured.
+    low, high
+        The 95 % interval of ours.
+    n
+        Number of samples behind it.
+    note
+        A sentence on why ours differs from the published number.
+    """
 
     study: str
     model: str
     quantity: str
-    unit: str  # "M", "B", "MB", "ms", "x"
+    unit: str
     published: float | None
     source: str | None
-    ours: float | None  # None: it was not measured
+    ours: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
@@ -49,16 +63,18 @@ class Line:
 
     @property
     def ratio(self) -> float | None:
-        """ours / published."""
+        """Ours / published; None without both."""
         if self.published is None or self.ours is None:
             return None
         return self.ours / self.published
 
     def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
         return {**vars(self), "ratio": self.ratio}
 
 
-def to_csv(lines: Sequence[Line]) -> str:
+def to_csv(lines: Sequence[TableLine]) -> str:
+    """Return the lines as CSV."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, FIELDS, lineterminator="\n")
     writer.writeheader()
@@ -67,16 +83,16 @@ def to_csv(lines: Sequence[Line]) -> str:
     return buffer.getvalue()
 
 
-def to_text(lines: Sequence[Line], remarks: Sequence[str]) -> str:
-    """At most 80 columns: the table, each sentence once, what holds for all of it."""
+def to_text(lines: Sequence[TableLine], remarks: Sequence[str]) -> str:
+    """Return the table in at most 80 columns, with each note once and then the remarks."""
     body = [_row(line) for line in lines]
     notes = [f"{', '.join(where)}: {note}" for note, where in _grouped(lines).items()]
-    told = [part for text in (*notes, *remarks) for part in wrapped(text)]
-    return "\n".join([HEADER, *body, *([""] if told else []), *told]) + "\n"
+    below = [part for text in (*notes, *remarks) for part in wrapped(text)]
+    return "\n".join([HEADER, *body, *([""] if below else []), *below]) + "\n"
 
 
-def _grouped(lines: Sequence[Line]) -> dict[str, list[str]]:
-    """Sentence -> what it is about."""
+def _grouped(lines: Sequence[TableLine]) -> dict[str, list[str]]:
+    """Return note -> the models that it concerns."""
     found: dict[str, list[str]] = {}
     for line in lines:
         if line.note:
@@ -86,7 +102,7 @@ def _grouped(lines: Sequence[Line]) -> dict[str, list[str]]:
     return found
 
 
-def _row(line: Line) -> str:
+def _row(line: TableLine) -> str:
     interval = ""
     if line.low is not None and line.high is not None and line.unit == "x":
         interval = f"  ({_number(line.low, 'x')} to {_number(line.high, 'x')})"
@@ -111,5 +127,5 @@ def _short(value: Any) -> Any:
 
 
 def wrapped(text: str) -> Iterator[str]:
-    """Its lines, as an entry of a list."""
+    """Yield the lines of a text as an entry of a list."""
     yield from textwrap.wrap(text, COLUMNS, initial_indent="- ", subsequent_indent="  ")

@@ -1,4 +1,4 @@
-"""The model files of a study: random weights, INT8 calibrated on noise, good for cost and latency only."""
+"""Build the model files of a study: random weights, INT8 calibrated on noise, for cost and latency only."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ NOISE_PICTURES = 1
 
 
 def size(variant: Variant) -> tuple[int, int]:
-    """Trainable parameters and multiply-adds, counted from the graph."""
+    """Return trainable parameters and multiply-adds, counted in the graph."""
     return count_parameters(variant), build_network(variant).multiply_adds()
 
 
 def feature_network_size(variant: Variant) -> tuple[int, int]:
-    """As `size`, of all that stands between the backbone and the heads."""
+    """Return `size` of what is between the backbone and the heads."""
     parameters = sum(
         math.prod(shape)
         for name, shape in parameter_shapes(variant).items()
@@ -53,13 +53,14 @@ def feature_network_size(variant: Variant) -> tuple[int, int]:
 
 
 class StudyModel:
-    """One network with seeded weights; graph and statistics are made once for all its files."""
+    """One network with seeded weights; graph and statistics are computed once for all its files."""
 
     def __init__(self, variant: Variant, seed: int, threads: int):
         self.variant, self.seed, self.threads = variant, seed, threads
 
     @functools.cached_property
     def source(self) -> Source:
+        """The random weights and their provenance."""
         weights = random_weights(self.variant, self.seed)
         provenance = {
             "name": "random",
@@ -73,10 +74,12 @@ class StudyModel:
 
     @functools.cached_property
     def graph(self) -> Graph:
+        """The network with its weights."""
         return build_network(self.variant, self.source.weights)
 
     @functools.cached_property
     def record(self) -> CalibrationRecord:
+        """Statistics of activations on noise."""
         digest = self.source.digest
         return calibrate_on_noise(
             self.graph, digest, NOISE_PICTURES, self.seed, self.threads, TFLITE_OPERATORS
@@ -85,7 +88,17 @@ class StudyModel:
     def write(
         self, path: Path, target: str, precision: str, outputs: Outputs | None = None
     ) -> None:
-        """target: "tflite" or "openvino"; precision: "fp32" or "int8"; outputs: as of `write_checked`."""
+        """Write one model file.
+
+        Parameters
+        ----------
+        target
+            "tflite" or "openvino".
+        precision
+            "fp32" or "int8".
+        outputs
+            See `write_checked`.
+        """
         record = self.record if precision == "int8" else None
         operators: dict[str, Any] = {
             "tflite": TFLITE_OPERATORS,

@@ -1,4 +1,4 @@
-"""`edge-edet reproduce`: the paper's cost figures, counted and measured here beside the published ones."""
+"""`edge-edet reproduce`: count and measure the paper's cost figures, beside the published numbers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from edge_edet.formats import FORMATS
 from edge_edet.output_files import Kind, Outputs, add_overwrite_argument, starts_with
 from edge_edet.studies.ap import add_arguments as add_ap_arguments
 from edge_edet.studies.ap import run as run_ap
-from edge_edet.studies.items import STUDIES, Way, find_items
-from edge_edet.studies.lines import FIELDS, HEADER
 from edge_edet.studies.runtimes import find_runtimes
+from edge_edet.studies.study_networks import STUDIES, RunConfig, find_networks
+from edge_edet.studies.table_lines import FIELDS, HEADER
 from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.rows import BenchmarkRow
-    from edge_edet.studies.items import Item
-    from edge_edet.studies.lines import Line
+    from edge_edet.studies.study_networks import StudyNetwork
+    from edge_edet.studies.table_lines import TableLine
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,77 +41,96 @@ AP_ONLY = ("data", "split", "limit", "weights", "calibration", "models", "schedu
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    told = "; ".join(f"{name}: {study.title}" for name, study in STUDIES.items())
-    told += "; ap: AP of variants, precisions and runtimes on labelled pictures"
-    parser.add_argument("study", choices=[*STUDIES, "ap"], metavar="STUDY", help=told)
+    """Add the options of the command."""
+    titles = "; ".join(f"{name}: {study.title}" for name, study in STUDIES.items())
+    titles += "; ap: AP of variants, precisions and runtimes on labelled pictures"
+    parser.add_argument("study", choices=[*STUDIES, "ap"], metavar="STUDY", help=titles)
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         required=True,
         metavar="DIR",
-        help="STUDY.txt and .csv, and STUDY.rows.jsonl with all that was ever measured, go here; run "
-        "again to go on",
+        help="folder for the table, STUDY.txt and .csv, and for all measurements, STUDY.rows.jsonl; run "
+        "again to continue",
     )
     parser.add_argument(
         "--variants",
         metavar="V,...",
         help="some of the study's networks (fig4, comparators), of the EfficientDets that it varies "
-        "(table5, table6) or of the ways to scale (fig6)",
-    )
-    parser.add_argument("--threads", default="1", metavar="N,...", help="default: 1")
-    parser.add_argument(
-        "--runtime", metavar="R,...", help="default: ai-edge-litert,openvino; of ap onnxruntime too"
+        "(table5, table6) or of the kinds of scaling (fig6)",
     )
     parser.add_argument(
-        "--precision", metavar="P,...", help="fp32, int8; default: both where it can"
+        "--threads", default="1", metavar="N,...", help="numbers of threads; default: 1"
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="all in turns so often; 1 to 20")
     parser.add_argument(
-        "--samples", type=int, default=6, metavar="N", help="of each round, at least; default: 6"
+        "--runtime",
+        metavar="R,...",
+        help="default: ai-edge-litert,openvino; for ap onnxruntime too",
     )
-    parser.add_argument("--count-only", action="store_true", help="measure nothing, build no files")
+    parser.add_argument(
+        "--precision", metavar="P,...", help="fp32, int8; default: all that the study supports"
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help="how often all take their turn, 1 to 20"
+    )
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=6,
+        metavar="N",
+        help="least number of samples per round; default: 6",
+    )
+    parser.add_argument(
+        "--count-only",
+        action="store_true",
+        help="only count; measure nothing, build no files",
+    )
     parser.add_argument(
         "--table-only",
         action="store_true",
-        help="measure nothing more: the table of what DIR has, also of other rounds and samples",
+        help="measure nothing more; print the table of what DIR has, of any rounds and samples",
     )
     add_overwrite_argument(parser)
-    parser.add_argument("--keep-models", action="store_true", help="leave the files in DIR/models")
-    parser.add_argument("--json", action="store_true", help="the table as one JSON document")
+    parser.add_argument(
+        "--keep-models", action="store_true", help="keep the model files in DIR/models"
+    )
+    parser.add_argument("--json", action="store_true", help="print the table as one JSON document")
     add_ap_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when all was measured, else the first failure's status; the table has what there is."""
+    """Run the study; return 0, or the first failure's status if not everything was measured."""
     _refuse_options_of_others(args)
     if args.study == "ap":
         return run_ap(args)
     if args.table_only and args.count_only:
         raise InputError(
-            "--table-only tells what was measured, --count-only nothing of it: give one"
+            "--table-only prints measurements, --count-only excludes them: give only one of them"
         )
     with Outputs(overwrite=args.overwrite) as outputs:
         return _run(args, outputs)
 
 
 def _run(args: argparse.Namespace, outputs: Outputs) -> int:
-    from edge_edet.studies.compared import Measured
+    from edge_edet.studies.measured_rows import MeasuredRows
     from edge_edet.studies.tables import table
 
     for suffix, kind in KINDS.items():
         outputs.claim(args.output / f"{args.study}{suffix}", kind)
-    ways = _ways(args)
-    items = find_items(args.study, _list(args.variants, "--variants") if args.variants else ())
+    configs = _configs(args)
+    networks = find_networks(
+        args.study, _list(args.variants, "--variants") if args.variants else ()
+    )
     rows: list[BenchmarkRow] = []
     failures: list[EdgeEdetError] = []
     if args.table_only:
-        rows = _there(args, items, ways)
+        rows = _there(args, networks, configs)
     elif not args.count_only:
         with ended_politely():
-            rows, failures = _measure(args, items, ways, outputs)
-    measured = Measured(args.study, rows, () if args.count_only else ways)
-    lines = table(args.study, items, measured)
+            rows, failures = _measure(args, networks, configs, outputs)
+    measured = MeasuredRows(args.study, rows, () if args.count_only else configs)
+    lines = table(args.study, networks, measured)
     if args.table_only:  # what was not measured is no gap in it
         lines = [line for line in lines if line.ours is not None or line.published is not None]
     _write(args, lines, rows, outputs)
@@ -124,12 +143,15 @@ def _refuse_options_of_others(args: argparse.Namespace) -> None:
     others = COST_ONLY if args.study == "ap" else AP_ONLY
     for option in others:
         if getattr(args, option.replace("-", "_")) not in (None, False, []):
-            whose = "is not for ap" if args.study == "ap" else "is for ap only"
-            raise InputError(f"--{option} {whose}: leave it out of 'reproduce {args.study}'")
+            applies = "is not for ap" if args.study == "ap" else "is for ap only"
+            raise InputError(f"--{option} {applies}: leave it out of 'reproduce {args.study}'")
 
 
 def _measure(
-    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way], outputs: Outputs
+    args: argparse.Namespace,
+    networks: Sequence[StudyNetwork],
+    configs: Sequence[RunConfig],
+    outputs: Outputs,
 ) -> tuple[list[BenchmarkRow], list[EdgeEdetError]]:
     from edge_edet.benchmarks.measuring import StopRule
     from edge_edet.benchmarks.rows import dump_row, open_rows
@@ -143,7 +165,7 @@ def _measure(
     folder = ModelFolder(
         args.output / "models", os.cpu_count() or 1, keep=args.keep_models, outputs=outputs
     )
-    plan = Rounds(args.study, items, ways, rounds, rule, folder)
+    plan = Rounds(args.study, networks, configs, rounds, rule, folder)
     with open_rows(args.output / f"{args.study}.rounds.jsonl") as file:
         failures = list(plan.measure(file, _say))
         everything, asked_for = pooled(file.rows), plan.measured(file.rows)
@@ -153,40 +175,45 @@ def _measure(
 
 
 def _there(
-    args: argparse.Namespace, items: Sequence[Item], ways: Sequence[Way]
+    args: argparse.Namespace, networks: Sequence[StudyNetwork], configs: Sequence[RunConfig]
 ) -> list[BenchmarkRow]:
     from edge_edet.benchmarks.rows import read_rows
-    from edge_edet.studies.rounds import of_ways
+    from edge_edet.studies.rounds import of_configs
 
     path = args.output / f"{args.study}.rounds.jsonl"
     if not path.is_file():
-        raise InputError(f"nothing was measured yet: no file {str(path)!r}; leave --table-only out")
-    return of_ways(read_rows(path), items, ways)
+        raise InputError(
+            f"nothing was measured yet: there is no file {str(path)!r}; leave --table-only out"
+        )
+    return of_configs(read_rows(path), networks, configs)
 
 
 def _write(
-    args: argparse.Namespace, lines: Sequence[Line], rows: Sequence[BenchmarkRow], outputs: Outputs
+    args: argparse.Namespace,
+    lines: Sequence[TableLine],
+    rows: Sequence[BenchmarkRow],
+    outputs: Outputs,
 ) -> None:
-    from edge_edet.studies.lines import to_csv, to_text
-    from edge_edet.studies.measured_on import measured_on
+    from edge_edet.studies.conditions import measuring_conditions
+    from edge_edet.studies.table_lines import to_csv, to_text
     from edge_edet.studies.tables import remarks
 
-    told = [*remarks(args.study, measured=not args.count_only), *measured_on(rows)]
-    text = to_text(lines, told)
+    below = [*remarks(args.study, measured=not args.count_only), *measuring_conditions(rows)]
+    text = to_text(lines, below)
     for suffix, content in ((".txt", text), (".csv", to_csv(lines))):
         outputs.write(args.output / f"{args.study}{suffix}", content.encode(), KINDS[suffix])
     if args.json:
         document = {
             "study": args.study,
             "lines": [line.to_dict() for line in lines],
-            "remarks": told,
+            "remarks": below,
         }
         print(json.dumps(document, indent=1, ensure_ascii=False))
     else:
         print(text, end="")
 
 
-def _ways(args: argparse.Namespace) -> list[Way]:
+def _configs(args: argparse.Namespace) -> list[RunConfig]:
     from edge_edet.benchmarks.bench import parse_threads
 
     able = STUDIES[args.study].precisions
@@ -199,7 +226,7 @@ def _ways(args: argparse.Namespace) -> list[Way]:
             )
     runtimes = find_runtimes(args.runtime, list(TARGETS))
     return [
-        Way(TARGETS[runtime], precision, int(threads or 1))
+        RunConfig(TARGETS[runtime], precision, int(threads or 1))
         for threads in parse_threads(args.threads)
         for precision in precisions
         for runtime in runtimes
