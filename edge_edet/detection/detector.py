@@ -156,7 +156,8 @@ class Detector:
         BackendError
             The runtime fails, or the detector is closed.
         """
-        check_config(config)
+        if config is not None:
+            check_config(config)
         ended = observer or _nobody
         picture = self._read(image)
         ended("decode")
