@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import edge_edet
+from edge_edet.converters.weights import asset
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MOST_LINES = 40
@@ -68,6 +71,15 @@ def test_detect_folder(folder: Path, model: Path) -> None:
         (folder / "pictures" / "broken.png").unlink()
     assert [line["picture"] for line in lines] == ["1.png", "2.png"]
     assert all(line["objects"] for line in lines)
+
+
+@pytest.mark.skipif("convert" not in edge_edet.__all__, reason="edge_edet.convert is not there yet")
+def test_convert_checkpoint(folder: Path) -> None:
+    checkpoint = asset("d0-bccd.safetensors")
+    lines = example(folder, "convert_checkpoint", checkpoint, "pictures", "own")
+    (written,) = (line for line in lines if "int8.tflite: " in line)
+    assert re.search(r"d0-int8.tflite: 5\.\d MB, \d+ operators$", written)
+    assert (folder / "own" / "d0-fp32.tflite").is_file()
 
 
 def test_compare_int8(folder: Path, model: Path) -> None:

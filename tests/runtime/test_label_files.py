@@ -142,7 +142,7 @@ def test_background_of_a_label_map_is_left_out() -> None:
         ("\n\n", None, "has 0 labels, expected 1 to"),
         ("a\0b", None, "zero byte"),
         ("0 a\n1 b\n4 c", 3, "indices from 0 to 4, but the model has 3 classes, 0 to 2"),
-        ("1 a\n2 b\n", 90, "indices from 1 to 2, and the model has 90 classes: it does not tell"),
+        ("1 a\n2 b\n", 90, "indices from 1 to 2, and the model has 90 classes: it does not say"),
         ("1 litre bottle\n2 litre bottle", 2, "'litre bottle' is there twice"),
         ('{"0": "a"}', None, "one name a line"),
         ('["a", "b"]', None, "one name a line"),
