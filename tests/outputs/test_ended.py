@@ -76,8 +76,8 @@ def test_an_interrupted_command_leaves_nothing(
         assert len(everything(target.parent)) == 2
         process.send_signal(how)
         process.send_signal(how)  # as 'timeout' does
-        _, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (130, "edge-edet: error: interrupted\n")
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "edge-edet: error: interrupted\n")
     assert everything(tmp_path) == {}
 
 
@@ -129,11 +129,11 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     lock = LockFile.take(path)
     assert lock is not None
     read, write = os.pipe()
-    begun, told = os.pipe()
+    begun, ready = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(write)
-        os.write(told, b"x")
+        os.write(ready, b"x")
         os.read(read, 1)  # until the test is over
         os._exit(0)
     os.read(begun, 1)
@@ -145,7 +145,7 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path: Path) -> No
     finally:
         os.close(write)
         os.waitpid(child, 0)
-        for one in (read, begun, told):
+        for one in (read, begun, ready):
             os.close(one)
 
 
@@ -205,5 +205,5 @@ def test_a_record_given_in_place_of_pictures_is_named_as_one(
     )
     (tmp_path / "one.jpg").write_bytes(b"picture")
     assert main([*command, "--calibration", str(tmp_path / "one.jpg")]) == 2
-    told = capsys.readouterr().err
-    assert "one.jpg' is a file, and --calibration of 'calibrate' is a folder of pictures" in told
+    err = capsys.readouterr().err
+    assert "one.jpg' is a file, and --calibration of 'calibrate' is a folder of pictures" in err

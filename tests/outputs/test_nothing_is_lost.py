@@ -115,7 +115,7 @@ def test_a_record_replaces_no_other_file_and_not_its_weights(
     command = ["calibrate", "d0", "--threads", "1", "--image-size", "64", "--calibration"]
     command += [str(photos), "--weights", str(weights), "-o"]
     before = everything(tmp_path)
-    for target, more, told in (
+    for target, more, message in (
         (weights, ["--overwrite"], "is an input of this command"),
         (
             mine,
@@ -131,7 +131,7 @@ def test_a_record_replaces_no_other_file_and_not_its_weights(
         (Path("/dev/null"), ["--overwrite"], "'/dev/null' is no regular file"),
     ):
         assert main([*command, str(target), *more]) == 2
-        assert told in error(capsys)
+        assert message in error(capsys)
         assert everything(tmp_path) == before
     record = tmp_path / "new" / "d0.calibration"
     assert main([*command, str(record)]) == 0

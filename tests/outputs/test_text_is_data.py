@@ -88,9 +88,9 @@ def test_labels_and_names_of_pictures(run: Run, model: Path, tmp_path: Path) -> 
         status, out, _ = run(*detect, "--json", PYTHONIOENCODING=encoding)
         assert (status, json.loads(out.decode(encoding))["image"]) == (0, name)
     assert run("inspect", evil)[0] == 0
-    status, _, told = run("detect", "-m", model, f"missing{EVIL}")
+    status, _, errors = run("detect", "-m", model, f"missing{EVIL}")
     assert status == 2
-    assert len(told.splitlines()) == 1
+    assert len(errors.splitlines()) == 1
     assert run("detect", "-m", f"no{EVIL}.tflite", name)[0] == 2
     assert run(f"{EVIL}")[0] == 2
     assert run("detect", f"--{EVIL}", "x")[0] == 2
@@ -136,9 +136,9 @@ def test_a_label_with_control_characters_is_refused_before_anything_is_written(
 ) -> None:
     (tmp_path / "names.txt").write_text(f"{label}\n" + "x\n" * 89, "utf-8")
     command = ("convert", "--fp32", "lite0", *SMALL, "--to", "tflite", "--labels", "names.txt")
-    status, _, told = run(*command)
+    status, _, errors = run(*command)
     assert status == 2
-    assert b"'names.txt' line 1 has the control character \\u" in told
+    assert b"'names.txt' line 1 has the control character \\u" in errors
     assert set(everything(tmp_path)) == {"names.txt"}
 
 
@@ -171,16 +171,16 @@ def server() -> Iterator[str]:
 
 
 def test_what_a_server_answers_and_its_password(server: str, run: Run) -> None:
-    status, out, told = run("weights", "pull", "d0", "--from", f"http://me:hunter2@{server}/w")
+    status, out, errors = run("weights", "pull", "d0", "--from", f"http://me:hunter2@{server}/w")
     assert status != 0
-    assert b"hunter2" not in out + told
-    status, out, told = run("weights", "pull", "d0", "--from", f"http://{server}/w")
+    assert b"hunter2" not in out + errors
+    status, out, errors = run("weights", "pull", "d0", "--from", f"http://{server}/w")
     assert status == 1
-    assert b"\\u001b[2j" in told.lower()
-    status, out, told = run(
+    assert b"\\u001b[2j" in errors.lower()
+    status, out, errors = run(
         "eval", "x.tflite", "--data", "http://me:hunter2@h/x", "--scheduler", "tcp://a:hunter2@h:1"
     )
-    assert b"hunter2" not in out + told
+    assert b"hunter2" not in out + errors
 
 
 @pytest.mark.parametrize(
