@@ -35,7 +35,7 @@ def pytest_generate_tests(metafunc: Any) -> None:
 @pytest.fixture(scope="session")
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The bundled D0 by the name of its file, converted when it is first asked for."""
-    from edge_edet.converters.convert import Request, convert
+    from edge_edet.converters import convert
 
     folder = tmp_path_factory.mktemp("bundled")
 
@@ -43,9 +43,7 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         path = folder / f"{name}.tflite"
         if not path.exists():
             precision = name.removeprefix("d0-")
-            request = Request(("d0",), (precision,), folder, weights="bundled", formats=("tflite",))
-            for _ in convert(request):
-                pass
+            convert("d0", precision, output=folder, weights="bundled", formats="tflite")
         return path
 
     return make

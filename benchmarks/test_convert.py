@@ -13,9 +13,15 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.convert import Request, convert
-from edge_edet.converters.quantize.calibration_record import load_record
-from edge_edet.converters.quantize.recipes import RECIPES, quantize
+from edge_edet.converters import convert
+from edge_edet.converters.quantize import (
+    RECIPES,
+    Recipe,
+    corrected,
+    load_corrections,
+    load_record,
+    quantize,
+)
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.weights.source import asset
 from edge_edet.converters.write.tflite.lower import write_tflite
@@ -46,7 +52,13 @@ def parts() -> tuple[Any, Any, Any]:
     """The bundled D0: its graph, its statistics and its corrections."""
     source = find_weights("d0", "bundled", 0, None, None)
     record = load_record(asset("d0-bccd.calibration"))
-    return build_network(source.variant, source.weights), record.statistics, record.corrections
+    corrections = load_corrections(asset("d0-bccd.corrections"))
+    return build_network(source.variant, source.weights), record.statistics, corrections.layers
+
+
+def integers(graph: Any, given: Any, recipe: Recipe, corrections: Any) -> Any:
+    built, quantized = quantize(graph, given, recipe)
+    return corrected(built, quantized, corrections) if recipe.reconstruct else quantized
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
@@ -56,7 +68,7 @@ def test_quantize_beside_writing(benchmark: Any, parts: tuple[Any, Any, Any], na
     written = quantize(graph, given, RECIPES["minmax"])
     ratio = interleaved(
         benchmark,
-        lambda: quantize(graph, given, RECIPES[name], corrections),
+        lambda: integers(graph, given, RECIPES[name], corrections),
         lambda: write_tflite(written[0], "int8", written[1]),
     )
     print(f"\nrecipe {name}: {ratio:.1f} times as long as writing the file, n = {ROUNDS}")
@@ -68,10 +80,9 @@ def test_convert_beside_building(
 ) -> None:
     """The whole conversion, from the checkpoint to the checked file, beside the bare network."""
     source = find_weights("d0", "bundled", 0, None, None)
-    request = Request(("d0",), (precision,), tmp_path, weights="bundled")
     ratio = interleaved(
         benchmark,
-        lambda: list(convert(request)),
+        lambda: convert("d0", precision, output=tmp_path, weights="bundled"),
         lambda: build_network(source.variant, source.weights),
     )
     print(f"\n{precision}: {ratio:.1f} times as long as building the network, n = {ROUNDS}")

@@ -29,7 +29,7 @@ from PIL import Image
 
 from edge_edet.benchmarks.peers import peers
 from edge_edet.benchmarks.peers.peers import Peer
-from edge_edet.converters.convert import Request, convert
+from edge_edet.converters import convert
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
@@ -69,15 +69,13 @@ def normalized(pixels: Any) -> Any:
 
 def ours() -> dict[str, Path]:
     """The bundled D0 as `convert` writes it."""
-    request = Request(
-        ("d0",),
+    convert(
+        "d0",
         ("int8", "fp16", "fp32", "int8-dynamic"),
-        FOLDER,
+        output=FOLDER,
         weights="bundled",
         formats=("tflite", "openvino", "onnx"),
     )
-    for _ in convert(request):
-        pass
     return {path.name: path for path in FOLDER.glob("d0-*") if path.suffix != ".bin"}
 
 

@@ -11,6 +11,20 @@ from edge_edet.runtimes import RUNTIMES
 
 SUFFIXES = {name: form.suffix for name, form in NAMED_FORMATS.items()}
 DEFAULT_FORMATS = ("tflite", "openvino")
+# precision -> what it means
+PRECISIONS = {
+    "int8": "every operator integer (needs calibration)",
+    "fp16": "weights and biases stored as float16",
+    "fp32": "float",
+    "int8-dynamic": "int8 weights in all but depthwise convolutions, float activations",
+}
+# format -> the packages that its writer needs
+PACKAGES = {
+    "tflite": ("ai_edge_litert", "flatbuffers"),
+    "openvino": ("openvino",),
+    "onnx": ("onnx",),
+}
+NMS = ("none", "in-graph")
 _SUPPRESSION = ("tflite", "onnx")  # can have it in the graph
 
 
@@ -35,7 +49,7 @@ def beside(model: Path, what: str) -> Path:
     return model.with_name(f"{model.stem}{kind}{what}")
 
 
-def plan(
+def precisions_by_format(
     precisions: Sequence[str], formats: Sequence[str] | None, nms: str, budget: bool
 ) -> dict[str, tuple[str, ...]]:
     """Precision -> the formats to write it in. formats: None is the default, as far as it goes.

@@ -4,43 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from edge_edet.converters.calibrate import NNCF_RECIPES, NncfRecipe
-from edge_edet.converters.quantize import (
-    CHANNELWISE_RECIPES,
-    DEFAULT_RECIPE,
-    RECIPES,
-    ChannelwiseRecipe,
-    Recipe,
-)
 from edge_edet.errors import InputError
 
-OPENVINO_RECIPES: dict[str, ChannelwiseRecipe | NncfRecipe] = {
-    **CHANNELWISE_RECIPES,  # the first is the default
-    **NNCF_RECIPES,
+if TYPE_CHECKING:
+    from edge_edet.converters.calibrate import NncfRecipe
+    from edge_edet.converters.quantize import ChannelwiseRecipe, Recipe
+
+__all__ = ["RECIPES_OF", "Recipes", "choose_recipes"]
+
+# format -> the names of its recipes, the default first; the recipes themselves stay in the packages that
+# read them, so that --help and float models need not import these
+RECIPES_OF = {
+    "tflite": ("reconstructed", "equalized", "mse", "minmax"),
+    "openvino": (
+        "channelwise",
+        "channelwise-fast",
+        "channelwise-exact",
+        "channelwise-all",
+        "nncf-performance",
+        "nncf-mixed",
+    ),
 }
-RECIPES_OF = {"tflite": tuple(RECIPES), "openvino": tuple(OPENVINO_RECIPES)}
 
 
 @dataclass(frozen=True)
 class Recipes:
-    """None: that format is not written in INT8."""
+    """The recipe of each format; None: the format is not written in INT8.
+
+    Attributes
+    ----------
+    tflite
+        For `.tflite`.
+    channelwise, nncf
+        For OpenVINO IR, at most one of them.
+    """
 
     tflite: Recipe | None = None
-    openvino: ChannelwiseRecipe | NncfRecipe | None = None
+    channelwise: ChannelwiseRecipe | None = None
+    nncf: NncfRecipe | None = None
 
 
 def choose_recipes(name: str | None, formats: Collection[str]) -> Recipes:
-    """The recipe for each of the formats. Raises InputError where the name is none of theirs."""
+    """Return the recipe for each of the formats that are written in INT8.
+
+    Parameters
+    ----------
+    name
+        As given on the command line; None: each format's default.
+    formats
+        Of "tflite" and "openvino"; others have no recipes.
+
+    Raises
+    ------
+    InputError
+        Where none of the formats has a recipe of that name.
+    """
     known = {each: names for each, names in RECIPES_OF.items() if not formats or each in formats}
     if name is not None and not any(name in names for names in known.values()):
         listed = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items())
         other = next((each for each, names in RECIPES_OF.items() if name in names), None)
         what = f"recipe {name!r} is of {other} alone" if other else f"unknown recipe {name!r}"
         raise InputError(f"{what}: known are {listed}")
-    tflite = name if name in RECIPES else DEFAULT_RECIPE
-    openvino = name if name in OPENVINO_RECIPES else next(iter(OPENVINO_RECIPES))
+    if not formats:
+        return Recipes()
+    from edge_edet.converters.calibrate import NNCF_RECIPES
+    from edge_edet.converters.quantize import CHANNELWISE_RECIPES, RECIPES
+
+    chosen = {
+        each: name if name in names else names[0]
+        for each, names in RECIPES_OF.items()
+        if each in formats
+    }
+    openvino = chosen.get("openvino", "")
     return Recipes(
-        RECIPES[tflite] if "tflite" in formats else None,
-        OPENVINO_RECIPES[openvino] if "openvino" in formats else None,
+        RECIPES[chosen["tflite"]] if "tflite" in chosen else None,
+        CHANNELWISE_RECIPES.get(openvino),
+        NNCF_RECIPES.get(openvino),
     )

@@ -44,11 +44,13 @@ __all__ = [
     "PostprocessConfig",
     "RawOutputs",
     "__version__",
+    "convert",
     "load",
     "read_manifest",
 ]
 
-# Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow.
+# Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow, and a
+# device that only runs models nothing of the converter.
 _LAZY = {
     "Detection": "edge_edet.detection",
     "Detections": "edge_edet.detection",
@@ -56,6 +58,7 @@ _LAZY = {
     "Manifest": "edge_edet.manifest",
     "PostprocessConfig": "edge_edet.detection",
     "RawOutputs": "edge_edet.detection",
+    "convert": "edge_edet.converters",
     "load": "edge_edet.detection",
     "read_manifest": "edge_edet.manifest",
 }

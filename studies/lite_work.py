@@ -27,23 +27,27 @@ model,precision,multiply_adds,bytes_moved,scores,operators
 
 def lines(variants: Sequence[str]) -> Iterator[str]:
     """Yield a line for each variant and precision, converted in a temporary folder."""
-    from edge_edet.converters.convert import Request, Written, convert
+    from edge_edet.converters import convert
 
     with scratch_folder() as folder:
-        request = Request(
-            variants, PRECISIONS, folder, weights="random", num_classes=CLASSES, formats=("tflite",)
+        converted = convert(
+            variants,
+            PRECISIONS,
+            output=folder,
+            weights="random",
+            num_classes=CLASSES,
+            formats="tflite",
         )
-        for written in convert(request):
-            if isinstance(written, Written):
-                work = read_features(written.path)
-                scores = VARIANTS[written.variant].num_anchors * CLASSES
-                counts = (
-                    work.multiply_adds[written.precision],
-                    work.bytes_moved[written.precision],
-                    scores,
-                    work.operators,
-                )
-                yield ",".join([written.variant, written.precision, *map(str, counts)])
+        for file in converted.files:
+            work = read_features(file.path)
+            scores = VARIANTS[file.variant].num_anchors * CLASSES
+            counts = (
+                work.multiply_adds[file.precision],
+                work.bytes_moved[file.precision],
+                scores,
+                work.operators,
+            )
+            yield ",".join([file.variant, file.precision, *map(str, counts)])
 
 
 def main(argv: Sequence[str]) -> int:

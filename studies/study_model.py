@@ -7,19 +7,19 @@ import math
 from pathlib import Path
 from typing import Any
 
-from edge_edet.converters.calibrate import calibrate_on_noise
+from edge_edet.converters.calibrate import calibrate_on_noise, fit_swishes, noise_of
 from edge_edet.converters.checkpoints import random_weights
 from edge_edet.converters.quantize import (
     CHANNELWISE_RECIPES,
     DEFAULT_RECIPE,
     CalibrationRecord,
+    corrected,
     get_recipe,
     quantize,
     quantize_channelwise,
-    weights_digest,
 )
-from edge_edet.converters.weights import Source
-from edge_edet.converters.write import ModelFile, write_checked
+from edge_edet.converters.weights import Source, weights_digest
+from edge_edet.converters.write import ModelWriter, write_checked
 from edge_edet.network import (
     Graph,
     build_network,
@@ -104,7 +104,7 @@ class StudyModel:
             "tflite": TFLITE_OPERATORS,
             "openvino": OPENVINO_OPERATORS,
         }
-        file = ModelFile(
+        file = ModelWriter(
             self.source, self.source.labels, precision, "none", (), record, operators=operators
         )
         if target == "openvino":
@@ -113,14 +113,19 @@ class StudyModel:
             files = {".tflite": file.to_bytes(self.graph, None, None)}
         else:
             recipe = get_recipe(DEFAULT_RECIPE)
-            graph, quantized = quantize(self.graph, record.statistics, recipe, {})
+            graph, quantized = quantize(self.graph, record.statistics, recipe)
+            quantized = corrected(graph, quantized, {})  # noise corrects nothing
             files = {".tflite": file.to_bytes(graph, quantized, recipe.to_dict())}
         write_checked(path, files, outputs, STUDY_MODEL)
 
-    def _ir(self, file: ModelFile) -> dict[str, bytes]:
+    def _ir(self, file: ModelWriter) -> dict[str, bytes]:
         if file.calibration is None:
             return file.to_ir(self.graph, None, None)
         recipe = next(iter(CHANNELWISE_RECIPES.values()))
         record = file.calibration
-        channels = quantize_channelwise(self.graph, record.statistics, recipe, record.swishes)
+        noise = noise_of(self.graph, self.seed)
+        swishes = fit_swishes(
+            self.graph, range(NOISE_PICTURES), noise, self.threads, TFLITE_OPERATORS
+        )
+        channels = quantize_channelwise(self.graph, record.statistics, recipe, swishes)
         return file.to_ir(self.graph, channels, recipe.to_dict() | channels.stated())

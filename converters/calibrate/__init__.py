@@ -1,4 +1,4 @@
-"""Networks run over pictures: activation statistics and what reconstruction needs."""
+"""Networks run over pictures: what their tensors hold, and what is made of it for a recipe."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from edge_edet.converters.calibrate.calibration import (
     calibrate_on_noise,
     drawn,
     find_pictures,
+    noise_of,
 )
-from edge_edet.converters.calibrate.find import DEFAULT_PICTURES, find_calibration
+from edge_edet.converters.calibrate.correct import (
+    check_corrections,
+    correct_layers,
+    fitted_swishes,
+    make_corrections,
+)
+from edge_edet.converters.calibrate.find import DEFAULT_PICTURES, Calibration, find_calibration
+from edge_edet.converters.calibrate.fit_hard_swish import fit_swishes
 from edge_edet.converters.calibrate.nncf import (
     NNCF_RECIPES,
     NncfRecipe,
@@ -20,13 +28,20 @@ from edge_edet.converters.calibrate.tensor_runs import picture_input
 __all__ = [
     "DEFAULT_PICTURES",
     "NNCF_RECIPES",
+    "Calibration",
     "NncfRecipe",
     "calibrate",
     "calibrate_on_noise",
+    "check_corrections",
     "check_nncf",
+    "correct_layers",
     "drawn",
     "find_calibration",
     "find_pictures",
+    "fit_swishes",
+    "fitted_swishes",
+    "make_corrections",
+    "noise_of",
     "picture_input",
     "quantize_by_nncf",
 ]

@@ -1,7 +1,4 @@
-"""Runs the networks over pictures and keeps what INT8 needs of them: statistics and corrections.
-
-The digest covers names and pixels of the pictures.
-"""
+"""Runs the float network over pictures and keeps the statistics of its tensors: measurements only."""
 
 from __future__ import annotations
 
@@ -13,23 +10,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_edet.converters.calibrate.fit_hard_swish import fit_swishes
-from edge_edet.converters.calibrate.reconstruct import reconstruct
 from edge_edet.converters.calibrate.tensor_runs import (
+    FloatTensorRunner,
     Operators,
-    Pass,
     Pixels,
     passes,
     picture_input,
 )
 from edge_edet.converters.quantize import (
-    RECONSTRUCTED,
     CalibrationRecord,
     Statistics,
     as_stored,
     calibrated_tensors,
     preparation_of,
-    quantize,
 )
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
@@ -66,14 +59,25 @@ def calibrate(
     weights_sha256: str,
     pictures: Sequence[Path],
     threads: int,
-    corrections: bool = True,
-    swishes: bool = True,
     picture_range: PictureRange = None,
 ) -> CalibrationRecord:
-    """Statistics of every calibrated tensor over the pictures; if asked, corrections of every layer and
-    fitted swishes. picture_range: how they are read, as `edge_edet.load` has it.
+    """Run the float network over pictures and return the statistics of every calibrated tensor.
 
-    Raises ImageError for a file that is no picture.
+    Parameters
+    ----------
+    graph, weights_sha256
+        The float network, and the digest of its weights.
+    pictures
+        At least one; each is letterboxed to the network's input.
+    threads
+        Of the interpreter.
+    picture_range
+        How the pictures are read, as `edge_edet.load` takes it.
+
+    Raises
+    ------
+    ImageError
+        For a file that is no picture.
     """
     v, picture_range = graph.variant, check_range(picture_range)
     digests = dict.fromkeys(pictures, "")
@@ -84,23 +88,15 @@ def calibrate(
         return pixels
 
     statistics = as_stored(collect(graph, pictures, load, threads))
-    found = None
-    if corrections:
-        built, quantized = quantize(graph, statistics, RECONSTRUCTED, {})
-        found = reconstruct(built, quantized, pictures, threads, picture_range)
-    fitted = fit_swishes(graph, pictures, load, threads) if swishes else None
     names = "".join(f"{path.name} {digest}\n" for path, digest in digests.items())
-    digest = hashlib.sha256(names.encode()).hexdigest()
     return CalibrationRecord(
         statistics,
         v.name,
         v.image_size,
         weights_sha256,
-        digest,
+        hashlib.sha256(names.encode()).hexdigest(),
         len(pictures),
         pictures[0].resolve().parent.name,
-        found,
-        fitted,
         picture_range,
         preparation_of(v),
     )
@@ -114,27 +110,30 @@ def calibrate_on_noise(
     threads: int,
     operators: Operators | None = None,
 ) -> CalibrationRecord:
-    """For random weights only, where nothing but the latency will be looked at.
+    """Return statistics over `count` pictures of noise.
 
-    operators: as of TfliteLowering, for a graph with operators of its own.
+    For random weights only, where nothing but the latency is of interest. operators: as of
+    TfliteLowering, for a graph with operators of its own.
     """
     v = graph.variant
-
-    def noise(index: int) -> Pixels:
-        return np.random.default_rng((seed, index)).integers(0, 256, graph.input_shape, np.uint8)
-
-    statistics = collect(graph, range(count), noise, threads, operators)
     return CalibrationRecord(
-        statistics,
+        collect(graph, range(count), noise_of(graph, seed), threads, operators),
         v.name,
         v.image_size,
         weights_sha256,
         f"noise, seed {seed}",
         count,
         "noise",
-        {},
-        fit_swishes(graph, range(count), noise, threads, operators),
     )
+
+
+def noise_of(graph: Graph, seed: int) -> Callable[[int], Pixels]:
+    """Return a function from a number to a picture of noise, [1, S, S, 3] uint8."""
+
+    def noise(index: int) -> Pixels:
+        return np.random.default_rng((seed, index)).integers(0, 256, graph.input_shape, np.uint8)
+
+    return noise
 
 
 def collect(
@@ -156,7 +155,7 @@ def collect(
     what = f"calibrating {graph.variant.name}"
     with Progress(what, len(parts) * len(inputs), "pictures") as progress:
         for tensors in parts:
-            run = Pass(graph, tensors, threads, operators)
+            run = FloatTensorRunner(graph, tensors, threads, operators)
             for item in inputs:
                 for name, values in run(load(item)):
                     statistics[name].add(values)

@@ -16,8 +16,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.calibrate.tensor_runs import Operators, Pass, Pixels, passes
-from edge_edet.converters.quantize import FLOAT16_MAX, FittedSwish, applied, hard_swish, swish
+from edge_edet.converters.calibrate.tensor_runs import FloatTensorRunner, Operators, Pixels, passes
+from edge_edet.converters.int8 import FLOAT16_MAX, FittedSwish, applied, hard_swish, swish
 from edge_edet.network import SQUEEZE, Array, Graph, Node
 from edge_edet.terminal import Progress
 
@@ -63,7 +63,7 @@ def fit_swishes(
     chosen = inputs[:: max(len(inputs) // PICTURES, 1)][:PICTURES]
     with Progress("fitting activations", len(nodes), "tensors") as progress:
         for names in parts:
-            run = Pass(graph, names, threads, operators)
+            run = FloatTensorRunner(graph, names, threads, operators)
             samples = _samples(run, names, [load(item) for item in chosen])
             for name, values in samples.items():
                 found[nodes[name].name] = fit(values)
@@ -71,7 +71,9 @@ def fit_swishes(
     return {node.name: found[node.name] for node in nodes.values()}
 
 
-def _samples(run: Pass, names: list[str], pictures: Sequence[Pixels]) -> dict[str, Array]:
+def _samples(
+    run: FloatTensorRunner, names: list[str], pictures: Sequence[Pixels]
+) -> dict[str, Array]:
     """Tensor -> [C, N] of its values at places drawn by seed."""
     random = np.random.default_rng(0)
     parts: dict[str, list[Array]] = {name: [] for name in names}

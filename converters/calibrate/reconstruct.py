@@ -11,30 +11,29 @@ docs/decisions/0002-channel-equalization.md has the figures.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_edet.converters.calibrate.tensor_runs import (
-    IntegerWalk,
-    Pass,
+    FloatTensorRunner,
     Pixels,
+    StagedInt8Runner,
     passes,
     picture_input,
 )
-from edge_edet.converters.quantize import (
+from edge_edet.converters.int8 import (
     Affine,
-    Correction,
     Quantized,
     QuantizedWeight,
-    corrected,
     half,
     input_affine,
     input_zero_point,
     least_scale,
-    round_at,
 )
+from edge_edet.converters.quantize import Correction, corrected, round_at
 from edge_edet.network import Array, Graph, Node, borders
 from edge_edet.pictures import PictureRange
 from edge_edet.terminal import Progress
@@ -51,22 +50,44 @@ Doubles = npt.NDArray[np.float64]
 Places = dict[str, list[npt.NDArray[np.int64]]]
 
 
+@dataclass(frozen=True)
+class Reconstruction:
+    """Layer -> its correction, and the integers with all of them applied."""
+
+    corrections: dict[str, Correction]
+    quantized: Quantized
+
+
 def reconstruct(
     graph: Graph,
     quantized: Quantized,
     pictures: Sequence[Path],
     threads: int,
     picture_range: PictureRange = None,
-) -> dict[str, Correction]:
-    """The correction of every convolution that has no activation fused into it.
+) -> Reconstruction:
+    """Correct every convolution that has no activation fused into it, which would hide its output.
 
-    Raises ImageError for a file that is no picture. A fused activation hides what the layer should give.
+    Parameters
+    ----------
+    graph, quantized
+        The network to write and its integers, as `quantize` gives them.
+    pictures
+        PICTURES of them are run through both networks.
+    threads
+        Of the interpreters.
+    picture_range
+        How the pictures are read, as `edge_edet.load` takes it.
+
+    Raises
+    ------
+    ImageError
+        For a file that is no picture.
     """
     layers = [n for n in graph.nodes if n.weight is not None and n.activation == "none"]
     chosen = pictures[:: max(len(pictures) // PICTURES, 1)][:PICTURES]
     inputs = [picture_input(path, graph.variant, picture_range) for path in chosen]
     groups = _groups(graph, {node.name for node in layers})
-    walk = IntegerWalk(graph, inputs, threads)
+    walk = StagedInt8Runner(graph, inputs, threads)
     places = _places(layers, len(inputs))
     found: dict[str, Correction] = {}
     with Progress("reconstructing layers", len(groups) + 1, "groups") as progress:
@@ -83,7 +104,7 @@ def reconstruct(
             quantized = corrected(graph, quantized, new)
             found |= new
             progress.advance()
-    return found
+    return Reconstruction(found, quantized)
 
 
 def fit(node: Node, weight: QuantizedWeight, source: Affine, x: Array, y: Array) -> Correction:
@@ -197,7 +218,7 @@ def _float_outputs(
     """Layer -> [N, channels] of the float network."""
     parts: dict[str, list[Array]] = {node.name: [] for node in layers}
     for names in passes(list(parts), {node.name: node.shape for node in layers}):
-        run = Pass(graph, names, threads)
+        run = FloatTensorRunner(graph, names, threads)
         for number, pixels in enumerate(inputs):
             for name, values in run(pixels):
                 parts[name].append(values.reshape(-1, values.shape[-1])[places[name][number]])
@@ -205,7 +226,7 @@ def _float_outputs(
 
 
 def _integer_inputs(
-    walk: IntegerWalk, quantized: Quantized, group: Sequence[Node], places: Places
+    walk: StagedInt8Runner, quantized: Quantized, group: Sequence[Node], places: Places
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Layer -> [N, k * k, channels] of what the integer network feeds it: int8, or the picture itself."""
     graph = walk.graph

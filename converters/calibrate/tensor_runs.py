@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize import Quantized
+from edge_edet.converters.int8 import Quantized
 from edge_edet.converters.write.tflite import TfliteLowering, write_tflite
 from edge_edet.detection import letterbox
 from edge_edet.network import Array, Graph, Node
@@ -42,7 +42,7 @@ def passes(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> list[list
     return groups
 
 
-class Pass:
+class FloatTensorRunner:
     """One float interpreter that exposes some of the tensors and ends with the last of them.
 
     Called with a picture it yields each tensor by name.
@@ -98,7 +98,7 @@ class Stage:
         return found
 
 
-class IntegerWalk:
+class StagedInt8Runner:
     """Runs an integer network over pictures from front to back, while its later layers still change.
 
     Nothing is computed twice, and what nobody will read any more is dropped.

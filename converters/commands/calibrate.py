@@ -6,13 +6,23 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_edet.converters.calibrate import DEFAULT_PICTURES, calibrate, find_pictures
-from edge_edet.converters.commands.convert import add_calibration_arguments, training_options
-from edge_edet.converters.quantize import load_record, save_record
+from edge_edet.converters.calibrate import (
+    DEFAULT_PICTURES,
+    calibrate,
+    find_pictures,
+    make_corrections,
+)
+from edge_edet.converters.commands.arguments import add_calibration_arguments, training_options
+from edge_edet.converters.quantize import (
+    corrections_path,
+    load_record,
+    save_corrections,
+    save_record,
+)
 from edge_edet.converters.weights import find_weights
 from edge_edet.errors import InputError
 from edge_edet.network import build_network
-from edge_edet.output_files import CALIBRATION, Outputs, add_overwrite_argument
+from edge_edet.output_files import CALIBRATION, CORRECTIONS, Outputs, add_overwrite_argument
 from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, usable
 
 
@@ -30,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the record (default: build/VARIANT.calibration)",
+        help="the record (default: build/VARIANT.calibration); corrections made of it go beside it, "
+        "with the suffix .corrections",
     )
     add_overwrite_argument(parser)
 
@@ -43,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
     with Outputs((one for one in read if one), overwrite=args.overwrite) as outputs:
         if args.output is not None:
             outputs.claim(args.output, CALIBRATION)
+            outputs.claim(corrections_path(args.output), CORRECTIONS)
         return _calibrate(args, outputs)
 
 
@@ -79,15 +91,23 @@ def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     if source.random:
         raise InputError("random weights have no statistics worth keeping: give trained ones")
     output = args.output or Path("build") / f"{source.variant.name}.calibration"
+    beside = corrections_path(output)
     outputs.claim(output, CALIBRATION)
+    outputs.claim(beside, CORRECTIONS)
     graph = build_network(source.variant, source.weights)
-    record = calibrate(
-        graph, source.digest, pictures, args.threads, picture_range=args.picture_range
-    )
+    record = calibrate(graph, source.digest, pictures, args.threads, args.picture_range)
     save_record(record, output, outputs)
+    corrections = make_corrections(graph, record, pictures, args.threads)
+    save_corrections(corrections, beside, outputs)
     stated = range_text(record.picture_range)
     print(
-        f"{output}  {output.stat().st_size / 1e6:.2f} MB  {record.pictures} pictures  "
+        f"{output}  {_size(output)}  {record.pictures} pictures  "
         f"{f'range {stated}  ' if stated else ''}digest {record.digest[:16]}"
     )
+    recipe = corrections.recipe["name"]
+    print(f"{beside}  {_size(beside)}  recipe {recipe}  digest {corrections.digest[:16]}")
     return 0
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.2f} MB"

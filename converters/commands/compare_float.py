@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_edet.commands import add_renamed_option
-from edge_edet.converters.commands.convert import positive
+from edge_edet.converters.commands.arguments import positive
 from edge_edet.converters.commands.inspect import STATUS_FAULT
 from edge_edet.converters.inspect import pictures_and_accuracy
 from edge_edet.converters.inspect.verdict import FAULT, MEANINGS

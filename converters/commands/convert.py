@@ -1,32 +1,34 @@
-"""`edge-edet convert`: arguments, notes and one line for each file."""
+"""`edge-edet convert`: arguments, one table of what was written, and notes."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
-import os
+import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_edet.commands import add_renamed_option
-from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.facts import TrainingOptions
-from edge_edet.converters.output_formats import DEFAULT_FORMATS, SUFFIXES, parse_formats
+from edge_edet.converters.commands.arguments import (
+    add_calibration_arguments,
+    points,
+    training_options,
+)
+from edge_edet.converters.conversion import convert
+from edge_edet.converters.output_formats import DEFAULT_FORMATS, NMS, PRECISIONS, SUFFIXES
+from edge_edet.converters.pipeline import ConvertedFile, Event, FileWritten, Note
 from edge_edet.converters.recipes_by_format import RECIPES_OF
-from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
 from edge_edet.output_files import add_overwrite_argument
 from edge_edet.pictures import add_picture_arguments
-from edge_edet.terminal import shown
-from edge_edet.variants import VARIANTS, canonical_name
+from edge_edet.terminal import joined, shown
+from edge_edet.variants import VARIANTS
 
-PRECISION_FLAGS = {
-    "int8": "every operator integer (needs calibration)",
-    "fp16": "weights and biases stored as float16",
-    "fp32": "float",
-    "int8-dynamic": "int8 weights in all but depthwise convolutions, float activations",
-}
+__all__ = ["add_arguments", "run", "table"]
+
+WIDTH = 80  # of the table, where its paths are short enough
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VARIANT|FILE",
         help=f"{', '.join(VARIANTS)}; or a checkpoint, whose variant its tensors tell",
     )
-    for precision, text in PRECISION_FLAGS.items():
+    for precision, text in PRECISIONS.items():
         parser.add_argument(
             f"--{precision}", dest="precisions", action="append_const", const=precision, help=text
         )
@@ -72,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--nms",
-        choices=("none", "in-graph"),
+        choices=NMS,
         default="none",
         help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
         "Library (default: none)",
@@ -124,188 +126,117 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object for each file")
 
 
-def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
-    """What `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
-    parser.add_argument(
-        "--calibration",
-        type=Path,
-        metavar="DIR|RECORD" if record else "DIR",
-        help="pictures like those the model will see" + (", or a record of them" if record else ""),
-    )
-    parser.add_argument(
-        "--calibration-images",
-        type=positive,
-        metavar="N",
-        help="pictures drawn from DIR (default: 200)",
-    )
-    parser.add_argument(
-        "--seed",
-        metavar="N",
-        type=natural,
-        default=0,
-        help="which pictures are drawn, and random weights (default: 0)",
-    )
-    parser.add_argument(
-        "--num-classes",
-        type=positive,
-        metavar="N",
-        help="of random weights; others say it themselves",
-    )
-    parser.add_argument(
-        "--image-size",
-        type=side,
-        metavar="PIXELS",
-        help="side of the input, a multiple of 32 (default: as trained)",
-    )
-    add_training_arguments(parser)
-    parser.add_argument(
-        "--threads",
-        metavar="N",
-        type=positive,
-        default=min(os.cpu_count() or 1, 8),
-        help="for calibration (default: all cores, at most 8)",
-    )
-
-
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """How the detector was trained, where its file does not say."""
-    group = parser.add_argument_group(
-        "training",
-        "how the detector was trained, where its checkpoint does not say; what "
-        "contradicts the checkpoint is refused",
-    )
-    group.add_argument(
-        "--anchor-scale",
-        metavar="X",
-        help="size of an anchor in strides: one number, or one for each level separated by commas",
-    )
-    group.add_argument(
-        "--aspect-ratios",
-        metavar="LIST",
-        help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4",
-    )
-    group.add_argument(
-        "--scales-per-octave",
-        metavar="N|LIST",
-        help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9",
-    )
-    group.add_argument(
-        "--mean",
-        metavar="RGB",
-        help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1",
-    )
-    group.add_argument(
-        "--std", metavar="RGB", help="127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
-    )
-    group.add_argument(
-        "--pad", metavar="RGB", help="colour beside the picture: 0, 124,116,104, or mean"
-    )
-    group.add_argument("--project", type=Path, metavar="FILE", help="zylo117's project .yml")
-    group.add_argument(
-        "--hparams",
-        metavar="FILE|K=V,...",
-        help="google/automl's hyperparameters, as its --hparams takes them",
-    )
-
-
-def training_options(args: argparse.Namespace) -> TrainingOptions:
-    names = [field.name for field in dataclasses.fields(TrainingOptions)]
-    return TrainingOptions(**{name: getattr(args, name) for name in names})
-
-
-def points(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
-    return value
-
-
-def canonical(text: str) -> str:
-    """A variant by its own name: D0 and efficientdet-d0 are one, and files stay as they are."""
-    return canonical_name(text) if canonical_name(text) in VARIANTS else text
-
-
-def side(text: str) -> int:
-    if not text.strip().isdigit():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no side in pixels: inputs are square, such as --image-size 512; pictures of "
-            "another shape are scaled to fit and padded"
-        )
-    return positive(text)
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not positive")
-    return value
-
-
-def natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is negative")
-    return value
-
-
 def run(args: argparse.Namespace) -> int:
-    precisions = tuple(dict.fromkeys(args.precisions or ()))
-    if not precisions:
-        flags = ", ".join(f"--{name}" for name in PRECISION_FLAGS)
-        raise InputError(f"say which precision to write: {flags}")
-    if args.max_drop is not None and args.data is None:
-        raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
-    if args.max_drop is not None and "int8" not in precisions:
-        raise InputError("--max-drop is about --int8: give it too")
-    if args.data is not None and args.check_data is not None:
-        raise InputError(
-            "--check-data looks at a dozen of its pictures, as --data does: give one of them"
+    """Convert, and print one table of the files and each note once."""
+    printer = _Printer(as_json=args.json)
+    try:
+        convert(
+            args.variants,
+            args.precisions or (),
+            output=args.output,
+            formats=args.to,
+            weights=args.weights,
+            calibration=args.calibration,
+            calibration_images=args.calibration_images,
+            seed=args.seed,
+            num_classes=args.num_classes,
+            labels=args.labels,
+            nms=args.nms,
+            input_dtype=args.input,
+            image_size=args.image_size,
+            threads=args.threads,
+            recipe=args.recipe,
+            max_drop=args.max_drop,
+            data=args.data,
+            check_data=args.check_data,
+            split=args.split,
+            picture_range=args.picture_range,
+            strict=args.strict,
+            parity_report=args.parity_report,
+            training=training_options(args),
+            overwrite=args.overwrite,
+            command=("edge-edet", *sys.argv[1:]),
+            listen=printer,
         )
-    if args.split is not None and args.data is None and args.check_data is None:
-        raise InputError("--split is of --data or --check-data: give one of them")
-    request = Request(
-        variants=tuple(dict.fromkeys(canonical(text) for text in args.variants)),
-        precisions=precisions,
-        output=args.output,
-        weights=args.weights,
-        calibration=args.calibration,
-        calibration_images=args.calibration_images,
-        seed=args.seed,
-        num_classes=args.num_classes,
-        labels=args.labels,
-        formats=parse_formats(args.to) if args.to is not None else None,
-        nms=args.nms,
-        input_dtype=args.input,
-        image_size=args.image_size,
-        threads=args.threads,
-        recipe=args.recipe,
-        max_drop=args.max_drop,
-        data=args.data,
-        check_data=args.check_data,
-        split=args.split,
-        picture_range=args.picture_range,
-        strict=args.strict,
-        parity_report=args.parity_report,
-        training=training_options(args),
-        overwrite=args.overwrite,
-        command=("edge-edet", *sys.argv[1:]),
-    )
-    for step in convert(request):
-        if isinstance(step, str):
-            print(f"note: {step}", file=sys.stderr)
-        else:
-            print(json.dumps(step.to_dict()) if args.json else shown(line(step)), flush=True)
+    finally:
+        printer.finish()  # after an error too: what was written stays
     return 0
 
 
-def line(written: Written) -> str:
-    """`build/d0-int8.tflite  5.0 MB  628 operators, 0 not integer  1.9 s`"""
-    detail = ""
-    if written.non_integer_operators is not None:
-        detail = f", {written.non_integer_operators} not integer"
-    elif written.float_convolutions is not None:
-        detail = f", {written.float_convolutions} convolutions in float"
-    return (
-        f"{written.path}  {written.size_bytes / 1e6:.1f} MB  {written.operators} operators"
-        f"{detail}  {written.seconds:.1f} s"
-    )
+class _Printer:
+    """Prints what a conversion reports: JSON and the search at once, the table and the notes at the end."""
+
+    def __init__(self, *, as_json: bool):
+        self.as_json = as_json
+        self.files: list[ConvertedFile] = []
+        self.notes: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Note):
+            self.notes.append(event.text)
+        elif not isinstance(event, FileWritten):
+            print(f"note: {event.text}", file=sys.stderr)
+        elif self.as_json:
+            print(json.dumps(event.file.to_dict()), flush=True)
+        else:
+            self.files.append(event.file)
+
+    def finish(self) -> None:
+        if self.files:
+            print(joined(table(self.files)), flush=True)
+        for text in self.notes:
+            _print_note(f"note: {text}")
+
+
+def _print_note(text: str) -> None:
+    """One line, or several short ones where a person reads it in a terminal."""
+    if not sys.stderr.isatty():
+        print(text, file=sys.stderr)
+        return
+    width = max(shutil.get_terminal_size((WIDTH, 24)).columns, 40)
+    for line in textwrap.wrap(
+        shown(text),
+        width,
+        subsequent_indent=" " * len("note: "),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ):
+        print(line, file=sys.stderr)
+
+
+def table(files: Sequence[ConvertedFile], width: int = WIDTH) -> list[str]:
+    """Return a header and the lines of the files; a path that leaves no room has a line of its own."""
+    head = ("file", "size", "operators", "in float", "time")
+    cells = [
+        (
+            str(file.path),
+            f"{file.size_bytes / 1e6:.1f} MB",
+            str(file.operators),
+            _in_float(file),
+            f"{file.seconds:.1f} s",
+        )
+        for file in files
+    ]
+    widths = [max(map(len, column)) for column in list(zip(head, *cells, strict=True))[1:]]
+    room = width - sum(widths) - 2 * len(widths)
+    paths = [len(row[0]) for row in (head, *cells) if len(row[0]) <= room]
+    first = max(paths, default=len(head[0]))
+    lines = []
+    for path, *figures in (head, *cells):
+        if len(path) > first:
+            lines.append(path)
+            path = ""
+        right = "".join(f"  {cell:>{n}}" for cell, n in zip(figures, widths, strict=True))
+        lines.append(f"{path:<{first}}{right}")
+    return lines
+
+
+def _in_float(file: ConvertedFile) -> str:
+    """How much of the model is not integer: operators of a `.tflite`, convolutions of an IR."""
+    if file.non_integer_operators is not None:
+        return (
+            "all"
+            if file.non_integer_operators == file.operators
+            else str(file.non_integer_operators)
+        )
+    return "all" if file.float_convolutions is None else f"{file.float_convolutions} conv"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edge_edet.backends import RunOptions, applies, run_apart
 from edge_edet.commands import add_isolate_argument, add_renamed_option, add_verify_argument
 from edge_edet.content_sum import check_content
-from edge_edet.converters.commands.convert import positive
+from edge_edet.converters.commands.arguments import positive
 from edge_edet.converters.inspect.figure import DRAWN_BY
 from edge_edet.converters.inspect.verdict import FAULT, FILE_ALONE, MEANINGS
 from edge_edet.errors import CheckpointError, InputError

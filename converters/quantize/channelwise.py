@@ -17,21 +17,24 @@ In float stay: squeeze-and-excitation (1x1 tensors), and the backbone's depthwis
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import QuantizedWeight, quantize_weight
-from edge_edet.converters.quantize.fitted_swish import Swishes
-from edge_edet.converters.quantize.histograms import Statistics
-from edge_edet.converters.quantize.passed_statistics import with_passed
-from edge_edet.converters.quantize.stem import stem_shift
-from edge_edet.network import SQUEEZE, Array, Graph, Node
+from edge_edet.converters.int8 import (
+    LEVELS,
+    STEM_INPUT,
+    ChannelQuantized,
+    ChannelQuantizer,
+    Swishes,
+    quantize_weight,
+    stem_shift,
+)
+from edge_edet.converters.quantize.histograms import Statistics, with_passed
+from edge_edet.network import SQUEEZE, Graph, Node
 
-LEVELS = 256
-STEM_INPUT = "normalized"  # whose integers are the picture's own
 CHANNEL_MARGIN = 2.0  # channel extremes are averages over pictures: some picture goes beyond
 LEAST_STEP = 1e-6
 LEAST_HIGH = 1e-3
@@ -39,44 +42,6 @@ LEAST_SWISH_DB = 36.0  # signal over error of a fitted swish, on the calibration
 ZERO_POINTS = (0, 6, 12, 24, 40, 64, 96, 128)
 
 Doubles = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ChannelQuantizer:
-    """x = step * (q - zero_point), q in [0, 255]; step and zero_point are [channels].
-
-    shared: all channels have one integer zero point, so that padding with zeros stays exact.
-    """
-
-    step: Doubles
-    zero_point: Doubles
-    shared: bool
-
-    @property
-    def low(self) -> Doubles:
-        return np.asarray(-self.zero_point * self.step)
-
-    @property
-    def high(self) -> Doubles:
-        return np.asarray((LEVELS - 1 - self.zero_point) * self.step)
-
-
-@dataclass
-class ChannelQuantized:
-    """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
-    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason; swishes:
-    those that give way to a fitted function."""
-
-    quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)
-    weights: dict[str, QuantizedWeight] = field(default_factory=dict)
-    biases: dict[str, Array] = field(default_factory=dict)
-    floats: dict[str, str] = field(default_factory=dict)
-    swishes: Swishes = field(default_factory=dict)
-
-    def stated(self) -> dict[str, Any]:
-        """For the manifest's recipe."""
-        fitted = {name: found.error_db for name, found in self.swishes.items()}
-        return {"float_convolutions": self.floats, "fitted_swishes": fitted}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import Quantized, QuantizedWeight, channel_axis
+from edge_edet.converters.int8 import Quantized, QuantizedWeight, channel_axis
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
@@ -96,42 +95,3 @@ def changes(graph: Graph, quantized: Quantized) -> dict[str, dict[str, float]]:
         shift = float(np.abs(bias.astype(np.float64) - node.bias).max())
         found[node.name] = {"weights_db": round(ratio, 2), "bias": float(f"{shift:.6g}")}
     return found
-
-
-def pack(corrections: Corrections) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a calibration record, all layers one after the other."""
-    values = list(corrections.values())
-
-    def joined(parts: list[npt.NDArray[Any]], kind: Any) -> npt.NDArray[Any]:
-        return np.concatenate([np.zeros(0, kind), *parts])
-
-    return {
-        "outputs": np.asarray([c.gain.size for c in values], np.int32),
-        "weights": np.asarray([c.steps.size for c in values], np.int32),
-        "gain": joined([c.gain for c in values], np.float16),
-        "shift": joined([c.shift for c in values], np.float16),
-        "steps": joined([c.steps for c in values], np.int8),
-    }
-
-
-def unpack(layers: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Correction]:
-    """The inverse of `pack`. Raises ValueError where the arrays do not fit together."""
-    gain, shift, steps = arrays["gain"], arrays["shift"], arrays["steps"]
-    outputs, weights = arrays["outputs"], arrays["weights"]
-    if not isinstance(layers, list) or len(set(map(str, layers))) != len(layers):
-        raise ValueError("the corrected layers must be a list of different names")
-    if {outputs.shape, weights.shape} != {(len(layers),)}:
-        raise ValueError(f"{outputs.size} corrections do not fit {len(layers)} layers")
-    if (outputs < 1).any() or (weights < 0).any():
-        raise ValueError("a corrected layer has no channels")
-    if {gain.shape, shift.shape} != {(int(outputs.sum()),)} or steps.shape != (int(weights.sum()),):
-        raise ValueError(
-            f"{gain.size} gains and {steps.size} steps do not fit the corrected layers"
-        )
-    if not (np.isfinite(gain) & (gain > 0) & np.isfinite(shift)).all():
-        raise ValueError("a gain is not positive, or a shift not finite")
-    channels, parts = np.cumsum(outputs)[:-1], np.cumsum(weights)[:-1]
-    rows = zip(
-        np.split(gain, channels), np.split(shift, channels), np.split(steps, parts), strict=True
-    )
-    return {str(name): Correction(*row) for name, row in zip(layers, rows, strict=False)}

@@ -17,12 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_edet.converters.quantize.affine import Affine
+from edge_edet.converters.int8 import FACTOR_STEPS, GATE_LIMIT, Affine
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.network import Array, Graph, Node
-
-GATE_LIMIT = 6.6  # sigmoid(-6.6) * 256 rounds to 0: a clipped gate is closed, not ajar
-FACTOR_STEPS = 127  # factors are int8 constants; taking them on that grid makes them exact
 
 
 @dataclass(frozen=True)

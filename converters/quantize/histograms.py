@@ -7,18 +7,19 @@ int8 grid, also after an activation, can be computed later from the histogram al
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from edge_edet.converters.int8 import FLOAT16_MAX
 from edge_edet.errors import InputError
-from edge_edet.network import Array
+from edge_edet.network import Array, Graph
 
 DROPPED_BITS = 4
 BINS = 65536 >> DROPPED_BITS
 MAX_SAMPLES = 1 << 16  # values of one tensor and picture that enter the histogram
-FLOAT16_MAX = 65504.0
 
 Doubles = npt.NDArray[np.float64]
 
@@ -83,3 +84,24 @@ def merged(parts: list[Statistics]) -> Statistics:
         np.max([part.channel_high for part in parts], axis=0),
         sum(part.pictures for part in parts),
     )
+
+
+def with_passed(graph: Graph, statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
+    """The statistics, and those of what only passes values on (a pool's largest ones: at most these)."""
+    found = dict(statistics)
+    for node in graph.nodes:
+        parts = [found[name] for name in node.inputs if name in found]
+        if len(parts) < len(node.inputs):
+            continue
+        if node.op in ("maxpool", "resize"):
+            found[node.name] = parts[0]
+        elif node.op == "concat" and node.attrs.get("axis") == 3:
+            found[node.name] = Statistics(
+                np.sum([part.counts for part in parts], axis=0),
+                min(part.low for part in parts),
+                max(part.high for part in parts),
+                np.concatenate([part.channel_low for part in parts]),
+                np.concatenate([part.channel_high for part in parts]),
+                parts[0].pictures,
+            )
+    return found

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import SIGMOID, Affine
+from edge_edet.converters.int8 import SIGMOID, Affine
 from edge_edet.converters.quantize.histograms import CENTERS, Statistics, merged
 from edge_edet.errors import InputError
 from edge_edet.network import Graph, Node

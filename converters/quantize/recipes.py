@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.quantize.affine import Affine, Quantized, least_scale, quantize_weight
-from edge_edet.converters.quantize.corrections import Corrections, corrected
+from edge_edet.converters.int8 import Affine, Quantized, input_affine, least_scale, quantize_weight
 from edge_edet.converters.quantize.equalize import equalize
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.ranges import choose_grids
-from edge_edet.converters.quantize.stem import input_affine
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
@@ -62,11 +60,22 @@ def quantize(
     graph: Graph,
     statistics: Mapping[str, Statistics],
     recipe: Recipe,
-    corrections: Corrections | None = None,
 ) -> tuple[Graph, Quantized]:
-    """The graph to write, the same function as `graph`, and its integers.
+    """Return the graph to write, the same function as `graph`, and its integers.
 
-    corrections: of the calibration, wanted by a recipe that reconstructs.
+    Parameters
+    ----------
+    graph
+        The float network.
+    statistics
+        Calibrated tensor -> its statistics.
+    recipe
+        Where it reconstructs, the corrections are applied afterwards: see `corrected`.
+
+    Raises
+    ------
+    InputError
+        Where the statistics lack a tensor of the network.
     """
     grids = choose_grids(graph, statistics, recipe.ranges)
     if recipe.equalize_step is not None:
@@ -86,8 +95,4 @@ def quantize(
             source = grids.get(node.inputs[0], input_affine(graph))  # the picture has no grid here
             least = least_scale(node.bias, source)
             weights[node.name] = quantize_weight(node.weight, node.op, least)
-    quantized = Quantized(grids, weights)
-    if recipe.reconstruct:
-        assert corrections is not None
-        quantized = corrected(graph, quantized, corrections)
-    return graph, quantized
+    return graph, Quantized(grids, weights)

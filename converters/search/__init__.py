@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.search.budget import Found, Task, search
-from edge_edet.converters.search.builders import IrMaker, Made, Maker, TfliteMaker
+from edge_edet.converters.search.budget import SearchRequest, SearchResult, search
+from edge_edet.converters.search.builders import IrBuilder, ModelBuilder, TfliteBuilder
 
-__all__ = ["Found", "IrMaker", "Made", "Maker", "Task", "TfliteMaker", "search"]
+__all__ = ["IrBuilder", "ModelBuilder", "SearchRequest", "SearchResult", "TfliteBuilder", "search"]

@@ -14,23 +14,24 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_edet import __version__
-from edge_edet.converters.search.builders import Made, Maker
+from edge_edet.converters.search.builders import ModelBuilder
 from edge_edet.converters.search.candidates import Candidate, parts
 from edge_edet.converters.search.log import Measured, SearchLog, table
 from edge_edet.converters.search.score import (
+    Evaluator,
     FloatOutputs,
-    Yardstick,
     float_outputs,
     float_precision,
-    make_yardstick,
+    make_evaluator,
     output_error,
 )
+from edge_edet.converters.write import ModelArtifact
 from edge_edet.errors import EdgeEdetError
 from edge_edet.files import scratch_folder
 from edge_edet.formats import read_model, sha256_of
@@ -44,10 +45,10 @@ UNSURE_POINTS = 0.3  # AP moves by so much when anything is touched: docs/decisi
 
 
 @dataclass(frozen=True)
-class Task:
-    """What to search for, in the format of the maker."""
+class SearchRequest:
+    """What to search for, in the format of the builder."""
 
-    maker: Maker
+    builder: ModelBuilder
     data: Path
     split: str | None
     max_drop: float
@@ -59,7 +60,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The answer: the candidate to write, and what was measured of every one."""
 
     candidate: Candidate
@@ -71,37 +72,51 @@ class Found:
     float_precision: str  # that it is timed in
 
 
-def search(task: Task) -> Iterator[str | Found]:
-    """Says what it tries, one line each, and ends with the Found.
+def search(request: SearchRequest, report: Callable[[str], None]) -> SearchResult:
+    """Measure candidates until one stays within the budget.
 
-    Raises EdgeEdetError where no candidate stays within the budget.
+    Parameters
+    ----------
+    request
+        What to search for.
+    report
+        Called with a line of text for each thing that is tried.
+
+    Raises
+    ------
+    EdgeEdetError
+        Where no candidate stays within the budget and is faster than float.
     """
     with scratch_folder() as folder:
-        run = _Run(task, folder)
-        yield from run.introduction()
+        run = _Run(request, folder)
+        for text in run.introduction():
+            report(text)
         rows = []
-        for candidate in task.maker.candidates():
+        for candidate in request.builder.candidates():
             row = run.measure(candidate)
             rows.append(row)
-            yield run.line(row)
-        within = [row for row in rows if row.drop <= task.max_drop]
+            report(run.line(row))
+        within = [row for row in rows if row.drop <= request.max_drop]
         if not within:
-            yield from run.add_float_parts(rows)
-            within = [row for row in rows if row.drop <= task.max_drop and row.ms < run.float_ms]
+            for text in run.add_float_parts(rows):
+                report(text)
+            within = [row for row in rows if row.drop <= request.max_drop and row.ms < run.float_ms]
         chosen = min(within, key=lambda row: row.ms) if within else None
-        yield from table(rows, chosen.name if chosen else None)
+        for text in table(rows, chosen.name if chosen else None):
+            report(text)
         if chosen is None:
             best = min(rows, key=lambda row: row.drop)
             raise EdgeEdetError(
-                f"no INT8 model of {task.maker.graph.variant.name} stays within {task.max_drop:g} points "
-                f"and is faster than float ({run.float_ms:.1f} ms): the best, {best.name}, loses "
-                f"{best.drop:.2f}; allow more with --max-drop, or give more calibration pictures"
+                f"no INT8 model of {request.builder.graph.variant.name} stays within "
+                f"{request.max_drop:g} points and is faster than float ({run.float_ms:.1f} ms): the "
+                f"best, {best.name}, loses {best.drop:.2f}; allow more with --max-drop, or give more "
+                "calibration pictures"
             )
-        yield Found(
+        return SearchResult(
             run.candidates[chosen.name],
             chosen,
             tuple(rows),
-            run.yardstick.labelled,
+            run.evaluator.labelled,
             run.float_ap,
             run.float_ms,
             run.float_precision,
@@ -109,29 +124,38 @@ def search(task: Task) -> Iterator[str | Found]:
 
 
 class _Run:
-    """What stays the same during one search: the float twin, the yardstick, the log."""
+    """What stays the same during one search: the float twin, the evaluator, the log."""
 
-    def __init__(self, task: Task, folder: Path):
-        self.task, self.folder = task, folder
+    def __init__(self, request: SearchRequest, folder: Path):
+        self.request, self.folder = request, folder
         self.float_model, _ = self.written(None, "float")
-        self.yardstick: Yardstick = make_yardstick(
-            task.data, task.split, self.float_model, task.threads, task.picture_range, task.strict
+        self.evaluator: Evaluator = make_evaluator(
+            request.data,
+            request.split,
+            self.float_model,
+            request.threads,
+            request.picture_range,
+            request.strict,
         )
-        self.pictures = [picture.path for picture in self.yardstick.dataset.pictures]
+        self.pictures = [picture.path for picture in self.evaluator.dataset.pictures]
         described = {
-            **task.identity,
-            "data": self.yardstick.dataset.digest(),
+            **request.identity,
+            "data": self.evaluator.dataset.digest(),
             "float": sha256_of(self.float_model),
             "version": __version__,
-            **({"range": range_text(task.picture_range)} if task.picture_range is not None else {}),
+            **(
+                {"range": range_text(request.picture_range)}
+                if request.picture_range is not None
+                else {}
+            ),
         }
         text = json.dumps(described, sort_keys=True)
-        self.log = SearchLog(task.log, hashlib.sha256(text.encode()).hexdigest()[:16])
+        self.log = SearchLog(request.log, hashlib.sha256(text.encode()).hexdigest()[:16])
         self.candidates: dict[str, Candidate] = {}
         stored = self.log.get("float")
         if stored is None:
-            [ms] = self.yardstick.milliseconds([self.float_model])
-            stored = [self.yardstick.ap(self.float_model), ms]
+            [ms] = self.evaluator.milliseconds([self.float_model])
+            stored = [self.evaluator.ap(self.float_model), ms]
             self.log.put("float", stored)
         self.float_precision = float_precision(self.float_model)
         self.float_ap, self.float_ms = float(stored[0]), float(stored[1])
@@ -139,23 +163,23 @@ class _Run:
     def introduction(self) -> Iterator[str]:
         against = (
             "labels"
-            if self.yardstick.labelled
+            if self.evaluator.labelled
             else ("no labels: agreement with the float model's detections (score from 0.3) instead")
         )
-        yield from self.yardstick.notes
-        yield f"searching within {self.task.max_drop:g} points on {len(self.pictures)} pictures, {against}"
-        for text, number in self.yardstick.dataset.notes.items():
+        yield from self.evaluator.notes
+        yield f"searching within {self.request.max_drop:g} points on {len(self.pictures)} pictures, {against}"
+        for text, number in self.evaluator.dataset.notes.items():
             yield f"note: {number} {text}"
         if self.log.resumed:
             yield f"going on from {self.log.path}: {self.log.resumed} results are known"
-        yield from self.task.maker.notes()
+        yield from self.request.builder.notes()
         precision = self.float_precision
         timed = "" if precision == "f32" else f" in {precision}, OpenVINO's default here"
         yield f"float: AP {self.float_ap:.4f}, {self.float_ms:.1f} ms{timed}"
 
-    def written(self, candidate: Candidate | None, name: str) -> tuple[Path, Made]:
-        path = self.folder / f"{name}{self.task.maker.suffix}"
-        made = self.task.maker.make(candidate)
+    def written(self, candidate: Candidate | None, name: str) -> tuple[Path, ModelArtifact]:
+        path = self.folder / f"{name}{self.request.builder.suffix}"
+        made = self.request.builder.make(candidate)
         for suffix, data in made.files.items():
             path.with_suffix(suffix).write_bytes(data)
         return path, made
@@ -163,14 +187,14 @@ class _Run:
     def measure(self, candidate: Candidate) -> Measured:
         """Writes, times and scores a candidate, or takes it from the log."""
         self.candidates[candidate.name] = candidate
-        described = candidate.to_dict(self.task.maker.graph)
+        described = candidate.to_dict(self.request.builder.graph)
         what = json.dumps(described, sort_keys=True)
         if (known := self.log.get(what)) is not None:
             return Measured(**known)
         path, made = self.written(candidate, "candidate")
         # beside the float model, so that a busy machine slows both
-        ms, beside = self.yardstick.milliseconds([path, self.float_model])
-        ap = self.yardstick.ap(path)
+        ms, beside = self.evaluator.milliseconds([path, self.float_model])
+        ap = self.evaluator.ap(path)
         model = read_model(path)
         floats = made.float_convolutions or 0
         if isinstance(model, TfliteModel):
@@ -189,7 +213,7 @@ class _Run:
         return row
 
     def line(self, row: Measured) -> str:
-        verdict = "within" if row.drop <= self.task.max_drop else "over"
+        verdict = "within" if row.drop <= self.request.max_drop else "over"
         return f"{row.name}: AP {row.ap:.4f}, drop {row.drop:.2f} ({verdict}), {row.ms:.1f} ms"
 
     def add_float_parts(self, rows: list[Measured]) -> Iterator[str]:
@@ -205,7 +229,7 @@ class _Run:
             row = self.measure(Candidate(base.recipe, tuple(chosen)))
             rows.append(row)
             yield self.line(row)
-            if row.drop <= self.task.max_drop or row.ms >= self.float_ms:
+            if row.drop <= self.request.max_drop or row.ms >= self.float_ms:
                 return
 
     def base(self, rows: Sequence[Measured]) -> Candidate:
@@ -227,16 +251,16 @@ class _Run:
     def rank(self, base: Candidate) -> list[tuple[str, float, float]]:
         """(part, error saved, milliseconds) of each part in float alone, best quotient first."""
         plain, _ = self.written(base, "base")
-        described = json.dumps(base.to_dict(self.task.maker.graph), sort_keys=True)
+        described = json.dumps(base.to_dict(self.request.builder.graph), sort_keys=True)
         error = output_error(plain, self.float_outputs)
         ranked = []
-        for part in track(parts(self.task.maker.graph), "sensitivity", unit="parts"):
+        for part in track(parts(self.request.builder.graph), "sensitivity", unit="parts"):
             what = f"sensitivity of {part} on {described}"
             known = self.log.get(what)
             if known is None:
                 path, _ = self.written(Candidate(base.recipe, (part,)), "part")
                 other = output_error(path, self.float_outputs)
-                ms, beside = self.yardstick.milliseconds([path, plain])
+                ms, beside = self.evaluator.milliseconds([path, plain])
                 known = [error - other, ms - beside]
                 self.log.put(what, known)
             ranked.append((part, float(known[0]), float(known[1])))
@@ -247,4 +271,4 @@ class _Run:
     def float_outputs(self) -> list[FloatOutputs]:
         step = max(len(self.pictures) // SENSITIVITY_PICTURES, 1)
         chosen = self.pictures[::step][:SENSITIVITY_PICTURES]
-        return float_outputs(self.float_model, chosen, self.task.picture_range)
+        return float_outputs(self.float_model, chosen, self.request.picture_range)

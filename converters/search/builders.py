@@ -11,11 +11,13 @@ from typing import Any, Protocol
 from edge_edet.converters.calibrate import NNCF_RECIPES, NncfRecipe, check_nncf, quantize_by_nncf
 from edge_edet.converters.quantize import (
     CHANNELWISE_RECIPES,
+    CalibrationRecord,
     ChannelwiseRecipe,
+    CorrectionRecord,
     quantize_channelwise,
 )
 from edge_edet.converters.search.candidates import INTEGER_RECIPES, Candidate, build, float_part_of
-from edge_edet.converters.write import ModelFile
+from edge_edet.converters.write import ModelArtifact, ModelWriter
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
@@ -33,15 +35,7 @@ CHANNELWISE = (
 )
 
 
-@dataclass(frozen=True)
-class Made:
-    """files: suffix -> bytes, in the order in which they are put in place."""
-
-    files: Mapping[str, bytes]
-    float_convolutions: int | None = None  # of an OpenVINO IR
-
-
-class Maker(Protocol):
+class ModelBuilder(Protocol):
     """Makes models of one format. described: the model that was asked for, calibrated."""
 
     @property
@@ -57,16 +51,20 @@ class Maker(Protocol):
         """What is not tried, and why."""
         ...
 
-    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+    def make(
+        self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
+    ) -> ModelArtifact:
         """candidate: None for the float twin. recipe: for the manifest of the model that was chosen;
         without it a model to measure, with no suppression inside, whose threshold would cut AP."""
         ...
 
 
 @dataclass(frozen=True)
-class TfliteMaker:
-    described: ModelFile
+class TfliteBuilder:
+    described: ModelWriter
     graph: Graph
+    record: CalibrationRecord
+    corrections: CorrectionRecord
     suffix: str = ".tflite"
 
     def candidates(self) -> tuple[Candidate, ...]:
@@ -75,23 +73,25 @@ class TfliteMaker:
     def notes(self) -> Sequence[str]:
         return ()
 
-    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+    def make(
+        self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
+    ) -> ModelArtifact:
         described = _described(self.described, candidate, recipe)
         if candidate is None:
-            return Made({".tflite": described.to_bytes(self.graph, None, None)})
-        record = self.described.calibration
-        assert record is not None
-        assert record.corrections is not None
-        graph, quantized = build(candidate, self.graph, record.statistics, record.corrections)
-        return Made({".tflite": described.to_bytes(graph, quantized, recipe)})
+            return ModelArtifact({".tflite": described.to_bytes(self.graph, None, None)})
+        layers = self.corrections.layers
+        graph, quantized = build(candidate, self.graph, self.record.statistics, layers)
+        return ModelArtifact({".tflite": described.to_bytes(graph, quantized, recipe)})
 
 
 @dataclass(frozen=True)
-class IrMaker:
+class IrBuilder:
     """pictures: those of the calibration, for NNCF; none: its presets are not tried."""
 
-    described: ModelFile
+    described: ModelWriter
     graph: Graph
+    record: CalibrationRecord
+    corrections: CorrectionRecord
     pictures: Sequence[Path] = ()
     suffix: str = ".xml"
 
@@ -109,29 +109,29 @@ class IrMaker:
             return (f"nncf's presets are not tried: {error}",)
         return ()
 
-    def make(self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None) -> Made:
+    def make(
+        self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
+    ) -> ModelArtifact:
         described = _described(self.described, candidate, recipe)
         if candidate is None:
-            return Made(described.to_ir(self.graph, None, None))
+            return ModelArtifact(described.to_ir(self.graph, None, None))
         chosen = candidate.recipe
         if isinstance(chosen, NncfRecipe):
-            record = self.described.calibration
-            picture_range = record.picture_range if record else None
+            picture_range = self.record.picture_range
             model, floats = quantize_by_nncf(self.graph, self.pictures, chosen, picture_range)
             stated = recipe and {**recipe, "float_convolutions": floats}
-            return Made(described.ir_of(model, stated), len(floats))
+            return ModelArtifact(described.ir_of(model, stated), len(floats))
         assert isinstance(chosen, ChannelwiseRecipe)
-        record = self.described.calibration
-        assert record is not None
         chosen = dataclasses.replace(chosen, float_scope=_scope(self.graph, candidate.float_parts))
-        channels = quantize_channelwise(self.graph, record.statistics, chosen, record.swishes)
+        statistics, swishes = self.record.statistics, self.corrections.swishes
+        channels = quantize_channelwise(self.graph, statistics, chosen, swishes)
         stated = recipe and {**recipe, **channels.stated()}
-        return Made(described.to_ir(self.graph, channels, stated), len(channels.floats))
+        return ModelArtifact(described.to_ir(self.graph, channels, stated), len(channels.floats))
 
 
 def _described(
-    asked: ModelFile, candidate: Candidate | None, recipe: Mapping[str, Any] | None
-) -> ModelFile:
+    asked: ModelWriter, candidate: Candidate | None, recipe: Mapping[str, Any] | None
+) -> ModelWriter:
     if recipe is not None:
         return asked
     precision = "int8" if candidate else "fp32"

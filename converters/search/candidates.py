@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.converters.calibrate import NncfRecipe
+from edge_edet.converters.int8 import Quantized
 from edge_edet.converters.quantize import (
     RECIPES,
     ChannelwiseRecipe,
     Corrections,
-    Quantized,
     Recipe,
     Statistics,
+    corrected,
     quantize,
 )
 from edge_edet.network import Graph
@@ -65,7 +66,9 @@ def build(
 ) -> tuple[Graph, Quantized]:
     """The graph and its integers, of a `.tflite`."""
     assert isinstance(candidate.recipe, Recipe)
-    built, quantized = quantize(graph, statistics, candidate.recipe, corrections)
+    built, quantized = quantize(graph, statistics, candidate.recipe)
+    if candidate.recipe.reconstruct:
+        quantized = corrected(built, quantized, corrections)
     if candidate.float_parts:
         inside = {n.name for n in built.nodes if float_part_of(n.name) in candidate.float_parts}
         if float_part_of("backbone/conv_stem") in candidate.float_parts:

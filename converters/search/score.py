@@ -27,7 +27,7 @@ AGREEMENT_SCORE = 0.3  # float detections above it are what an unlabelled search
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Evaluator:
     """labelled: whether `dataset` holds people's labels or the float model's detections.
 
     notes: what was met in the pictures of the dataset, which can all be read.
@@ -75,14 +75,14 @@ def float_precision(model: Path) -> str:
         return str(detector.info.inference_precision or "f32")
 
 
-def make_yardstick(
+def make_evaluator(
     data: Path,
     split: str | None,
     float_model: Path,
     threads: int,
     picture_range: PictureRange = None,
     strict: bool = False,
-) -> Yardstick:
+) -> Evaluator:
     """From labelled data, else from a folder of pictures and what the float model finds in them."""
     try:
         from edge_edet.benchmarks.accuracy.datasets import load_dataset
@@ -102,7 +102,7 @@ def make_yardstick(
     else:
         pictures = usable(find_pictures(data, None, 0), picture_range, log, strict=strict)
         dataset = _float_detections(data, pictures, float_model, threads, picture_range)
-    return Yardstick(dataset, labelled, threads, picture_range, tuple(log.lines()))
+    return Evaluator(dataset, labelled, threads, picture_range, tuple(log.lines()))
 
 
 def _evaluate(model: Path, dataset: Dataset, threads: int, picture_range: PictureRange) -> float:

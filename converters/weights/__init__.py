@@ -18,7 +18,7 @@ from edge_edet.converters.weights.release import (
     release_file,
     weights_folder,
 )
-from edge_edet.converters.weights.source import Source, asset
+from edge_edet.converters.weights.source import Source, asset, weights_digest
 
 __all__ = [
     "CHECKPOINT_SUFFIXES",
@@ -34,5 +34,6 @@ __all__ = [
     "is_checkpoint",
     "read_labels",
     "release_file",
+    "weights_digest",
     "weights_folder",
 ]

@@ -21,9 +21,8 @@ from edge_edet.converters.facts import (
     standing,
     training_notes,
 )
-from edge_edet.converters.quantize import weights_digest
 from edge_edet.converters.weights.release import find_pulled, release_file
-from edge_edet.converters.weights.source import Source, asset
+from edge_edet.converters.weights.source import Source, asset, weights_digest
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.labels import COCO_LABELS, LabelFile, read_label_file
 from edge_edet.variants import VARIANTS, Variant, canonical_name, get_variant

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.write.model_writer import ModelFile, write_checked
+from edge_edet.converters.write.model_writer import ModelArtifact, ModelWriter, write_checked
 
-__all__ = ["ModelFile", "write_checked"]
+__all__ = ["ModelArtifact", "ModelWriter", "write_checked"]

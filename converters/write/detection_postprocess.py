@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from flatbuffers import flexbuffers
 
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError
@@ -63,6 +62,8 @@ class Suppression:
         NonMaxSuppressionMultiClassRegularHelper; tensorflow issue 56058). The other mode suppresses
         across classes: see class_places.
         """
+        from flatbuffers import flexbuffers
+
         builder = flexbuffers.Builder()
         with builder.Map():
             builder.Int("max_detections", self.max_detections)

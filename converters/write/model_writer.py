@@ -7,19 +7,13 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_edet import __version__
 from edge_edet.content_sum import PLACEHOLDER, check_content, ir_content, onnx_content
-from edge_edet.converters.quantize import CalibrationRecord, ChannelQuantized, Quantized, changes
+from edge_edet.converters.int8 import ChannelQuantized, Quantized
 from edge_edet.converters.weights import Source
 from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
-from edge_edet.converters.write.tflite import (
-    append_files,
-    standard_metadata,
-    write_tflite,
-    write_tflite_with_nms,
-)
 from edge_edet.formats import read_model
 from edge_edet.formats.tflite import parse_tflite
 from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
@@ -28,11 +22,30 @@ from edge_edet.output_files import GRAPH, MODEL, Kind, Outputs, outputs_of
 from edge_edet.pictures import range_text
 from edge_edet.runtimes import installed_version
 
+if TYPE_CHECKING:
+    from edge_edet.converters.quantize import CalibrationRecord
+
 TOOLS = ("ai-edge-litert", "flatbuffers", "nncf", "numpy", "onnx", "openvino")
 
 
 @dataclass(frozen=True)
-class ModelFile:
+class ModelArtifact:
+    """A model in memory.
+
+    Attributes
+    ----------
+    files
+        Suffix -> bytes, in the order in which they are put in place.
+    float_convolutions
+        Of an INT8 OpenVINO IR: how many convolutions stay in float.
+    """
+
+    files: Mapping[str, bytes]
+    float_convolutions: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelWriter:
     """Everything about a model file but its graph."""
 
     source: Source
@@ -79,9 +92,18 @@ class ModelFile:
         self, graph: Graph, quantized: Quantized | None, recipe: Mapping[str, Any] | None
     ) -> bytes:
         """The `.tflite`. recipe: how the integers were chosen, for the manifest."""
-        corrected = changes(graph, quantized) if recipe and quantized else {}
-        if recipe and corrected:
-            recipe = {**recipe, "corrected": corrected}
+        from edge_edet.converters.write.tflite import (
+            append_files,
+            standard_metadata,
+            write_tflite,
+            write_tflite_with_nms,
+        )
+
+        if recipe and quantized:
+            from edge_edet.converters.quantize import changes
+
+            if corrected := changes(graph, quantized):
+                recipe = {**recipe, "corrected": corrected}
         manifest = self._manifest(recipe)
         standard, files = standard_metadata(manifest)
         metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edge_edet.output_files.html import html_page, table_rows
 from edge_edet.output_files.kinds import (
     CALIBRATION,
+    CORRECTIONS,
     DRAWING,
     GRAPH,
     MODEL,
@@ -24,6 +25,7 @@ from edge_edet.output_files.outputs import Outputs, add_overwrite_argument, outp
 
 __all__ = [
     "CALIBRATION",
+    "CORRECTIONS",
     "DRAWING",
     "GRAPH",
     "MODEL",

@@ -16,6 +16,7 @@ from typing import Any
 
 __all__ = [
     "CALIBRATION",
+    "CORRECTIONS",
     "DRAWING",
     "GRAPH",
     "MODEL",
@@ -150,16 +151,21 @@ def _graph(path: Path) -> bool:
     return b"<edge_edet_manifest " in data and b"edge_edet_bin_sha256" in data
 
 
-def _calibration(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if "meta.npy" not in names or "counts.npy" not in names:
-                return False
-            with archive.open("meta.npy") as stream:
-                return b'"generator": "edge-edet ' in stream.read(HEAD_BYTES)
-    except Exception:  # zipfile and its codecs raise a dozen kinds for bad bytes
-        return False
+def _record_with(array: str) -> Test:
+    """A zip of arrays, this one among them, whose meta names us as its generator."""
+
+    def test(path: Path) -> bool:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                if "meta.npy" not in names or f"{array}.npy" not in names:
+                    return False
+                with archive.open("meta.npy") as stream:
+                    return b'"generator": "edge-edet ' in stream.read(HEAD_BYTES)
+        except Exception:  # zipfile and its codecs raise a dozen kinds for bad bytes
+            return False
+
+    return test
 
 
 def _search_log(path: Path) -> bool:
@@ -187,7 +193,8 @@ DRAWING = Kind("a drawing of 'edge-edet detect'", png_by("edge-edet detect"), du
 MODEL = Kind("a model of 'edge-edet convert'", _model)
 GRAPH = Kind("a model of 'edge-edet convert'", _graph)
 STUDY_MODEL = Kind("a model of 'edge-edet reproduce'", _study_model)
-CALIBRATION = Kind("a record of 'edge-edet calibrate'", _calibration)
+CALIBRATION = Kind("a record of 'edge-edet calibrate'", _record_with("counts"))
+CORRECTIONS = Kind("a record of 'edge-edet calibrate'", _record_with("steps"))
 PARITY_PAGE = Kind("a parity report of edge-edet", page_by("edge-edet compare-float"))
 PARITY_REPORT = Kind(
     "a parity report of edge-edet",

@@ -8,7 +8,7 @@ import pytest
 
 from edge_edet.benchmarks.accuracy.datasets.dataset import Category, Dataset, Objects, Picture
 from edge_edet.benchmarks.accuracy.evaluation import evaluate
-from edge_edet.converters.convert import Request, convert
+from edge_edet.converters import convert
 from edge_edet.demo_picture import draw_smear
 from edge_edet.draw import save_png
 from edge_edet.errors import InputError
@@ -16,7 +16,7 @@ from edge_edet.pictures.image import read_image
 
 
 def test_model_with_random_weights_is_refused(tmp_path: Path) -> None:
-    list(convert(Request(("lite0",), ("fp32",), tmp_path, weights="random", image_size=64)))
+    convert("lite0", "fp32", output=tmp_path, weights="random", image_size=64)
     picture = tmp_path / "smear.png"
     save_png(read_image(draw_smear(0)[0]), picture)
     objects = Objects.of([((10.0, 10.0, 50.0, 50.0), 1, 2500.0, False)])

@@ -71,7 +71,7 @@ def run_cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Real models of 64 x 64: "fp32" and "fp16" of random weights, "trained" with the bundled ones."""
-    from edge_edet.converters.convert import Request, convert
+    from edge_edet.converters import convert
 
     folder = tmp_path_factory.mktemp("models")
     made = {}
@@ -81,7 +81,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("trained", "d0", "fp32", "bundled"),
     ):
         own = folder / name
-        list(convert(Request((variant,), (precision,), own, weights=weights, image_size=64)))
+        convert(variant, precision, output=own, weights=weights, image_size=64)
         (made[name],) = own.glob("*.tflite")
     return made
 

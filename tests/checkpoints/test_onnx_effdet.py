@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import Checkpoint, read_checkpoint
-from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import Fact
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import read_manifest
 from edge_edet.network.architecture import parameter_shapes
@@ -247,7 +247,7 @@ def test_an_export_becomes_a_model_file(
     monkeypatch.setitem(VARIANTS, "d1", NARROW.replace(name="d1"))
     path = unpack("torchscript", tmp_path)
     request = Request(("d1",), ("fp32",), tmp_path / "out", weights=str(path), formats=("tflite",))
-    [written] = [item for item in convert(request) if isinstance(item, Written)]
+    [written] = run(request).files
     manifest = read_manifest(written.path)
     assert manifest.provenance["weights"]["name"] == "torchscript.onnx"
     assert manifest.labels == ("class 0", "class 1", "class 2", "class 3")

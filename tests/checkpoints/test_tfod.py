@@ -21,8 +21,8 @@ import edge_edet
 from edge_edet.converters.checkpoints import read_checkpoint
 from edge_edet.converters.checkpoints.families.tfod import TFOD
 from edge_edet.converters.checkpoints.tensorflow.leveldb_table import read_table
-from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import Fact
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.postprocess.boxes import decode
 from edge_edet.errors import CheckpointError
@@ -481,7 +481,7 @@ def test_a_folder_converts_to_every_format(write_checkpoint, tmp_path, values):
         parity_report=False,
         formats=["tflite", "onnx", "openvino"],
     )
-    written = [step for step in convert(request) if isinstance(step, Written)]
+    written = run(request).files
     assert {(w.format, w.precision) for w in written} == {
         ("tflite", "fp32"),
         ("onnx", "fp32"),

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord, load_record
+from edge_edet.converters.quantize.correction_record import CorrectionRecord
 from edge_edet.converters.quantize.histograms import BINS, DROPPED_BITS, Statistics
 from edge_edet.converters.quantize.ranges import calibrated_tensors
 from edge_edet.converters.weights.find import find_weights
@@ -83,26 +84,24 @@ def same_record(one: CalibrationRecord, two: CalibrationRecord) -> bool:
         )
         if not all(np.array_equal(x, y) for x, y in arrays):
             return False
-    assert one.corrections is not None
-    assert two.corrections is not None
-    for name, c in one.corrections.items():
-        d = two.corrections[name]
+    rest = [dataclasses.replace(found, statistics={}) for found in (one, two)]
+    return rest[0] == rest[1] and list(one.statistics) == list(two.statistics)
+
+
+def same_corrections(one: CorrectionRecord, two: CorrectionRecord) -> bool:
+    """Whether two records hold the same, array by array."""
+    for name, c in one.layers.items():
+        d = two.layers[name]
         pairs = ((c.gain, d.gain), (c.shift, d.shift), (c.steps, d.steps))
         if not all(np.array_equal(x, y) for x, y in pairs):
             return False
-    if list(one.corrections) != list(two.corrections):
-        return False
     fitted = [
-        [(name, f.error_db, f.coefficients.tolist()) for name, f in (found.swishes or {}).items()]
+        [(name, f.error_db, f.coefficients.tolist()) for name, f in found.swishes.items()]
         for found in (one, two)
     ]
-    if fitted[0] != fitted[1]:
-        return False
-    rest = [
-        dataclasses.replace(found, statistics={}, corrections={}, swishes={})
-        for found in (one, two)
-    ]
-    return rest[0] == rest[1] and list(one.statistics) == list(two.statistics)
+    rest = [dataclasses.replace(found, layers={}, swishes={}) for found in (one, two)]
+    same = list(one.layers) == list(two.layers) and rest[0] == rest[1]
+    return same and fitted[0] == fitted[1] and one.digest == two.digest
 
 
 class Helpers:
@@ -113,13 +112,14 @@ class Helpers:
     histogram = staticmethod(histogram)
     statistics_of = staticmethod(statistics_of)
     same_record = staticmethod(same_record)
+    same_corrections = staticmethod(same_corrections)
 
     @staticmethod
     def write_models(output: Path, *precisions: str, **request: Any) -> dict[str, Path]:
         """Converts one variant in this process: precision -> file."""
         request = {"formats": ("tflite",), "precisions": precisions or PRECISIONS, **request}
-        written = convert(Request(output=output, **request))
-        return {item.precision: item.path for item in written if isinstance(item, Written)}
+        files = run(Request(output=output, **request)).files
+        return {file.precision: file.path for file in files}
 
     @staticmethod
     def run_model(data: Any, pixels: Any, threads: int = 2) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from edge_edet.cli import main
 from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
-from edge_edet.converters.convert import Request, Written, convert
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,
     agreed_range,
@@ -169,9 +169,9 @@ def test_convert_leaves_bad_pictures_out_and_range_and_counts_travel(
 ) -> None:
     folder = spoil(grey_copies(smears, tmp_path / "16", 16))
     asked = tiny_request(tmp_path / "out", calibration=folder, picture_range=TWELVE_BITS)
-    first, *steps = convert(asked)
-    assert str(first).startswith("3 pictures left out as unreadable: ")
-    [written] = [step for step in steps if isinstance(step, Written)]
+    found = run(asked)
+    assert found.notes[0].startswith("3 pictures left out as unreadable: ")
+    [written] = found.files
     provenance = read_model(written.path).metadata
     assert any(
         '"range": "0,4080"' in str(text) or b"0,4080" in text for text in provenance.values()
@@ -185,7 +185,7 @@ def test_convert_leaves_bad_pictures_out_and_range_and_counts_travel(
     assert "0,4080" in page
     assert "3 pictures left out as unreadable" in page
     with pytest.raises(ImageError):
-        list(convert(dataclasses.replace(asked, strict=True)))
+        run(dataclasses.replace(asked, strict=True))
 
 
 def test_a_record_s_range_is_that_of_the_parity_report_s_pictures(
@@ -211,10 +211,10 @@ def test_a_record_s_range_is_that_of_the_parity_report_s_pictures(
     ]
     assert main(command) == 0
     asked = tiny_request(tmp_path / "out", calibration=source, data=folder)
-    steps = [step for step in convert(asked) if isinstance(step, str)]
-    assert "was taken with --range auto: other pictures are read so too" in steps[0]
+    notes = run(asked).notes
+    assert "was taken with --range auto: other pictures are read so too" in notes[0]
     [report] = (tmp_path / "out").glob("*-parity/report.json")
     assert json.loads(report.read_text("utf-8"))["range"] == "auto"
     other = dataclasses.replace(asked, picture_range=(0, 4095))
     with pytest.raises(InputError, match=r"taken with --range auto, and --range 0,4095 is asked"):
-        list(convert(other))
+        run(other)

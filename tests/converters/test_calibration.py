@@ -20,7 +20,8 @@ from edge_edet.converters.calibrate.calibration import (
     collect,
     find_pictures,
 )
-from edge_edet.converters.convert import Request, convert
+from edge_edet.converters.calibrate.correct import make_corrections
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.converters.quantize.calibration_record import (
     ARRAYS,
     CalibrationRecord,
@@ -28,10 +29,16 @@ from edge_edet.converters.quantize.calibration_record import (
     check_fits,
     load_record,
     save_record,
-    weights_digest,
+)
+from edge_edet.converters.quantize.correction_record import ARRAYS as CORRECTION_ARRAYS
+from edge_edet.converters.quantize.correction_record import (
+    corrections_path,
+    load_corrections,
+    save_corrections,
 )
 from edge_edet.converters.quantize.histograms import BINS
 from edge_edet.converters.quantize.ranges import calibrated_tensors
+from edge_edet.converters.weights.source import weights_digest
 from edge_edet.errors import ImageError, InputError
 from edge_edet.network.build import build_network
 from edge_edet.network.graph import Graph
@@ -142,7 +149,7 @@ def test_digest_changes_with_the_pictures(graph: Graph, smears: Path, tmp_path: 
     pixels[200:300, 200:300] = 0
     Image.fromarray(pixels).save(changed)
     digests = {
-        what: calibrate(graph, "", pictures, 1, corrections=False).digest
+        what: calibrate(graph, "", pictures, 1).digest
         for what, pictures in {
             "one": [first],
             "same": [first],
@@ -258,7 +265,9 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
     graph = build_network(source.variant, source.weights)
     pictures = find_pictures(smears, 3, seed=7)
     path = tmp_path / "three.calibration"
-    save_record(calibrate(graph, source.digest, pictures, 2), path)
+    measured = calibrate(graph, source.digest, pictures, 2)
+    save_record(measured, path)
+    save_corrections(make_corrections(graph, measured, pictures, 2), corrections_path(path))
     written = []
     for number, given in enumerate((smears, path)):
         request = Request(
@@ -272,7 +281,7 @@ def test_folder_and_its_record_give_the_same_bytes(smears: Path, tmp_path: Path)
             seed=7,
             formats=("tflite",),
         )
-        written += [step for step in convert(request) if not isinstance(step, str)]
+        written += run(request).files
     one, two = (item.path.read_bytes() for item in written)
     assert len(one) > 4_000_000
     assert one == two
@@ -283,7 +292,49 @@ def test_bundled_record_has_the_documented_format() -> None:
 
     path = asset("d0-bccd.calibration")
     with zipfile.ZipFile(path) as archive:
-        assert archive.namelist() == [f"{name}.npy" for name in ARRAYS]
+        assert archive.namelist() == [f"{name}.npy" for name in ("meta", *ARRAYS)]
         counts = np.load(io.BytesIO(archive.read("counts.npy")))
     assert counts.shape[1] == BINS
     assert load_record(path).pictures == 205
+    with zipfile.ZipFile(asset("d0-bccd.corrections")) as archive:
+        assert archive.namelist() == [f"{name}.npy" for name in ("meta", *CORRECTION_ARRAYS)]
+
+
+# --- what is made of a record for one recipe -------------------------------------------------------
+
+
+def test_corrections_survive_their_file_and_state_their_digest(
+    record: CalibrationRecord, graph: Graph, smears: Path, helpers: Any, tmp_path: Path
+) -> None:
+    made = make_corrections(graph, record, find_pictures(smears, None, 0), 1)
+    path = corrections_path(tmp_path / "a.calibration")
+    assert path.name == "a.corrections"
+    save_corrections(made, path)
+    assert helpers.same_corrections(load_corrections(path), made)
+    assert (made.calibration, made.recipe["name"]) == (record.digest, "reconstructed")
+    name, one = next(iter(made.layers.items()))
+    other = dataclasses.replace(one, shift=one.shift + np.float16(0.5))
+    changed = dataclasses.replace(made, layers=made.layers | {name: other})
+    assert changed.digest != made.digest
+
+
+def test_corrections_of_another_record_are_refused(smears: Path, tmp_path: Path) -> None:
+    from edge_edet.converters.weights.source import asset
+
+    record = tmp_path / "mine.calibration"
+    record.write_bytes(asset("d0-bccd.calibration").read_bytes())
+    bundled = load_corrections(asset("d0-bccd.corrections"))
+    wanted = Request(("d0",), ("int8",), tmp_path / "out", "bundled", record, formats=("tflite",))
+    message = (
+        "recipe 'reconstructed' needs the corrections that 'edge-edet calibrate' writes beside its "
+        "record, and .*mine.corrections' is not there: put it there, give the pictures with "
+        "--calibration DIR, or take --recipe equalized"
+    )
+    with pytest.raises(InputError, match=message):
+        run(wanted)
+    with pytest.raises(InputError, match="or take --recipe channelwise-exact"):
+        run(dataclasses.replace(wanted, formats=("openvino",)))
+    run(dataclasses.replace(wanted, recipe="equalized"))  # which needs none
+    save_corrections(dataclasses.replace(bundled, calibration="x" * 64), corrections_path(record))
+    with pytest.raises(InputError, match="was made of another calibration record than the one"):
+        run(wanted)

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from edge_edet.converters import convert
 from edge_edet.converters.checkpoints import find_variant, random_weights, write_safetensors
-from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.facts import Fact
 from edge_edet.converters.output_formats import leave_out_openvino
 from edge_edet.errors import CheckpointError, InputError, MissingExtraError
@@ -84,13 +84,10 @@ def test_a_model_of_another_checkpoint_is_not_replaced_without_a_word(tmp_path, 
 
 def test_two_checkpoints_of_one_variant_are_not_written_over_each_other(tmp_path):
     files = [saved(tmp_path / f"{name}.safetensors", "lite0") for name in "ab"]
-    steps = convert(
-        Request([str(f) for f in files], ["fp32"], tmp_path / "out", formats=["tflite"])
-    )
     with pytest.raises(
         InputError, match=r"is a lite0 as .*a.safetensors' is, and would be written"
     ):
-        list(steps)
+        convert(files, "fp32", output=tmp_path / "out", formats="tflite")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 
 import edge_edet
 from edge_edet.converters.checkpoints import random_weights, write_safetensors
+from edge_edet.converters.commands.convert import table
+from edge_edet.converters.pipeline import ConvertedFile
 from edge_edet.formats.tflite.file import read_tflite
 from edge_edet.variants import VARIANTS
 
@@ -97,22 +100,79 @@ def test_several_variants_and_precisions(command: Run, tmp_path: Path) -> None:
 
 def test_line_for_people_and_default_folder(command: Run, tmp_path: Path) -> None:
     result = command("convert", "lite0", "--fp32", *SMALL)
-    (line,) = done(result)
+    head, line = done(result)
     path = tmp_path / "build/lite0-64-fp32.tflite"
     n, size = len(read_tflite(path).operators), path.stat().st_size / 1e6
-    start = f"build/lite0-64-fp32.tflite  {size:.1f} MB  {n} operators, {n} not integer  "
-    assert line.startswith(start)
+    assert head.split("  ")[0] == "file"
+    assert head.split()[1:] == ["size", "operators", "in", "float", "time"]
+    assert line.split()[:-2] == [
+        "build/lite0-64-fp32.tflite",
+        f"{size:.1f}",
+        "MB",
+        str(n),
+        "all",
+    ]
     assert line.endswith(" s")
+    assert len(line) == len(head) <= 80
     assert result.stderr == f"note: lite0: {RANDOM_NOTE}\n"
+
+
+@pytest.mark.parametrize(
+    ("paths", "width"),
+    [
+        (["build/d0-int8.tflite", "build/d0-int8.xml"], 80),
+        (["a/" * 30 + "d0-int8.tflite", "build/d0-int8.xml"], 80),
+        (["build/d0-int8.tflite"], 20),
+    ],
+)
+def test_table_keeps_to_its_width_and_cuts_no_path(paths: list[str], width: int) -> None:
+    files = [
+        ConvertedFile(Path(path), "d0", "tflite", "int8", 5_000_000, 628, 0, None, 12.3)
+        for path in paths
+    ]
+    lines = table(files, width)
+    assert "\n".join(lines).count("d0-int8") == len(paths)
+    figures = [line for line in lines if line.endswith((" s", "time"))]
+    assert len(figures) == len(paths) + 1
+    assert len({len(line) for line in figures}) == 1
+    if width == 80:
+        assert max(map(len, figures)) <= width
+    for path in paths:
+        assert any(line.startswith(path) for line in lines)
+
+
+def test_notes_are_said_once(command: Run) -> None:
+    result = command("convert", "--int8", "d0", "--fp32", "--weights", "bundled")
+    assert [line.split(":")[1] for line in result.stderr.splitlines()] == [
+        " no pictures were given, so no parity report"
+    ]
+    assert len(done(result)) == 5
+
+
+def test_a_float_model_needs_nothing_of_quantization(tmp_path: Path) -> None:
+    code = (
+        "import sys, edge_edet\n"
+        "found = edge_edet.convert('d0', 'fp32', weights='random', output=sys.argv[1], image_size=64,\n"
+        "                          formats=('tflite', 'openvino', 'onnx'))\n"
+        "assert len(found.files) == 3\n"
+        "print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    unneeded = ("quantize", "calibrate", "search", "inspect")
+    loaded = {name for name in result.stdout.split() if name.startswith("edge_edet.converters.")}
+    assert not {name for name in loaded if name.split(".")[2] in unneeded}
+    assert "edge_edet.converters.write.tflite" in loaded
 
 
 def test_bundled_is_taken_and_said(command: Run, tmp_path: Path) -> None:
     result = command("convert", "--int8", "d0", "-o", ".")
-    line, other = done(result)
+    _, line, other = done(result)
     assert line.startswith("d0-int8.tflite  ")
-    assert "0 not integer" in line
+    assert line.split()[4] == "0"
     assert other.startswith("d0-int8.xml  ")
-    assert " convolutions in float  " in other
+    assert " conv  " in other
     assert result.stderr.splitlines()[0] == (
         "note: d0: using the bundled blood-cell weights (RBC, WBC, Platelets); for COCO's classes "
         "run 'edge-edet weights pull d0'"
@@ -252,9 +312,11 @@ def test_checkpoint_of_automl_calibrated_on_a_folder(
 def test_calibrate_then_convert_with_the_record(smears: Path, command: Run, tmp_path: Path) -> None:
     common = ("--weights", "bundled", "--image-size", "128", "--threads", "1")
     pictures = ("--calibration", smears, "--calibration-images", "2")
-    (line,) = done(command("calibrate", "d0", *pictures, *common))
+    line, other = done(command("calibrate", "d0", *pictures, *common))
     assert line.startswith("build/d0.calibration  ")
     assert "  2 pictures  digest " in line
+    assert other.startswith("build/d0.corrections  ")
+    assert "  recipe reconstructed  digest " in other
     done(
         command(
             "convert",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.inspect.accuracy import pictures_and_accuracy
 from edge_edet.converters.inspect.result import read_inspectable
 from edge_edet.converters.inspect.verdict.advice import calibrated_on
+from edge_edet.converters.pipeline import FileWritten, Note, Request, run
 from edge_edet.errors import InputError
 
 
@@ -48,10 +48,15 @@ def test_pictures_of_the_data_else_of_the_calibration_are_compared_on(
 ) -> None:
     more: dict[str, Any] = {"data": nested / "day 1"} if given else {}
     asked = request(tmp_path / "out", calibration=nested, calibration_images=2, nms=nms, **more)
-    written, note = convert(asked)
-    assert isinstance(written, Written)  # told before the comparison, which takes longer
+    events: list[Any] = []
+    [written] = run(asked, events.append).files
+    first, note = events
+    assert isinstance(first, FileWritten)  # reported before the comparison, which takes longer
+    assert isinstance(note, Note)
+    assert written.parity is not None
+    assert note.text.startswith(f"parity report: {written.parity.path}: {written.parity.verdict}: ")
     name = written.path.with_suffix("").name
-    assert str(note).startswith(f"parity report: {tmp_path / 'out' / name}-parity/index.html: ")
+    assert note.text.startswith(f"parity report: {tmp_path / 'out' / name}-parity/index.html: ")
     record = json.loads((tmp_path / "out" / f"{name}-parity/report.json").read_text("utf-8"))
     assert record["protocol"]["detections"]["pictures"] == count
     assert record["accuracy"] is None
@@ -65,10 +70,10 @@ def test_pictures_of_the_data_else_of_the_calibration_are_compared_on(
 def test_without_pictures_the_note_is_a_command_that_works(tmp_path: Path) -> None:
     output = tmp_path / "my models"
     asked = request(output, image_size=None, precisions=("int8", "fp32"))
-    _, note, _ = convert(asked)
-    assert "no pictures were given, so no parity report: give --data DIR, or later" in str(note)
+    [note] = run(asked).notes
+    assert "no pictures were given, so no parity report: give --data DIR, or later" in note
     pair = f"'{output}/d0-int8.tflite' --against '{output}/d0-fp32.tflite' --data DIR"
-    assert str(note).endswith(pair)
+    assert note.endswith(pair)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_data_is_looked_at_first(
         tmp_path / "out", data=places.get(data, Path(data)), split=split, calibration=smears
     )
     with pytest.raises(InputError, match=message):
-        next(convert(asked))
+        run(asked)
     assert not (tmp_path / "out").exists()
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.quantize.affine import Affine
-from edge_edet.converters.quantize.equalize import FACTOR_STEPS, GATE_LIMIT, Equalized, equalize
+from edge_edet.converters.int8.affine import FACTOR_STEPS, GATE_LIMIT, Affine
+from edge_edet.converters.quantize.equalize import Equalized, equalize
 from edge_edet.converters.quantize.ranges import choose_grids
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.write.tflite.lower import write_tflite

@@ -11,12 +11,12 @@ import pytest
 
 from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.fit_hard_swish import fit, fittable
+from edge_edet.converters.int8.fitted_swish import applied, hard_swish, swish
 from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
     ChannelwiseRecipe,
     quantize_channelwise,
 )
-from edge_edet.converters.quantize.fitted_swish import applied, hard_swish, swish
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.write.openvino.lower import write_openvino
 from edge_edet.network.build import build_network
@@ -71,12 +71,13 @@ def test_constant_channels_become_their_constant() -> None:
 def bundled() -> Any:
     source = find_weights("d0", None, 0, None, None)
     graph = build_network(source.variant, source.weights)
-    return graph, find_calibration(source, graph, None, None, 0, 1)
+    found = find_calibration(source, graph, None, None, 0, 1)
+    return graph, found.record, found.corrections
 
 
 def files_of(bundled: Any, recipe: ChannelwiseRecipe) -> tuple[Any, Any]:
-    graph, record = bundled
-    channels = quantize_channelwise(graph, record.statistics, recipe, record.swishes)
+    graph, record, corrections = bundled
+    channels = quantize_channelwise(graph, record.statistics, recipe, corrections.swishes)
     return write_openvino(graph, "int8", channels), channels
 
 
@@ -86,8 +87,8 @@ def compiled(files: Any, folder: Path) -> Any:
     return ov.Core().compile_model(folder / "m.xml", "CPU", {"INFERENCE_NUM_THREADS": 1})
 
 
-def test_bundled_record_fits_what_is_large_enough(bundled: Any) -> None:
-    graph, record = bundled
+def test_bundled_corrections_fit_what_is_large_enough(bundled: Any) -> None:
+    graph, _, record = bundled
     assert list(record.swishes) == [node.name for node in fittable(graph)]
     for name, found in record.swishes.items():
         assert found.coefficients.shape == (4, graph.node(name).shape[-1])
@@ -95,7 +96,7 @@ def test_bundled_record_fits_what_is_large_enough(bundled: Any) -> None:
 
 
 def test_recipes_take_the_nearest(bundled: Any) -> None:
-    _, record = bundled
+    _, _, record = bundled
     taken = {}
     for name in ("channelwise", "channelwise-fast", "channelwise-exact"):
         recipe = CHANNELWISE_RECIPES[name]

@@ -14,10 +14,10 @@ from PIL import Image
 import edge_edet
 from edge_edet import InputError
 from edge_edet.cli import main
-from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.inspect.facts import islands
 from edge_edet.converters.inspect.pictures import inputs_of
 from edge_edet.converters.inspect.same_network import check_same_input
+from edge_edet.converters.pipeline import Request, run
 from edge_edet.demo_picture import draw_smear
 from edge_edet.formats.read import read_model
 from edge_edet.formats.tflite.metadata import read_metadata
@@ -73,7 +73,7 @@ def twins(picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Twins:
                     recipe=recipe if precision == "int8" else None,
                     input_dtype=dtype,
                 )
-                paths += [step.path for step in convert(request) if not isinstance(step, str)]
+                paths += run(request).paths
             first, second = paths
             made[target, precision, nms] = first, second
         return made[target, precision, nms]

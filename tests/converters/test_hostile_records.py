@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
+from edge_edet.converters.calibrate.correct import make_corrections
 from edge_edet.converters.quantize.calibration_record import (
     CalibrationRecord,
     load_record,
     save_record,
 )
+from edge_edet.converters.quantize.correction_record import load_corrections, save_corrections
 from edge_edet.converters.quantize.recipes import RECONSTRUCTED
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.network.build import build_network
@@ -46,6 +48,20 @@ def contents(
     """The entries of a sound record."""
     path = tmp_path_factory.mktemp("record") / "sound"
     save_record(record, path)
+    with zipfile.ZipFile(path) as archive:
+        return {entry.filename: archive.read(entry) for entry in archive.infolist()}
+
+
+@pytest.fixture(scope="module")
+def corrections(
+    record: CalibrationRecord,
+    graph: Graph,
+    smears: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, bytes]:
+    """The entries of a sound record of corrections."""
+    path = tmp_path_factory.mktemp("corrections") / "sound"
+    save_corrections(make_corrections(graph, record, find_pictures(smears, None, 0), 1), path)
     with zipfile.ZipFile(path) as archive:
         return {entry.filename: archive.read(entry) for entry in archive.infolist()}
 
@@ -139,6 +155,11 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "pictures infinite": lambda c: with_meta(c, pictures=float("inf")),
     "pictures are a text": lambda c: with_meta(c, pictures="many"),
     "no pictures": lambda c: with_meta(c, pictures=0),
+    "size is NaN": lambda c: with_meta(c, image_size=float("nan")),
+}
+
+
+HOSTILE_CORRECTIONS: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "layers are a number": lambda c: with_meta(c, layers=5),
     "layers repeat": lambda c: with_meta(c, layers=["x"] * 214),
     "a layer is missing": lambda c: with_meta(c, layers=["x"]),
@@ -158,7 +179,11 @@ HOSTILE: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
     "three numbers of each swish": with_array("swish", lambda a: a[:3]),
     "an infinite swish": with_array("swish", put((1, 3), np.inf)),
     "a swish as near as NaN": with_array("swish_db", put(0, np.nan)),
-    "size is NaN": lambda c: with_meta(c, image_size=float("nan")),
+    "a changed shift": with_array("shift", put(7, 0.25)),
+    "a changed digest": lambda c: with_meta(c, digest="0" * 64),
+    "an entry is missing": lambda c: {k: v for k, v in c.items() if k != "gain.npy"},
+    "meta is a list": lambda c: with_text(c, b"[1, 2]"),
+    "meta is empty": lambda c: with_text(c, b"{}"),
 }
 
 
@@ -169,6 +194,19 @@ def refused(path: Path) -> str:
     assert repr(str(path)) in text
     assert len(text) < 1000
     return text
+
+
+@pytest.mark.parametrize("name", HOSTILE_CORRECTIONS)
+def test_hostile_corrections_are_refused(
+    name: str, corrections: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = zipped(tmp_path / "hostile.corrections", HOSTILE_CORRECTIONS[name](corrections))
+    with pytest.raises(InputError, match=r"is no correction record .*edge-edet calibrate"):
+        load_corrections(path)
+
+
+def test_sound_corrections_are_accepted(corrections: dict[str, bytes], tmp_path: Path) -> None:
+    load_corrections(zipped(tmp_path / "sound", corrections))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -189,15 +227,31 @@ def test_sound_entries_are_accepted_however_packed(
 
 def test_unknown_version_says_which(contents: dict[str, bytes], tmp_path: Path) -> None:
     path = zipped(tmp_path / "x", with_meta(contents, format_version=1))
-    assert "has format version 1, this edge-edet reads 3: calibrate again" in refused(path)
+    assert (
+        "has format version 1, this edge-edet reads 4: make a new one with 'edge-edet calibrate d0 "
+        f"--calibration PICTURES -o {path}'"
+    ) in refused(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_older_records_are_refused_with_the_command(
+    version: int, contents: dict[str, bytes], tmp_path: Path
+) -> None:
+    """They held corrections too, in entries that are not looked at."""
+    old = with_meta(contents, format_version=version, layers=[], recipe={})
+    del old["channel_high.npy"]
+    assert "make a new one with 'edge-edet calibrate d0" in refused(zipped(tmp_path / "x", old))
 
 
 def test_corrections_for_another_recipe_are_refused(
-    contents: dict[str, bytes], tmp_path: Path
+    corrections: dict[str, bytes], tmp_path: Path
 ) -> None:
     recipe = RECONSTRUCTED.to_dict() | {"equalize_step": 0.1}
-    path = zipped(tmp_path / "x", with_meta(contents, recipe=recipe))
-    assert "corrects layers for another recipe than this edge-edet has" in refused(path)
+    path = zipped(tmp_path / "x", with_meta(corrections, recipe=recipe))
+    with pytest.raises(
+        InputError, match="corrects layers for another recipe than this edge-edet has"
+    ):
+        load_corrections(path)
 
 
 @pytest.mark.parametrize(

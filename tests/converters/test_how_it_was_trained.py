@@ -18,9 +18,9 @@ import pytest
 from PIL import Image
 
 import edge_edet
+from edge_edet.converters import convert
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.zylo117 import ZYLO117
-from edge_edet.converters.convert import Request, Written, convert
 from edge_edet.converters.facts import TrainingOptions
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.weights.source import asset
@@ -98,24 +98,16 @@ def written(path, weights, metadata=BLACK, **more):
 
 def made(checkpoint, folder, training=None, precisions=("fp32",), **more):
     """The files that `convert` writes, and its notes."""
-    steps = list(
-        convert(
-            Request(
-                ("d0",),
-                precisions,
-                folder,
-                weights=str(checkpoint),
-                training=training,
-                threads=2,
-                parity_report=False,
-                **more,
-            )
-        )
+    found = convert(
+        "d0",
+        precisions,
+        output=folder,
+        weights=checkpoint,
+        training=training,
+        parity_report=False,
+        **more,
     )
-    return (
-        [step.path for step in steps if isinstance(step, Written)],
-        [step for step in steps if isinstance(step, str)],
-    )
+    return list(found.paths), list(found.notes)
 
 
 def boxes_in(path):

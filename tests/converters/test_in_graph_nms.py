@@ -12,8 +12,8 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 import edge_edet
-from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters import pipeline
+from edge_edet.converters.int8.affine import Affine, Quantized
 from edge_edet.converters.write.tflite.nms import OUTPUTS, SuppressingLowering, Suppression
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection.anchor_boxes import anchors
@@ -186,12 +186,11 @@ def d0(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Path]:
     folder = tmp_path_factory.mktemp("d0")
     models = {}
     for nms in ("none", "in-graph"):
-        request = Request(
+        request = pipeline.Request(
             ("d0",), ("fp32", "int8"), folder, weights="bundled", nms=nms, formats=("tflite",)
         )
-        for item in convert(request):
-            if isinstance(item, Written):
-                models[nms, item.precision] = item.path
+        for item in pipeline.run(request).files:
+            models[nms, item.precision] = item.path
     return models
 
 
@@ -255,8 +254,8 @@ def test_the_network_of_an_int8_model_stays_integer(d0: dict[tuple[str, str], Pa
 
 
 def test_same_request_gives_the_same_bytes(d0: dict[tuple[str, str], Path], tmp_path: Path) -> None:
-    request = Request(("d0",), ("int8",), tmp_path, weights="bundled", nms="in-graph")
-    (again,) = (item.path for item in convert(request) if isinstance(item, Written))
+    request = pipeline.Request(("d0",), ("int8",), tmp_path, weights="bundled", nms="in-graph")
+    (again,) = pipeline.run(request).paths
     assert again.read_bytes() == d0["in-graph", "int8"].read_bytes()
 
 

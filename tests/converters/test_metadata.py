@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from edge_edet.converters.quantize.stem import input_zero_point
+from edge_edet.converters.int8.stem import input_zero_point
 from edge_edet.converters.write.tflite.flatbuffer import TfliteWriter, schema
 from edge_edet.converters.write.tflite.metadata import METADATA_KEY, append_files, standard_metadata
 from edge_edet.converters.write.tflite.nms import OUTPUTS

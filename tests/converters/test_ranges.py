@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_edet.converters.quantize.affine import SIGMOID, Affine, quantize_weight
-from edge_edet.converters.quantize.histograms import BINS, CENTERS, FLOAT16_MAX, Statistics, merged
+from edge_edet.converters.int8.affine import FLOAT16_MAX, SIGMOID, Affine, quantize_weight
+from edge_edet.converters.quantize.histograms import BINS, CENTERS, Statistics, merged
 from edge_edet.converters.quantize.ranges import _grid, calibrated_tensors, choose_grids
 from edge_edet.converters.quantize.recipes import RECIPES, get_recipe, quantize
 from edge_edet.converters.write.tflite.lower import write_tflite

@@ -20,8 +20,8 @@ from edge_edet.converters.calibrate.reconstruct import (
     fit,
     reconstruct,
 )
-from edge_edet.converters.calibrate.tensor_runs import Pass, picture_input
-from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
+from edge_edet.converters.calibrate.tensor_runs import FloatTensorRunner, picture_input
+from edge_edet.converters.int8.affine import Affine, Quantized, quantize_weight
 from edge_edet.converters.quantize.corrections import Correction, corrected
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.weights.find import find_weights
@@ -149,7 +149,7 @@ def test_patches_are_what_the_kernel_reads(name: str, tiny: Graph, smears: Path)
     assert node.weight is not None
     source = node.inputs[0]
     pixels = picture_input(find_pictures(smears, 1, 0)[0], TINY)
-    found = dict(Pass(tiny, [source, name], 1)(pixels))
+    found = dict(FloatTensorRunner(tiny, [source, name], 1)(pixels))
     places = np.arange(node.shape[1] * node.shape[2])
     x = _patches(found[source][0], node, places, 0)
     y = output(node, node.weight, node.bias, x)
@@ -177,7 +177,7 @@ def small() -> tuple[Graph, Graph, Quantized]:
     source = find_weights("d0", "bundled", 0, None, None)
     record = find_calibration(
         source, build_network(source.variant, source.weights), None, None, 0, 1
-    )
+    ).record
     graph = build_network(source.variant.replace(image_size=128), source.weights)
     return graph, *quantize(graph, record.statistics, RECIPES["equalized"])
 
@@ -187,7 +187,8 @@ def test_outputs_come_nearer_and_twice_is_the_same(
 ) -> None:
     graph, built, integers = small
     *pictures, other = find_pictures(smears, None, 0)
-    found, again = (reconstruct(built, integers, pictures, 1) for _ in range(2))
+    done, redone = (reconstruct(built, integers, pictures, 1) for _ in range(2))
+    found, again = done.corrections, redone.corrections
     for name, one in found.items():
         two = again[name]
         for a, b in ((one.gain, two.gain), (one.shift, two.shift), (one.steps, two.steps)):
@@ -195,7 +196,13 @@ def test_outputs_come_nearer_and_twice_is_the_same(
     pixels = picture_input(other, graph.variant)
     wanted = helpers.run_model(write_tflite(graph, "fp32"), pixels)["class_logits"]
     errors = []
-    for quantized in (integers, corrected(built, integers, found)):
+    applied = corrected(built, integers, found)
+    for name, weight in applied.weights.items():  # what it gives is what its corrections give
+        np.testing.assert_array_equal(weight.values, done.quantized.weights[name].values)
+        np.testing.assert_array_equal(weight.scale, done.quantized.weights[name].scale)
+    for name, bias in applied.biases.items():
+        np.testing.assert_array_equal(bias, done.quantized.biases[name])
+    for quantized in (integers, applied):
         got = helpers.run_model(write_tflite(built, "int8", quantized), pixels)["class_logits"]
         errors.append(np.mean(np.square(np.maximum(got, -6) - np.maximum(wanted, -6))))
     assert errors[1] < 0.8 * errors[0], errors
@@ -233,7 +240,7 @@ def test_a_fused_activation_is_left_alone(helpers: Any, smears: Path) -> None:
     variant = VARIANTS["lite0"].replace(image_size=64, num_classes=2)
     graph = build_network(variant, helpers.cheap_weights(variant))
     built, quantized = quantize(graph, helpers.cheap_statistics(graph), RECIPES["equalized"])
-    found = reconstruct(built, quantized, find_pictures(smears, 1, 0), 1)
+    found = reconstruct(built, quantized, find_pictures(smears, 1, 0), 1).corrections
     fused = {n.name for n in graph.nodes if n.weight is not None and n.activation == "relu6"}
     assert fused
     assert not fused & set(found)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import edge_edet
-from edge_edet.converters.quantize.affine import quantize_weight
+from edge_edet.converters.int8.affine import quantize_weight
 from edge_edet.converters.write.tflite.flatbuffer import Quantization
 from edge_edet.converters.write.tflite.lower import TfliteLowering
 from edge_edet.network.graph import Node

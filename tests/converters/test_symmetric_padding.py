@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_edet.converters import pipeline
 from edge_edet.converters.calibrate.reconstruct import _patches
 from edge_edet.converters.calibrate.tensor_runs import picture_input
 from edge_edet.converters.checkpoints import read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.effdet_models import PYTORCH_EPSILON, REDUNDANT
-from edge_edet.converters.convert import Request, convert
 from edge_edet.converters.inspect.inspection import inspect_against
-from edge_edet.converters.quantize.affine import Affine, Quantized, quantize_weight
+from edge_edet.converters.int8.affine import Affine, Quantized, quantize_weight
 from edge_edet.converters.weights.source import asset
 from edge_edet.converters.write.tflite.lower import TfliteLowering
 from edge_edet.demo_picture import draw_smear
@@ -122,7 +122,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             smear = Image.fromarray(draw_smear(seed)[0]).resize((SIZE, SIZE))
             pixels = np.asarray(smear)[::step, ::step]
             Image.fromarray(pixels).save(pictures / f"{seed}.png")
-        request = Request(
+        request = pipeline.Request(
             ["d0"],
             ["fp32", "int8"],
             folder / name,
@@ -132,9 +132,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             parity_report=False,
             formats=("tflite", "openvino", "onnx"),
         )
-        for item in convert(request):
-            if not isinstance(item, str):
-                found[f"{name} {item.path.name.removeprefix('d0-128-')}"] = item.path
+        for path in pipeline.run(request).paths:
+            found[f"{name} {path.name.removeprefix('d0-128-')}"] = path
         found[f"{name} picture"] = pictures / "0.png"
     return found
 

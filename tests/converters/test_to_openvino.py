@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from edge_edet.converters.checkpoints import random_weights
-from edge_edet.converters.quantize.affine import QuantizedWeight
+from edge_edet.converters.int8.affine import QuantizedWeight
+from edge_edet.converters.int8.channels import ChannelQuantizer
 from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
-    ChannelQuantizer,
     ChannelwiseRecipe,
     quantize_channelwise,
 )

@@ -25,20 +25,23 @@ from edge_edet.benchmarks.rows import schema as r
 from edge_edet.benchmarks.rows.file import append_rows, read_rows
 from edge_edet.benchmarks.rows.from_benchmark_model import rows_of_log
 from edge_edet.benchmarks.rows.parts import DeviceName
-from edge_edet.converters.calibrate.calibration import calibrate, calibrate_on_noise
+from edge_edet.converters.calibrate import (
+    calibrate,
+    calibrate_on_noise,
+    fit_swishes,
+    make_corrections,
+    noise_of,
+)
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint, write_safetensors
 from edge_edet.converters.checkpoints.families.tfod_pipeline import read_pipeline
 from edge_edet.converters.facts import TrainingOptions, facts_of_options, settle
-from edge_edet.converters.quantize.calibration_record import (
-    load_record,
-    save_record,
-    weights_digest,
-)
+from edge_edet.converters.quantize import corrected, load_corrections, save_corrections
+from edge_edet.converters.quantize.calibration_record import load_record, save_record
 from edge_edet.converters.quantize.channelwise import quantize_channelwise
 from edge_edet.converters.quantize.recipes import quantize
 from edge_edet.converters.recipes_by_format import choose_recipes
-from edge_edet.converters.weights.source import Source
-from edge_edet.converters.write.model_writer import ModelFile
+from edge_edet.converters.weights.source import Source, weights_digest
+from edge_edet.converters.write.model_writer import ModelWriter
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.devices.boards.profile import read_profile
@@ -75,7 +78,7 @@ def model(precision: str, nms: str = "none", container: str = "tflite") -> Any:
         graph = build_network(NARROW, weights)
         provenance = {"name": "seeded", "sha256": None, "family": "effdet", "random": False}
         source = Source(NARROW, weights, LABELS, provenance, weights_digest(weights), ())
-        described = ModelFile(source, LABELS, precision, nms, ())
+        described = ModelWriter(source, LABELS, precision, nms, ())
         recipes = choose_recipes(None, (container,) if precision == "int8" else ())
         if precision == "int8":
             record = calibrate_on_noise(graph, source.digest, 2, 0, 1)
@@ -83,22 +86,18 @@ def model(precision: str, nms: str = "none", container: str = "tflite") -> Any:
         if container == "openvino":
             channels = stated = None
             if precision == "int8":
-                assert recipes.openvino is not None
-                channels = quantize_channelwise(
-                    graph,
-                    record.statistics,
-                    recipes.openvino,
-                    record.swishes,  # type: ignore[arg-type]
-                )
-                stated = recipes.openvino.to_dict()  # type: ignore[call-arg]
+                recipe = recipes.channelwise
+                assert recipe is not None
+                swishes = fit_swishes(graph, range(2), noise_of(graph, 0), 1)
+                channels = quantize_channelwise(graph, record.statistics, recipe, swishes)
+                stated = recipe.to_dict()
             files = described.to_ir(graph, channels, stated)
         elif container == "onnx":
             files = described.to_onnx(graph)
         elif precision == "int8":
             assert recipes.tflite is not None
-            built, quantized = quantize(
-                graph, record.statistics, recipes.tflite, record.corrections
-            )
+            built, quantized = quantize(graph, record.statistics, recipes.tflite)
+            quantized = corrected(built, quantized, {})
             files = {".tflite": described.to_bytes(built, quantized, recipes.tflite.to_dict())}
         else:
             files = {".tflite": described.to_bytes(graph, None, None)}
@@ -202,6 +201,15 @@ def record(folder: Path) -> None:
     Image.fromarray(PICTURE).save(folder / "one.png")
     found = calibrate(graph, weights_digest(weights), [folder / "one.png"], 1)
     save_record(found, folder / "net.calibration")
+
+
+def corrections(folder: Path) -> None:
+    weights = random_weights(NARROW, 0)
+    graph = build_network(NARROW, weights)
+    Image.fromarray(PICTURE).save(folder / "one.png")
+    found = calibrate(graph, weights_digest(weights), [folder / "one.png"], 1)
+    made = make_corrections(graph, found, [folder / "one.png"], 1)
+    save_corrections(made, folder / "net.corrections")
 
 
 def picture(name: str, **options: Any) -> Any:
@@ -419,6 +427,7 @@ KINDS = (
     Kind("tf data", "model.data-00000-of-00001", tf_bundle, read_part, whole=False),
     Kind("onnx weights", "torchscript.onnx", onnx_export, read_weights),
     Kind("record", "net.calibration", record, load_record),
+    Kind("corrections", "net.corrections", corrections, load_corrections),
     Kind("png", "p.png", picture("p.png"), read_picture_file),
     Kind("jpeg", "p.jpg", picture("p.jpg"), read_picture_file),
     Kind("tiff 16", "p.tif", picture("p.tif", compression="tiff_lzw"), read_picture_file),

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_edet.converters.calibrate.calibration import collect
 from edge_edet.converters.checkpoints import random_weights, read_checkpoint
-from edge_edet.converters.quantize.affine import Affine, Quantized
+from edge_edet.converters.int8.affine import Affine, Quantized
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.search.candidates import float_part_of
 from edge_edet.converters.write.tflite.flatbuffer import schema

@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 
 from edge_edet.converters.calibrate.calibration import collect
-from edge_edet.converters.quantize.channelwise import (
-    CHANNELWISE_RECIPES,
-    ChannelQuantized,
-    ChannelQuantizer,
-    quantize_channelwise,
-)
+from edge_edet.converters.int8.channels import ChannelQuantized, ChannelQuantizer
+from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.write.openvino.lower import write_openvino
 from edge_edet.manifest import MANIFEST_KEY, Manifest
 

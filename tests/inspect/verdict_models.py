@@ -15,15 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_edet.converters.calibrate.calibration import calibrate
+from edge_edet.converters.calibrate.correct import make_corrections
 from edge_edet.converters.calibrate.find import find_calibration
 from edge_edet.converters.calibrate.nncf import NNCF_RECIPES, quantize_by_nncf
 from edge_edet.converters.quantize.calibration_record import CalibrationRecord
 from edge_edet.converters.quantize.channelwise import ChannelwiseRecipe, quantize_channelwise
+from edge_edet.converters.quantize.correction_record import CorrectionRecord
+from edge_edet.converters.quantize.corrections import corrected
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.search.builders import CHANNELWISE
 from edge_edet.converters.weights.find import find_weights
 from edge_edet.converters.weights.source import Source
-from edge_edet.converters.write.model_writer import ModelFile
+from edge_edet.converters.write.model_writer import ModelWriter
 from edge_edet.network.build import build_network
 from edge_edet.network.graph import Graph
 
@@ -47,11 +50,12 @@ class Network:
     source: Source
     graph: Graph
     record: CalibrationRecord
+    corrections: CorrectionRecord
     pictures: list[Path]
 
-    def described(self, precision: str) -> ModelFile:
+    def described(self, precision: str) -> ModelWriter:
         record = None if precision == "fp32" else self.record
-        return ModelFile(self.source, self.source.labels, precision, "none", (), record)
+        return ModelWriter(self.source, self.source.labels, precision, "none", (), record)
 
     def tflite(self, folder: Path, name: str, data: bytes) -> Path:
         path = folder / f"{self.name}-{name}.tflite"
@@ -76,8 +80,9 @@ class Network:
 def bundled(threads: int) -> Network:
     source = find_weights("d0", "bundled", 0, None, None)
     graph = build_network(source.variant, source.weights)
-    record = find_calibration(source, graph, None, None, 0, threads, True, True)
-    return Network("bundled", source, graph, record, [])
+    found = find_calibration(source, graph, None, None, 0, threads)
+    assert found.corrections is not None
+    return Network("bundled", source, graph, found.record, found.corrections, [])
 
 
 def own(pictures: list[Path], threads: int) -> Network:
@@ -86,7 +91,8 @@ def own(pictures: list[Path], threads: int) -> Network:
     source = dataclasses.replace(source, weights=moved(source.weights, OWN_NOISE, 1), digest="own")
     graph = build_network(source.variant, source.weights)
     record = calibrate(graph, "own", pictures, threads)
-    return Network("own", source, graph, record, pictures)
+    corrections = make_corrections(graph, record, pictures, threads)
+    return Network("own", source, graph, record, corrections, pictures)
 
 
 def moved(weights: Any, size: float, seed: int) -> dict[str, Any]:
@@ -106,9 +112,9 @@ def recipes(network: Network) -> Iterator[Entry]:
     def tflite(name: str) -> Callable[[Path], Path]:
         def build(folder: Path) -> Path:
             recipe, described = RECIPES[name], network.described("int8")
-            built, quantized = quantize(
-                network.graph, network.record.statistics, recipe, network.record.corrections
-            )
+            built, quantized = quantize(network.graph, network.record.statistics, recipe)
+            if recipe.reconstruct:
+                quantized = corrected(built, quantized, network.corrections.layers)
             data = described.to_bytes(built, quantized, recipe.to_dict())
             return network.tflite(folder, name, data)
 
@@ -121,7 +127,7 @@ def recipes(network: Network) -> Iterator[Entry]:
     def ir(recipe: ChannelwiseRecipe) -> Callable[[Path], Path]:
         def build(folder: Path) -> Path:
             channels = quantize_channelwise(
-                network.graph, network.record.statistics, recipe, network.record.swishes
+                network.graph, network.record.statistics, recipe, network.corrections.swishes
             )
             stated = recipe.to_dict() | channels.stated()
             files = network.described("int8").to_ir(network.graph, channels, stated)

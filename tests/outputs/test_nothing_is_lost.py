@@ -138,7 +138,11 @@ def test_a_record_replaces_no_other_file_and_not_its_weights(
     assert main([*command, str(record)]) == 0
     assert main([*command, str(mine), "--overwrite"]) == 0
     assert mine.read_bytes() == record.read_bytes()
-    assert set(everything(tmp_path)) - set(before) == {"new/d0.calibration"}
+    assert set(everything(tmp_path)) - set(before) == {
+        "new/d0.calibration",
+        "new/d0.corrections",
+        "thesis.txt.corrections",
+    }
 
 
 @pytest.mark.parametrize("to", ["tflite", "openvino", "onnx"])

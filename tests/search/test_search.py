@@ -13,8 +13,9 @@ from PIL import Image
 
 import edge_edet
 from edge_edet.converters.calibrate.find import find_calibration
-from edge_edet.converters.convert import Request, Written, convert
-from edge_edet.converters.quantize.affine import Quantized
+from edge_edet.converters.int8.affine import Quantized
+from edge_edet.converters.pipeline import ConvertedFile, FileWritten, Request
+from edge_edet.converters.pipeline import run as convert_all
 from edge_edet.converters.quantize.channelwise import CHANNELWISE_RECIPES, quantize_channelwise
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.search import budget as budget
@@ -25,7 +26,7 @@ from edge_edet.converters.search import (
     candidates,
 )
 from edge_edet.converters.search import (
-    score as yardstick,
+    score as evaluator,
 )
 from edge_edet.converters.search.log import Measured, SearchLog, table
 from edge_edet.converters.weights.find import find_weights
@@ -83,6 +84,16 @@ def request(data: Path, output: Path, max_drop: float, target: str = "tflite") -
     )
 
 
+def converted(wanted: Request) -> tuple[list[str], list[ConvertedFile]]:
+    """What was said of the search and its result, and the files."""
+    texts = []
+    found = convert_all(
+        wanted,
+        lambda event: None if isinstance(event, FileWritten) else texts.append(event.text),
+    )
+    return texts, list(found.files)
+
+
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Fewer recipes than the real search tries, for time's sake."""
     tables = (makers.INTEGER_RECIPES, makers.CHANNELWISE)
@@ -96,8 +107,7 @@ def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
     smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "minmax", "mse", "equalized")
-    steps = list(convert(request(smears / "instances.json", tmp_path, 100)))
-    [written] = [step for step in steps if isinstance(step, Written)]
+    _, [written] = converted(request(smears / "instances.json", tmp_path, 100))
     document = json.loads((tmp_path / "d0-int8.pareto.json").read_text())
     rows = document["candidates"]
     assert {row["name"] for row in rows} == {"minmax", "mse", "equalized"}
@@ -111,10 +121,10 @@ def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
     before = written.path.read_bytes()
 
     evaluated = []
-    real = yardstick._evaluate
-    monkeypatch.setattr(yardstick, "_evaluate", lambda *a: evaluated.append(a[0]) or real(*a))
-    again = list(convert(request(smears / "instances.json", tmp_path, 100)))
-    assert any(str(step).startswith("going on from") for step in again)
+    real = evaluator._evaluate
+    monkeypatch.setattr(evaluator, "_evaluate", lambda *a: evaluated.append(a[0]) or real(*a))
+    again, _ = converted(request(smears / "instances.json", tmp_path, 100))
+    assert any(text.startswith("going on from") for text in again)
     assert not evaluated
     assert written.path.read_bytes() == before
 
@@ -123,12 +133,10 @@ def test_openvino_is_searched_with_its_own_recipes(
     smears: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(monkeypatch, "channelwise", "channelwise-all")
-    steps = list(convert(request(smears / "instances.json", tmp_path, 100, "openvino")))
-    notes = [step for step in steps if isinstance(step, str)]
+    notes, [written] = converted(request(smears / "instances.json", tmp_path, 100, "openvino"))
     assert any(
         note.startswith("nncf's presets are not tried: they need pictures") for note in notes
     )
-    [written] = [step for step in steps if isinstance(step, Written)]
     document = json.loads((tmp_path / "d0-int8-openvino.pareto.json").read_text())
     rows = {row["name"]: row for row in document["candidates"]}
     assert set(rows) == {"channelwise", "channelwise-all"}
@@ -138,8 +146,8 @@ def test_openvino_is_searched_with_its_own_recipes(
     assert recipe["name"] == document["chosen"]
     assert len(recipe["float_convolutions"]) == written.float_convolutions
     before = written.path.read_bytes()
-    monkeypatch.setattr(yardstick, "_evaluate", None)  # nothing is measured twice
-    list(convert(request(smears / "instances.json", tmp_path, 100, "openvino")))
+    monkeypatch.setattr(evaluator, "_evaluate", None)  # nothing is measured twice
+    converted(request(smears / "instances.json", tmp_path, 100, "openvino"))
     assert written.path.read_bytes() == before
 
 
@@ -150,11 +158,10 @@ def test_openvino_keeps_parts_in_float_where_integers_do_not_do(
     few = ("box_net/p7", "backbone/blocks.1.0")
     monkeypatch.setattr(budget, "parts", lambda graph: few)
     monkeypatch.setattr(
-        yardstick.Yardstick, "ap", lambda self, model: 0.9 if model.name == "float.xml" else 0.5
+        evaluator.Evaluator, "ap", lambda self, model: 0.9 if model.name == "float.xml" else 0.5
     )
-    steps = convert(request(smears, tmp_path, 0, "openvino"))
     with pytest.raises(EdgeEdetError, match="no INT8 model of d0 stays within 0 points"):
-        list(steps)
+        converted(request(smears, tmp_path, 0, "openvino"))
     assert not (tmp_path / "d0-int8.xml").exists()
     assert not (tmp_path / "d0-int8-openvino.pareto.json").exists()
     lines = (tmp_path / "d0-int8-openvino.search.jsonl").read_text().splitlines()
@@ -172,7 +179,7 @@ def test_parts_in_float_are_those_and_no_others() -> None:
         inside = makers._scope(graph, (part,))
         assert inside
         assert {candidates.float_part_of(name) for name in inside} == {part}
-        record = find_calibration(source, graph, None, None, 0, 2)
+        record = find_calibration(source, graph, None, None, 0, 2).record
         recipe = dataclasses.replace(CHANNELWISE_RECIPES["channelwise-all"], float_scope=inside)
         floats = quantize_channelwise(graph, record.statistics, recipe).floats
         assert {name for name, why in floats.items() if why == "budget"} == set(inside)
@@ -181,7 +188,7 @@ def test_parts_in_float_are_those_and_no_others() -> None:
 def by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that another program's load does not move: a millisecond for each megabyte."""
     monkeypatch.setattr(
-        yardstick.Yardstick,
+        evaluator.Evaluator,
         "milliseconds",
         lambda _, models: [path.stat().st_size / 1e6 for path in models],
     )
@@ -194,13 +201,12 @@ def test_budget_that_integers_cannot_meet_keeps_parts_in_float(
     by_size(monkeypatch)
     few = ("box_net/p7", "backbone/blocks.0.0", "backbone/blocks.1.0", "backbone/conv_stem")
     monkeypatch.setattr(budget, "parts", lambda graph: few)
-    steps = list(convert(request(smears, tmp_path, 0)))
-    ranked = [str(step).split()[0] for step in steps if "in float: output error" in str(step)]
+    texts, [chosen] = converted(request(smears, tmp_path, 0))
+    ranked = [text.split()[0] for text in texts if "in float: output error" in text]
     assert ranked
     assert ranked[0] != "box_net/p7"  # the stem's side is where it goes wrong, not the last level
     rows = json.loads((tmp_path / "d0-int8.pareto.json").read_text())["candidates"]
-    [chosen] = [step for step in steps if isinstance(step, Written)]
-    assert isinstance(chosen, Written)
+    assert chosen.non_integer_operators is not None
     assert 0 < chosen.non_integer_operators < chosen.operators / 2
     by_name = {row["name"]: row for row in rows}
     assert by_name["minmax"]["drop"] > 0 >= by_name["minmax + float 1"]["drop"] or len(rows) > 2
@@ -212,9 +218,9 @@ def test_budget_that_nothing_meets_writes_nothing(
     only(monkeypatch, "minmax")
     monkeypatch.setattr(budget, "parts", lambda graph: ())
     (tmp_path / "d0-int8.tflite").write_bytes(b"an earlier model")
-    steps = convert(dataclasses.replace(request(smears, tmp_path, 0), overwrite=True))
+    wanted = dataclasses.replace(request(smears, tmp_path, 0), overwrite=True)
     with pytest.raises(EdgeEdetError, match=r"no INT8 model of d0 stays within 0 points .*minmax"):
-        list(steps)
+        converted(wanted)
     assert (tmp_path / "d0-int8.tflite").read_bytes() == b"an earlier model"
     assert not (tmp_path / "d0-int8.pareto.json").exists()
 
@@ -242,8 +248,8 @@ def test_without_labels_agreement_with_the_float_model_counts(
     bare.mkdir()
     for picture in smears.glob("*.png"):
         (bare / picture.name).write_bytes(picture.read_bytes())
-    steps = list(convert(request(bare, tmp_path, 50)))
-    assert "no labels: agreement with the float model's detections" in str(steps[0])
+    texts, _ = converted(request(bare, tmp_path, 50))
+    assert any("no labels: agreement with the float model's detections" in t for t in texts)
     document = json.loads((tmp_path / "d0-int8.pareto.json").read_text())
     assert document["against"] == "the float model's detections"
     assert document["float_ap"] > 0.99  # the float model agrees with itself
@@ -255,7 +261,7 @@ def test_random_weights_have_no_budget(smears: Path, tmp_path: Path) -> None:
         ("d0",), ("int8",), tmp_path, weights="random", max_drop=1, data=smears, image_size=128
     )
     with pytest.raises(InputError, match="random ones have no accuracy to lose"):
-        list(convert(wanted))
+        converted(wanted)
 
 
 def test_log_forgets_a_torn_line_and_other_searches(tmp_path: Path) -> None:
@@ -284,7 +290,7 @@ def test_table_marks_the_front_and_the_choice() -> None:
 def quantized() -> Any:
     source = find_weights("d0", "bundled", 0, None, None)
     graph = build_network(source.variant, source.weights)
-    record = find_calibration(source, graph, None, None, 0, 2)
+    record = find_calibration(source, graph, None, None, 0, 2).record
     return graph, *quantize(graph, record.statistics, RECIPES["equalized"])
 
 
@@ -309,11 +315,11 @@ def test_graph_with_every_part_in_float_is_the_float_graph(quantized: Any) -> No
 
 
 @pytest.mark.parametrize("part", ["backbone/conv_stem", "fpn/cell.1/fnode.3", "class_net/p3"])
-def test_float_island_has_one_crossing_a_tensor(quantized: Any, part: str, tmp_path: Path) -> None:
+def test_float_segment_has_one_crossing_a_tensor(quantized: Any, part: str, tmp_path: Path) -> None:
     graph, _, integers = quantized
     chosen = candidates.Candidate(RECIPES["equalized"], (part,))
     source = find_weights("d0", "bundled", 0, None, None)
-    record = find_calibration(source, graph, None, None, 0, 2)
+    record = find_calibration(source, graph, None, None, 0, 2).record
     built, mixed = candidates.build(chosen, graph, record.statistics, {})
     path = tmp_path / "mixed.tflite"
     path.write_bytes(write_tflite(built, "int8", mixed))

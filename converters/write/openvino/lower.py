@@ -17,7 +17,7 @@ import openvino as ov
 from openvino import opset1
 from openvino import opset13 as op
 
-from edge_edet.converters.quantize import (
+from edge_edet.converters.int8 import (
     FLOAT16_MAX,
     LEVELS,
     STEM_INPUT,

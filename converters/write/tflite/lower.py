@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize import (
+from edge_edet.converters.int8 import (
     FACTOR_STEPS,
     FLOAT16_MAX,
     GATE_LIMIT,
@@ -35,7 +35,7 @@ from edge_edet.converters.quantize import (
     stem_shift,
 )
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
-from edge_edet.converters.write.tflite.mixed_precision import SidedLowering
+from edge_edet.converters.write.tflite.mixed_precision import MixedPrecisionLowering
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
 from edge_edet.network import Graph, Node, borders
@@ -49,7 +49,7 @@ _ACTIVATIONS = {
 }
 
 
-class TfliteLowering(SidedLowering):
+class TfliteLowering(MixedPrecisionLowering):
     """Lowers a graph operator by operator into a TfliteWriter.
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the

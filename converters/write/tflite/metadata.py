@@ -14,7 +14,7 @@ from typing import Any
 
 import flatbuffers
 
-from edge_edet.converters.quantize import input_zero_point
+from edge_edet.converters.int8 import input_zero_point
 from edge_edet.errors import InputError
 from edge_edet.formats.tflite import IDENTIFIER, METADATA_KEY
 from edge_edet.manifest import Manifest

@@ -6,16 +6,16 @@ QUANTIZE or DEQUANTIZE; the operators themselves don't know of it.
 
 from __future__ import annotations
 
-from edge_edet.converters.quantize import Affine, Quantized
+from edge_edet.converters.int8 import Affine, Quantized
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
 from edge_edet.network import Graph, Node
 
-__all__ = ["SidedLowering"]
+__all__ = ["MixedPrecisionLowering"]
 
 Op = schema.BuiltinOperator
 
 
-class SidedLowering:
+class MixedPrecisionLowering:
     """What TfliteLowering stands on: its writer, and which tensor has which name on which side.
 
     `precision` and `index` (node name -> tensor) are those of the node at hand.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize import Affine, Quantized
+from edge_edet.converters.int8 import Affine, Quantized
 from edge_edet.converters.write.detection_postprocess import (
     IOU_THRESHOLD,
     MAX_DETECTIONS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.quantize.affine import INT8_MIN, Affine, QuantizedWeight
+from edge_edet.converters.int8.affine import INT8_MIN, Affine, QuantizedWeight
 from edge_edet.network import Graph
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from edge_edet.network import Array
 
 INT8_MIN, INT8_MAX = -128, 127
+FLOAT16_MAX = 65504.0
+GATE_LIMIT = 6.6  # sigmoid(-6.6) * 256 rounds to 0: a saturated gate is exactly 0
+FACTOR_STEPS = 127  # factors are int8 constants; taking them on that grid makes them exact
 MAX_BIAS = 2**30  # half of int32: the other half is for what the convolution adds to it
 
 
@@ -100,3 +104,8 @@ def least_scale(bias: Array, source: Affine) -> Array:
     Only channels whose weights are next to nothing come near; their bias is all that they say.
     """
     return np.asarray(np.abs(bias) / (source.scale * MAX_BIAS), np.float32)
+
+
+def half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    """Round to float16, with values beyond its range cut off at its largest number."""
+    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)

@@ -1,0 +1,131 @@
+"""Arguments that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+from edge_edet.converters.facts import TrainingOptions
+
+__all__ = ["add_calibration_arguments", "natural", "points", "positive", "training_options"]
+
+
+def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
+    """What `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="DIR|RECORD" if record else "DIR",
+        help="pictures like those the model will see" + (", or a record of them" if record else ""),
+    )
+    parser.add_argument(
+        "--calibration-images",
+        type=positive,
+        metavar="N",
+        help="pictures drawn from DIR (default: 200)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=natural,
+        default=0,
+        help="which pictures are drawn, and random weights (default: 0)",
+    )
+    parser.add_argument(
+        "--num-classes",
+        type=positive,
+        metavar="N",
+        help="of random weights; others say it themselves",
+    )
+    parser.add_argument(
+        "--image-size",
+        type=side,
+        metavar="PIXELS",
+        help="side of the input, a multiple of 32 (default: as trained)",
+    )
+    add_training_arguments(parser)
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=positive,
+        default=min(os.cpu_count() or 1, 8),
+        help="for calibration (default: all cores, at most 8)",
+    )
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the detector was trained, where its file does not say."""
+    group = parser.add_argument_group(
+        "training",
+        "how the detector was trained, where its checkpoint does not say; what "
+        "contradicts the checkpoint is refused",
+    )
+    group.add_argument(
+        "--anchor-scale",
+        metavar="X",
+        help="size of an anchor in strides: one number, or one for each level separated by commas",
+    )
+    group.add_argument(
+        "--aspect-ratios",
+        metavar="LIST",
+        help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4",
+    )
+    group.add_argument(
+        "--scales-per-octave",
+        metavar="N|LIST",
+        help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9",
+    )
+    group.add_argument(
+        "--mean",
+        metavar="RGB",
+        help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1",
+    )
+    group.add_argument(
+        "--std", metavar="RGB", help="127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
+    )
+    group.add_argument(
+        "--pad", metavar="RGB", help="colour beside the picture: 0, 124,116,104, or mean"
+    )
+    group.add_argument("--project", type=Path, metavar="FILE", help="zylo117's project .yml")
+    group.add_argument(
+        "--hparams",
+        metavar="FILE|K=V,...",
+        help="google/automl's hyperparameters, as its --hparams takes them",
+    )
+
+
+def training_options(args: argparse.Namespace) -> TrainingOptions:
+    names = [field.name for field in dataclasses.fields(TrainingOptions)]
+    return TrainingOptions(**{name: getattr(args, name) for name in names})
+
+
+def points(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
+    return value
+
+
+def side(text: str) -> int:
+    if not text.strip().isdigit():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no side in pixels: inputs are square, such as --image-size 512; pictures of "
+            "another shape are scaled to fit and padded"
+        )
+    return positive(text)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not positive")
+    return value
+
+
+def natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is negative")
+    return value

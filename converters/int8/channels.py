@@ -1,0 +1,58 @@
+"""The INT8 of an OpenVINO IR: a step for each input channel of a convolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_edet.converters.int8.affine import QuantizedWeight
+from edge_edet.converters.int8.fitted_swish import Swishes
+from edge_edet.network import Array
+
+__all__ = ["LEVELS", "STEM_INPUT", "ChannelQuantized", "ChannelQuantizer"]
+
+LEVELS = 256
+STEM_INPUT = "normalized"  # whose integers are the picture's own
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ChannelQuantizer:
+    """x = step * (q - zero_point), q in [0, 255]; step and zero_point are [channels].
+
+    shared: all channels have one integer zero point, so that padding with zeros stays exact.
+    """
+
+    step: Doubles
+    zero_point: Doubles
+    shared: bool
+
+    @property
+    def low(self) -> Doubles:
+        return np.asarray(-self.zero_point * self.step)
+
+    @property
+    def high(self) -> Doubles:
+        return np.asarray((LEVELS - 1 - self.zero_point) * self.step)
+
+
+@dataclass
+class ChannelQuantized:
+    """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
+    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason; swishes:
+    those that give way to a fitted function."""
+
+    quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)
+    weights: dict[str, QuantizedWeight] = field(default_factory=dict)
+    biases: dict[str, Array] = field(default_factory=dict)
+    floats: dict[str, str] = field(default_factory=dict)
+    swishes: Swishes = field(default_factory=dict)
+
+    def stated(self) -> dict[str, Any]:
+        """For the manifest's recipe."""
+        fitted = {name: found.error_db for name, found in self.swishes.items()}
+        return {"float_convolutions": self.floats, "fitted_swishes": fitted}
