@@ -49,7 +49,7 @@ def beside(model: Path, what: str) -> Path:
     return model.with_name(f"{model.stem}{kind}{what}")
 
 
-def precisions_by_format(
+def formats_by_precision(
     precisions: Sequence[str], formats: Sequence[str] | None, nms: str, budget: bool
 ) -> dict[str, tuple[str, ...]]:
     """Precision -> the formats to write it in. formats: None is the default, as far as it goes.

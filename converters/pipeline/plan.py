@@ -15,8 +15,8 @@ from edge_edet.converters.output_formats import (
     PRECISIONS,
     SUFFIXES,
     beside,
+    formats_by_precision,
     leave_out_openvino,
-    precisions_by_format,
 )
 from edge_edet.converters.pipeline.request import Request
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
@@ -127,7 +127,7 @@ def plan(request: Request, outputs: Outputs) -> Plan:
             get_variant(name)  # all of them, before hours are spent on the first
     check_data = _check_data(request)
     request = dataclasses.replace(request, picture_range=check_range(request.picture_range))
-    formats = precisions_by_format(
+    formats = formats_by_precision(
         request.precisions, request.formats, request.nms, budget=request.max_drop is not None
     )
     formats, left_out = leave_out_openvino(formats, request.formats)

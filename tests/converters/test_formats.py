@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge_edet.converters.output_formats import parse_formats, plan
-from edge_edet.converters.recipes_by_format import choose_recipes
+from edge_edet.converters.output_formats import formats_by_precision, parse_formats
+from edge_edet.converters.recipes_by_format import RECIPES_OF, choose_recipes
 from edge_edet.errors import InputError
 
 BOTH = ("tflite", "openvino")
@@ -53,7 +53,10 @@ def test_unknown_formats_are_refused(text: str, named: str) -> None:
     ],
 )
 def test_plan(precisions: Any, formats: Any, options: dict[str, Any], expected: Any) -> None:
-    assert plan(precisions, formats, **{"nms": "none", "budget": False} | options) == expected
+    assert (
+        formats_by_precision(precisions, formats, **{"nms": "none", "budget": False} | options)
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_plan(precisions: Any, formats: Any, options: dict[str, Any], expected: 
 )
 def test_refusals(precisions: Any, formats: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        plan(precisions, formats, **{"nms": "none", "budget": False} | options)
+        formats_by_precision(precisions, formats, **{"nms": "none", "budget": False} | options)
     assert str(caught.value) == message
 
 
@@ -103,7 +106,9 @@ def test_a_recipe_belongs_to_one_format(
 ) -> None:
     chosen, usual = choose_recipes(name, formats), choose_recipes(None, ["tflite"]).tflite
     assert usual is not None
-    names = [recipe and recipe.name for recipe in (chosen.tflite, chosen.openvino)]
+    names = [
+        recipe and recipe.name for recipe in (chosen.tflite, chosen.channelwise or chosen.nncf)
+    ]
     assert names == [usual.name if tflite == "default" else tflite, openvino]
 
 
@@ -114,3 +119,14 @@ def test_unknown_recipes_are_refused_with_those_of_the_formats() -> None:
         "recipe 'mse' is of tflite alone: known are openvino: channelwise, channelwise-fast, "
         "channelwise-exact, channelwise-all, nncf-performance, nncf-mixed"
     )
+
+
+def test_names_are_those_of_the_recipes_the_default_first() -> None:
+    from edge_edet.converters.calibrate import NNCF_RECIPES
+    from edge_edet.converters.quantize import CHANNELWISE_RECIPES, DEFAULT_RECIPE, RECIPES
+
+    assert {
+        "tflite": tuple(RECIPES),
+        "openvino": (*CHANNELWISE_RECIPES, *NNCF_RECIPES),
+    } == RECIPES_OF
+    assert RECIPES_OF["tflite"][0] == DEFAULT_RECIPE
