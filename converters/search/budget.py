@@ -1,11 +1,13 @@
-"""The story of `--max-drop`: integers first, then the parts that cost the most accuracy in float.
+"""Search for `--max-drop`: all-integer models first, then the most sensitive parts kept in float.
 
-1. Every integer recipe is written, timed and scored.
-2. Where none stays within the budget, each part of the network is put into float on its own, on top of the
-   best recipe: how much nearer do the outputs come, for how many milliseconds?
-3. Parts are added in the order of that quotient until the budget holds or nothing is gained over float.
+1. Write, time and score a model for every integer recipe.
+2. If none stays within the budget, keep each part of the network in float on its own, on top of the best
+   recipe, and measure how far the output error falls and how many milliseconds that costs.
+3. Add parts in the order of that quotient until the model is within the budget, or is no faster than the
+   float model.
 
-The fastest candidate within the budget is the answer; none: an error, and no file.
+The result is the fastest candidate within the budget. If there is none, the search raises an error and no
+file is written.
 """
 
 from __future__ import annotations
@@ -41,12 +43,34 @@ from edge_edet.terminal import track
 
 SENSITIVITY_PICTURES = 6
 MAX_FLOAT_STEPS = 12
-UNSURE_POINTS = 0.3  # AP moves by so much when anything is touched: docs/decisions/0002
+UNSURE_POINTS = 0.3  # any small change moves AP by this much: docs/decisions/0002
 
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What to search for, in the format of the builder."""
+    """What to search for, in the format of the builder.
+
+    Attributes
+    ----------
+    builder
+        Makes the candidates' model files.
+    data
+        Labelled pictures (COCO, VOC, YOLO), or a folder of pictures without labels.
+    split
+        Split of `data`; None for the default one.
+    max_drop
+        Points of AP that the model may lose against the float model; 1 point is 0.01 AP.
+    threads
+        Threads used to measure AP. Latency is always measured on one thread.
+    log
+        JSON Lines file that keeps the results, so that a later call can resume.
+    identity
+        JSON values that identify the search. A log entry is used again only where they are equal.
+    picture_range
+        How pictures of more than 8 bits are read, as `edge_edet.load` takes it.
+    strict
+        Raise for a bad picture of a folder instead of leaving it out.
+    """
 
     builder: ModelBuilder
     data: Path
@@ -61,7 +85,25 @@ class SearchRequest:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The answer: the candidate to write, and what was measured of every one."""
+    """The candidate to write, and the measurements of all candidates.
+
+    Attributes
+    ----------
+    candidate
+        The fastest candidate within the budget.
+    chosen
+        Its measurements.
+    rows
+        The measurements of every candidate, in the order tried.
+    labelled
+        Whether AP was measured on labels rather than on the float model's detections.
+    float_ap
+        AP of the float model, 0 to 1.
+    float_ms
+        Median time of one inference of the float model, in milliseconds.
+    float_precision
+        Precision in which the float model was timed, such as "f32" or "bf16".
+    """
 
     candidate: Candidate
     chosen: Measured
@@ -69,7 +111,7 @@ class SearchResult:
     labelled: bool
     float_ap: float
     float_ms: float
-    float_precision: str  # that it is timed in
+    float_precision: str
 
 
 def search(request: SearchRequest, report: Callable[[str], None]) -> SearchResult:
@@ -80,12 +122,22 @@ def search(request: SearchRequest, report: Callable[[str], None]) -> SearchResul
     request
         What to search for.
     report
-        Called with a line of text for each thing that is tried.
+        Called with each line of text of the progress report.
+
+    Returns
+    -------
+    SearchResult
+        The fastest candidate within the budget, and the measurements of all.
 
     Raises
     ------
     EdgeEdetError
-        Where no candidate stays within the budget and is faster than float.
+        If no candidate is both within the budget and, where parts of it are in float, faster than the
+        float model.
+    InputError
+        If there are no labels and the float model detects nothing in the pictures.
+    MissingExtraError
+        If the packages that measure AP are not installed.
     """
     with scratch_folder() as folder:
         run = _Run(request, folder)
@@ -124,7 +176,7 @@ def search(request: SearchRequest, report: Callable[[str], None]) -> SearchResul
 
 
 class _Run:
-    """What stays the same during one search: the float twin, the evaluator, the log."""
+    """The state of one search: the float model, the evaluator and the log."""
 
     def __init__(self, request: SearchRequest, folder: Path):
         self.request, self.folder = request, folder
@@ -171,7 +223,7 @@ class _Run:
         for text, number in self.evaluator.dataset.notes.items():
             yield f"note: {number} {text}"
         if self.log.resumed:
-            yield f"going on from {self.log.path}: {self.log.resumed} results are known"
+            yield f"resuming from {self.log.path}: it has {self.log.resumed} results"
         yield from self.request.builder.notes()
         precision = self.float_precision
         timed = "" if precision == "f32" else f" in {precision}, OpenVINO's default here"
@@ -185,14 +237,14 @@ class _Run:
         return path, made
 
     def measure(self, candidate: Candidate) -> Measured:
-        """Writes, times and scores a candidate, or takes it from the log."""
+        """Write, time and score a candidate, or take its result from the log."""
         self.candidates[candidate.name] = candidate
         described = candidate.to_dict(self.request.builder.graph)
         what = json.dumps(described, sort_keys=True)
         if (known := self.log.get(what)) is not None:
             return Measured(**known)
         path, made = self.written(candidate, "candidate")
-        # beside the float model, so that a busy machine slows both
+        # in turns with the float model, so that a busy machine slows down both
         ms, beside = self.evaluator.milliseconds([path, self.float_model])
         ap = self.evaluator.ap(path)
         model = read_model(path)
@@ -217,9 +269,9 @@ class _Run:
         return f"{row.name}: AP {row.ap:.4f}, drop {row.drop:.2f} ({verdict}), {row.ms:.1f} ms"
 
     def add_float_parts(self, rows: list[Measured]) -> Iterator[str]:
-        """Appends mixed candidates to rows, the most useful part first, until one is within."""
+        """Append candidates with float parts to `rows`, best part first, until one is within the budget."""
         base = self.base(rows)
-        yield f"no integer model is within the budget: which parts of {base.name} cost the most?"
+        yield f"no integer model is within the budget: measuring which parts of {base.name} cost the most"
         ranked = self.rank(base)
         for part, gain, cost in ranked[:5]:
             yield f"  {part} in float: output error -{gain:.4f} for {cost:+.2f} ms"
@@ -233,15 +285,18 @@ class _Run:
                 return
 
     def base(self, rows: Sequence[Measured]) -> Candidate:
-        """What floats are put into: of those that AP cannot tell from the best, the one whose outputs
-        are nearest to float."""
+        """Choose the candidate that float parts are added to.
+
+        AP cannot separate candidates within `UNSURE_POINTS` of the best one. Of these, the output error
+        decides.
+        """
         mixable = [row for row in rows if self.candidates[row.name].can_mix]
         least = min(row.drop for row in mixable)
         close = [row for row in mixable if row.drop <= least + UNSURE_POINTS]
         return self.candidates[min(close, key=self.error).name]
 
     def error(self, row: Measured) -> float:
-        """The output error of a candidate, known or measured now."""
+        """Return the output error of a candidate, from the log or measured now."""
         what = f"output error of {json.dumps(row.candidate, sort_keys=True)}"
         if self.log.get(what) is None:
             path, _ = self.written(self.candidates[row.name], "candidate")
@@ -249,7 +304,7 @@ class _Run:
         return float(self.log.get(what))
 
     def rank(self, base: Candidate) -> list[tuple[str, float, float]]:
-        """(part, error saved, milliseconds) of each part in float alone, best quotient first."""
+        """Return (part, error saved, extra milliseconds) of each part in float alone, best quotient first."""
         plain, _ = self.written(base, "base")
         described = json.dumps(base.to_dict(self.request.builder.graph), sort_keys=True)
         error = output_error(plain, self.float_outputs)

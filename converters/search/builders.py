@@ -1,4 +1,4 @@
-"""From a candidate of the search to the files of a model, for each format that can be searched."""
+"""Build the model files of a search's candidate, for each format that can be searched."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edge_edet.converters.write import ModelArtifact, ModelWriter
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
-# From the most that is integer to the least; margins: how far a channel may go beyond calibration.
+# From most integer to least. A margin is how far a channel may go beyond its calibrated range.
 CHANNELWISE = (
     CHANNELWISE_RECIPES["channelwise-all"],
     ChannelwiseRecipe("channelwise-fastest", least_swish_db=0.0),
@@ -36,31 +36,66 @@ CHANNELWISE = (
 
 
 class ModelBuilder(Protocol):
-    """Makes models of one format. described: the model that was asked for, calibrated."""
+    """Makes models of one format for the search."""
 
     @property
-    def suffix(self) -> str: ...
+    def suffix(self) -> str:
+        """Suffix of the file that is loaded, with its dot."""
+        ...
+
     @property
-    def graph(self) -> Graph: ...
+    def graph(self) -> Graph:
+        """The float network that the models are built from."""
+        ...
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Those with nothing in float that need not be, in the order in which they are tried."""
+        """Return the candidates without float parts, in the order in which they are tried."""
         ...
 
     def notes(self) -> Sequence[str]:
-        """What is not tried, and why."""
+        """Return a line for each thing that is not tried, with the reason."""
         ...
 
     def make(
         self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
     ) -> ModelArtifact:
-        """candidate: None for the float twin. recipe: for the manifest of the model that was chosen;
-        without it a model to measure, with no suppression inside, whose threshold would cut AP."""
+        """Build the model files of a candidate.
+
+        Parameters
+        ----------
+        candidate
+            None for the float model.
+        recipe
+            The recipe to write into the manifest, for the model that was chosen. None for a model that is
+            only measured: it has no suppression inside, because the score threshold of suppression would
+            lower AP.
+
+        Returns
+        -------
+        ModelArtifact
+            The bytes of each file by suffix, and the number of convolutions in float where it is known.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class TfliteBuilder:
+    """Builds `.tflite` candidates.
+
+    Attributes
+    ----------
+    described
+        Writer of the requested model.
+    graph
+        The float network.
+    record
+        Calibration statistics of its activations.
+    corrections
+        Corrections of weights and biases, for the recipes that use them.
+    suffix
+        Suffix of the file.
+    """
+
     described: ModelWriter
     graph: Graph
     record: CalibrationRecord
@@ -68,14 +103,17 @@ class TfliteBuilder:
     suffix: str = ".tflite"
 
     def candidates(self) -> tuple[Candidate, ...]:
+        """Return one candidate for each integer recipe."""
         return tuple(Candidate(recipe) for recipe in INTEGER_RECIPES)
 
     def notes(self) -> Sequence[str]:
+        """Return nothing: every recipe is tried."""
         return ()
 
     def make(
         self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
     ) -> ModelArtifact:
+        """Build the `.tflite` of a candidate; see `ModelBuilder.make`."""
         described = _described(self.described, candidate, recipe)
         if candidate is None:
             return ModelArtifact({".tflite": described.to_bytes(self.graph, None, None)})
@@ -86,7 +124,23 @@ class TfliteBuilder:
 
 @dataclass(frozen=True)
 class IrBuilder:
-    """pictures: those of the calibration, for NNCF; none: its presets are not tried."""
+    """Builds OpenVINO IR candidates.
+
+    Attributes
+    ----------
+    described
+        Writer of the requested model.
+    graph
+        The float network.
+    record
+        Calibration statistics of its activations.
+    corrections
+        Corrections; OpenVINO models use the fitted swishes.
+    pictures
+        Calibration pictures for NNCF. If empty, NNCF's presets are not tried.
+    suffix
+        Suffix of the file that is loaded.
+    """
 
     described: ModelWriter
     graph: Graph
@@ -96,10 +150,12 @@ class IrBuilder:
     suffix: str = ".xml"
 
     def candidates(self) -> tuple[Candidate, ...]:
+        """Return the channelwise recipes, then NNCF's presets where NNCF can run."""
         presets = () if self.notes() else NNCF_RECIPES.values()
         return (*map(Candidate, CHANNELWISE), *map(Candidate, presets))
 
     def notes(self) -> Sequence[str]:
+        """Return why NNCF's presets are not tried, if so."""
         folder = self.pictures[0].parent if self.pictures else None
         try:
             check_nncf(next(iter(NNCF_RECIPES.values())), folder)
@@ -112,6 +168,7 @@ class IrBuilder:
     def make(
         self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
     ) -> ModelArtifact:
+        """Build the `.xml` and `.bin` of a candidate; see `ModelBuilder.make`."""
         described = _described(self.described, candidate, recipe)
         if candidate is None:
             return ModelArtifact(described.to_ir(self.graph, None, None))
@@ -139,7 +196,7 @@ def _described(
 
 
 def _scope(graph: Graph, parts: Sequence[str]) -> tuple[str, ...]:
-    """The places of the convolutions in these parts, by name: a part's name may begin another's."""
+    """Return the full names of the convolutions in these parts: one part's name may start another's."""
     return tuple(
         n.name for n in graph.nodes if n.weight is not None and float_part_of(n.name) in parts
     )

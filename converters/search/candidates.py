@@ -1,4 +1,4 @@
-"""What the search tries: recipes, from the fastest to the most careful, and parts kept in float."""
+"""The candidates of the search: recipes, from the fastest to the most accurate, and parts in float."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from edge_edet.converters.quantize import (
 )
 from edge_edet.network import Graph
 
-# In the order tried. int16 activations are not among them: LiteRT has only reference kernels for
-# them, 60 times slower than int8.
+# In the order tried. There are no int16 activations: LiteRT has only reference kernels for them,
+# 60 times slower than int8.
 INTEGER_RECIPES = (
     RECIPES["minmax"],
     Recipe("percentile", ranges="percentile"),
@@ -44,15 +44,17 @@ class Candidate:
 
     @property
     def name(self) -> str:
+        """Name of the recipe, with the number of float parts."""
         parts = f" + float {len(self.float_parts)}" if self.float_parts else ""
         return f"{self.recipe.name}{parts}"
 
     @property
     def can_mix(self) -> bool:
-        """Whether parts of it can be left in float here."""
+        """Whether the search can keep parts of it in float; NNCF chooses them itself."""
         return not isinstance(self.recipe, NncfRecipe)
 
     def to_dict(self, graph: Graph) -> dict[str, Any]:
+        """Return JSON values that identify the candidate, the key of its result in the log."""
         if isinstance(self.recipe, NncfRecipe):
             return self.recipe.to_dict(graph)
         return {**self.recipe.to_dict(), "float_parts": list(self.float_parts)}
@@ -64,7 +66,7 @@ def build(
     statistics: Mapping[str, Statistics],
     corrections: Corrections,
 ) -> tuple[Graph, Quantized]:
-    """The graph and its integers, of a `.tflite`."""
+    """Quantize the graph of a `.tflite` candidate; return the changed graph and its integer tensors."""
     assert isinstance(candidate.recipe, Recipe)
     built, quantized = quantize(graph, statistics, candidate.recipe)
     if candidate.recipe.reconstruct:
@@ -78,7 +80,7 @@ def build(
 
 
 def float_part_of(name: str) -> str:
-    """The part of the network that a node belongs to: a block, a fusion node, a level of a head."""
+    """Return the part of the network that a node belongs to: a block, a fusion node, a head's level."""
     pieces = name.split("/")
     if pieces[0] in ("backbone", "class_net", "box_net"):
         return "/".join(pieces[:2])
@@ -88,6 +90,6 @@ def float_part_of(name: str) -> str:
 
 
 def parts(graph: Graph) -> tuple[str, ...]:
-    """All parts that hold weights, in execution order."""
+    """Return all parts that hold weights, in execution order."""
     found = (float_part_of(node.name) for node in graph.nodes if node.weight_shape is not None)
     return tuple(dict.fromkeys(found))

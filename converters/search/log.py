@@ -1,4 +1,4 @@
-"""The search's memory: one JSON line a result, so that a killed search goes on where it was."""
+"""The log of a search: one JSON line for each result, so that a killed search can resume."""
 
 from __future__ import annotations
 
@@ -23,9 +23,26 @@ FORMAT = LineFormat(
 
 @dataclass(frozen=True)
 class Measured:
-    """One candidate: AP from 0 to 1, drop in AP points (100 = 1.0), milliseconds of an inference.
+    """The measurements of one candidate.
 
-    non_integer_operators: of an OpenVINO IR, the convolutions in float.
+    Attributes
+    ----------
+    name
+        Name of the candidate.
+    candidate
+        Its description (`Candidate.to_dict`).
+    ap
+        AP, 0 to 1.
+    drop
+        Loss of AP against the float model, in points (100 points = 1.0 AP).
+    ms
+        Median time of one inference, in milliseconds.
+    size_bytes
+        Size of the model.
+    operators
+        Number of operators.
+    non_integer_operators
+        How many operators are not integer; for an OpenVINO IR, how many convolutions are in float.
     """
 
     name: str
@@ -39,7 +56,7 @@ class Measured:
 
 
 class SearchLog:
-    """Results of one search, known by its key: what was measured under another key is not used."""
+    """The results of one search, identified by a key. Results stored under another key are not used."""
 
     def __init__(self, path: Path, key: str):
         self.path, self.key = path, key
@@ -53,11 +70,11 @@ class SearchLog:
         self.resumed = len(self._known)
 
     def get(self, what: str) -> Any:
-        """Return the result stored under that name, None where there is none."""
+        """Return the result stored under that name, or None."""
         return self._known.get(what)
 
     def put(self, what: str, result: Any) -> None:
-        """Store a result; it is on the disk when this returns."""
+        """Store a result. It is on disk when this returns."""
         self._known[what] = result
         row = {"format_version": FORMAT_VERSION, "key": self.key, "what": what, "result": result}
         with JsonLinesFile.open(self.path, FORMAT) as file:
@@ -65,7 +82,7 @@ class SearchLog:
 
 
 def table(rows: Iterable[Measured], chosen: str | None) -> list[str]:
-    """Every candidate, fastest first; `*`: none is both faster and better, `>`: chosen."""
+    """Return the lines of a table, fastest first. `*`: no faster one has as much AP; `>`: chosen."""
     ordered = sorted(rows, key=lambda row: row.ms)
     lines = [f"{'':2}{'candidate':<34}{'AP':>8}{'drop':>8}{'ms':>8}{'MB':>7}{'in float':>11}"]
     best = float("-inf")

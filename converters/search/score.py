@@ -1,4 +1,4 @@
-"""What a candidate is worth: its drop against the float model on the data, its time and its size."""
+"""Measure a candidate: its AP on the data, its time, and its output error against the float model."""
 
 from __future__ import annotations
 
@@ -22,15 +22,26 @@ if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Dataset
 
 ROUNDS = 12
-TOP_ANCHORS = 600  # that the output error is taken over
-AGREEMENT_SCORE = 0.3  # float detections above it are what an unlabelled search agrees with
+TOP_ANCHORS = 600  # the output error is computed over these
+AGREEMENT_SCORE = 0.3  # without labels, float detections from this score up serve as labels
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """labelled: whether `dataset` holds people's labels or the float model's detections.
+    """Measures AP and latency of models on one dataset.
 
-    notes: what was met in the pictures of the dataset, which can all be read.
+    Attributes
+    ----------
+    dataset
+        Pictures that can all be read, with the objects in them.
+    labelled
+        Whether `dataset` holds labels that people made, or else the float model's detections.
+    threads
+        Threads used to measure AP.
+    picture_range
+        How pictures of more than 8 bits are read, as `edge_edet.load` takes it.
+    notes
+        Lines about unusual and skipped pictures.
     """
 
     dataset: Dataset
@@ -40,14 +51,14 @@ class Evaluator:
     notes: tuple[str, ...] = ()
 
     def ap(self, model: Path) -> float:
-        """AP, 0 to 1, on the dataset: against its labels, or against the float detections."""
+        """Return AP, 0 to 1, against the labels of the dataset or the float model's detections."""
         return _evaluate(model, self.dataset, self.threads, self.picture_range)
 
     def milliseconds(self, models: Sequence[Path]) -> list[float]:
-        """Median time of an inference of each, on one thread, taken in turns.
+        """Return the median time of one inference of each model, on one thread, measured in turns.
 
-        OpenVINO computes what is not integer as it does by default, of float models too: a float
-        model in bf16 is what INT8 has to beat where the CPU has that.
+        OpenVINO computes layers that are not integer in its default precision, in float models too: on a
+        CPU with bf16, INT8 has to be faster than the float model in bf16.
         """
         detectors = [_fastest(model) for model in models]
         try:
@@ -59,7 +70,7 @@ class Evaluator:
                     started = time.perf_counter()
                     detector.infer(pixels)
                     times.append((time.perf_counter() - started) * 1e3)
-            return [statistics.median(times[1:]) for times in samples]  # the first warms up
+            return [statistics.median(times[1:]) for times in samples]  # the first is the warm-up
         finally:
             for detector in detectors:
                 detector.close()
@@ -70,7 +81,7 @@ def _fastest(model: Path) -> Any:
 
 
 def float_precision(model: Path) -> str:
-    """What the float model is timed in: "f32", or "bf16" where OpenVINO takes it by default."""
+    """Return the precision the float model is timed in: "f32", or "bf16" if OpenVINO defaults to it."""
     with _fastest(model) as detector:
         return str(detector.info.inference_precision or "f32")
 
@@ -83,7 +94,7 @@ def make_evaluator(
     picture_range: PictureRange = None,
     strict: bool = False,
 ) -> Evaluator:
-    """From labelled data, else from a folder of pictures and what the float model finds in them."""
+    """Make an evaluator from labelled data, or from pictures and the float model's detections in them."""
     try:
         from edge_edet.benchmarks.accuracy.datasets import load_dataset
     except ImportError as error:
@@ -134,27 +145,26 @@ def _float_detections(
             pictures.append(Picture(index + 1, path, None, Objects.of(rows)))
     if not names:
         raise InputError(
-            f"the float model finds nothing in {str(folder)!r}, so nothing can agree with it: give "
-            "pictures of what it was trained for"
+            f"the float model detects nothing in {str(folder)!r}, so there is nothing to compare "
+            "with: give pictures of what it was trained for"
         )
     categories = tuple(Category(n + 1, str(labels[n])) for n in sorted(names))
     return Dataset(str(folder), "float detections", categories, tuple(pictures))
 
 
 class FloatOutputs(NamedTuple):
-    """What the float model makes of one picture: [1, S, S, 3] uint8 to box codes [N, 4] and logits
-    [N, C]; top: the anchors with the highest scores."""
+    """The float model's outputs for one picture."""
 
-    pixels: Any
-    boxes: Any
-    logits: Any
-    top: Any
+    pixels: Any  # [1, S, S, 3] uint8 or float32
+    boxes: Any  # [N, 4] box codes
+    logits: Any  # [N, C]
+    top: Any  # [TOP_ANCHORS] indices of the anchors with the highest scores
 
 
 def float_outputs(
     float_model: Path, pictures: Sequence[Path], picture_range: PictureRange = None
 ) -> list[FloatOutputs]:
-    """What `output_error` compares with: made once for all candidates."""
+    """Return what `output_error` compares with. It is computed once for all candidates."""
     found = []
     with edge_edet.load(float_model, threads=2) as detector:
         assert detector.manifest is not None
@@ -168,10 +178,10 @@ def float_outputs(
 
 
 def output_error(model: Path, wanted: Sequence[FloatOutputs]) -> float:
-    """Squared error of a model's logits and box codes where the float model sees something.
+    """Return the squared error of a model's logits and box codes, where the float model sees something.
 
-    Over the 600 anchors with the highest float score; logits below -6 count as -6. Finer than AP,
-    which a few pictures cannot tell apart.
+    The error is the mean over the 600 anchors with the highest float score; logits below -6 count as -6.
+    It separates models whose AP on a few pictures is the same.
     """
     total = 0.0
     with edge_edet.load(model, threads=2) as detector:

@@ -124,7 +124,7 @@ def test_fastest_within_the_budget_is_written_and_a_second_search_knows_it(
     real = evaluator._evaluate
     monkeypatch.setattr(evaluator, "_evaluate", lambda *a: evaluated.append(a[0]) or real(*a))
     again, _ = converted(request(smears / "instances.json", tmp_path, 100))
-    assert any(text.startswith("going on from") for text in again)
+    assert any(text.startswith("resuming from") for text in again)
     assert not evaluated
     assert written.path.read_bytes() == before
 
