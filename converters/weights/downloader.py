@@ -1,4 +1,4 @@
-"""Downloads one checkpoint over HTTP: resumes what is here, checks the sha256, then names it."""
+"""Download one checkpoint over HTTP: resume a partial file, check the sha256, then name the file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["download"]
 
-TRIES = 4  # of a download that breaks off
-TIMEOUT_S = 30.0  # without a byte, and for the whole head of an answer
+TRIES = 4  # for a download that breaks off
+TIMEOUT_S = 30.0  # longest wait for a byte, and for the whole header of a response
 SLOWEST_BYTES_PER_S = 1024  # over TIMEOUT_S: 20 MB would take five hours
-MAX_DIGITS = 18  # of a size that a server states
+MAX_DIGITS = 18  # in a size that a server states
 PART = re.compile(rf"bytes ([0-9]{{1,{MAX_DIGITS}}})-[0-9]+/([0-9]{{1,{MAX_DIGITS}}}|\*)")
 MAX_SIZE_BYTES = 2**30  # the largest checkpoint of the release is under a third of this
 
@@ -38,11 +38,28 @@ def download(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Put the file at `url` to `target`; `what` names it in the progress.
+    """Download a file; a call that fails keeps what has arrived, and the next call resumes it.
 
-    Raises InputError for what is no address, and EdgeEdetError: no network, an answer other than the
-    file, one that is too slow, a wrong hash, a full disk. What has come is kept beside the target and
-    resumed by the next call.
+    Parameters
+    ----------
+    url
+        Address of the file: http or https.
+    target
+        Path to write. The partial file beside it has the suffix `.part`.
+    hash_prefix
+        First hexadecimal digits of the sha256 of the file.
+    what
+        Name of the file on the progress line.
+    clock
+        Returns seconds, for the check of the download's speed.
+
+    Raises
+    ------
+    InputError
+        If `url` is no http or https address.
+    EdgeEdetError
+        If the server cannot be reached, answers something other than the file or is too slow, if the
+        sha256 is wrong, if the file cannot be written, or if another download of it is running.
     """
     _check_url(url)
     with PartFile(target, hash_prefix) as part:
@@ -77,24 +94,29 @@ def _is_address(url: str) -> bool:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a server to another address of HTTP, and from https to https only: the hash in a
-    file's name has 32 bits, which is no proof against who can change what comes."""
+    """Follows redirects to http and https addresses, but never from https to http.
+
+    The hash in a file's name has 32 bits only: it is no protection against somebody who can change what
+    is transferred.
+    """
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         left_https = req.full_url.startswith("https:") and not newurl.startswith("https:")
         if left_https or not _is_address(newurl):
-            why = "leaves https" if left_https else "is no address of HTTP"
+            why = "leaves https" if left_https else "is no http address"
             fp.close()
             raise EdgeEdetError(
-                f"{req.full_url} sends on to {newurl[:100]!r}, which {why}: check the address"
+                f"{req.full_url} redirects to {newurl[:100]!r}, which {why}: check the address"
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _open(request: urllib.request.Request, limit_s: float) -> Any:
-    opener = urllib.request.OpenerDirector()  # no ftp, file and data, which a server may send on to
+    opener = (
+        urllib.request.OpenerDirector()
+    )  # without ftp, file and data, which a redirect may name
     for handler in (
         urllib.request.ProxyHandler,
         urllib.request.HTTPHandler,
@@ -108,7 +130,7 @@ def _open(request: urllib.request.Request, limit_s: float) -> Any:
 
 
 def _fetch(url: str, part: PartFile, what: str, clock: Callable[[], float]) -> bool:
-    """Append the rest of the file to the part. False when the answer broke off or was unusable."""
+    """Append the rest of the file to the part; return False if the response broke off or was unusable."""
     headers = {"User-Agent": f"edge-edet/{__version__}"}
     if part.size:
         headers["Range"] = f"bytes={part.size}-"
@@ -119,14 +141,18 @@ def _fetch(url: str, part: PartFile, what: str, clock: Callable[[], float]) -> b
         response = within(limit_s, host, lambda: _open(request, limit_s))
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and part.size:  # nothing after what is here, which is not the file
+        if error.code == 416 and part.size:  # the part is as long as the file or longer, but wrong
             part.restart()
             return False
         raise EdgeEdetError(
             f"{url} answered {error.code} {error.reason}: check the address, or fetch the file "
             f"elsewhere and put it at {str(part.target)!r}"
         ) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: of odd answers
+    except (
+        OSError,
+        http.client.HTTPException,
+        ValueError,
+    ) as error:  # ValueError: malformed responses
         raise EdgeEdetError(
             f"cannot reach {host} ({_reason(error)}): fetch {url} elsewhere and "
             f"put it at {str(part.target)!r}"
@@ -144,12 +170,16 @@ def _receive(
             f"{response.url} has {total:,} bytes, more than {MAX_SIZE_BYTES:,}: this is no "
             "checkpoint of the release; check the address"
         )
-    start, size = clock(), part.size  # of the time in which a least number of bytes must come
+    start, size = clock(), part.size  # of the period in which the least number of bytes must arrive
     with Progress(what, total, "B", done=part.size) as progress:
         while part.size <= MAX_SIZE_BYTES:
             try:
                 chunk = response.read1(CHUNK)
-            except (OSError, http.client.HTTPException, ValueError):  # ValueError: an odd chunk
+            except (
+                OSError,
+                http.client.HTTPException,
+                ValueError,
+            ):  # ValueError: a malformed chunk
                 return False
             passed_s = clock() - start
             if passed_s >= limit_s:
@@ -172,21 +202,21 @@ def _too_slow(url: str, part: PartFile, came: int, passed_s: float) -> EdgeEdetE
 
 
 def _expected_size(response: HTTPResponse, part: PartFile) -> int | None:
-    """The size of the whole file where the server tells; restarts where it sends all of it."""
+    """Return the size of the whole file if the server states it; restart if it sends the whole file."""
     if response.status == 206:
         match = PART.fullmatch(response.headers["Content-Range"] or "")
         if match and int(match[1]) == part.size:
             return None if match[2] == "*" else int(match[2])
         raise EdgeEdetError(
-            f"{response.url} answered a part that was not asked for: delete {str(part.path)!r} "
+            f"{response.url} sent a part that was not requested: delete {str(part.path)!r} "
             "and run the command again"
         )
     if part.size:
-        part.restart()  # the server knows no ranges
+        part.restart()  # the server does not support ranges
     length = response.headers["Content-Length"] or ""
     if not re.fullmatch("[0-9]*", length) or len(length) > MAX_DIGITS:
         raise EdgeEdetError(
-            f"{response.url} states the length {length[:40]!r}, which is no number of bytes: check the "
+            f"{response.url} states the length {length[:40]!r}, which is not a number of bytes: check the "
             "address"
         )
     return int(length) if length else None

@@ -1,4 +1,4 @@
-"""Where weights and calibration come from: the order in which `convert` looks, and what it says."""
+"""Find the weights of a variant, in the order in which `convert` looks for them."""
 
 from __future__ import annotations
 
@@ -51,12 +51,35 @@ def find_weights(
     image_size: int | None,
     training: TrainingOptions | None = None,
 ) -> Source:
-    """The weights of a variant: `weights` if given, else official ones pulled, else bundled ones.
+    """Find the weights of a variant: `weights` if given, else pulled official ones, else bundled ones.
 
-    name: of a variant, or the path of a checkpoint, which is then of the variant that its tensors fit.
-    `weights` is a checkpoint's path or one of NAMES; image_size: the side to build for, in pixels, None
-    for the one it was trained at; training: what is known of the training. Raises InputError that says
-    how to get weights, and for what cannot be built.
+    Parameters
+    ----------
+    name
+        A variant, or the path of a checkpoint, whose tensors then determine the variant.
+    weights
+        Path of a checkpoint, or one of `NAMES`; None with a checkpoint as `name`.
+    seed
+        Seed of random weights.
+    num_classes
+        Number of classes of random weights. None: the variant's own. For other weights it must be the
+        number that they were trained for.
+    image_size
+        Side of the input to build for, in pixels, a multiple of 32 from 64 to 4096. None: as trained.
+    training
+        How the detector was trained, where the checkpoint does not say.
+
+    Returns
+    -------
+    Source
+        The weights with their variant, labels and origin.
+
+    Raises
+    ------
+    InputError
+        If there are no weights (the message says how to get them), or the image size cannot be built.
+    CheckpointError
+        If the checkpoint cannot be read, or contradicts what is known of it.
     """
     if image_size is not None:
         _check_size(image_size, "--image-size")
@@ -93,7 +116,7 @@ def find_weights(
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether a text names a file rather than a variant."""
+    """Check whether a text names a checkpoint file rather than a variant."""
     if canonical_name(name) in VARIANTS:
         return False
     path = Path(name)
@@ -107,7 +130,7 @@ def _of_unnamed(
     image_size: int | None,
     options: TrainingOptions,
 ) -> Source:
-    """A checkpoint in the place of a variant: its tensors say which one it is."""
+    """Read a checkpoint given in place of a variant; its tensors determine the variant."""
     if weights is not None:
         raise InputError(f"{str(path)!r} is a checkpoint itself: leave --weights {weights} out")
 
@@ -116,8 +139,8 @@ def _of_unnamed(
 
     checkpoint = find_variant(path, facts_of)
     source = _trained(checkpoint, str(path), num_classes, image_size)
-    told = f"{checkpoint.file_name} is a {checkpoint.variant.name}, by its tensors"
-    return dataclasses.replace(source, notes=(told, *source.notes))
+    note = f"{checkpoint.file_name} is a {checkpoint.variant.name}, by its tensors"
+    return dataclasses.replace(source, notes=(note, *source.notes))
 
 
 def _wish(image_size: int | None) -> list[Fact]:
@@ -127,7 +150,7 @@ def _wish(image_size: int | None) -> list[Fact]:
 
 
 def _published(variant: Variant, source: str) -> Fact:
-    """Of weights that are known: no option may say otherwise."""
+    """Return what is known of published weights; no option may contradict it."""
     fields = ("image_size", "anchor_scale", "anchor_octaves", "aspect_ratios", "mean", "std")
     return Fact(source, {name: getattr(variant, name) for name in fields})
 
@@ -184,7 +207,9 @@ def _trained(
     digest = weights_digest(checkpoint.weights)
     if chosen not in NAMES and trained.name in BUNDLED:
         known_digest, known_variant, known_labels = _bundled_facts(trained.name)
-        if digest == known_digest:  # the same weights in another file: what they were trained with
+        if (
+            digest == known_digest
+        ):  # the bundled weights in another file: take over how those were trained
             labels = labels or known_labels
             if not any({"mean", "pad_rgb"} & set(f.values) for f in standing(checkpoint.facts)):
                 trained = trained.replace(pad_rgb=known_variant.pad_rgb)
@@ -220,7 +245,7 @@ def _trained(
 
 
 def _projects_beside(path: Path) -> list[str]:
-    """zylo117's project files in the checkpoint's folder: not taken unasked, but named."""
+    """Return a note on zylo117's project files beside the checkpoint: they are named, but not read."""
     found = [
         file.name
         for file in sorted(path.parent.glob("*.y*ml"))[:50]
@@ -253,7 +278,25 @@ def _default_labels(variant: Variant) -> tuple[str | None, ...]:
 
 
 def read_labels(path: Path, num_classes: int) -> LabelFile:
-    """The labels of a file. Raises InputError where their number is not the model's."""
+    """Read a file of class names.
+
+    Parameters
+    ----------
+    path
+        The file: one name on each line, or a `.pbtxt` label map.
+    num_classes
+        Number of classes of the model.
+
+    Returns
+    -------
+    LabelFile
+        The names, in the order of the classes.
+
+    Raises
+    ------
+    InputError
+        If the number of labels is not `num_classes`.
+    """
     found = read_label_file(path, num_classes)
     if len(found.names) != num_classes:
         raise InputError(

@@ -1,7 +1,7 @@
-"""A file that is still being downloaded: `NAME.part`, kept for the next run to resume.
+"""The partial file of a download, `NAME.part`, which the next run resumes.
 
-It is locked against a second download, hashed as it grows, and gets its own name only once its
-sha256 is right. A kill at any moment leaves a shorter part or the whole file, never a wrong one.
+It is locked against a second download, hashed as it grows, and gets its final name only when its sha256
+is right. A process killed at any moment leaves a shorter part or the whole file, never a wrong one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ CHUNK = 1 << 20
 
 
 class PartFile:
-    """The part of `target` that is here. Use as a context manager; raises EdgeEdetError.
+    """The part of a file that has been downloaded. Use it as a context manager.
 
-    hash_prefix: the first hex digits of the sha256 of the whole file.
+    Parameters
+    ----------
+    target
+        Path of the whole file.
+    hash_prefix
+        First hexadecimal digits of the sha256 of the whole file.
+
+    Raises
+    ------
+    EdgeEdetError
+        On entry, if the part cannot be used or another download holds it.
     """
 
     def __init__(self, target: Path, hash_prefix: str):
@@ -58,10 +68,11 @@ class PartFile:
 
     @property
     def verified(self) -> bool:
-        """Whether what is here is the whole file."""
+        """Whether the part is the whole file: its sha256 is right."""
         return self._digest.hexdigest().startswith(self.hash_prefix)
 
     def append(self, chunk: bytes) -> None:
+        """Write bytes to the end of the part. Raises EdgeEdetError if they cannot be written."""
         assert self._file is not None
         try:
             view = memoryview(chunk)
@@ -73,21 +84,21 @@ class PartFile:
             raise self._failed("write", error) from None
 
     def restart(self) -> None:
-        """Throw away what is here."""
+        """Discard what has been downloaded."""
         assert self._file is not None
         self._file.seek(0)
         self._file.truncate()
         self.size, self._digest = 0, hashlib.sha256()
 
     def publish(self, url: str) -> None:
-        """Give the whole file its name. Raises EdgeEdetError, and deletes it, when it is wrong."""
+        """Give the whole file its name. If its sha256 is wrong, delete it and raise EdgeEdetError."""
         assert self._file is not None
         if not self.verified:
             found, size = self._digest.hexdigest()[:8], self.size
             self.restart()
             raise EdgeEdetError(
-                f"{url} gave another file: the sha256 of its {size:,} bytes is {found}..., "
-                f"expected {self.hash_prefix}...; they are deleted: try again, or another mirror"
+                f"{url} is another file: the sha256 of its {size:,} bytes is {found}..., "
+                f"expected {self.hash_prefix}...; they are deleted: try again, or use another mirror"
             )
         try:
             os.fsync(self._file.fileno())
@@ -110,7 +121,7 @@ class PartFile:
                 raise EdgeEdetError(
                     f"another download of {self.target.name} is running: wait until it is done"
                 )
-            # else the other download has just ended: its file has another name now
+            # else another download has just ended, and the locked file has its final name
 
     def _is_current(self, file: io.FileIO) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The trained checkpoints there are: bundled with the package, pulled to the cache, obtainable."""
+"""The known trained checkpoints: bundled with the package, downloaded to the cache, or in the release."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 # Source: PyPI effdet 0.4.1, effdet/config/model_config.py, `url` of each tf_efficientdet_* row.
 WEIGHTS_URL = "https://github.com/rwightman/efficientdet-pytorch/releases/download/v0.1/"
 
-# Variant -> file of that release; it ends in the first 8 hex digits of the file's sha256.
+# Variant -> file of that release; the name ends in the first 8 hex digits of the file's sha256.
 RELEASE = {
     "d0": "tf_efficientdet_d0_34-f153e0cf.pth",
     "d1": "tf_efficientdet_d1_40-a30f94af.pth",
@@ -48,7 +48,17 @@ CHECKPOINT_SUFFIXES = (".pth", ".safetensors", ".h5")
 
 @dataclass(frozen=True)
 class ReleaseFile:
-    """One file of the release and where `weights pull` keeps it."""
+    """One file of the release, and where `weights pull` keeps it.
+
+    Attributes
+    ----------
+    variant
+        Canonical name of the variant.
+    name
+        Name of the file.
+    path
+        Path of the downloaded file, whether it exists or not.
+    """
 
     variant: str
     name: str
@@ -56,12 +66,12 @@ class ReleaseFile:
 
     @property
     def hash_prefix(self) -> str:
-        """What the file's sha256 must start with."""
+        """The first hexadecimal digits of the file's sha256, from its name."""
         return Path(self.name).stem.rpartition("-")[2]
 
 
 def weights_folder() -> Path:
-    """Where pulled checkpoints are: in $EDGE_EDET_HOME, else in the user's cache folder."""
+    """Return the folder of downloaded checkpoints: in $EDGE_EDET_HOME, else in the user's cache folder."""
     if home := os.environ.get("EDGE_EDET_HOME"):
         return Path(home) / "weights"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -69,16 +79,27 @@ def weights_folder() -> Path:
 
 
 def release_file(variant_name: str) -> ReleaseFile:
-    """The release's file of a variant. Raises InputError for a name that is no variant."""
+    """Return the release's file of a variant.
+
+    Raises
+    ------
+    InputError
+        If there is no variant of that name.
+    """
     variant = get_variant(variant_name).name
     name = RELEASE[variant]
     return ReleaseFile(variant, name, weights_folder() / name)
 
 
 def find_pulled(variant_name: str) -> Path | None:
-    """The pulled checkpoint of a variant, None when there is none.
+    """Return the path of a variant's downloaded checkpoint, or None.
 
-    Raises CheckpointError when its sha256 no longer starts with the digits in its name.
+    Raises
+    ------
+    InputError
+        If there is no variant of that name.
+    CheckpointError
+        If the file's sha256 does not start with the digits in its name.
     """
     file = release_file(variant_name)
     if not file.path.is_file():
@@ -93,7 +114,7 @@ def find_pulled(variant_name: str) -> Path | None:
 
 
 def bundled() -> list[Path]:
-    """The checkpoints that come with the package."""
+    """Return the paths of the checkpoints that come with the package, sorted."""
     found = []
     folder = files("edge_edet").joinpath("assets")
     for entry in folder.iterdir() if folder.is_dir() else ():

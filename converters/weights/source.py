@@ -1,4 +1,4 @@
-"""The weights that a model is built from, and where they came from."""
+"""The weights that a model is built from, and where they come from."""
 
 from __future__ import annotations
 
@@ -16,29 +16,59 @@ from edge_edet.variants import Variant
 
 @dataclass(frozen=True)
 class Source:
-    """Trained (or random) weights of one variant, ready to build. digest: of the tensors."""
+    """Trained or random weights of one variant, ready to build.
+
+    Attributes
+    ----------
+    variant
+        The variant, with the number of classes and the image size to build.
+    weights
+        Tensors by canonical name.
+    labels
+        Class names in order; None for a class without a name.
+    provenance
+        JSON values that describe where the weights come from, for the manifest.
+    digest
+        `weights_digest` of the tensors.
+    notes
+        Lines for the user: what was chosen for them, or assumed.
+    labels_note
+        What to do if no file names the classes; else empty.
+    """
 
     variant: Variant
     weights: Mapping[str, Array]
     labels: tuple[str | None, ...]
     provenance: dict[str, Any]
     digest: str
-    notes: tuple[str, ...]  # a line each: what was chosen for the user, or assumed
-    labels_note: str = ""  # where nothing but the person can name the classes
+    notes: tuple[str, ...]
+    labels_note: str = ""
 
     @property
     def random(self) -> bool:
+        """Whether the weights are random."""
         return bool(self.provenance["random"])
 
 
 def asset(name: str) -> Path:
-    """A file of the installed package."""
+    """Return the path of a file in the installed package's assets."""
     with as_file(files("edge_edet").joinpath("assets", name)) as path:
         return path
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:
-    """sha256 over the canonical tensors as float16: the same for a file and its float16 copy."""
+    """Return the sha256 over the tensors as float16: a file and its float16 copy have the same.
+
+    Parameters
+    ----------
+    weights
+        Tensors by canonical name.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits, over each name and shape with its values, sorted by name.
+    """
     total = hashlib.sha256()
     for name in sorted(weights):
         total.update(f"{name} {weights[name].shape}".encode())

@@ -152,7 +152,7 @@ def _graph(path: Path) -> bool:
 
 
 def _record_with(array: str) -> Test:
-    """A zip of arrays, this one among them, whose meta names us as its generator."""
+    """Return a test for a zip of arrays that holds this one, and whose meta names us as its generator."""
 
     def test(path: Path) -> bool:
         try:

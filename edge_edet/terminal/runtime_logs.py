@@ -1,4 +1,4 @@
-"""Log lines of native libraries, such as `INFO: Created TensorFlow Lite XNNPACK delegate for CPU.`
+"""Hide log lines of native libraries, such as `INFO: Created TensorFlow Lite XNNPACK delegate`.
 
 ai-edge-litert, tflite-runtime and tensorflow write them to the file descriptor of standard error, past
 Python, and offer no setting for it. So commands hold that descriptor back while a library is imported or a

@@ -146,7 +146,7 @@ ODD = {
     ),
     "a part of 5,000 digits": (
         answered("206 Partial Content", f"Content-Range: bytes 0-{'9' * 5000}/{'9' * 5000}"),
-        "answered a part that was not asked for",
+        "sent a part that was not requested",
     ),
     "no HTTP": (always(b"SSH-2.0-OpenSSH_9\r\n"), "cannot reach"),
     "a status of letters": (always(b"HTTP/1.1 abc OK\r\n\r\n"), "cannot reach"),

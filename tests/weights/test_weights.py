@@ -47,7 +47,7 @@ def test_other_range_than_asked_is_refused(server: Any, target: Path) -> None:
     target.parent.mkdir()
     part_of(target).write_bytes(CONTENT[:1000])
     server.wrong_range = True
-    with pytest.raises(EdgeEdetError, match="answered a part that was not asked for"):
+    with pytest.raises(EdgeEdetError, match="sent a part that was not requested"):
         download(server.url, target, PREFIX, "d0")
     assert part_of(target).stat().st_size == 1000
 
@@ -66,7 +66,7 @@ def test_wrong_file_is_deleted(server: Any, target: Path, content: bytes, kept: 
     if kept:
         part_of(target).write_bytes(content[:kept])
     server.content = content
-    with pytest.raises(EdgeEdetError, match=f"gave another file: .* expected {PREFIX}..."):
+    with pytest.raises(EdgeEdetError, match=f"is another file: .* expected {PREFIX}..."):
         download(server.url, target, PREFIX, "d0")
     assert list(target.parent.iterdir()) == []
 
