@@ -90,7 +90,9 @@ def test_the_generated_page_has_every_command() -> None:
 
 
 def test_a_word_of_the_glossary_has_one_meaning() -> None:
-    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (DOCS / "glossary.md").read_text("utf-8"), re.M)
+    words = re.findall(
+        r"^\| \*\*(.+?)\*\* \|", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE
+    )
     assert len(words) > 40
     assert len(words) == len(set(words))
     assert words == sorted(words, key=str.lower)

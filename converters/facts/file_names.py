@@ -15,13 +15,15 @@ from edge_edet.converters.facts.fact import Fact
 __all__ = ["fact_of_name", "other_network", "sibling_of_name"]
 
 # Only with effdet's names: "best_ap.pth" has the best average precision.
-_ADVPROP = re.compile(r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.I)
+_ADVPROP = re.compile(
+    r"efficientdet[-_]?d\d[-_]ap(?![a-z0-9])(?![-_=]?\d*\.\d)|adv[-_]?prop", re.IGNORECASE
+)
 _FOLDERS = 3  # last parts of the path: automl has advprop/efficientdet-d0/
 _HALF = (127.5,) * 3
 
 # Variants with the same tensors, which differ only in input size and anchors.
 _SIBLINGS = ("d6", "d7")
-_SIBLING = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.I)
+_SIBLING = re.compile(r"efficientdet[-_]?(d[67])(?![0-9x])", re.IGNORECASE)
 
 # Name of an effdet model that is not an EfficientDet of the paper -> what it is.
 _OTHERS = {
@@ -50,7 +52,7 @@ def fact_of_name(path: Path) -> Fact | None:
 def other_network(path: Path) -> str | None:
     """Describe the other network of effdet's that a file's name stands for; None: it names none."""
     for pattern, what in _OTHERS.items():
-        match = re.search(pattern, path.name, re.I)
+        match = re.search(pattern, path.name, re.IGNORECASE)
         if match:
             return f"by its name ({match.group()}) it is {what}, which edge-edet does not build"
     return None

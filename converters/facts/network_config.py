@@ -45,7 +45,7 @@ _ONLY: dict[str, object] = {  # key -> the only value that is built
     "conv_bn_relu_pattern": False,
 }
 _NAMES = ("name", "model_name", "arch", "architecture", "model_architecture", "model")
-_NAME = re.compile(r"(?:tf_)?efficientdet[-_]?((?:d|lite)\d+x?)(?:_ap)?", re.I)
+_NAME = re.compile(r"(?:tf_)?efficientdet[-_]?((?:d|lite)\d+x?)(?:_ap)?", re.IGNORECASE)
 _EPSILON = 1e-3  # of the batch norms of feature network and heads
 NETWORK_KEYS = (
     "act_type",

@@ -44,7 +44,8 @@ class ChannelQuantizer:
 class ChannelQuantized:
     """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
     inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason; swishes:
-    those that give way to a fitted function."""
+    those that give way to a fitted function.
+    """
 
     quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)
     weights: dict[str, QuantizedWeight] = field(default_factory=dict)

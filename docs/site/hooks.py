@@ -27,12 +27,12 @@ def cli_page() -> str:
 
 
 def _sub_parser(parser: Any, command: str) -> Any:
-    (action,) = (a for a in parser._actions if hasattr(a, "choices") and a.dest == "command")
+    (action,) = (a for a in parser._actions if hasattr(a, "choices") and a.dest == "command")  # noqa: SLF001 - argparse has no other way
     return action.choices[command]
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """mkdocs' event: the pages are known, none is read yet."""
+    """Mkdocs' event: the pages are known, none is read yet."""
     from mkdocs.structure.files import File
 
     home = str(Path.home())

@@ -130,7 +130,7 @@ OBJECTS: dict[str, tuple[Any, Any]] = {
     "bytes": (b"abc", ...),
     "bytearray": (bytearray(b"abc"), ...),
     "path": (pathlib.PurePosixPath("/data/train"), ...),
-    "date": (datetime.datetime(2024, 5, 1), ...),
+    "date": (datetime.datetime(2024, 5, 1), ...),  # noqa: DTZ001 - as Lightning writes it
     "partial": (functools.partial(print, 1), ...),
     "enum": (_Colour.RED, ...),
     "class": (named("torch.nn.modules.activation.SiLU"), ...),

@@ -83,7 +83,7 @@ class OnnxLowering:
         self.convolution(node, node.weight.transpose(3, 0, 1, 2), node.shape[3])
 
     def convolution(self, node: Node, weight: npt.NDArray[np.float32], group: int) -> None:
-        """weight [out, in/groups, h, w]."""
+        """Weight [out, in/groups, h, w]."""
         assert node.bias is not None
         inputs = [
             node.inputs[0],

@@ -231,7 +231,7 @@ class OpenVinoLowering:
         return op.swish(self.tensors[node.inputs[0]], beta)
 
     def fitted_swish(self, node: Node, coefficients: npt.NDArray[np.float32]) -> Made:
-        """c * hard_swish(a * x + b) + d, all of which the plugin fuses into the convolution before."""
+        """C * hard_swish(a * x + b) + d, all of which the plugin fuses into the convolution before."""
         name, x = node.name, self.tensors[node.inputs[0]]
         a, b, c, d = (
             self.per_channel(f"{name}/{letter}", values)
@@ -247,7 +247,8 @@ class OpenVinoLowering:
 
     def op_mean(self, node: Node) -> Made:
         """Pools rows, then what is left: quicker than the plugin's reduction of large maps. One window
-        over all would be quicker still, but adds up so many values in float32 that it shows."""
+        over all would be quicker still, but adds up so many values in float32 that it shows.
+        """
         height, width = self.shapes[node.inputs[0]][1:3]
         x = self.tensors[node.inputs[0]]
         rows = op.avg_pool(x, [1, width], [0, 0], [0, 0], [1, width], True)

@@ -266,7 +266,7 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
 
     def op_swish(self, node: Node) -> None:
-        """x * sigmoid(factors * x); a plain swish has no factors."""
+        """X * sigmoid(factors * x); a plain swish has no factors."""
         x = gated = self.index[node.inputs[0]]
         version = 2 if self.integer else 1
         if "factors" in node.attrs:

@@ -100,7 +100,8 @@ def _label_file(labels: Sequence[str | None]) -> bytes:
 
 def _image_input(manifest: Manifest) -> _Table:
     """The model takes grey levels: what normalizing and then, of uint8 in an integer model, quantizing
-    by the tensor's own scale 1 and zero point must give back."""
+    by the tensor's own scale 1 and zero point must give back.
+    """
     variant = manifest.variant
     zero = input_zero_point(Graph(variant, manifest.input_name, [], {}))
     mean = float(zero) if (manifest.precision, manifest.input_dtype) == ("int8", "uint8") else 0.0

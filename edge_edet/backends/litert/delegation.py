@@ -27,7 +27,7 @@ class Delegation:
 def delegation(model: TfliteModel, interpreter: Any) -> Delegation | None:
     """Count what delegates took; None where this runtime does not report its nodes."""
     try:
-        nodes = interpreter._get_ops_details()
+        nodes = interpreter._get_ops_details()  # noqa: SLF001 - the only list of nodes there is
     except (AttributeError, RuntimeError, ValueError, TypeError):
         return None
     total = len(model.operators)
