@@ -182,5 +182,5 @@ def _path(given: PathLike | None) -> Path | None:
 
 
 def _canonical(text: str) -> str:
-    """A variant by its own name: D0 and efficientdet-d0 are one, and files stay as they are."""
+    """Return a variant by its own name: D0 and efficientdet-d0 are one, and files stay as they are."""
     return canonical_name(text) if canonical_name(text) in VARIANTS else text

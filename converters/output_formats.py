@@ -41,7 +41,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def beside(model: Path, what: str) -> Path:
-    """The path of what belongs to a model, such as "-parity" or ".pareto.json".
+    """Return the path of what belongs to a model, such as "-parity" or ".pareto.json".
 
     Both formats of a model have the same stem: what belongs to an IR has `-openvino` in its name.
     """
@@ -82,7 +82,7 @@ def formats_by_precision(
 def leave_out_openvino(
     planned: dict[str, tuple[str, ...]], formats: Sequence[str] | None
 ) -> tuple[dict[str, tuple[str, ...]], str]:
-    """The plan without OpenVINO where the package is not installed, and the sentence that says so.
+    """Return the plan without OpenVINO where the package is not installed, and the sentence that says so.
 
     formats: what was asked for by name, None for the default. Raises MissingExtraError where an IR was
     asked for, or nothing else is left.

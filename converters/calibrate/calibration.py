@@ -143,7 +143,7 @@ def collect(
     threads: int,
     operators: Operators | None = None,
 ) -> dict[str, Statistics]:
-    """Runs the float network on each input and takes in every calibrated tensor.
+    """Run the float network on each input and takes in every calibrated tensor.
 
     A network whose tensors do not fit into memory together is run several times, so `load` is called
     again for each pass. `load` gives [1, S, S, 3] uint8.

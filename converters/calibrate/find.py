@@ -27,7 +27,7 @@ DEFAULT_PICTURES = 200
 
 
 def _check_record(path: Path) -> None:
-    """A file that is not even a zip was meant for something else."""
+    """Refuse a file that is not even a zip: it was meant for something else."""
     with path.open("rb") as file:
         if file.read(2) == b"PK":
             return
@@ -128,7 +128,7 @@ def find_calibration(
 
 
 def _load(record: CalibrationRecord, path: Path) -> Calibration:
-    """The record of a file, and the corrections beside it."""
+    """Return the record of a file, and the corrections beside it."""
     beside = corrections_path(path)
     corrections = None
     if beside.exists():

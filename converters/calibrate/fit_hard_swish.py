@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def fittable(graph: Graph) -> list[Node]:
-    """The swishes behind convolutions that are large enough to cost time, in execution order."""
+    """Return the swishes behind convolutions that are large enough to cost time, in execution order."""
     nodes = {node.name: node for node in graph.nodes}
     swishes = [n for n in graph.nodes if n.op == "swish" and SQUEEZE not in n.name]
     least = LEAST_SHARE * sum(_size(n) for n in swishes)
@@ -113,7 +113,7 @@ def _take(
     a: npt.NDArray[np.float64],
     b: npt.NDArray[np.float64],
 ) -> None:
-    """Takes a and b as they will be stored where, with the best c and d, they come nearer."""
+    """Take a and b as they will be stored where, with the best c and d, they come nearer."""
     a, b = a.astype(np.float16).astype(np.float64), b.astype(np.float16).astype(np.float64)
     h = hard_swish(a[:, None].astype(np.float32) * x + b[:, None].astype(np.float32))
     mean_h, mean_y = h.mean(axis=1, dtype=np.float64), target.mean(axis=1, dtype=np.float64)

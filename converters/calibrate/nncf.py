@@ -37,6 +37,7 @@ class NncfRecipe:
     preset: str
 
     def to_dict(self, graph: Graph) -> dict[str, Any]:
+        """Return the recipe as JSON values, for the manifest."""
         return {
             "name": self.name,
             "tool": "nncf",
@@ -57,7 +58,10 @@ NNCF_RECIPES = {
 
 
 def check_nncf(recipe: NncfRecipe, calibration: Path | None) -> None:
-    """Raises InputError without pictures, ImportError without NNCF: before any work."""
+    """Check for pictures and for NNCF before any work.
+
+    Raises InputError without pictures, ImportError without NNCF.
+    """
     if calibration is None or not calibration.is_dir():
         given = "a calibration record keeps too little for it" if calibration else "got none"
         raise InputError(
@@ -68,7 +72,7 @@ def check_nncf(recipe: NncfRecipe, calibration: Path | None) -> None:
 
 
 def _import() -> Any:
-    """The package, silent and without usage statistics."""
+    """Return the package, silent and without usage statistics."""
     before = os.environ.get(OFF)
     os.environ[OFF] = "1"  # read once, at import
     try:
@@ -85,7 +89,7 @@ def _import() -> Any:
 def quantize_by_nncf(
     graph: Graph, pictures: Sequence[Path], recipe: NncfRecipe, picture_range: PictureRange = None
 ) -> tuple[Any, dict[str, str]]:
-    """The quantized openvino.Model, and the convolutions left in float with the reason.
+    """Return the quantized openvino.Model, and the convolutions left in float with the reason.
 
     Raises EdgeEdetError where NNCF gives up.
     """
@@ -126,21 +130,21 @@ def quantize_by_nncf(
 
 
 def _name_by_place(model: Any) -> None:
-    """New names for what NNCF added without one: OpenVINO counts such nodes up in each process."""
+    """Give new names to what NNCF added without one: OpenVINO counts such nodes up in each process."""
     for place, node in enumerate(model.get_ordered_ops()):
         if AUTOMATIC.fullmatch(node.get_friendly_name()):
             node.set_friendly_name(f"{node.get_type_name()}/{place}")
 
 
 def ignored_layers(graph: Graph) -> list[str]:
-    """The operations of squeeze-and-excitation, as the IR names them."""
+    """Return the operations of squeeze-and-excitation, as the IR names them."""
     inside = [node for node in graph.nodes if SQUEEZE in node.name]
     rows = [f"{node.name}/rows" for node in inside if node.op == "mean"]
     return [*(_operation(node) for node in inside), *rows]
 
 
 def _operation(node: Node) -> str:
-    """The name that OpenVinoLowering gives to a node; a convolution's own is the bias behind it."""
+    """Return the name that OpenVinoLowering gives to a node; a convolution's own is the bias behind it."""
     return f"{node.name}/convolution" if node.weight is not None else node.name
 
 
@@ -155,6 +159,6 @@ def _has_integer_weight(convolution: Any) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Holds back the bars that NNCF draws on stdout, which is for results here."""
+    """Hold back the bars that NNCF draws on stdout, which is for results here."""
     with contextlib.redirect_stdout(io.StringIO()):
         yield

@@ -108,7 +108,7 @@ def reconstruct(
 
 
 def fit(node: Node, weight: QuantizedWeight, source: Affine, x: Array, y: Array) -> Correction:
-    """The correction of one layer, whose input is on the grid `source`.
+    """Return the correction of one layer, whose input is on the grid `source`.
 
     x: [N, k * k, channels in], patches of the integer input in real units; y: [N, channels out], what the
     float network gives there.
@@ -148,7 +148,7 @@ def fit(node: Node, weight: QuantizedWeight, source: Affine, x: Array, y: Array)
 
 
 def _rows(weight: npt.NDArray[np.generic], op: str) -> Doubles:
-    """[groups, outputs of a group, inputs of an output]: one group, or one for each channel."""
+    """Return [groups, outputs of a group, inputs of an output]: one group, or one for each channel."""
     if op == "depthwise":
         flat = weight.reshape(-1, weight.shape[3]).T[:, None, :]
     else:
@@ -157,7 +157,7 @@ def _rows(weight: npt.NDArray[np.generic], op: str) -> Doubles:
 
 
 def _weight_order(rows: Doubles, node: Node) -> Doubles:
-    """The inverse of _rows, flat."""
+    """Return the inverse of _rows, flat."""
     return rows[:, 0].T.reshape(-1) if node.op == "depthwise" else rows.reshape(-1)
 
 
@@ -189,7 +189,7 @@ def _group_moments(x: Array, y: Array) -> tuple[Doubles, Doubles, Doubles]:
 
 
 def _groups(graph: Graph, names: set[str]) -> list[list[Node]]:
-    """The layers in such an order that none of a group sees another of its group or a later one."""
+    """Return the layers in such an order that none of a group sees another of its group or a later one."""
     depth = {graph.input_name: 0}
     groups: dict[int, list[Node]] = {}
     for node in graph.nodes:

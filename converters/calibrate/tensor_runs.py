@@ -29,7 +29,7 @@ def picture_input(path: Path, variant: Variant, picture_range: PictureRange = No
 
 
 def passes(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> list[list[str]]:
-    """Groups of tensors that fit into MAX_PASS_BYTES."""
+    """Return groups of tensors that fit into MAX_PASS_BYTES."""
     groups: list[list[str]] = [[]]
     used = 0
     for name in names:
@@ -60,6 +60,7 @@ class FloatTensorRunner:
         self.outputs = {name: details[name] for name in names}
 
     def __call__(self, pixels: Pixels) -> Iterator[tuple[str, Array]]:
+        """Run one picture, [1, S, S, 3] uint8, and yield the name and values of each tensor."""
         self.interpreter.set_tensor(self.image, pixels)
         self.interpreter.invoke()
         for name, index in self.outputs.items():

@@ -13,7 +13,7 @@ __all__ = ["add_calibration_arguments", "natural", "points", "positive", "traini
 
 
 def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
-    """What `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
+    """Return what `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -97,11 +97,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:
+    """Return the options about the training as one value."""
     names = [field.name for field in dataclasses.fields(TrainingOptions)]
     return TrainingOptions(**{name: getattr(args, name) for name in names})
 
 
 def points(text: str) -> float:
+    """Read a number of AP points, 0 to 100, for argparse."""
     value = float(text)
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
@@ -118,6 +120,7 @@ def side(text: str) -> int:
 
 
 def positive(text: str) -> int:
+    """Read a whole number above 0, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not positive")
@@ -125,6 +128,7 @@ def positive(text: str) -> int:
 
 
 def natural(text: str) -> int:
+    """Read a whole number from 0 on, for argparse."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{value} is negative")

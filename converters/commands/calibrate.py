@@ -27,6 +27,7 @@ from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, us
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
     parser.add_argument(
         "variant",
         metavar="VARIANT|FILE",
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
     _check_folder(args.calibration)

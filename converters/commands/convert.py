@@ -32,6 +32,7 @@ WIDTH = 80  # of the table, where its paths are short enough
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
     parser.add_argument(
         "variants",
         nargs="+",

@@ -23,6 +23,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the list")
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     text = "download the published COCO weights of variants, and check their sha256"
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit status."""
     if args.action == "pull":
         return _pull(args.variants, args.url, overwrite=args.overwrite)
     listing = _listing()

@@ -26,7 +26,7 @@ class Affine:
 
     @classmethod
     def from_range(cls, low: float, high: float) -> Affine:
-        """The int8 grid that covers [low, high] and has an exact zero."""
+        """Return the int8 grid that covers [low, high] and has an exact zero."""
         low, high = min(low, 0.0), max(high, 0.0)
         scale = float(np.float32(max(high - low, 1e-6) / (INT8_MAX - INT8_MIN)))
         zero_point = round(INT8_MIN - low / scale)
@@ -34,17 +34,21 @@ class Affine:
 
     @property
     def low(self) -> float:
+        """Return the real value of the smallest integer."""
         return self.scale * (INT8_MIN - self.zero_point)
 
     @property
     def high(self) -> float:
+        """Return the real value of the largest integer."""
         return self.scale * (INT8_MAX - self.zero_point)
 
     def quantize(self, values: Array) -> npt.NDArray[np.int8]:
+        """Return the nearest integers, clipped to [-128, 127]."""
         q = np.rint(values / np.float32(self.scale)) + self.zero_point
         return np.asarray(np.clip(q, INT8_MIN, INT8_MAX), np.int8)
 
     def dequantize(self, q: npt.NDArray[np.int8]) -> Array:
+        """Return the real values of integers: scale * (q - zero_point)."""
         return (q.astype(np.float32) - self.zero_point) * np.float32(self.scale)
 
 
@@ -60,6 +64,7 @@ class QuantizedWeight:
     channel_axis: int
 
     def dequantize(self) -> Array:
+        """Return the real values of integers: scale * (q - zero_point)."""
         shape = [1] * self.values.ndim
         shape[self.channel_axis] = -1
         return self.values.astype(np.float32) * self.scale.reshape(shape)
@@ -84,7 +89,7 @@ def channel_axis(op: str) -> int:
 
 
 def quantize_weight(weight: Array, op: str, least: Array | None = None) -> QuantizedWeight:
-    """Rounds to the nearest of [-127, 127], per output channel, by absolute maximum.
+    """Round to the nearest of [-127, 127], per output channel, by absolute maximum.
 
     least: [channels], scales that are not gone below, see `least_scale`.
     """
@@ -99,7 +104,7 @@ def quantize_weight(weight: Array, op: str, least: Array | None = None) -> Quant
 
 
 def least_scale(bias: Array, source: Affine) -> Array:
-    """The weight scales below which a channel's bias would not fit into its 32 bits.
+    """Return the weight scales below which a channel's bias would not fit into its 32 bits.
 
     Only channels whose weights are next to nothing come near; their bias is all that they say.
     """

@@ -33,18 +33,31 @@ class ChannelQuantizer:
 
     @property
     def low(self) -> Doubles:
+        """Return the real value of the smallest integer."""
         return np.asarray(-self.zero_point * self.step)
 
     @property
     def high(self) -> Doubles:
+        """Return the real value of the largest integer."""
         return np.asarray((LEVELS - 1 - self.zero_point) * self.step)
 
 
 @dataclass
 class ChannelQuantized:
-    """quantizers: tensor -> what its integer readers see; weights: convolution -> integers for
-    inputs in steps; biases: float32; floats: convolutions that stay in float, with the reason; swishes:
-    those that give way to a fitted function.
+    """Integers of an OpenVINO IR.
+
+    Attributes
+    ----------
+    quantizers
+        Tensor -> what its integer readers see.
+    weights
+        Convolution -> integers for inputs in steps.
+    biases
+        Convolution -> float32, one value for each output channel.
+    floats
+        Convolutions that stay in float, with the reason.
+    swishes
+        Those that a fitted function stands for.
     """
 
     quantizers: dict[str, ChannelQuantizer] = field(default_factory=dict)

@@ -24,14 +24,16 @@ Swishes = Mapping[str, FittedSwish]
 
 
 def swish(x: Array) -> Array:
+    """Return x * sigmoid(x) in float32."""
     return np.asarray(x / (1 + np.exp(-np.maximum(x, -80.0))), np.float32)
 
 
 def hard_swish(x: Array) -> Array:
+    """Return x * clip(x / 6 + 1/2, 0, 1), arXiv 1905.02244 section 5.2."""
     return np.asarray(x * np.clip(x / 6 + 0.5, 0, 1), np.float32)
 
 
 def applied(coefficients: npt.NDArray[Any], x: Array) -> Array:
-    """What the fitted function makes of x [C, N]."""
+    """Return what the fitted function makes of x [C, N]."""
     a, b, c, d = coefficients.astype(np.float32)[:, :, None]
     return np.asarray(c * hard_swish(a * x + b) + d, np.float32)

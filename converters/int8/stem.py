@@ -10,7 +10,7 @@ from edge_edet.network import Graph
 
 
 def input_zero_point(graph: Graph) -> int:
-    """The grey level that the integer graph takes as zero.
+    """Return the grey level that the integer graph takes as zero.
 
     The mean itself is folded into the stem's bias, so it is exact but for the one padded row and
     column of the stem, which see this grey instead of the mean colour.
@@ -19,11 +19,11 @@ def input_zero_point(graph: Graph) -> int:
 
 
 def input_affine(graph: Graph) -> Affine:
-    """The stem's int8 input: one step is one grey level."""
+    """Return the stem's int8 input: one step is one grey level."""
     return Affine(1.0, input_zero_point(graph) + INT8_MIN)
 
 
 def stem_shift(graph: Graph, weight: QuantizedWeight) -> npt.NDArray[np.float64]:
-    """What the stem's bias takes over: its input is x - zero point and should be x - mean."""
+    """Return what the stem's bias takes over: its input is x - zero point and should be x - mean."""
     shift = input_zero_point(graph) - np.asarray(graph.variant.mean, np.float64)  # [3]
     return np.asarray((weight.dequantize().astype(np.float64) * shift).sum(axis=(1, 2, 3)))

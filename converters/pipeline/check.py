@@ -1,4 +1,4 @@
-"""Check: does the written model detect anything, and how does INT8 compare with its float model?"""
+"""Whether the written model detects anything, and how INT8 compares with its float model."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _artifact(
     outputs: Outputs,
     reported: _Reported,
 ) -> ModelArtifact:
-    """The files of one model, in memory."""
+    """Return the files of one model, in memory."""
     if job.precision != "int8":
         return float_artifact(writer_of(planned, network, job.precision, None), network, job.format)
     assert calibrated is not None
@@ -123,7 +123,7 @@ def _check(
     outputs: Outputs,
     reported: _Reported,
 ) -> ConvertedFile:
-    """The file with what was found about it."""
+    """Return the file with what was found about it."""
     if network.source.random:
         return file
     picture_range = (calibrated or planned.request).picture_range

@@ -217,7 +217,7 @@ def claim(planned: Plan, variant: str, outputs: Outputs) -> None:
 
 
 def _check_data(request: Request) -> Path | None:
-    """The labelled pictures on which each model is tried once it is written."""
+    """Return the labelled pictures on which each model is tried once it is written."""
     if request.data is None and request.check_data is None:
         return None
     from edge_edet.converters.inspect import check_data, check_labelled, is_labelled

@@ -104,7 +104,7 @@ def _count_floats(recipe: Mapping[str, Any]) -> int:
 
 
 def _replaced(path: Path, source: Source) -> tuple[str, ...]:
-    """A sentence where the file that is there was made of other weights: a name states only the variant."""
+    """Return a sentence where the present file was made of other weights: a name states only the variant."""
     try:
         found = manifest_of(read_model(path)) if path.exists() else None
     except EdgeEdetError:

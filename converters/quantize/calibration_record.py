@@ -73,7 +73,7 @@ class CalibrationRecord:
 
 
 def preparation_of(variant: Variant) -> dict[str, list[float]]:
-    """What made input tensors of the pictures, beside the size."""
+    """Return what made input tensors of the pictures, beside the size."""
     return {name: list(getattr(variant, name)) for name in PREPARATION}
 
 
@@ -120,14 +120,14 @@ def save_record(record: CalibrationRecord, path: Path, outputs: Outputs | None =
 
 
 def _rounded(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Counts to COUNT_BITS significant bits: 1.6 % at most, and half the file."""
+    """Round counts to COUNT_BITS significant bits: an error of at most 1.6 %, and half the file."""
     counts = np.minimum(counts, 2**31)
     drop = np.maximum(np.frexp(counts)[1] - COUNT_BITS, 0)
     return np.asarray((counts + (1 << drop >> 1)) >> drop << drop, np.int64)
 
 
 def as_stored(statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
-    """What a record keeps of them: a folder and its record must give the same model."""
+    """Return what a record keeps of them: a folder and its record must give the same model."""
     return {
         name: Statistics(
             _rounded(s.counts),
@@ -178,7 +178,7 @@ def load_record(path: Path) -> CalibrationRecord:
 
 
 def _range(stated: Any) -> PictureRange:
-    """A missing key: the pictures were read without a range."""
+    """Read the range; a missing key means that the pictures were read without a range."""
     if stated is None or isinstance(stated, str):
         return parse_range(stated) if stated is not None else None
     raise ValueError("the range must be a text")
@@ -238,7 +238,7 @@ def _statistics(meta: dict[str, Any], arrays: Arrays) -> dict[str, Statistics]:
 
 
 def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, what: str) -> None:
-    """Raises InputError where the record was taken from other weights or another size."""
+    """Refuse a record that was taken from other weights or another size, by InputError."""
     v = graph.variant
     if (record.variant, record.image_size) != (v.name, v.image_size):
         raise InputError(

@@ -58,6 +58,7 @@ class ChannelwiseRecipe:
     least_swish_db: float | None = LEAST_SWISH_DB
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON values, for the manifest."""
         return {**vars(self), "float_scope": list(self.float_scope)}
 
 
@@ -78,7 +79,7 @@ def quantize_channelwise(
     recipe: ChannelwiseRecipe,
     swishes: Swishes | None = None,
 ) -> ChannelQuantized:
-    """The integers of a graph. swishes: what the calibration fitted."""
+    """Return the integers of a graph. swishes: what the calibration fitted."""
     result, statistics = ChannelQuantized(), with_passed(graph, statistics)
     if recipe.least_swish_db is not None:
         result.swishes = {
@@ -156,7 +157,7 @@ def _shared(low: Doubles, high: Doubles, zero_point: int) -> ChannelQuantizer:
 
 
 def _quantize_reader(graph: Graph, node: Node, result: ChannelQuantized) -> None:
-    """The integers of one convolution, for an input in steps of its channels."""
+    """Return the integers of one convolution, for an input in steps of its channels."""
     assert node.weight is not None
     assert node.bias is not None
     quantizer = result.quantizers.get(node.inputs[0])

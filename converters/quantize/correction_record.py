@@ -169,7 +169,7 @@ def _arrays(record: CorrectionRecord) -> Arrays:
 
 
 def _pack_layers(corrections: Corrections) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of all layers, one after the other."""
+    """Return the arrays of all layers, one after the other."""
     values = list(corrections.values())
 
     def joined(parts: list[npt.NDArray[Any]], kind: Any) -> npt.NDArray[Any]:
@@ -185,7 +185,7 @@ def _pack_layers(corrections: Corrections) -> dict[str, npt.NDArray[Any]]:
 
 
 def _unpack_layers(layers: Any, arrays: Arrays) -> dict[str, Correction]:
-    """The inverse of `_pack_layers`. Raises ValueError where the arrays do not fit together."""
+    """Return the inverse of `_pack_layers`. Raises ValueError where the arrays do not fit together."""
     gain, shift, steps = arrays["gain"], arrays["shift"], arrays["steps"]
     outputs, weights = arrays["outputs"], arrays["weights"]
     if not isinstance(layers, list) or len(set(map(str, layers))) != len(layers):
@@ -208,7 +208,7 @@ def _unpack_layers(layers: Any, arrays: Arrays) -> dict[str, Correction]:
 
 
 def _pack_swishes(swishes: Swishes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of all tensors, one after the other."""
+    """Return the arrays of all tensors, one after the other."""
     values = list(swishes.values())
     return {
         "swish_channels": np.asarray([f.coefficients.shape[1] for f in values], np.int32),
@@ -220,7 +220,7 @@ def _pack_swishes(swishes: Swishes) -> dict[str, npt.NDArray[Any]]:
 
 
 def _unpack_swishes(names: Any, arrays: Arrays) -> dict[str, FittedSwish]:
-    """The inverse of `_pack_swishes`. Raises ValueError where the arrays do not fit together."""
+    """Return the inverse of `_pack_swishes`. Raises ValueError where the arrays do not fit together."""
     channels, errors, values = arrays["swish_channels"], arrays["swish_db"], arrays["swish"]
     if not isinstance(names, list) or len(set(map(str, names))) != len(names):
         raise ValueError("the fitted swishes must be a list of different names")

@@ -35,7 +35,7 @@ Corrections = Mapping[str, Correction]
 
 
 def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Quantized:
-    """The integers with the corrections applied. Raises InputError where they are of another network."""
+    """Apply the corrections to the integers. Raises InputError where they are of another network."""
     nodes = {node.name: node for node in graph.nodes}
     weights, biases = dict(quantized.weights), dict(quantized.biases)
     for name, correction in corrections.items():
@@ -66,7 +66,7 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
 def round_at(
     weight: npt.NDArray[np.float32], scale: npt.NDArray[np.float32], op: str
 ) -> npt.NDArray[np.int8]:
-    """The nearest integers at given scales of the output channels."""
+    """Return the nearest integers at given scales of the output channels."""
     shape = [1] * weight.ndim
     shape[channel_axis(op)] = -1
     values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127)

@@ -83,7 +83,7 @@ class _Readers:
 
 
 def _linear_readers(name: str, consumers: Mapping[str, list[Node]]) -> _Readers | None:
-    """The convolutions that can undo a rescaling of this tensor; None where something else reads it."""
+    """Return the convolutions that can undo a rescaling of this tensor; None if something else reads it."""
     convolutions: dict[str, None] = {}
     passed: list[str] = []
     pending = [name]

@@ -25,7 +25,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def bin_centers() -> Doubles:
-    """The value in the middle of each bin; infinities and NaN patterns become the largest float16."""
+    """Return the value in the middle of each bin; infinities and NaN patterns become the largest float16."""
     bits = (np.arange(BINS) << DROPPED_BITS | 1 << (DROPPED_BITS - 1)).astype(np.uint16)
     centers = bits.view(np.float16).astype(np.float64)
     return np.where(np.isfinite(centers), centers, np.copysign(FLOAT16_MAX, centers))
@@ -51,11 +51,12 @@ class Statistics:
 
     @classmethod
     def empty(cls, channels: int) -> Statistics:
+        """Return the statistics of a tensor of which nothing was seen yet."""
         zeros = np.zeros(channels)
         return cls(np.zeros(BINS, np.int64), np.inf, -np.inf, zeros, zeros.copy(), 0)
 
     def add(self, values: Array) -> None:
-        """Takes in one picture's tensor [1, h, w, channels]. Raises InputError for NaN and infinity."""
+        """Take in one picture's tensor [1, h, w, channels]. Raises InputError for NaN and infinity."""
         flat = values.reshape(-1, values.shape[-1])
         low, high = flat.min(axis=0), flat.max(axis=0)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -75,7 +76,7 @@ class Statistics:
 
 
 def merged(parts: list[Statistics]) -> Statistics:
-    """The statistics of several tensors that share one grid."""
+    """Return the statistics of several tensors that share one grid."""
     return Statistics(
         np.sum([part.counts for part in parts], axis=0),
         min(part.low for part in parts),
@@ -87,7 +88,7 @@ def merged(parts: list[Statistics]) -> Statistics:
 
 
 def with_passed(graph: Graph, statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
-    """The statistics, and those of what only passes values on (a pool's largest ones: at most these)."""
+    """Return the statistics, and those of tensors that only pass values on (of a max pool: at most these)."""
     found = dict(statistics)
     for node in graph.nodes:
         parts = [found[name] for name in node.inputs if name in found]

@@ -38,7 +38,7 @@ def sigmoid(x: Values) -> Values:
 
 
 def integer_sigmoid(x: Values) -> Values:
-    """What an int8 LOGISTIC gives: steps of 1/256, never 1."""
+    """Return the grid that an int8 LOGISTIC gives: steps of 1/256, never 1."""
     return np.clip(np.rint(256 * sigmoid(x)), 0, 255) / 256
 
 
@@ -51,7 +51,7 @@ _THROUGH: dict[str, tuple[Function, Function]] = {
 
 
 def calibrated_tensors(graph: Graph) -> list[str]:
-    """The tensors whose grid is chosen; all others follow from their inputs."""
+    """Return the tensors whose grid is chosen; all others follow from their inputs."""
     return [node.name for node in graph.nodes if node.op in CALIBRATED]
 
 

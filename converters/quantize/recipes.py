@@ -32,6 +32,7 @@ class Recipe:
     reconstruct: bool = False
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON values, for the manifest."""
         return dataclasses.asdict(self)
 
 
@@ -50,7 +51,7 @@ DEFAULT_RECIPE = "reconstructed"
 
 
 def get_recipe(name: str) -> Recipe:
-    """The recipe of that name. Raises InputError that lists the known ones."""
+    """Return the recipe of that name. Raises InputError that lists the known ones."""
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -55,7 +55,7 @@ class Suppression:
             )
 
     def custom_options(self, num_classes: int) -> bytes:
-        """The operator's flexbuffer; scales of 1 are box codes as docs/manifest.md has them.
+        """Return the operator's flexbuffer; scales of 1 are box codes as docs/manifest.md has them.
 
         Not use_regular_nms, the operator's own class-by-class mode: on more than one thread it
         never looks at the class whose number is the thread count (LiteRT up to 2.3.0, `next_col` in

@@ -61,7 +61,7 @@ class ModelWriter:
     def to_ir(
         self, graph: Graph, quantized: ChannelQuantized | None, recipe: Mapping[str, Any] | None
     ) -> dict[str, bytes]:
-        """An OpenVINO IR: suffix -> file."""
+        """Return an OpenVINO IR: suffix -> file."""
         from edge_edet.converters.write.openvino import OpenVinoLowering
 
         extra = self.operators.get("openvino")
@@ -69,7 +69,7 @@ class ModelWriter:
         return self.ir_of(lowering.lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
-        """An openvino.Model with its manifest: suffix -> file."""
+        """Return an openvino.Model with its manifest: suffix -> file."""
         from edge_edet.converters.write.openvino import serialize, with_float_input
 
         manifest = self._manifest(recipe)
@@ -80,7 +80,7 @@ class ModelWriter:
         return {".bin": files.bin, ".xml": _sealed(files.xml, found)}
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:
-        """An ONNX model: suffix -> file."""
+        """Return an ONNX model: suffix -> file."""
         from edge_edet.converters.write.onnx import write_onnx
 
         nms = Suppression() if self.nms == "in-graph" else None
@@ -91,7 +91,7 @@ class ModelWriter:
     def to_bytes(
         self, graph: Graph, quantized: Quantized | None, recipe: Mapping[str, Any] | None
     ) -> bytes:
-        """The `.tflite`. recipe: how the integers were chosen, for the manifest."""
+        """Return the `.tflite`. recipe: how the integers were chosen, for the manifest."""
         from edge_edet.converters.write.tflite import (
             append_files,
             standard_metadata,
@@ -163,7 +163,7 @@ class ModelWriter:
 
 
 def _sealed(data: bytes, content_sha256: str) -> bytes:
-    """The file with the sum in its manifest, in place: the manifest is not part of the sum."""
+    """Return the file with the sum in its manifest, in place: the manifest is not part of the sum."""
     key = data.index(b"content_sha256")
     at = data.index(PLACEHOLDER.encode(), key)
     assert at - key < 40  # quotes and a colon, which XML spells out
@@ -176,7 +176,7 @@ def _tool_versions() -> dict[str, str]:
 
 
 def _model_api(manifest: Manifest) -> dict[str, str]:
-    """What OpenVINO's Model API and DL Streamer read: labels and the picture's preparation.
+    """Return what OpenVINO's Model API and DL Streamer read: labels and the picture's preparation.
 
     No model_type: they have none for box codes and logits over anchors.
     """
@@ -197,7 +197,7 @@ def _model_api(manifest: Manifest) -> dict[str, str]:
 def write_checked(
     path: Path, files: Mapping[str, bytes], outputs: Outputs | None = None, kind: Kind = MODEL
 ) -> None:
-    """Writes a model, suffix -> file, reads it back, and only then gives it its name.
+    """Write a model, suffix -> file, reads it back, and only then gives it its name.
 
     Of an IR's two files, whoever reads by `edge_edet.formats.read` finds the old ones or the new ones.
     outputs: what else the command writes, and its inputs; kind: what of it may be replaced. Raises

@@ -37,6 +37,7 @@ class OnnxLowering:
         return helper.make_graph(self.nodes, title, [image], outputs, self.initializers)
 
     def outputs(self) -> list[ValueInfoProto]:
+        """Return the graph's outputs with their shapes."""
         names = self.graph.outputs.values()
         return [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, self.shapes[name])
@@ -46,11 +47,12 @@ class OnnxLowering:
     # --- parts --------------------------------------------------------------------------------
 
     def emit(self, op: str, output: str, inputs: list[str], **attributes: Any) -> str:
+        """Add the operator of a node."""
         self.nodes.append(helper.make_node(op, inputs, [output], output, **attributes))
         return output
 
     def constant(self, name: str, values: npt.ArrayLike, dtype: Any = np.float32) -> str:
-        """The name of a constant: what the levels share is stored once, where it is first read."""
+        """Return the name of a constant: what the levels share is stored once, where it is first read."""
         array = np.ascontiguousarray(values, dtype).reshape(np.shape(values))
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.known:
@@ -66,7 +68,7 @@ class OnnxLowering:
     # --- operators ----------------------------------------------------------------------------
 
     def op_normalize(self, node: Node) -> None:
-        """The mean goes before the padding, which then is the mean colour."""
+        """Subtract the mean before the padding, which then is the mean colour."""
         widened = node.inputs[0]
         if self.input_type != TensorProto.FLOAT:
             widened = self.emit("Cast", f"{node.name}/float", [widened], to=TensorProto.FLOAT)
@@ -75,10 +77,12 @@ class OnnxLowering:
         self.emit("Transpose", node.name, [centred], perm=[0, 3, 1, 2])
 
     def op_conv(self, node: Node) -> None:
+        """Emit a convolution."""
         assert node.weight is not None
         self.convolution(node, node.weight.transpose(0, 3, 1, 2), 1)
 
     def op_depthwise(self, node: Node) -> None:
+        """Emit a depthwise convolution."""
         assert node.weight is not None
         self.convolution(node, node.weight.transpose(3, 0, 1, 2), node.shape[3])
 
@@ -104,9 +108,11 @@ class OnnxLowering:
 
     @staticmethod
     def before_activation(node: Node) -> str:
+        """Return the name of a node's value before its activation."""
         return node.name if node.activation == "none" else f"{node.name}/linear"
 
     def activate(self, node: Node) -> None:
+        """Emit a node's ReLU6, where it has one."""
         if node.activation == "relu6":
             ends = [
                 self.constant(f"relu6/{end}", value) for end, value in (("low", 0), ("high", 6))
@@ -114,22 +120,27 @@ class OnnxLowering:
             self.emit("Clip", node.name, [self.before_activation(node), *ends])
 
     def op_add(self, node: Node) -> None:
+        """Emit a sum, with its activation."""
         self.emit("Add", self.before_activation(node), list(node.inputs))
         self.activate(node)
 
     def op_mul(self, node: Node) -> None:
+        """Emit a product, by value or by channel."""
         self.emit("Mul", node.name, list(node.inputs))
 
     def op_scale(self, node: Node) -> None:
+        """Emit a product with a constant."""
         factor = self.constant(f"{node.name}/factor", node.attrs["factor"])
         self.emit("Mul", node.name, [node.inputs[0], factor])
 
     def op_swish(self, node: Node) -> None:
+        """Emit x * sigmoid(x), or what stands for it."""
         assert "factors" not in node.attrs  # equalization is for integers
         gate = self.emit("Sigmoid", f"{node.name}/sigmoid", [node.inputs[0]])
         self.emit("Mul", node.name, [node.inputs[0], gate])
 
     def op_sigmoid(self, node: Node) -> None:
+        """Emit a sigmoid."""
         self.emit("Sigmoid", node.name, [node.inputs[0]])
 
     def op_mean(self, node: Node) -> None:
@@ -148,6 +159,7 @@ class OnnxLowering:
         self.emit("GlobalAveragePool", node.name, [rows])
 
     def op_maxpool(self, node: Node) -> None:
+        """Emit a max pool."""
         x, pads = node.inputs[0], self.pads(node)
         if (
             node.attrs["padding"] == "zero"
@@ -160,6 +172,7 @@ class OnnxLowering:
         self.emit("MaxPool", node.name, [x], kernel_shape=[3, 3], strides=[2, 2], pads=pads)
 
     def op_resize(self, node: Node) -> None:
+        """Emit a resize to the nearest neighbour."""
         _, height, width, channels = node.shape
         sizes = self.constant(f"{node.name}/sizes", [1, channels, height, width], np.int64)
         self.emit(
@@ -178,4 +191,5 @@ class OnnxLowering:
         self.emit("Reshape", node.name, [last, shape])
 
     def op_concat(self, node: Node) -> None:
+        """Emit a concatenation."""
         self.emit("Concat", node.name, list(node.inputs), axis=1)

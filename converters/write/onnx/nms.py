@@ -33,7 +33,7 @@ class SuppressingOnnxLowering(OnnxLowering):
         self.candidates = min(CANDIDATES, graph.variant.num_anchors)
 
     def outputs(self) -> list[ValueInfoProto]:
-        """Appends the suppression; the four outputs, float32, rows beyond the last one zero."""
+        """Append the suppression; the four outputs, float32, rows beyond the last one zero."""
         best, scores = self.best_anchors()
         boxes = self.decode(best)
         classes = self.best_class(best)
@@ -48,7 +48,7 @@ class SuppressingOnnxLowering(OnnxLowering):
     # --- candidates ---------------------------------------------------------------------------
 
     def best_anchors(self) -> tuple[str, str]:
-        """The anchors with the highest scores, [k] int64, and those scores [k], best first."""
+        """Return the anchors with the highest scores, [k] int64, and those scores [k], best first."""
         logits = self.graph.outputs["classes"]
         highest = self.make("ReduceMax", "highest", logits, axes=[0, 2], keepdims=0)
         count = self.constant(f"{PLACE}/candidates", [self.candidates], np.int64)
@@ -117,7 +117,7 @@ class SuppressingOnnxLowering(OnnxLowering):
         return self.make("Gather", "selected/boxes", selected, box, axis=1)
 
     def best_detections(self, boxes: str, scores: str, classes: str, selected: str) -> None:
-        """The best K of all classes, best first, behind them rows of zeros.
+        """Return the best K of all classes, best first, behind them rows of zeros.
 
         K zeros are appended before the choice, so that its size does not depend on the picture.
         """
@@ -138,9 +138,11 @@ class SuppressingOnnxLowering(OnnxLowering):
             self.emit("Unsqueeze", OUTPUTS[role], [rows, axes])
 
     def padded(self, role: str, source: str, selected: str, shape: tuple[int, ...]) -> str:
+        """Return the selected rows with rows of zeros behind them."""
         rows = self.make("Gather", f"{role}/selected", source, selected, axis=0)
         zeros = self.constant(f"{PLACE}/{role}/zeros", np.zeros(shape, np.float32))
         return self.make("Concat", f"{role}/padded", rows, zeros, axis=0)
 
     def make(self, op: str, name: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator under this module's prefix and return the name of its output."""
         return self.emit(op, f"{PLACE}/{name}", list(inputs), **attributes)

@@ -28,7 +28,7 @@ def write_onnx(
     nms: Suppression | None = None,
     input_dtype: str = "uint8",
 ) -> bytes:
-    """The `.onnx` file of a graph, as bytes; the same graph gives the same bytes.
+    """Return the `.onnx` file of a graph, as bytes; the same graph gives the same bytes.
 
     Input `image` [1, S, S, 3] RGB, uint8 or float32 from 0 to 255; outputs `box_codes` [1, N, 4] and
     `class_logits` [1, N, C] float32, or, with nms, the four of suppression_operator.OUTPUTS. metadata becomes

@@ -13,7 +13,7 @@ LARGEST = 255.0
 
 
 def with_float_input(model: Any, *, whole_levels: bool) -> Any:
-    """The model with its one input as float32, of the same values and name.
+    """Return the model with its one input as float32, of the same values and name.
 
     whole_levels: they are rounded and cut off to the 8 bits that integer convolutions read; else
     they go on as they are.

@@ -71,7 +71,7 @@ class OpenVinoLowering:
         self.shapes |= {node.name: node.shape for node in graph.nodes}
 
     def lower(self) -> Any:
-        """The openvino.Model with box codes and class logits as outputs."""
+        """Return the openvino.Model with box codes and class logits as outputs."""
         name = self.graph.input_name
         image = op.parameter(self.graph.input_shape, ov.Type.u8)
         self.tensors[name] = self.named(image, name)
@@ -84,12 +84,13 @@ class OpenVinoLowering:
         return ov.Model(results, [image], title)
 
     def lower_node(self, node: Node) -> Made:
-        """The operations of one node, by `operators` where its operator is among them."""
+        """Return the operations of one node, by `operators` where its operator is among them."""
         if node.op in self.extra_operators:
             return self.extra_operators[node.op](self, node)
         return getattr(self, f"op_{node.op}")(node)
 
     def result(self, name: str) -> Made:
+        """Return a tensor as an output of the model."""
         made = self.tensors[name]
         made.output(0).get_tensor().set_names({name})
         return self.named(op.result(made), f"{name}/result")
@@ -103,13 +104,15 @@ class OpenVinoLowering:
         return made
 
     def constant(self, name: str, values: npt.ArrayLike, dtype: Any = np.float32) -> Made:
+        """Return a constant tensor of these values."""
         return self.named(op.constant(np.asarray(values, dtype, order="C")), name)
 
     def per_channel(self, name: str, values: npt.ArrayLike) -> Made:
+        """Return a constant of one value for each channel, [1, C, 1, 1]."""
         return self.constant(name, np.asarray(values).reshape(1, -1, 1, 1))
 
     def read_quantized(self, name: str) -> Made:
-        """The tensor as integer convolutions see it: in steps, through its fake quantizer."""
+        """Return the tensor as integer convolutions see it: in steps, through its fake quantizer."""
         quantizer = self.quantized.quantizers.get(name)
         if quantizer is None:  # the stem's input, which is integer already
             return self.tensors[name]
@@ -155,16 +158,20 @@ class OpenVinoLowering:
         return op.transpose(centred, order)
 
     def stem_is_integer(self) -> bool:
+        """Say whether all that reads the picture is an integer convolution."""
         readers = self.graph.consumers()[STEM_INPUT]
         return all(reader.name in self.quantized.weights for reader in readers)
 
     def op_conv(self, node: Node) -> Made:
+        """Emit a convolution."""
         return self.convolution(node, op.convolution)
 
     def op_depthwise(self, node: Node) -> Made:
+        """Emit a depthwise convolution."""
         return self.convolution(node, op.group_convolution)
 
     def convolution(self, node: Node, make: Any) -> Made:
+        """Return a convolution with bias and activation, in integers where there are integer weights."""
         assert node.bias is not None
         source, bias = node.inputs[0], node.bias
         integers = self.quantized.weights.get(node.name)
@@ -181,6 +188,7 @@ class OpenVinoLowering:
         return self.activated(node, op.add(made, shift))
 
     def activated(self, node: Node, made: Made) -> Made:
+        """Return the value behind a node's activation."""
         if node.activation == "none":
             return made
         linear = self.named(made, f"{node.name}/sum")
@@ -201,6 +209,7 @@ class OpenVinoLowering:
         return self.named(op.convert(half, "f32"), name)
 
     def integer_weight(self, node: Node, q: QuantizedWeight) -> Made:
+        """Return int8 weights widened to float32 and scaled by channel."""
         name, values = f"{node.name}/weight", _layout(node.op, q.values)
         scale = q.scale / STEM_SCALE if self.reads_picture(node) else q.scale
         shape = (-1,) + (1,) * (values.ndim - 1)
@@ -210,19 +219,24 @@ class OpenVinoLowering:
         return self.named(op.multiply(widened, scales), name)
 
     def reads_picture(self, node: Node) -> bool:
+        """Say whether a node reads the picture."""
         return node.inputs[0] == STEM_INPUT
 
     def op_add(self, node: Node) -> Made:
+        """Emit a sum, with its activation."""
         return self.activated(node, op.add(*(self.tensors[name] for name in node.inputs)))
 
     def op_mul(self, node: Node) -> Made:
+        """Emit a product, by value or by channel."""
         return op.multiply(*(self.tensors[name] for name in node.inputs))
 
     def op_scale(self, node: Node) -> Made:
+        """Emit a product with a constant."""
         factor = self.constant(f"{node.name}/factor", node.attrs["factor"])
         return op.multiply(self.tensors[node.inputs[0]], factor)
 
     def op_swish(self, node: Node) -> Made:
+        """Emit x * sigmoid(x), or what stands for it."""
         assert "factors" not in node.attrs  # equalization is TFLite's way
         fitted = self.quantized.swishes.get(node.name)
         if fitted is not None:
@@ -243,11 +257,13 @@ class OpenVinoLowering:
         return op.add(self.named(op.multiply(hard, c), f"{name}/fitted"), d)
 
     def op_sigmoid(self, node: Node) -> Made:
+        """Emit a sigmoid."""
         return op.sigmoid(self.tensors[node.inputs[0]])
 
     def op_mean(self, node: Node) -> Made:
-        """Pools rows, then what is left: quicker than the plugin's reduction of large maps. One window
-        over all would be quicker still, but adds up so many values in float32 that it shows.
+        """Pool rows, then what is left, which is quicker than the plugin's reduction of large maps.
+
+        One window over all would be quicker still, but the sum of so many float32 values loses precision.
         """
         height, width = self.shapes[node.inputs[0]][1:3]
         x = self.tensors[node.inputs[0]]
@@ -256,6 +272,7 @@ class OpenVinoLowering:
         return op.avg_pool(rows, [height, 1], [0, 0], [0, 0], [height, 1], True)
 
     def op_maxpool(self, node: Node) -> Made:
+        """Emit a max pool."""
         begin, end = self.pads(node)
         x = self.tensors[node.inputs[0]]
         if (
@@ -270,6 +287,7 @@ class OpenVinoLowering:
         return opset1.max_pool(x, [2, 2], begin, end, [3, 3], "floor", "explicit")
 
     def op_resize(self, node: Node) -> Made:
+        """Emit a resize to the nearest neighbour."""
         sizes = self.constant(f"{node.name}/sizes", node.shape[1:3], np.int64)
         axes = self.constant(f"{node.name}/axes", [2, 3], np.int64)
         return op.interpolate(
@@ -306,12 +324,12 @@ def write_openvino(
     quantized: ChannelQuantized | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> IrFiles:
-    """The IR of a graph. metadata: rt_info path, such as "model_info/labels" -> text."""
+    """Return the IR of a graph. metadata: rt_info path, such as "model_info/labels" -> text."""
     return serialize(OpenVinoLowering(graph, precision, quantized).lower(), metadata or {})
 
 
 def serialize(model: Any, metadata: Mapping[str, str]) -> IrFiles:
-    """The two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray."""
+    """Return the two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray."""
     for path, text in metadata.items():
         model.set_rt_info(text, path.split("/"))
     with scratch_folder() as folder:

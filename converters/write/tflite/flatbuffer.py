@@ -75,7 +75,7 @@ class TfliteWriter:
         quantization: Quantization | None = None,
         data: npt.NDArray[Any] | None = None,
     ) -> int:
-        """Adds a tensor, a constant where data is given, and returns its index."""
+        """Add a tensor, a constant where data is given, and returns its index."""
         tensor = schema.TensorT()
         tensor.name = name
         tensor.shape = list(shape)
@@ -101,7 +101,7 @@ class TfliteWriter:
         custom: str = "",
         custom_options: bytes = b"",
     ) -> None:
-        """Adds an operator; options is the schema's object of its builtin options."""
+        """Add an operator; options is the schema's object of its builtin options."""
         op = schema.OperatorT()
         op.opcodeIndex = self._opcode(code, version, custom)
         op.inputs, op.outputs = inputs, outputs
@@ -114,7 +114,7 @@ class TfliteWriter:
         self._graph.operators.append(op)
 
     def interface(self, inputs: dict[str, int], outputs: dict[str, int]) -> None:
-        """Declares the graph's inputs and outputs, also as signature `serving_default`."""
+        """Declare the graph's inputs and outputs, also as signature `serving_default`."""
         self._graph.inputs, self._graph.outputs = list(inputs.values()), list(outputs.values())
         signature = schema.SignatureDefT()
         signature.signatureKey = "serving_default"
@@ -131,7 +131,7 @@ class TfliteWriter:
         self._model.metadata.append(entry)
 
     def to_bytes(self) -> bytes:
-        """The file's bytes. Raises EdgeEdetError where the format's 2 GiB do not suffice."""
+        """Return the file's bytes. Raises EdgeEdetError where the format's 2 GiB do not suffice."""
         payload = sum(b.data.nbytes for b in self._model.buffers if b.data is not None)
         if payload > MAX_FILE_BYTES - 2**26:
             raise EdgeEdetError(

@@ -101,9 +101,11 @@ class TfliteLowering(MixedPrecisionLowering):
     # --- tensors ----------------------------------------------------------------------------
 
     def constant(self, name: str, data: npt.NDArray[Any], grid: Quantization | None = None) -> int:
+        """Return a constant tensor of these values."""
         return self.writer.tensor(name, data.shape, str(data.dtype), grid, data)
 
     def input_tensor(self) -> int:
+        """Add the tensor of the picture and return its index."""
         name, shape = self.graph.input_name, self.graph.input_shape
         if self.input_dtype == "float32":
             self.index[name] = self.writer.tensor(name, shape, "float32")
@@ -125,10 +127,12 @@ class TfliteLowering(MixedPrecisionLowering):
         options: Any,
         affine: Affine | None = None,
     ) -> None:
+        """Add the operator of a node."""
         output = self.activation(node.name, node.shape, affine)
         self.writer.operator(code, version, inputs, [output], options)
 
     def op_normalize(self, node: Node) -> None:
+        """Emit (x - mean) / std."""
         source = self.index[node.inputs[0]]
         floating = self.input_dtype == "float32"
         if self.normalized_input:  # the stem divides by std once more
@@ -148,7 +152,7 @@ class TfliteLowering(MixedPrecisionLowering):
             self.emit(Op.ADD, 1, node, [widened, shift], _with_activation(schema.AddOptionsT()))
 
     def centred(self, node: Node, source: int) -> int:
-        """A float32 input minus the grey level that the integer graph takes as zero."""
+        """Return a float32 input minus the grey level that the integer graph takes as zero."""
         grey = self.constant(
             f"{node.name}/grey", np.asarray([-input_zero_point(self.graph)], np.float32)
         )
@@ -158,7 +162,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def widened(self, node: Node, source: int) -> int:
-        """A uint8 tensor as float32."""
+        """Return a uint8 tensor as float32."""
         output = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
         options = schema.CastOptionsT()
         options.inDataType = schema.TensorType.UINT8
@@ -167,11 +171,13 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_conv(self, node: Node) -> None:
+        """Emit a convolution."""
         options = schema.Conv2DOptionsT()
         version = {"int8": 3, "int8-dynamic": 5}.get(self.precision, 1)
         self._convolution(node, Op.CONV_2D, version, options)
 
     def op_depthwise(self, node: Node) -> None:
+        """Emit a depthwise convolution."""
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1
         version = 3 if self.integer else 1
@@ -193,7 +199,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return any(before > after for before, after in borders(node, self.shapes[node.inputs[0]]))
 
     def weights(self, node: Node) -> tuple[int, int]:
-        """The constant tensors of a convolution: weight and bias."""
+        """Return the constant tensors of a convolution: weight and bias."""
         assert node.weight is not None
         assert node.bias is not None
         name = f"{node.name}/weight"
@@ -209,7 +215,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return self.constant(name, node.weight), bias
 
     def half(self, node: Node, kind: str, values: npt.NDArray[np.float32]) -> int:
-        """A constant of a convolution, stored in float16. kind: "weight" or "bias"."""
+        """Return a constant of a convolution, stored in float16. kind: "weight" or "bias"."""
         if not np.abs(values).max() <= FLOAT16_MAX:
             which = "weights" if kind == "weight" else "biases"
             raise InputError(
@@ -223,6 +229,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return widened
 
     def integer_weights(self, node: Node, quantized: Quantized) -> tuple[int, int]:
+        """Return the indexes of a convolution's int8 weights and int32 bias."""
         assert node.bias is not None
         q = quantized.weights[node.name]
         bias = quantized.biases.get(node.name, node.bias).astype(np.float64)
@@ -237,24 +244,26 @@ class TfliteLowering(MixedPrecisionLowering):
         return weight, self.constant(f"{node.name}/bias", integers, grid)
 
     def read_affine(self, node: Node) -> Affine | None:
-        """The grid of its input; None in float. The stem's are grey levels around the zero point."""
+        """Return the grid of its input; None in float. The stem's are grey levels around the zero point."""
         if not self.integer:
             return None
         assert self.quantized is not None
         return self.quantized.activations.get(node.inputs[0], input_affine(self.graph))
 
     def op_add(self, node: Node) -> None:
+        """Emit a sum, with its activation."""
         options = _with_activation(schema.AddOptionsT(), node.activation)
         inputs = [self.index[name] for name in node.inputs]
         self.emit(Op.ADD, 2 if self.integer else 1, node, inputs, options)
 
     def op_mul(self, node: Node) -> None:
+        """Emit a product, by value or by channel."""
         inputs = [self.index[name] for name in node.inputs]
         options = _with_activation(schema.MulOptionsT())
         self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
 
     def op_scale(self, node: Node) -> None:
-        """A fusion weight. In int8 the output's scale takes it all: the integers stay as they are."""
+        """Emit a fusion weight. In int8 the output's scale takes it all: the integers stay as they are."""
         factor = node.attrs["factor"]
         if self.integer:
             grid = Quantization((factor / INT8_MAX,), (0,))
@@ -277,7 +286,7 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MUL, version, node, [x, gate], options)
 
     def rescaled(self, node: Node, x: int) -> int:
-        """The gate's own view of x: every channel on the grid that the sigmoid needs."""
+        """Return the gate's own view of x: every channel on the grid that the sigmoid needs."""
         factors = node.attrs["factors"].reshape(1, 1, 1, -1)
         name = f"{node.name}/factors"
         if self.integer:
@@ -293,6 +302,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_sigmoid(self, node: Node) -> None:
+        """Emit a sigmoid."""
         version = 2 if self.integer else 1
         self.emit(Op.LOGISTIC, version, node, [self.index[node.inputs[0]]], None, SIGMOID)
 
@@ -316,6 +326,7 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MEAN, 2 if self.integer else 1, node, [x, constant], options)
 
     def op_maxpool(self, node: Node) -> None:
+        """Emit a max pool."""
         options = schema.Pool2DOptionsT()
         options.strideW = options.strideH = 2
         options.filterWidth = options.filterHeight = 3
@@ -331,7 +342,7 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MAX_POOL_2D, version, node, [x], options)
 
     def pool_then_thin(self, node: Node, version: int, options: Any) -> None:
-        """A pool at every position, whose SAME padding is symmetric, then every other one of them.
+        """Emit a pool at every position, whose SAME padding is symmetric, then every other one of them.
 
         So no value stands for the border that could win. An odd size is right in one step.
         """
@@ -359,6 +370,7 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_resize(self, node: Node) -> None:
+        """Emit a resize to the nearest neighbour."""
         self.nearest(node, self.index[node.inputs[0]])
 
     def nearest(self, node: Node, x: int) -> None:
@@ -369,19 +381,21 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.RESIZE_NEAREST_NEIGHBOR, version, node, [x, size], options)
 
     def op_reshape(self, node: Node) -> None:
+        """Emit a reshape."""
         shape = self.constant(f"{node.name}/shape", np.asarray(node.shape, np.int32))
         options = schema.ReshapeOptionsT()
         options.newShape = list(node.shape)
         self.emit(Op.RESHAPE, 1, node, [self.index[node.inputs[0]], shape], options)
 
     def op_concat(self, node: Node) -> None:
+        """Emit a concatenation."""
         options = schema.ConcatenationOptionsT()
         options.axis = node.attrs.get("axis", 1)
         inputs = [self.on_grid_of(node, name) for name in node.inputs]
         self.emit(Op.CONCATENATION, 2 if self.integer else 1, node, inputs, options)
 
     def on_grid_of(self, node: Node, name: str) -> int:
-        """The input, through a QUANTIZE where its integers mean something else than the node's."""
+        """Return the input, through a QUANTIZE where its integers mean something else than the node's."""
         if not self.integer or self.affine(name) == self.affine(node.name):
             return self.index[name]
         grid = self.affine(node.name)
@@ -408,7 +422,7 @@ def write_tflite(
     metadata: Mapping[str, bytes] | None = None,
     **options: Any,
 ) -> bytes:
-    """The `.tflite` file of a graph, as bytes. See TfliteLowering for the options."""
+    """Return the `.tflite` file of a graph, as bytes. See TfliteLowering for the options."""
     writer = TfliteLowering(graph, precision, quantized, **options).lower()
     for name, data in (metadata or {}).items():
         writer.metadata(name, data)

@@ -49,7 +49,7 @@ _Table = dict[int, Any]  # slot -> str, _Byte, _Int, _Table, or a list of str, f
 
 
 def standard_metadata(manifest: Manifest) -> tuple[bytes, dict[str, bytes]]:
-    """The TFLITE_METADATA flatbuffer of a model, and the files to append by `append_files`.
+    """Return the TFLITE_METADATA flatbuffer of a model, and the files to append by `append_files`.
 
     Raises InputError where a label is not one line of text.
     """
@@ -74,7 +74,7 @@ def standard_metadata(manifest: Manifest) -> tuple[bytes, dict[str, bytes]]:
 
 
 def append_files(model: bytes, files: Mapping[str, bytes]) -> bytes:
-    """The model with a zip of the files behind it; the same files give the same bytes.
+    """Return the model with a zip of the files behind it; the same files give the same bytes.
 
     Stored, not compressed: readers on devices take the bytes where they lie.
     """
@@ -99,8 +99,10 @@ def _label_file(labels: Sequence[str | None]) -> bytes:
 
 
 def _image_input(manifest: Manifest) -> _Table:
-    """The model takes grey levels: what normalizing and then, of uint8 in an integer model, quantizing
-    by the tensor's own scale 1 and zero point must give back.
+    """Describe the input, which takes grey levels.
+
+    Normalizing and then, for uint8 in an integer model, quantizing by the tensor's own scale 1 and zero
+    point must give these back.
     """
     variant = manifest.variant
     zero = input_zero_point(Graph(variant, manifest.input_name, [], {}))
@@ -132,7 +134,7 @@ def _raw_outputs() -> list[_Table]:
 
 
 def _detections() -> list[_Table]:
-    """The names are those by which the Task Library and MediaPipe find the four outputs."""
+    """Describe the four outputs, by the names that the Task Library and MediaPipe look for."""
     each = {0: _Int(2), 1: _Int(2)}  # dimension 1 counted from the batch: one content per row
     feature: _Table = {0: _Byte(FEATURE), 1: {}, 2: each}
     order = [1, 0, 3, 2]  # where left, top, right, bottom are in a row
@@ -155,7 +157,7 @@ def _detections() -> list[_Table]:
 
 
 def _pack(builder: flatbuffers.Builder, value: str | _Table | list[Any]) -> int:
-    """Writes the value, its parts first, as flatbuffers wants it; returns its offset."""
+    """Write the value, its parts first, as flatbuffers wants it; returns its offset."""
     if isinstance(value, str):
         return int(builder.CreateString(value))
     if isinstance(value, dict):

@@ -35,15 +35,16 @@ class MixedPrecisionLowering:
         return self.precision == "int8"
 
     def found(self, name: str) -> int:
-        """A tensor of the finished graph; the integer one where both sides have it."""
+        """Return a tensor of the finished graph; the integer one where both sides have it."""
         return (self.sides[True] | self.sides[False])[name]
 
     def affine(self, name: str) -> Affine:
+        """Return the grid of a tensor in the integer part."""
         assert self.quantized is not None
         return self.quantized.activations[name]
 
     def activation(self, name: str, shape: tuple[int, ...], affine: Affine | None = None) -> int:
-        """The tensor that an operator writes."""
+        """Return the tensor that an operator writes."""
         if not self.integer:
             index = self.writer.tensor(name, shape, "float32")
         else:
@@ -62,7 +63,7 @@ class MixedPrecisionLowering:
                 self.cross(name, self.sides[not floating][name], floating)
 
     def cross(self, name: str, source: int, to_float: bool) -> None:
-        """A QUANTIZE or DEQUANTIZE between the two sides of a tensor."""
+        """Emit a QUANTIZE or DEQUANTIZE between the two sides of a tensor."""
         if name == self.graph.input_name:
             self.index[name] = source
             return

@@ -46,7 +46,7 @@ def write_tflite_with_nms(
     input_dtype: str = "uint8",
     metadata: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """The `.tflite` file of a graph that suppresses by itself, as bytes.
+    """Return the `.tflite` file of a graph that suppresses by itself, as bytes.
 
     Outputs, all float32, K = max_detections: detection_boxes [1, K, 4] ymin xmin ymax xmax as
     fractions of the input square, not clipped; detection_classes and detection_scores [1, K], best
@@ -212,7 +212,7 @@ class SuppressingLowering(TfliteLowering):
         dtype: str = "float32",
         affine: Affine | None = None,
     ) -> int:
-        """A tensor of this module's operators; the outputs have names of their own."""
+        """Return a tensor of this module's operators; the outputs have names of their own."""
         place = name if name in OUTPUTS.values() else f"{PLACE}/{name}"
         grid = Quantization((affine.scale,), (affine.zero_point,)) if affine else None
         return self.writer.tensor(place, shape, dtype, grid)
@@ -259,7 +259,7 @@ class SuppressingLowering(TfliteLowering):
         return self.make(Op.RESHAPE, name, shape, inputs, options, dtype=dtype, affine=affine)
 
     def select(self, filled: int, values: int, name: str, shape: tuple[int, ...]) -> int:
-        """The values where filled, else 0."""
+        """Return the values where filled, else 0."""
         inputs = [filled, values, self.real(0)]
         return self.make(Op.SELECT_V2, name, shape, inputs, schema.SelectV2OptionsT())
 
@@ -273,7 +273,7 @@ class SuppressingLowering(TfliteLowering):
         return self.shared(f"scalar/{value:.1f}", np.asarray(value, np.float32))
 
     def shared(self, name: str, data: npt.NDArray[Any]) -> int:
-        """A constant that several operators read."""
+        """Return a constant that several operators read."""
         if name not in self.constants:
             self.constants[name] = self.constant(f"{PLACE}/{name}", data)
         return self.constants[name]
