@@ -13,7 +13,7 @@ __all__ = ["add_calibration_arguments", "natural", "points", "positive", "traini
 
 
 def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
-    """Return what `convert` and `calibrate` both need to know. record: whether one does in place of pictures."""
+    """Add what `convert` and `calibrate` both take. record: whether a record may stand for pictures."""
     parser.add_argument(
         "--calibration",
         type=Path,

@@ -125,6 +125,7 @@ def test_interrupt_is_one_line(smears: Path, tmp_path: Path) -> None:
     )
     with process:
         assert process.stdout is not None
+        assert process.stdout.readline().startswith("file ")
         assert "fp32" in process.stdout.readline()
         time.sleep(1)
         process.send_signal(signal.SIGINT)
