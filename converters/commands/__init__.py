@@ -1,1 +1,1 @@
-"""The command lines of converting: arguments in, exit status out."""
+"""The command lines of the converters: arguments in, exit status out."""

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and the types of their values."""
+"""Arguments that several commands share, and the parsers of their values."""
 
 from __future__ import annotations
 
@@ -13,31 +13,40 @@ __all__ = ["add_calibration_arguments", "natural", "points", "positive", "traini
 
 
 def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool = True) -> None:
-    """Add what `convert` and `calibrate` both take. record: whether a record may stand for pictures."""
+    """Add the arguments that `convert` and `calibrate` share.
+
+    Parameters
+    ----------
+    parser
+        The command's parser.
+    record
+        Whether `--calibration` also takes a calibration record in place of pictures.
+    """
     parser.add_argument(
         "--calibration",
         type=Path,
         metavar="DIR|RECORD" if record else "DIR",
-        help="pictures like those the model will see" + (", or a record of them" if record else ""),
+        help="pictures like those the model will see"
+        + (", or a calibration record" if record else ""),
     )
     parser.add_argument(
         "--calibration-images",
         type=positive,
         metavar="N",
-        help="pictures drawn from DIR (default: 200)",
+        help="number of pictures drawn from DIR (default: 200)",
     )
     parser.add_argument(
         "--seed",
         metavar="N",
         type=natural,
         default=0,
-        help="which pictures are drawn, and random weights (default: 0)",
+        help="seed for the draw of pictures and for random weights (default: 0)",
     )
     parser.add_argument(
         "--num-classes",
         type=positive,
         metavar="N",
-        help="of random weights; others say it themselves",
+        help="number of classes of random weights; other weights state their own",
     )
     parser.add_argument(
         "--image-size",
@@ -51,16 +60,16 @@ def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool =
         metavar="N",
         type=positive,
         default=min(os.cpu_count() or 1, 8),
-        help="for calibration (default: all cores, at most 8)",
+        help="threads for calibration (default: all cores, at most 8)",
     )
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """How the detector was trained, where its file does not say."""
+    """Add the arguments for how the detector was trained, where its file does not say."""
     group = parser.add_argument_group(
         "training",
-        "how the detector was trained, where its checkpoint does not say; what "
-        "contradicts the checkpoint is refused",
+        "how the detector was trained, where its checkpoint does not say; a value that "
+        "contradicts the checkpoint is an error",
     )
     group.add_argument(
         "--anchor-scale",
@@ -70,23 +79,23 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--aspect-ratios",
         metavar="LIST",
-        help="width / height, 1,2,0.5, or factors of both, 1x1,1.4x0.7,0.7x1.4",
+        help="width / height, such as 1,2,0.5, or factors of both, such as 1x1,1.4x0.7,0.7x1.4",
     )
     group.add_argument(
         "--scales-per-octave",
         metavar="N|LIST",
-        help="how many scales, 3, or the factors themselves, 0.5,0.7,0.9",
+        help="number of scales, such as 3, or the factors themselves, such as 0.5,0.7,0.9",
     )
     group.add_argument(
         "--mean",
         metavar="RGB",
-        help="127.5, or 123.7,116.3,103.5; with a --std below 1, from 0 to 1",
+        help="such as 127.5, or 123.7,116.3,103.5; with a --std below 1, on the scale from 0 to 1",
     )
     group.add_argument(
-        "--std", metavar="RGB", help="127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
+        "--std", metavar="RGB", help="such as 127.5, or 58.4,57.1,57.4, or 0.229,0.224,0.225"
     )
     group.add_argument(
-        "--pad", metavar="RGB", help="colour beside the picture: 0, 124,116,104, or mean"
+        "--pad", metavar="RGB", help="colour beside the picture, such as 0, or 124,116,104, or mean"
     )
     group.add_argument("--project", type=Path, metavar="FILE", help="zylo117's project .yml")
     group.add_argument(
@@ -97,13 +106,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def training_options(args: argparse.Namespace) -> TrainingOptions:
-    """Return the options about the training as one value."""
+    """Return the training options of parsed arguments."""
     names = [field.name for field in dataclasses.fields(TrainingOptions)]
     return TrainingOptions(**{name: getattr(args, name) for name in names})
 
 
 def points(text: str) -> float:
-    """Read a number of AP points, 0 to 100, for argparse."""
+    """Parse AP points, from 0 to 100."""
     value = float(text)
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"{value:g} is not from 0 to 100")
@@ -111,16 +120,17 @@ def points(text: str) -> float:
 
 
 def side(text: str) -> int:
+    """Parse the side of a square input, in pixels."""
     if not text.strip().isdigit():
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no side in pixels: inputs are square, such as --image-size 512; pictures of "
-            "another shape are scaled to fit and padded"
+            f"{text!r} is not a side in pixels: inputs are square, such as --image-size 512; pictures of "
+            "other shapes are scaled to fit and padded"
         )
     return positive(text)
 
 
 def positive(text: str) -> int:
-    """Read a whole number above 0, for argparse."""
+    """Parse an integer from 1 up."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not positive")
@@ -128,7 +138,7 @@ def positive(text: str) -> int:
 
 
 def natural(text: str) -> int:
-    """Read a whole number from 0 on, for argparse."""
+    """Parse an integer from 0 up."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{value} is negative")

@@ -1,4 +1,4 @@
-"""`edge-edet calibrate`: keeps what INT8 needs of the pictures, so that they need not travel."""
+"""`edge-edet calibrate`: record what INT8 needs of the pictures, so that they need not be copied."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, us
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to its parser."""
+    """Add the command's arguments."""
     parser.add_argument(
         "variant",
         metavar="VARIANT|FILE",
-        help="d0, lite0, ..., or a checkpoint, whose variant its tensors tell",
+        help="d0, lite0, ..., or a checkpoint, whose tensors determine its variant",
     )
-    parser.add_argument("--weights", metavar="NAME|FILE", help="as for convert")
+    parser.add_argument("--weights", metavar="NAME|FILE", help="as for 'edge-edet convert'")
     add_calibration_arguments(parser, record=False)
     add_picture_arguments(parser)
     parser.add_argument(
@@ -41,14 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="the record (default: build/VARIANT.calibration); corrections made of it go beside it, "
+        help="the record (default: build/VARIANT.calibration); its corrections are written beside it, "
         "with the suffix .corrections",
     )
     add_overwrite_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit status."""
+    """Calibrate, and write the record and its corrections. Returns the exit status."""
     if args.calibration is None:
         raise InputError("say which pictures to calibrate on: --calibration DIR")
     _check_folder(args.calibration)
@@ -64,14 +64,14 @@ def _check_folder(given: Path) -> None:
     if CALIBRATION.wrote(given):
         record = load_record(given)
         raise InputError(
-            f"{str(given)!r} is a calibration record already, taken from {record.pictures} pictures of "
-            f"{record.variant}: 'edge-edet convert' takes it as it is; to calibrate anew give a folder "
-            "of pictures"
+            f"{str(given)!r} is already a calibration record, made from {record.pictures} pictures of "
+            f"{record.variant}: 'edge-edet convert' takes it as it is; to calibrate again, give a "
+            "folder of pictures"
         )
     if given.is_file():
         raise InputError(
-            f"{str(given)!r} is a file, and --calibration of 'calibrate' is a folder of pictures: give "
-            "the folder"
+            f"{str(given)!r} is a file, but --calibration of 'calibrate' takes a folder of pictures: "
+            "give the folder"
         )
 
 
@@ -91,7 +91,7 @@ def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     for note in source.notes:
         print(f"note: {note}", file=sys.stderr)
     if source.random:
-        raise InputError("random weights have no statistics worth keeping: give trained ones")
+        raise InputError("random weights have no statistics worth keeping: give trained weights")
     output = args.output or Path("build") / f"{source.variant.name}.calibration"
     beside = corrections_path(output)
     outputs.claim(output, CALIBRATION)

@@ -25,8 +25,8 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.epilog = (
-        f"The verdict: {MEANINGS}. Where the pictures have labels, AP and its 95 % interval decide, else "
-        "the agreement of the boxes with the float model's. Exit status 1 where it is a fault, else 0."
+        f"The verdict: {MEANINGS}. If the pictures have labels, AP and its 95 % interval decide, else the "
+        "agreement of the boxes with the float model's. The exit status is 1 for a fault, else 0."
     )
     parser.add_argument("model", type=Path, metavar="INT8", help="a .tflite, or an OpenVINO .xml")
     parser.add_argument(
@@ -34,16 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FLOAT",
-        help="the float model to compare with, of the same weights and format",
+        help="the float model to compare with, with the same weights and in the same format",
     )
     parser.add_argument(
         "--data",
         required=True,
         metavar="DIR|FILE",
-        help="pictures; where they have labels (COCO, Pascal VOC, YOLO), AP is measured too",
+        help="pictures; if they have labels (COCO, Pascal VOC, YOLO), AP is measured too",
     )
     parser.add_argument(
-        "--split", metavar="NAME", help="split of VOC and YOLO folders, such as test"
+        "--split", metavar="NAME", help="split of a VOC or YOLO folder, such as test"
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pictures")
     parser.add_argument(
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=8,
         metavar="N",
-        help="compare tensors on only N of them, spread evenly (default: 8)",
+        help="compare tensors on only N of the pictures, spread evenly (default: 8)",
     )
     add_renamed_option(parser, "--pictures", "--tensor-limit")
     add_picture_arguments(parser)
@@ -61,14 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("build/parity"),
         metavar="DIR",
-        help="folder of the two files (default: build/parity)",
+        help="folder for index.html and report.json (default: build/parity)",
     )
     parser.add_argument(
         "--threads",
         type=positive,
         default=min(os.cpu_count() or 1, 4),
         metavar="N",
-        help="default: all cores, at most 4",
+        help="threads to use (default: all cores, at most 4)",
     )
     add_overwrite_argument(parser)
 
@@ -119,14 +119,19 @@ def _write(args: argparse.Namespace, log: PictureLog, outputs: Outputs) -> int:
 
 
 def summary(record: Mapping[str, Any], output: Path) -> Iterator[str]:
-    """Yield what is printed: the verdict, agreement, AP, and the paths of the files.
+    """Yield the lines to print: the verdict, findings, agreement, AP, and the paths of the files.
 
     Parameters
     ----------
     record
-        From `write_parity_report`.
+        The record that `write_parity_report` returns.
     output
         Folder of the files.
+
+    Yields
+    ------
+    str
+        One line.
     """
     yield f"{record['verdict']}: {record['because']}"
     for f in record["findings"]:

@@ -28,16 +28,16 @@ from edge_edet.variants import VARIANTS
 
 __all__ = ["add_arguments", "run", "table"]
 
-WIDTH = 80  # of the table, where its paths are short enough
+WIDTH = 80  # of the table, if its paths are short enough
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to its parser."""
+    """Add the command's arguments."""
     parser.add_argument(
         "variants",
         nargs="+",
         metavar="VARIANT|FILE",
-        help=f"{', '.join(VARIANTS)}; or a checkpoint, whose variant its tensors tell",
+        help=f"{', '.join(VARIANTS)}; or a checkpoint, whose tensors determine its variant",
     )
     for precision, text in PRECISIONS.items():
         parser.add_argument(
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to",
         metavar="FORMATS",
-        help=f"of {', '.join(SUFFIXES)}, separated by commas (default: "
+        help=f"formats to write, from {', '.join(SUFFIXES)}, separated by commas (default: "
         f"{','.join(DEFAULT_FORMATS)})",
     )
     parser.add_argument(
@@ -71,33 +71,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=Path,
         metavar="FILE",
-        help="class names, one a line, with or without an index before each, or a .pbtxt label map",
+        help="class names, one on each line, with or without an index before each, or a .pbtxt label map",
     )
     parser.add_argument(
         "--nms",
         choices=NMS,
         default="none",
-        help="in-graph: boxes come out suppressed, for MediaPipe and the Task "
-        "Library (default: none)",
+        help="in-graph: the model file contains non-maximum suppression, for MediaPipe and the "
+        "Task Library (default: none)",
     )
     parser.add_argument(
         "--input",
         choices=INPUT_DTYPES,
         default="uint8",
         help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
-        "feed values between grey levels (default: uint8)",
+        "feed values between whole grey levels (default: uint8)",
     )
     parser.add_argument(
         "--recipe",
         metavar="NAME",
-        help="how INT8 is chosen, if not by default: "
+        help="how scales and corrections of INT8 are chosen, instead of by default: "
         + "; ".join(f"{to}: {', '.join(names)}" for to, names in RECIPES_OF.items()),
     )
     parser.add_argument(
         "--max-drop",
         type=points,
         metavar="POINTS",
-        help="with --int8: the fastest model that loses at most so many AP points "
+        help="with --int8: find the fastest model that loses at most this many AP points "
         "(0.5 is 0.005 AP) on --data",
     )
     parser.add_argument(
@@ -105,17 +105,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR|JSON",
         help="what --max-drop and the parity report are measured on: labelled "
-        "pictures (COCO, VOC, YOLO), or a folder of pictures, where agreement with "
-        "the float model counts",
+        "pictures (COCO, VOC, YOLO), or a folder of pictures without labels, for agreement "
+        "with the float model",
     )
     parser.add_argument(
         "--check-data",
         type=Path,
         metavar="DIR|JSON",
-        help="labelled pictures: tell the model's AP on a dozen of them, and warn where "
-        "it finds next to nothing (those of --data are looked at anyway)",
+        help="labelled pictures: report the model's AP on a dozen of them, and warn if it "
+        "finds next to nothing (the pictures of --data are always checked)",
     )
-    parser.add_argument("--split", metavar="NAME", help="for --data of VOC or YOLO: val, ...")
+    parser.add_argument(
+        "--split", metavar="NAME", help="split of a VOC or YOLO folder for --data, such as val"
+    )
     parser.add_argument(
         "--no-parity-report",
         dest="parity_report",
@@ -124,11 +126,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data or --calibration",
     )
     add_renamed_option(parser, "--no-certificate", "--no-parity-report")
-    parser.add_argument("--json", action="store_true", help="one JSON object for each file")
+    parser.add_argument("--json", action="store_true", help="print one JSON object for each file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert, and print one table of the files and each note once."""
+    """Convert, and print one table of the files and each note once. Returns the exit status."""
     printer = _Printer(as_json=args.json)
     try:
         convert(
@@ -165,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Printer:
-    """Prints what a conversion reports: JSON and the search at once, the table and the notes at the end."""
+    """Prints a conversion's events: JSON and search progress at once, the table and notes at the end."""
 
     def __init__(self, *, as_json: bool):
         self.as_json = as_json
@@ -190,7 +192,7 @@ class _Printer:
 
 
 def _print_note(text: str) -> None:
-    """One line, or several short ones where a person reads it in a terminal."""
+    """Print a note on one line, or wrapped to the width of the terminal."""
     if not sys.stderr.isatty():
         print(text, file=sys.stderr)
         return
@@ -206,7 +208,20 @@ def _print_note(text: str) -> None:
 
 
 def table(files: Sequence[ConvertedFile], width: int = WIDTH) -> list[str]:
-    """Return a header and the lines of the files; a path that leaves no room has a line of its own."""
+    """Return a header and the lines of the files.
+
+    Parameters
+    ----------
+    files
+        The files, in the order to show.
+    width
+        Characters on a line. A path that leaves too little room for the numbers gets its own line.
+
+    Returns
+    -------
+    list of str
+        The lines, each without a line end.
+    """
     head = ("file", "size", "operators", "in float", "time")
     cells = [
         (
@@ -233,7 +248,7 @@ def table(files: Sequence[ConvertedFile], width: int = WIDTH) -> list[str]:
 
 
 def _in_float(file: ConvertedFile) -> str:
-    """How much of the model is not integer: operators of a `.tflite`, convolutions of an IR."""
+    """Return how much of a model is not integer: operators of a `.tflite`, convolutions of an IR."""
     if file.non_integer_operators is not None:
         return (
             "all"

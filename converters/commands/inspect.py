@@ -33,20 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.epilog = (
         "The verdict compares the model's detections on the pictures with those of its float model: "
-        f"{MEANINGS}. Exit status 1 where it is a fault, else 0. A file alone has no verdict, only what "
-        "looks suspicious, and the status is 0. Where there are labels, compare-float measures AP too."
+        f"{MEANINGS}. The exit status is 1 for a fault, else 0. A file without a float model to compare with "
+        "gets no verdict, only a list of what looks suspicious, and the status is 0. For pictures with "
+        "labels, compare-float measures AP too."
     )
     parser.add_argument(
         "model",
         type=Path,
         metavar="MODEL",
-        help="a .tflite or an OpenVINO .xml; or a checkpoint, to see what it holds",
+        help="a .tflite or an OpenVINO .xml; or a checkpoint, to show what it holds",
     )
     parser.add_argument(
         "--against",
         type=Path,
         metavar="FLOAT",
-        help="the float model to compare with, of the same weights and format; needs --data",
+        help="the float model to compare with, with the same weights and in the same format; needs --data",
     )
     parser.add_argument(
         "--data", nargs="+", metavar="DIR|PICTURE", help="pictures to measure the errors on"
@@ -56,14 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=8,
         metavar="N",
-        help="only N of the pictures, spread evenly (default: 8)",
+        help="use only N of the pictures, spread evenly (default: 8)",
     )
     add_renamed_option(parser, "--pictures", "--limit")
     add_picture_arguments(parser)
     parser.add_argument(
         "--tensors",
         action="store_true",
-        help="list every tensor with its grid (of an .xml: every quantizer)",
+        help="list every tensor with its scale and zero point (for an .xml: every quantizer)",
     )
     parser.add_argument(
         "--figure",
@@ -77,11 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=min(os.cpu_count() or 1, 8),
         metavar="N",
-        help="default: all cores, at most 8",
+        help="threads to use (default: all cores, at most 8)",
     )
     add_verify_argument(parser)
     add_isolate_argument(parser)
-    parser.add_argument("--json", action="store_true", help="everything as one JSON document")
+    parser.add_argument("--json", action="store_true", help="print everything as one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -132,7 +133,7 @@ def _inspect(args: argparse.Namespace, outputs: Outputs) -> int:
             args.threads,
             args.picture_range,
             given=find_given(args.data).paths,
-            verify=False,  # done above, where it was not turned off
+            verify=False,  # done above, unless it was turned off
         )
         inspection, verdict = judged.inspection, judged.verdict
     if args.figure is not None:
@@ -193,7 +194,7 @@ def _checkpoint(args: argparse.Namespace) -> int:
     ]
     if unused:
         raise InputError(
-            f"{unused[0]} needs a model file, and {str(args.model)!r} is a checkpoint: convert it first"
+            f"{unused[0]} needs a model file, but {str(args.model)!r} is a checkpoint: convert it first"
         )
     try:
         facts = checkpoint_facts(args.model)
@@ -202,7 +203,7 @@ def _checkpoint(args: argparse.Namespace) -> int:
             raise
         raise InputError(
             f"{str(args.model)!r} is ONNX: inspect and compare-float take .tflite and OpenVINO .xml "
-            f"files, and this one is no checkpoint either: {error}"
+            f"files, and this file is no checkpoint either: {error}"
         ) from None
     print(
         json.dumps(facts.to_dict(), ensure_ascii=False) if args.json else "\n".join(facts.lines())
@@ -214,9 +215,11 @@ def _check(args: argparse.Namespace) -> None:
     if (args.against is None) != (args.data is None):
         raise InputError("a comparison needs both --against FLOAT and --data PICTURES")
     if args.figure is not None and args.against is None:
-        raise InputError("--figure draws errors: give --against FLOAT and --data PICTURES too")
+        raise InputError(
+            "--figure draws errors against a float model: give --against FLOAT and --data PICTURES too"
+        )
     if args.overwrite and args.figure is None:
-        raise InputError("--overwrite is for --figure: give both, or neither")
+        raise InputError("--overwrite works with --figure only: give both, or neither")
     if args.figure is None:
         return
     if args.figure.suffix.lower() not in (".svg", ".png"):

@@ -1,4 +1,4 @@
-"""`edge-edet weights`: which trained checkpoints are here and which can be pulled; pulls them."""
+"""`edge-edet weights`: list the trained checkpoints, and download those of the release."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options to its parser."""
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of the list")
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the list"
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
     text = "download the published COCO weights of variants, and check their sha256"
     pull = actions.add_parser("pull", help=text, description=text, allow_abbrev=False)
@@ -34,18 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="url",
         metavar="URL",
         default=os.environ.get("EDGE_EDET_WEIGHTS_URL") or WEIGHTS_URL,
-        help="the folder to download from, such as a mirror (default: $EDGE_EDET_WEIGHTS_URL, "
+        help="address of the folder to download from, such as a mirror (default: $EDGE_EDET_WEIGHTS_URL, "
         f"else {WEIGHTS_URL})",
     )
     pull.add_argument(
         "--overwrite",
         action="store_true",
-        help="also replace a file there that is not the published one",
+        help="also replace an existing file that is not the published one",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit status."""
+    """List the checkpoints, or download some. Returns the exit status."""
     if args.action == "pull":
         return _pull(args.variants, args.url, overwrite=args.overwrite)
     listing = _listing()

@@ -200,10 +200,10 @@ def test_a_record_given_in_place_of_pictures_is_named_as_one(
     command = ["calibrate", "d0", "--weights", "bundled", "-o", str(tmp_path / "x")]
     assert main([*command, "--calibration", str(record)]) == 2
     assert capsys.readouterr().err == (
-        f"edge-edet: error: {str(record)!r} is a calibration record already, taken from 205 pictures of d0: "
-        "'edge-edet convert' takes it as it is; to calibrate anew give a folder of pictures\n"
+        f"edge-edet: error: {str(record)!r} is already a calibration record, made from 205 pictures of d0: "
+        "'edge-edet convert' takes it as it is; to calibrate again, give a folder of pictures\n"
     )
     (tmp_path / "one.jpg").write_bytes(b"picture")
     assert main([*command, "--calibration", str(tmp_path / "one.jpg")]) == 2
     err = capsys.readouterr().err
-    assert "one.jpg' is a file, and --calibration of 'calibrate' is a folder of pictures" in err
+    assert "one.jpg' is a file, but --calibration of 'calibrate' takes a folder of pictures" in err
