@@ -139,8 +139,8 @@ def _of_unnamed(
 
     checkpoint = find_variant(path, facts_of)
     source = _trained(checkpoint, str(path), num_classes, image_size)
-    note = f"{checkpoint.file_name} is a {checkpoint.variant.name}, by its tensors"
-    return dataclasses.replace(source, notes=(note, *source.notes))
+    told = f"{checkpoint.file_name} is a {checkpoint.variant.name}, by its tensors"
+    return dataclasses.replace(source, notes=(told, *source.notes))
 
 
 def _wish(image_size: int | None) -> list[Fact]:
