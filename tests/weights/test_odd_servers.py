@@ -168,7 +168,10 @@ ODD = {
     "on to a file": (answered("302 Found", "Location: file:///etc/passwd"), "answered 302 Found"),
     "on to ftp": (answered("302 Found", "Location: ftp://127.0.0.1/x"), "which is no http address"),
     "on to no address": (answered("302 Found", "Location: http://[::1"), "cannot reach"),
-    "on to a port of letters": (answered("302 Found", "Location: http://h:port/"), "no http address"),
+    "on to a port of letters": (
+        answered("302 Found", "Location: http://h:port/"),
+        "no http address",
+    ),
     "on to a host of 300 letters": (
         answered("302 Found", f"Location: http://{'h' * 300}/"),
         "which is no http address",
