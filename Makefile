@@ -72,6 +72,11 @@ reproduced: | .venv/bin/python ## tables of what 'edge-edet reproduce -o build/p
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --no-deps openvino-model-api # it asks for a second OpenCV beside MediaPipe's, and works with that
+	touch $@
+
 .venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[$*]'
 	touch $@

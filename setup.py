@@ -10,7 +10,11 @@ FOLDERS = {
     "edge_edet.converters": "converters",
     "edge_edet.studies": "studies",
 }
-DATA = ["edge_edet.assets", "edge_edet.devices.profiles"]  # folders of data, without modules
+DATA = [  # folders of data, without modules
+    "edge_edet.assets",
+    "edge_edet.devices.profiles",
+    "edge_edet.devices.target_profiles",
+]
 
 
 class BuildWithoutTests(build_py):

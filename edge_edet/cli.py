@@ -77,6 +77,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.devices.commands.devices",
         "list the boards, identify this machine, check and clean boards behind ssh",
     ),
+    "targets": (
+        "edge_edet.devices.commands.targets",
+        "list the programs and accelerators that model files are for, and what each needs",
+    ),
+    "check": (
+        "edge_edet.devices.commands.check",
+        "check whether a program or accelerator will run a model file, and what cures it",
+    ),
     "doctor": ("edge_edet.commands.doctor", "show what this machine can run, and what is missing"),
 }
 

@@ -41,6 +41,7 @@ MEANINGS = {
     "--fit": "how a picture is fitted into the input: letterbox or stretch",
     "--follow": "also read pictures that the data names outside of its folder",
     "--from": "address that weights are downloaded from",
+    "--for": "the consumer of a model file, as 'edge-edet targets' lists them",
     "--fp16": "make a model with float16 weights",
     "--fp32": "make a float model",
     "--host": "a machine behind SSH, ADB or an emulator",

@@ -57,7 +57,10 @@ def test_wheel_has_every_module_and_data_file(wheel_names: list[str]) -> None:
     expected = {"edge_edet/py.typed"}
     for part in PARTS:
         for path in (ROOT / part).rglob("*"):
-            is_data = path.parent.name in ("assets", "published", "profiles") and path.is_file()
+            is_data = (
+                path.parent.name in ("assets", "published", "profiles", "target_profiles")
+                and path.is_file()
+            )
             if path.suffix == ".py" or (is_data and "__pycache__" not in path.parts):
                 inner = path.relative_to(ROOT).as_posix()
                 expected.add(inner if part == "edge_edet" else f"edge_edet/{inner}")

@@ -23,7 +23,7 @@ from edge_edet.formats.tflite import (
 from edge_edet.labels import LabelFile
 from edge_edet.pictures import Channels, Normalization
 
-__all__ = ["Foreign", "read_foreign", "stored_precision"]
+__all__ = ["MODEL_MAKER", "Foreign", "read_foreign", "stored_precision"]
 
 
 ROLES = ("boxes", "classes", "scores", "count")  # the order of that operator's outputs
@@ -39,6 +39,11 @@ ROLE_NAMES = {
     "scores": "scores",
     "number of detections": "count",
 }
+# By index, in the files of TensorFlow Lite Model Maker: programs that read by index expect ROLES.
+MODEL_MAKER = ("scores", "boxes", "count", "classes")
+MODEL_MAKER_NOTE = (
+    f"outputs are {', '.join(MODEL_MAKER)} by index, the order of Model Maker's files"
+)
 INPUT_DTYPES = ("uint8", "int8", "float32")
 IMAGENET_MEAN = (124, 116, 104)  # rounded; the zero of EfficientDet-D0 to D7's normalized pictures
 
@@ -117,7 +122,9 @@ def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
             f"pad (--pad) is for letterboxed pictures, and those for {str(model.path)!r} are "
             f"stretched ({reason}): give fit letterbox (--fit letterbox) too, or leave it out"
         )
-    notes = [size.note, f"labels: {labels.note}" if labels.note else None]
+    order = tuple(_role(outputs, tensor.name) for tensor in model.output_tensors)
+    notes = [size.note, MODEL_MAKER_NOTE if order == MODEL_MAKER else None]
+    notes += [f"labels: {labels.note}" if labels.note else None]
     if options.fit is None and fit == "letterbox":
         notes.append(f"pictures are letterboxed: {reason}; fit (--fit) sets another")
     return Foreign(
@@ -133,6 +140,10 @@ def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
         notes=tuple(note for note in notes if note),
         num_classes=num_classes,
     )
+
+
+def _role(outputs: dict[str, str], tensor: str) -> str | None:
+    return next((role for role, name in outputs.items() if name == tensor), None)
 
 
 def _suppression(model: TfliteModel) -> OperatorInfo:

@@ -156,3 +156,20 @@ def _wait_for(port: int) -> None:
                 return
         time.sleep(0.05)
     pytest.fail(f"sshd does not listen on port {port}")
+
+
+@pytest.fixture(scope="session")
+def target_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The bundled D0 in what targets tell apart; the key is what stands behind d0-."""
+    import edge_edet
+
+    folder = tmp_path_factory.mktemp("targets")
+    both = ("fp32", "int8")
+    options: dict[str, Any] = {"weights": "bundled", "output": folder}
+    edge_edet.convert(["d0"], both, formats=["tflite", "openvino", "onnx"], **options)
+    edge_edet.convert(["d0"], both, formats=["tflite"], nms="in-graph", **options)
+    edge_edet.convert(
+        ["d0"], ["fp32"], formats=["tflite"], nms="in-graph", input_dtype="float32", **options
+    )
+    files = [path for path in folder.iterdir() if path.suffix in (".tflite", ".xml", ".onnx")]
+    return {path.name.removeprefix("d0-"): path for path in files}

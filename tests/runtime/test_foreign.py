@@ -473,3 +473,18 @@ def test_detect_with_a_contradiction_is_one_line(
     lines = [line for line in capsys.readouterr().err.splitlines() if "INFO" not in line]
     assert len(lines) == 4
     assert all(line.startswith("edge-edet: error: ") for line in lines)
+
+
+def test_model_makers_order_is_recognised_and_told(
+    build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = build(order=(2, 0, 3, 1))
+    assert main(["check", str(path), "--for", "frigate-cpu"]) == 1
+    text = capsys.readouterr().out
+    assert "refused: outputs by index: scores, boxes, count, classes (the order of Model" in text
+    assert "\ncure: edge-edet convert --int8 CHECKPOINT --nms in-graph --to tflite\n" in text
+    note = "outputs are scores, boxes, count, classes by index, the order of Model Maker's files"
+    with edge_edet.load(path) as detector:
+        assert note in detector.info.notes
+    with edge_edet.load(build()) as detector:
+        assert note not in detector.info.notes

@@ -1,0 +1,28 @@
+"""All targets that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_edet.devices.targets.target import Target, read_target
+from edge_edet.errors import InputError
+
+__all__ = ["BUNDLED", "find_target", "known_targets"]
+
+BUNDLED = Path(__file__).resolve().parents[1] / "target_profiles"
+
+
+def known_targets() -> dict[str, Target]:
+    """Read all targets, by id. Raises InputError when a file is no valid target."""
+    return {path.stem: read_target(path) for path in sorted(BUNDLED.glob("*.toml"))}
+
+
+def find_target(name: str) -> Target:
+    """Look up a target; raises InputError, with all known ids, for an unknown one."""
+    targets = known_targets()
+    if name not in targets:
+        raise InputError(
+            f"unknown target {name!r}: known are {', '.join(targets)}; list them with "
+            "'edge-edet targets'"
+        )
+    return targets[name]

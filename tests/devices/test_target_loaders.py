@@ -1,0 +1,135 @@
+"""The verdicts of `edge-edet check` against the consumers' own loaders, on the same files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_edet.demo_picture import draw_smear
+from edge_edet.devices.targets import check_model, find_target
+from edge_edet.formats import read_model
+
+
+def missing(what: str, error: Exception) -> Any:
+    reason = f"{what} cannot be imported: {error}"
+    if os.environ.get("EDGE_EDET_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def mediapipe_finds(path: Path, pixels: Any) -> list[Any]:
+    try:
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+    except (ImportError, OSError) as error:
+        missing("MediaPipe", error)
+    options = vision.ObjectDetectorOptions(
+        base_options=BaseOptions(model_asset_path=str(path)), score_threshold=0.05
+    )
+    with vision.ObjectDetector.create_from_options(options) as detector:
+        picture = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(pixels))
+        found: list[Any] = detector.detect(picture).detections
+    return found
+
+
+def mediapipe(path: Path) -> None:
+    mediapipe_finds(path, draw_smear(3)[0])
+
+
+def onnxruntime(path: Path) -> None:
+    try:
+        import onnxruntime as runtime
+    except ImportError as error:
+        missing("ONNX Runtime", error)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (image,) = session.get_inputs()
+    session.run(None, {image.name: np.zeros(image.shape, np.uint8)})
+
+
+def openvino(path: Path) -> None:
+    import openvino as ov
+
+    compiled = ov.Core().compile_model(ov.Core().read_model(str(path)), "CPU")
+    compiled(np.zeros(list(compiled.input(0).shape), np.uint8))
+
+
+def model_api(path: Path) -> None:
+    try:
+        from model_api.models import Model
+    except ImportError as error:
+        missing("OpenVINO Model API", error)
+    Model.create_model(str(path))(draw_smear(3)[0])
+
+
+def frigate_cpu(path: Path) -> None:
+    """Does what Frigate's documentation and its users say that its detector cpu does."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=2)
+    interpreter.allocate_tensors()
+    image, outputs = interpreter.get_input_details()[0], interpreter.get_output_details()
+    interpreter.set_tensor(image["index"], np.zeros(image["shape"], np.uint8))
+    interpreter.invoke()
+    read = [interpreter.get_tensor(one["index"])[0] for one in outputs[:4]]
+    boxes, classes, scores, count = read
+    for i in range(min(int(count), 20)):
+        assert 0 <= scores[i] <= 1
+        assert classes[i] == int(classes[i])
+        assert len(boxes[i]) == 4
+
+
+LOADERS: list[tuple[str, Callable[[Path], None], list[str]]] = [
+    (
+        "mediapipe",
+        mediapipe,
+        ["int8.tflite", "fp32.tflite", "int8-nms.tflite", "fp32-nms-float32-input.tflite"],
+    ),
+    ("onnxruntime", onnxruntime, ["fp32.onnx", "int8.tflite", "int8.xml"]),
+    ("openvino-cpu-x86", openvino, ["int8.xml", "fp32.onnx", "int8.tflite", "int8-nms.tflite"]),
+    ("model-api", model_api, ["int8.xml", "fp32.xml"]),
+    (
+        "frigate-cpu",
+        frigate_cpu,
+        ["int8-nms.tflite", "int8.tflite", "fp32-nms-float32-input.tflite"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "load", "name"),
+    [(target, load, name) for target, load, names in LOADERS for name in names],
+)
+def test_the_verdict_is_what_the_loader_does(
+    target: str, load: Callable[[Path], None], name: str, target_models: dict[str, Path]
+) -> None:
+    path = target_models[name]
+    verdict = check_model(read_model(path), find_target(target)).verdict
+    error = None
+    try:
+        load(path)
+    except Exception as raised:
+        error = raised
+    assert (verdict == "refused") == (error is not None), (verdict, error)
+
+
+def test_mediapipe_stretches_pictures(target_models: dict[str, Path]) -> None:
+    """A wide picture gives what the same picture, stretched to a square before, gives."""
+    from PIL import Image
+
+    wide = Image.fromarray(draw_smear(3)[0]).resize((1024, 512))
+    path = target_models["fp32-nms-float32-input.tflite"]
+    found = mediapipe_finds(path, np.asarray(wide))
+    square = mediapipe_finds(path, np.asarray(wide.resize((512, 512), Image.Resampling.BILINEAR)))
+    assert found
+    best, other = found[0], square[0]
+    assert best.categories[0].category_name == other.categories[0].category_name
+    box, same = best.bounding_box, other.bounding_box
+    # pixels of 1024 and of 512: two resizers and the rounding to pixels
+    assert box.origin_x == pytest.approx(2 * same.origin_x, abs=6)
+    assert box.width == pytest.approx(2 * same.width, abs=6)
+    assert box.height == pytest.approx(same.height, abs=3)
