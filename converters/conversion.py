@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_edet.converters.output_formats import parse_formats
-from edge_edet.converters.pipeline import Conversion, Listener, Request, run
+from edge_edet.converters.pipeline import Conversion, Listener, Request, choose, run
 from edge_edet.optional_packages import missing_extra
 from edge_edet.variants import VARIANTS, canonical_name
 
@@ -32,8 +32,9 @@ def convert(
     seed: int = 0,
     num_classes: int | None = None,
     labels: PathLike | None = None,
-    nms: str = "none",
-    input_dtype: str = "uint8",
+    target: str | None = None,
+    nms: str | None = None,
+    input_dtype: str | None = None,
     image_size: int | None = None,
     threads: int = 2,
     recipe: str | None = None,
@@ -79,10 +80,13 @@ def convert(
         Of random weights.
     labels
         A file of class names; None: those of the checkpoint.
+    target
+        The program or accelerator that is to run the files, as `edge-edet targets` lists them: formats,
+        nms and input_dtype are chosen for it, and what it wants beside the model is written. None: any.
     nms
-        "none", or "in-graph": boxes come out suppressed.
+        "none" (None), or "in-graph": boxes come out suppressed.
     input_dtype
-        "uint8" or "float32"; RGB from 0 to 255 in both.
+        "uint8" (None) or "float32"; RGB from 0 to 255 in both.
     image_size
         Side of the input in pixels, a multiple of 32; None: as trained.
     threads
@@ -141,6 +145,7 @@ def convert(
     wanted = [precisions] if isinstance(precisions, str) else precisions
     if formats is not None:
         formats = parse_formats(formats if isinstance(formats, str) else ",".join(formats))
+    chosen = choose(target, wanted, formats, nms, input_dtype)
     request = Request(
         variants=tuple(dict.fromkeys(_canonical(str(name)) for name in names)),
         precisions=tuple(dict.fromkeys(wanted)),
@@ -151,11 +156,11 @@ def convert(
         seed=seed,
         num_classes=num_classes,
         labels=_path(labels),
-        nms=nms,
-        input_dtype=input_dtype,
+        nms=chosen.nms,
+        input_dtype=chosen.input_dtype,
         image_size=image_size,
         threads=threads,
-        formats=formats,
+        formats=chosen.formats,
         recipe=recipe,
         max_drop=max_drop,
         data=_path(data),
@@ -166,6 +171,8 @@ def convert(
         parity_report=parity_report,
         training=training,
         command=tuple(command),
+        target=target,
+        target_note=chosen.note,
         overwrite=overwrite,
     )
     try:

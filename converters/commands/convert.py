@@ -74,16 +74,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="class names, one on each line, with or without an index before each, or a .pbtxt label map",
     )
     parser.add_argument(
+        "--for",
+        dest="target",
+        metavar="TARGET",
+        help="the program or accelerator that is to run the files: --to, --nms and --input are chosen for "
+        "it, and what it wants beside the model is written; 'edge-edet targets' lists them",
+    )
+    parser.add_argument(
         "--nms",
         choices=NMS,
-        default="none",
         help="in-graph: the model file contains non-maximum suppression, for MediaPipe and the "
         "Task Library (default: none)",
     )
     parser.add_argument(
         "--input",
         choices=INPUT_DTYPES,
-        default="uint8",
         help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
         "feed values between whole grey levels (default: uint8)",
     )
@@ -144,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             num_classes=args.num_classes,
             labels=args.labels,
+            target=args.target,
             nms=args.nms,
             input_dtype=args.input,
             image_size=args.image_size,

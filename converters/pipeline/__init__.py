@@ -14,6 +14,7 @@ from edge_edet.converters.pipeline.result import (
     ParityReport,
     SearchStep,
 )
+from edge_edet.converters.pipeline.target import choose
 
 __all__ = [
     "Conversion",
@@ -25,5 +26,6 @@ __all__ = [
     "ParityReport",
     "Request",
     "SearchStep",
+    "choose",
     "run",
 ]

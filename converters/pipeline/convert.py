@@ -18,6 +18,7 @@ from edge_edet.converters.pipeline.result import (
     Listener,
     Note,
 )
+from edge_edet.converters.pipeline.target import write_beside
 from edge_edet.converters.pipeline.write import float_artifact, integer_artifact, write, writer_of
 from edge_edet.converters.write import ModelArtifact
 from edge_edet.errors import InputError
@@ -83,6 +84,9 @@ def _convert(
         written = write(job, artifact, source, time.monotonic() - started, outputs)
         reported.notes(written.notes)
         reported(FileWritten(written.file))
+        if planned.request.target is not None:
+            variant, labels = source.variant, network.labels
+            reported.notes(write_beside(planned.request.target, job.path, variant, labels, outputs))
         yield _check(planned, job, network, calibrated, written.file, outputs, reported)
         started = time.monotonic()
 

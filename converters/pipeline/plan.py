@@ -19,11 +19,12 @@ from edge_edet.converters.output_formats import (
     leave_out_openvino,
 )
 from edge_edet.converters.pipeline.request import Request
+from edge_edet.converters.pipeline.target import beside_paths
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
 from edge_edet.converters.weights import NAMES, is_checkpoint
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES
-from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, Outputs
+from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, TARGET_FILE, Outputs
 from edge_edet.pictures import PictureLog, check_range, usable
 from edge_edet.variants import canonical_name, get_variant
 
@@ -44,6 +45,8 @@ class FileJob:
         The folder of its parity report, where one may be written.
     search_log, pareto
         What the search within a budget writes beside it.
+    beside
+        What the target wants beside it.
     """
 
     variant: str
@@ -53,6 +56,7 @@ class FileJob:
     parity_report: Path | None = None
     search_log: Path | None = None
     pareto: Path | None = None
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,9 @@ class Plan:
     def _job(self, variant: str, precision: str, format: str) -> FileJob:
         request = self.request
         path = request.output / _file_name(request, variant, precision, SUFFIXES[format])
+        wanted = beside_paths(request.target, path)
         if precision != "int8":
-            return FileJob(variant, precision, format, path)
+            return FileJob(variant, precision, format, path, beside=wanted)
         compared = (
             request.parity_report
             and request.weights != "random"
@@ -108,6 +113,7 @@ class Plan:
             beside(path, "-parity") if compared else None,
             beside(path, ".search.jsonl") if searched else None,
             beside(path, ".pareto.json") if searched else None,
+            wanted,
         )
 
 
@@ -145,7 +151,8 @@ def plan(request: Request, outputs: Outputs) -> Plan:
             claim(planned, canonical_name(name), outputs)
     log = PictureLog()
     pictures = _calibration_pictures(request, log) if "int8" in formats else ()
-    notes = (*((left_out,) if left_out else ()), *log.lines())
+    chosen = (request.target_note,) if request.target_note else ()
+    notes = (*chosen, *((left_out,) if left_out else ()), *log.lines())
     return dataclasses.replace(
         planned, pictures=tuple(pictures), picture_notes=log.notes(), notes=notes
     )
@@ -206,6 +213,8 @@ def claim(planned: Plan, variant: str, outputs: Outputs) -> None:
             outputs.claim_pair(job.path, GRAPH)
         else:
             outputs.claim(job.path, MODEL)
+        for path in job.beside:
+            outputs.claim(path, TARGET_FILE)
         if job.search_log is not None:
             outputs.claim(job.search_log, SEARCH_LOG)
         if job.pareto is not None:

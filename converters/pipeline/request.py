@@ -63,6 +63,10 @@ class Request:
         How the detector was trained, where its checkpoint does not state it.
     command
         The command line, for the manifest.
+    target
+        The consumer of the files, by its id; None: any.
+    target_note
+        What was chosen for it.
     overwrite
         Whether files that `convert` did not write may be replaced.
     """
@@ -91,4 +95,6 @@ class Request:
     parity_report: bool = True
     training: TrainingOptions | None = None
     command: Sequence[str] = ()
+    target: str | None = None
+    target_note: str | None = None
     overwrite: bool = False

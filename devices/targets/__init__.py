@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from edge_edet.devices.targets.catalog import find_target, known_targets
 from edge_edet.devices.targets.check import Finding, Verdict, check_model
-from edge_edet.devices.targets.target import KNOWN, Evidence, Rule, Target, read_target
+from edge_edet.devices.targets.target import (
+    KNOWN,
+    Beside,
+    Evidence,
+    Making,
+    Rule,
+    Target,
+    read_target,
+)
 
 __all__ = [
     "KNOWN",
+    "Beside",
     "Evidence",
     "Finding",
+    "Making",
     "Rule",
     "Target",
     "Verdict",

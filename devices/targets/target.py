@@ -1,11 +1,12 @@
 """What one consumer of a model needs, read strictly from a TOML file.
 
-The keys, all required:
+The keys, all required but `convert`:
 
 format        1
 name          as people call the consumer
 loads         what reads the file there: the program or library, and its version
 summary       one sentence for the list
+[convert]     how a file for it is made, see Making; missing where none can be made
 [[rule]]      what it needs, see Rule; each with its evidence, see Evidence
 """
 
@@ -22,7 +23,7 @@ from edge_edet.devices.targets.needs import NEEDS
 from edge_edet.errors import InputError
 from edge_edet.files import from_json
 
-__all__ = ["KNOWN", "Evidence", "Rule", "Target", "read_target"]
+__all__ = ["KNOWN", "Beside", "Evidence", "Making", "Rule", "Target", "read_target"]
 
 FORMAT = 1
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -109,6 +110,49 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A text file that a consumer wants with the model.
+
+    Attributes
+    ----------
+    name
+        What stands behind the model's name without suffix.
+    text
+        {model}, {stem}, {width}, {height} and {labelmap}, one "index name" a line, are filled in.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a file for a consumer is made; of several choices the first is taken where none is asked for.
+
+    Attributes
+    ----------
+    formats, nms, input, precisions
+        What `edge-edet convert` is to write: values of its options.
+    because
+        Why, in a few words.
+    beside
+        Files that go with the model.
+    """
+
+    formats: tuple[str, ...]
+    nms: tuple[str, ...]
+    input: tuple[str, ...]
+    precisions: tuple[str, ...]
+    because: str
+    beside: tuple[Beside, ...] = field(default=(), metadata={"optional": True})
+
+    def __post_init__(self) -> None:
+        for key in ("formats", "nms", "input", "precisions", "because"):
+            if not getattr(self, key):
+                raise ValueError(f"{key!r} must not be empty")
+
+
+@dataclass(frozen=True)
 class Target:
     """A consumer; the fields are the keys of its file, and `id` is the file's name without suffix."""
 
@@ -117,6 +161,7 @@ class Target:
     loads: str
     summary: str
     rule: tuple[Rule, ...]
+    convert: Making | None = field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         for key in ("name", "loads", "summary"):

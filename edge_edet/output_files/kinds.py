@@ -25,6 +25,7 @@ __all__ = [
     "PARITY_REPORT",
     "SEARCH_LOG",
     "STUDY_MODEL",
+    "TARGET_FILE",
     "Kind",
     "generator_meta",
     "json_with",
@@ -181,6 +182,16 @@ def _search_log(path: Path) -> bool:
     )
 
 
+def _target_file(path: Path) -> bool:
+    """Test for a label map, each line "index name", or lines of a configuration that name us."""
+    lines = _head(path).decode("utf-8", "replace").splitlines()
+    if lines and lines[0].startswith("# ") and ", by edge-edet convert" in lines[0]:
+        return True
+    return bool(lines) and all(
+        re.fullmatch(rf"{index} .+", line) for index, line in enumerate(lines)
+    )
+
+
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
@@ -205,3 +216,6 @@ PARETO = Kind(
     json_with(("max_drop", "measured_drop", "float_ms", "chosen", "candidates")),
 )
 SEARCH_LOG = Kind("a log of 'edge-edet convert --max-drop'", _search_log)
+TARGET_FILE = Kind(
+    "a label map or configuration of 'edge-edet convert'", _target_file, durable=False
+)

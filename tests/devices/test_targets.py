@@ -179,7 +179,7 @@ def test_a_refusal_names_its_evidence_and_its_cure(
     path = str(target_models["int8.tflite"])
     assert main(["check", path, "--for", "frigate-cpu"]) == 1
     text = capsys.readouterr().out
-    assert "\ncure: edge-edet convert --int8 d0 --nms in-graph --to tflite\n" in text
+    assert "\ncure: edge-edet convert --int8 d0 --for frigate-cpu\n" in text
     assert "https://github.com/blakeblackshear/frigate/issues/3437" in text
     assert main(["check", path, "--for", "frigate-cpu", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)

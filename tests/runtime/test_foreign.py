@@ -482,7 +482,7 @@ def test_model_makers_order_is_recognised_and_told(
     assert main(["check", str(path), "--for", "frigate-cpu"]) == 1
     text = capsys.readouterr().out
     assert "refused: outputs by index: scores, boxes, count, classes (the order of Model" in text
-    assert "\ncure: edge-edet convert --int8 CHECKPOINT --nms in-graph --to tflite\n" in text
+    assert "\ncure: edge-edet convert --int8 CHECKPOINT --for frigate-cpu\n" in text
     note = "outputs are scores, boxes, count, classes by index, the order of Model Maker's files"
     with edge_edet.load(path) as detector:
         assert note in detector.info.notes
