@@ -25,7 +25,6 @@ PACKAGES = {
     "onnx": ("onnx",),
 }
 NMS = ("none", "in-graph")
-_SUPPRESSION = ("tflite", "onnx")  # can have it in the graph
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -56,9 +55,8 @@ def formats_by_precision(
 
     Raises InputError where a format that was asked for by name cannot hold what was asked for.
     """
-    wanted = tuple(formats or DEFAULT_FORMATS)
-    if nms == "in-graph":
-        wanted = _limit(wanted, _SUPPRESSION, formats, "suppression in the graph")
+    default = DEFAULT_FORMATS[:1] if nms == "in-graph" else DEFAULT_FORMATS
+    wanted = tuple(formats or default)
     if budget:
         wanted = _limit(wanted, ("tflite", "openvino"), formats, "search within --max-drop")
     planned = {}

@@ -15,7 +15,7 @@ from edge_edet.errors import ModelFileError
 from edge_edet.formats import Fields, ModelFile, TensorInfo, read_model
 from edge_edet.variants import Variant
 
-__all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "Manifest", "manifest_of", "read_manifest"]
+__all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "ROWS", "Manifest", "manifest_of", "read_manifest"]
 
 FORMAT_VERSION = 1
 MANIFEST_KEY = "edge_edet_manifest"
@@ -26,6 +26,9 @@ MAX_IMAGE_SIZE = 8192
 ANCHOR_FACTORS = (0.01, 1000.0)  # least and most
 INPUT_DTYPES = ("uint8", "float32")  # of the same values, 0 to 255
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
+ROWS = (
+    "detections"  # of an IR that suppresses: one output of rows, as OpenVINO's own detectors have
+)
 OUTPUT_KEYS = {
     "none": ("boxes", "classes"),
     "in-graph": ("boxes", "classes", "scores", "count"),
@@ -41,7 +44,7 @@ class Manifest:
     variant
         The network's hyperparameters: image size, anchors, normalization, number of classes.
     outputs
-        The roles boxes, classes, scores and count -> tensor names.
+        The roles boxes, classes, scores and count, or detections for all in one, -> tensor names.
     labels
         One entry for each class, None where the class id is unused.
     provenance
@@ -159,7 +162,8 @@ class Manifest:
         nms = top.choice("nms", tuple(OUTPUT_KEYS))
         variant = _variant(top.object("variant"))
         outputs = top.object("outputs")
-        names = {key: outputs.string(key) for key in OUTPUT_KEYS[nms]}
+        keys = (ROWS,) if nms == "in-graph" and outputs.has(ROWS) else OUTPUT_KEYS[nms]
+        names = {key: outputs.string(key) for key in keys}
         if len(set(names.values())) != len(names):
             top.fail("outputs", "name one tensor each", names)
         limits: dict[str, Any] = {}
@@ -207,6 +211,8 @@ class Manifest:
                 "boxes": (1, v.num_anchors, 4),
                 "classes": (1, v.num_anchors, v.num_classes),
             }
+        elif ROWS in self.outputs:
+            dtypes, shapes = ("float32",), {ROWS: (1, 1, count, 7)}
         else:
             dtypes = ("float32",)
             rows = (1, count)

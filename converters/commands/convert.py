@@ -83,8 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nms",
         choices=NMS,
-        help="in-graph: the model file contains non-maximum suppression, for MediaPipe and the "
-        "Task Library (default: none)",
+        help="in-graph: the model file contains non-maximum suppression, for programs that do not know "
+        "EfficientDet's anchors; a .tflite where --to names no format (default: none)",
     )
     parser.add_argument(
         "--input",

@@ -145,6 +145,10 @@ def plan(request: Request, outputs: Outputs) -> Plan:
         from edge_edet.converters.calibrate import check_nncf
 
         check_nncf(recipes.nncf, request.calibration)
+        if request.nms == "in-graph":
+            raise InputError(
+                f"--recipe {request.recipe} does not go with --nms in-graph: leave one of them out"
+            )
     planned = Plan(request, formats, recipes, check_data=check_data)
     for name in request.variants:
         if not is_checkpoint(name):

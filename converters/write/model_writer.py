@@ -16,7 +16,7 @@ from edge_edet.converters.weights import Source
 from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
 from edge_edet.formats import read_model
 from edge_edet.formats.tflite import parse_tflite
-from edge_edet.manifest import MANIFEST_KEY, Manifest, read_manifest
+from edge_edet.manifest import MANIFEST_KEY, ROWS, Manifest, read_manifest
 from edge_edet.network import BOX_CODES, CLASS_LOGITS, Graph
 from edge_edet.output_files import GRAPH, MODEL, Kind, Outputs, outputs_of
 from edge_edet.pictures import range_text
@@ -62,17 +62,21 @@ class ModelWriter:
         self, graph: Graph, quantized: ChannelQuantized | None, recipe: Mapping[str, Any] | None
     ) -> dict[str, bytes]:
         """Return an OpenVINO IR: suffix -> file."""
-        from edge_edet.converters.write.openvino import OpenVinoLowering
+        from edge_edet.converters.write.openvino import (
+            OpenVinoLowering,
+            SuppressingOpenVinoLowering,
+        )
 
         extra = self.operators.get("openvino")
-        lowering = OpenVinoLowering(graph, self.precision, quantized, operators=extra)
+        kind = SuppressingOpenVinoLowering if self.nms == "in-graph" else OpenVinoLowering
+        lowering = kind(graph, self.precision, quantized, operators=extra)
         return self.ir_of(lowering.lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """Return an openvino.Model with its manifest: suffix -> file."""
         from edge_edet.converters.write.openvino import serialize, with_float_input
 
-        manifest = self._manifest(recipe)
+        manifest = self._manifest(recipe, {ROWS: ROWS})
         if self.input_dtype == "float32":
             model = with_float_input(model, whole_levels=self.precision == "int8")
         files = serialize(model, {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)})
@@ -131,14 +135,17 @@ class ModelWriter:
         content = parse_tflite(data, f"{self.source.variant.name}.tflite").content
         return append_files(_sealed(data, content.sha256(data)), files)
 
-    def _manifest(self, recipe: Mapping[str, Any] | None) -> Manifest:
+    def _manifest(
+        self, recipe: Mapping[str, Any] | None, suppressed: Mapping[str, str] = OUTPUTS
+    ) -> Manifest:
+        """Return the manifest; suppressed: role -> tensor where the graph suppresses."""
         in_graph, limits, record = self.nms == "in-graph", Suppression(), self.calibration
         stated = range_text(record.picture_range) if record else None
         return Manifest(
             generator=f"edge-edet {__version__}",
             precision=self.precision,
             variant=self.source.variant,
-            outputs=OUTPUTS if in_graph else {"boxes": BOX_CODES, "classes": CLASS_LOGITS},
+            outputs=suppressed if in_graph else {"boxes": BOX_CODES, "classes": CLASS_LOGITS},
             labels=self.labels,
             nms=self.nms,
             input_dtype=self.input_dtype,
@@ -178,7 +185,7 @@ def _tool_versions() -> dict[str, str]:
 def _model_api(manifest: Manifest) -> dict[str, str]:
     """Return what OpenVINO's Model API and DL Streamer read: labels and the picture's preparation.
 
-    No model_type: they have none for box codes and logits over anchors.
+    The model_type of rows of detections is ssd; they have none for box codes and logits over anchors.
     """
     labels = " ".join(
         "_".join((label or "").split()) or f"unused_{number}"
@@ -191,6 +198,8 @@ def _model_api(manifest: Manifest) -> dict[str, str]:
         "reverse_input_channels": "False",
         "embedded_processing": "False",
     }
+    if manifest.nms == "in-graph":
+        entries["model_type"] = "ssd"
     return {f"model_info/{key}": text for key, text in entries.items()}
 
 

@@ -24,6 +24,7 @@ from edge_edet.detection.postprocess import (
     check_config,
     check_in_graph,
     from_graph,
+    from_rows,
     postprocess,
 )
 from edge_edet.detection.preprocess import LetterboxTransform, Preprocessing
@@ -36,6 +37,7 @@ from edge_edet.detection.tensor_checks import (
 )
 from edge_edet.formats import ModelFile
 from edge_edet.labels import class_names
+from edge_edet.manifest import ROWS
 from edge_edet.pictures import ImageLike, PictureRange, check_range, read_picture, warn_of
 
 if TYPE_CHECKING:
@@ -346,6 +348,9 @@ class Detector:
             boxes, logits = (self._quantized(outputs, role) for role in ("boxes", "classes"))
             return postprocess(boxes, logits, self._anchors, placement, config)
         check_in_graph(config, layout.built_threshold)
+        if ROWS in layout.outputs:
+            rows = outputs[layout.outputs[ROWS]][0, 0].astype(np.float32)
+            return from_rows(rows, layout.input_size, placement, config)
         corners, classes, scores = (
             outputs[layout.outputs[role]][0].astype(np.float32)
             for role in ("boxes", "classes", "scores")

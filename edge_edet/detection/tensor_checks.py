@@ -12,6 +12,7 @@ from edge_edet.arguments import check_kind, shown
 from edge_edet.backends import Backend, TensorSpec
 from edge_edet.detection.model_layout import ModelLayout
 from edge_edet.errors import BackendError, InputError, ModelFileError
+from edge_edet.manifest import ROWS
 
 __all__ = ["as_input", "check_classes_together", "check_outputs", "check_runtime"]
 
@@ -39,6 +40,8 @@ def check_runtime(
             "boxes": (1, num_anchors, 4),
             "classes": (1, num_anchors, len(layout.labels)),
         }
+    elif ROWS in shapes:
+        expected = {ROWS: (1, 1, *shapes[ROWS][2:3], 7)}
     else:
         k = shapes["scores"][-1:]  # boxes, or boxes times their classes
         expected = {"boxes": (1, *k, 4), "classes": (1, *k), "scores": (1, *k), "count": (1,)}

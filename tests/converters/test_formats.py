@@ -71,13 +71,6 @@ def test_plan(precisions: Any, formats: Any, options: dict[str, Any], expected: 
         ),
         (["int8"], ["tflite", "onnx"], {}, "no ONNX in int8: it is written in fp32"),
         (
-            ["fp32"],
-            ["openvino"],
-            {"nms": "in-graph"},
-            "OpenVINO IR has no suppression in the graph here: that is for tflite, onnx; "
-            "say --to tflite",
-        ),
-        (
             ["int8"],
             ["onnx", "tflite"],
             {"budget": True},

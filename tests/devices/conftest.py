@@ -167,7 +167,7 @@ def target_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     both = ("fp32", "int8")
     options: dict[str, Any] = {"weights": "bundled", "output": folder}
     edge_edet.convert(["d0"], both, formats=["tflite", "openvino", "onnx"], **options)
-    edge_edet.convert(["d0"], both, formats=["tflite"], nms="in-graph", **options)
+    edge_edet.convert(["d0"], both, formats=["tflite", "openvino"], nms="in-graph", **options)
     edge_edet.convert(
         ["d0"], ["fp32"], formats=["tflite"], nms="in-graph", input_dtype="float32", **options
     )

@@ -91,7 +91,7 @@ LOADERS: list[tuple[str, Callable[[Path], None], list[str]]] = [
     ),
     ("onnxruntime", onnxruntime, ["fp32.onnx", "int8.tflite", "int8.xml"]),
     ("openvino-cpu-x86", openvino, ["int8.xml", "fp32.onnx", "int8.tflite", "int8-nms.tflite"]),
-    ("model-api", model_api, ["int8.xml", "fp32.xml"]),
+    ("model-api", model_api, ["int8.xml", "fp32.xml", "int8-nms.xml"]),
     (
         "frigate-cpu",
         frigate_cpu,

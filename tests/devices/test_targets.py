@@ -158,6 +158,9 @@ def test_an_unknown_target_lists_the_known_ones(
         ("int8.tflite", "litert-npu-mediatek", 1, "weights with a scale for each channel"),
         ("fp32.onnx", "onnxruntime", 0, "runs"),
         ("int8.xml", "model-api", 1, "no model_info/model_type in the file"),
+        ("int8-nms.xml", "model-api", 0, "runs"),
+        ("int8-nms.xml", "frigate-openvino", 0, "runs"),
+        ("fp32.onnx", "frigate-openvino", 1, "2 outputs [1, 49104, 4] and [1, 49104, 3]"),
     ],
 )
 def test_a_verdict_in_one_line(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from edge_edet.backends.openvino import import_openvino, one_reason
 from edge_edet.converters.inspect.network_parts import block_of
+from edge_edet.converters.write.openvino import is_suppression
 from edge_edet.errors import BackendError, ModelFileError
 from edge_edet.formats import IrModel
 
@@ -106,13 +107,17 @@ class IrGraph:
 
     @cached_property
     def tensors(self) -> dict[str, Op]:
-        """Tensors that have a name in the network: no fake quantizers, no sums before their bias."""
+        """Tensors that have a name in the network: no fake quantizers, no sums before their bias.
+
+        Nothing of the suppression either: its rows are in the order of scores, which no grid keeps.
+        """
         return {
             name: op
             for name, op in self.running.items()
             if op.get_type_name() not in (*NO_VALUES, "FakeQuantize", "Convert")
             and op.output(0).get_partial_shape().is_static
             and not self.lacks_bias(op)
+            and not is_suppression(name)
         }
 
     @cached_property

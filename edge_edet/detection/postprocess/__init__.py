@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from edge_edet.detection.postprocess.boxes import Found, QuantizedTensor, from_graph, postprocess
+from edge_edet.detection.postprocess.boxes import (
+    Found,
+    QuantizedTensor,
+    from_graph,
+    from_rows,
+    postprocess,
+)
 from edge_edet.detection.postprocess.config import (
     PostprocessConfig,
     check_config,
@@ -16,5 +22,6 @@ __all__ = [
     "check_config",
     "check_in_graph",
     "from_graph",
+    "from_rows",
     "postprocess",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "QuantizedTensor",
     "decode",
     "from_graph",
+    "from_rows",
     "postprocess",
     "select",
 ]
@@ -266,6 +267,22 @@ def suppress(boxes: Floats, scores: Floats, classes: Ints, config: PostprocessCo
 def _has_area(boxes: Floats) -> npt.NDArray[np.bool_]:
     """Return False for a box outside of the picture, and for one that is not a number."""
     return (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+
+
+def from_rows(
+    rows: Floats,
+    input_size: tuple[int, int],
+    placement: LetterboxTransform,
+    config: PostprocessConfig,
+) -> Found:
+    """Read the detections of a graph that gives one row for each, as `from_graph` does.
+
+    rows: [K, 7] image, class, score, xmin, ymin, xmax, ymax; they end before the first of a negative image.
+    """
+    ends = np.flatnonzero(rows[:, 0] < 0)
+    count = float(ends[0]) if len(ends) else float(len(rows))
+    boxes, classes, scores = rows[:, [4, 3, 6, 5]], rows[:, 1], rows[:, 2]
+    return from_graph(boxes, classes, scores, count, input_size, placement, config)
 
 
 def from_graph(
