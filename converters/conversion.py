@@ -35,6 +35,7 @@ def convert(
     target: str | None = None,
     nms: str | None = None,
     input_dtype: str | None = None,
+    output_dtype: str | None = None,
     image_size: int | None = None,
     threads: int = 2,
     recipe: str | None = None,
@@ -87,6 +88,9 @@ def convert(
         "none" (None), or "in-graph": boxes come out suppressed.
     input_dtype
         "uint8" (None) or "float32"; RGB from 0 to 255 in both.
+    output_dtype
+        Of an INT8 .tflite without suppression: "int8" (None), "uint8" of the same steps, or "float32",
+        dequantized in the graph.
     image_size
         Side of the input in pixels, a multiple of 32; None: as trained.
     threads
@@ -158,6 +162,7 @@ def convert(
         labels=_path(labels),
         nms=chosen.nms,
         input_dtype=chosen.input_dtype,
+        output_dtype=output_dtype,
         image_size=image_size,
         threads=threads,
         formats=chosen.formats,

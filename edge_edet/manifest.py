@@ -15,7 +15,15 @@ from edge_edet.errors import ModelFileError
 from edge_edet.formats import Fields, ModelFile, TensorInfo, read_model
 from edge_edet.variants import Variant
 
-__all__ = ["FORMAT_VERSION", "MANIFEST_KEY", "ROWS", "Manifest", "manifest_of", "read_manifest"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST_KEY",
+    "OUTPUT_DTYPES",
+    "ROWS",
+    "Manifest",
+    "manifest_of",
+    "read_manifest",
+]
 
 FORMAT_VERSION = 1
 MANIFEST_KEY = "edge_edet_manifest"
@@ -25,6 +33,7 @@ MAX_JSON_BYTES = 2**20
 MAX_IMAGE_SIZE = 8192
 ANCHOR_FACTORS = (0.01, 1000.0)  # least and most
 INPUT_DTYPES = ("uint8", "float32")  # of the same values, 0 to 255
+OUTPUT_DTYPES = ("int8", "uint8", "float32")  # of box codes and class logits
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 ROWS = (
     "detections"  # of an IR that suppresses: one output of rows, as OpenVINO's own detectors have
@@ -206,7 +215,7 @@ class Manifest:
         outputs = {tensor.name: tensor for tensor in model.output_tensors}
         v, count = self.variant, self.max_detections or 0
         if self.nms == "none":
-            dtypes = ("int8", "float32") if self.precision == "int8" else ("float32",)
+            dtypes = OUTPUT_DTYPES if self.precision == "int8" else ("float32",)
             shapes: dict[str, tuple[int, ...]] = {
                 "boxes": (1, v.num_anchors, 4),
                 "classes": (1, v.num_anchors, v.num_classes),
@@ -225,21 +234,26 @@ class Manifest:
                 )
             # The suppression operator sets its outputs' shapes at run time: the file may say [].
             unsized = self.nms == "in-graph" and not outputs[name].shape
-            _check(model, outputs[name], () if unsized else shapes[role], dtypes)
+            _check(model, outputs[name], () if unsized else shapes[role], dtypes, ("int8", "uint8"))
 
 
 def _check(
-    model: ModelFile, tensor: TensorInfo, shape: tuple[int, ...], dtypes: tuple[str, ...]
+    model: ModelFile,
+    tensor: TensorInfo,
+    shape: tuple[int, ...],
+    dtypes: tuple[str, ...],
+    integers: tuple[str, ...] = (),
 ) -> None:
+    """integers: types that must have one scale."""
     if tensor.shape != shape or tensor.dtype not in dtypes:
         raise ModelFileError(
             f"{str(model.path)!r}: by the manifest tensor {tensor.name!r} is "
             f"{' or '.join(dtypes)} {list(shape)}, in the file it is "
             f"{tensor.dtype} {list(tensor.shape)}"
         )
-    if tensor.dtype == "int8" and (len(tensor.scales) != 1 or tensor.scales[0] <= 0):
+    if tensor.dtype in integers and (len(tensor.scales) != 1 or tensor.scales[0] <= 0):
         raise ModelFileError(
-            f"{str(model.path)!r}: output {tensor.name!r} is int8 and must have one positive "
+            f"{str(model.path)!r}: output {tensor.name!r} is {tensor.dtype} and must have one positive "
             f"scale, it has {len(tensor.scales)}"
         )
 

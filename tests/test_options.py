@@ -75,6 +75,7 @@ MEANINGS = {
     "--no-verify": "run a model that was changed after it was converted",
     "--num-classes": "number of classes of random weights",
     "--output": "file or folder that the command writes",
+    "--outputs": "type of the outputs of the model that is made",
     "--overwrite": "also replace files that the command did not write before",
     "--pad": "colour beside a letterboxed picture",
     "--parallel": "number of inferences at the same time",

@@ -20,7 +20,7 @@ from edge_edet.converters.conversion import convert
 from edge_edet.converters.output_formats import DEFAULT_FORMATS, NMS, PRECISIONS, SUFFIXES
 from edge_edet.converters.pipeline import ConvertedFile, Event, FileWritten, Note
 from edge_edet.converters.recipes_by_format import RECIPES_OF
-from edge_edet.manifest import INPUT_DTYPES
+from edge_edet.manifest import INPUT_DTYPES, OUTPUT_DTYPES
 from edge_edet.output_files import add_overwrite_argument
 from edge_edet.pictures import add_picture_arguments
 from edge_edet.terminal import joined, shown
@@ -93,6 +93,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "feed values between whole grey levels (default: uint8)",
     )
     parser.add_argument(
+        "--outputs",
+        choices=OUTPUT_DTYPES,
+        help="type of box codes and class logits in an INT8 .tflite: float32 is dequantized in the graph, "
+        "for runtimes that give no int8; uint8 has the same steps (default: int8)",
+    )
+    parser.add_argument(
         "--recipe",
         metavar="NAME",
         help="how scales and corrections of INT8 are chosen, instead of by default: "
@@ -152,6 +158,7 @@ def run(args: argparse.Namespace) -> int:
             target=args.target,
             nms=args.nms,
             input_dtype=args.input,
+            output_dtype=args.outputs,
             image_size=args.image_size,
             threads=args.threads,
             recipe=args.recipe,

@@ -23,7 +23,7 @@ from edge_edet.converters.pipeline.target import beside_paths
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
 from edge_edet.converters.weights import NAMES, is_checkpoint
 from edge_edet.errors import InputError
-from edge_edet.manifest import INPUT_DTYPES
+from edge_edet.manifest import INPUT_DTYPES, OUTPUT_DTYPES
 from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, TARGET_FILE, Outputs
 from edge_edet.pictures import PictureLog, check_range, usable
 from edge_edet.variants import canonical_name, get_variant
@@ -176,6 +176,7 @@ def _check_options(request: Request) -> None:
     ):
         if value not in choices:
             raise InputError(f"unknown {what} {value!r}: known are {', '.join(choices)}")
+    _check_outputs(request)
     if request.max_drop is not None and request.data is None:
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
     if request.max_drop is not None and "int8" not in request.precisions:
@@ -186,6 +187,25 @@ def _check_options(request: Request) -> None:
         )
     if request.split is not None and request.data is None and request.check_data is None:
         raise InputError("--split is of --data or --check-data: give one of them")
+
+
+def _check_outputs(request: Request) -> None:
+    """Refuse integers from what gives floats: all but INT8 `.tflite` files without suppression."""
+    wanted = request.output_dtype
+    if wanted is None:
+        return
+    if wanted not in OUTPUT_DTYPES:
+        known = ", ".join(OUTPUT_DTYPES)
+        raise InputError(f"unknown output dtype {wanted!r}: known are {known}")
+    if wanted == "float32":
+        return
+    for met, given in (
+        (request.nms == "none", "--nms in-graph"),
+        (set(request.precisions) == {"int8"}, "a float precision"),
+        (tuple(request.formats or ()) == ("tflite",), "other formats: say --to tflite"),
+    ):
+        if not met:
+            raise InputError(f"--outputs {wanted} does not go with {given}")
 
 
 def inputs_of(request: Request) -> list[str | Path]:
@@ -266,4 +286,6 @@ def _file_name(request: Request, variant: str, precision: str, suffix: str) -> s
     size = f"-{request.image_size}" if request.image_size else ""
     nms = "-nms" if request.nms == "in-graph" else ""
     dtype = f"-{request.input_dtype}-input" if request.input_dtype != "uint8" else ""
-    return f"{variant}{size}-{precision}{nms}{dtype}{suffix}"
+    changed = request.output_dtype if (precision, suffix, nms) == ("int8", ".tflite", "") else None
+    outputs = f"-{changed}-outputs" if changed not in (None, "int8") else ""
+    return f"{variant}{size}-{precision}{nms}{dtype}{outputs}{suffix}"

@@ -38,6 +38,8 @@ class Request:
         "none" or "in-graph".
     input_dtype
         "uint8" or "float32", of the same values 0 to 255.
+    output_dtype
+        "int8", "uint8" or "float32" of box codes and class logits; None: as the precision gives them.
     image_size
         Side of the input in pixels; None: as trained.
     threads
@@ -82,6 +84,7 @@ class Request:
     labels: Path | None = None
     nms: str = "none"
     input_dtype: str = "uint8"
+    output_dtype: str | None = None
     image_size: int | None = None
     threads: int = 2
     formats: Sequence[str] | None = None

@@ -46,6 +46,7 @@ def writer_of(
         tuple(request.command),
         record,
         request.input_dtype,
+        request.output_dtype,
     )
 
 

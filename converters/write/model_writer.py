@@ -55,6 +55,7 @@ class ModelWriter:
     command: tuple[str, ...]
     calibration: CalibrationRecord | None = None
     input_dtype: str = "uint8"  # or "float32", of the same values
+    output_dtype: str | None = None  # of a .tflite; None: as the graph gives them
     # format -> operator -> the function that lowers it, beside those that the format's writer knows
     operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -130,6 +131,7 @@ class ModelWriter:
                 quantized,
                 metadata,
                 input_dtype=self.input_dtype,
+                output_dtype=self.output_dtype,
                 operators=self.operators.get("tflite"),
             )
         content = parse_tflite(data, f"{self.source.variant.name}.tflite").content

@@ -91,6 +91,15 @@ class TfliteWriter:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
+    def dtype(self, index: int) -> str:
+        """Return the type of a tensor."""
+        kind = self._graph.tensors[index].type
+        return next(name for name, code in _TENSOR_TYPES.items() if code == kind)
+
+    def rename(self, index: int, name: str) -> None:
+        """Give a tensor another name."""
+        self._graph.tensors[index].name = name
+
     def operator(
         self,
         code: int,

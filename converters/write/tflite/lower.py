@@ -42,6 +42,7 @@ from edge_edet.network import Graph, Node, borders
 
 PRECISIONS = ("fp32", "fp16", "int8-dynamic", "int8")
 Op = schema.BuiltinOperator
+INT8_STEPS_BELOW = 128  # zero, in int8
 _ACTIVATIONS = {
     "none": schema.ActivationFunctionType.NONE,
     "relu6": schema.ActivationFunctionType.RELU6,
@@ -55,6 +56,7 @@ class TfliteLowering(MixedPrecisionLowering):
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
     graph's own (calibration and inspection). `input_dtype`: "uint8" or "float32", values from 0 to 255
     in both; integer operators take them rounded and cut off. `normalized_input`: float32 (v - mean) / std.
+    `output_dtype`: what the graph's own outputs are brought to, None: as they come.
     `operators`: operator -> function (lowering, node) that emits it, beside those known here.
     """
 
@@ -67,6 +69,7 @@ class TfliteLowering(MixedPrecisionLowering):
         input_dtype: str = "uint8",
         normalized_input: bool = False,
         operators: Mapping[str, Callable[[Any, Node], None]] | None = None,
+        output_dtype: str | None = None,
     ):
         assert precision in PRECISIONS
         super().__init__(graph, precision, quantized)
@@ -74,14 +77,39 @@ class TfliteLowering(MixedPrecisionLowering):
         self.extra_outputs, self.normalized_input = tuple(extra_outputs), normalized_input
         self.input_dtype = "float32" if normalized_input else input_dtype
         self.extra_operators = operators or {}
+        self.output_dtype = output_dtype
 
     def lower(self) -> TfliteWriter:
         """All operators and the interface with box codes and class logits."""
         inputs = self.body()
-        names = (*self.graph.outputs.values(), *self.extra_outputs)
-        outputs = {name: self.found(name) for name in names}
+        outputs = {name: self.bordered(name) for name in self.graph.outputs.values()}
+        outputs |= {name: self.found(name) for name in self.extra_outputs if name not in outputs}
         self.writer.interface(inputs, outputs)
         return self.writer
+
+    def bordered(self, name: str) -> int:
+        """Return an output in the type that was asked for; the tensor inside gets its type as a suffix."""
+        inner, wanted = self.found(name), self.output_dtype
+        found = self.writer.dtype(inner)
+        if wanted in (None, found):
+            return inner
+        if found != "int8":
+            raise InputError(
+                f"output {name!r} is computed in float here, which --outputs {wanted} does not fit: "
+                "leave it out"
+            )
+        self.writer.rename(inner, f"{name}/{found}")
+        shape = self.graph.node(name).shape
+        if wanted == "float32":
+            output = self.writer.tensor(name, shape, "float32")
+            options = schema.DequantizeOptionsT()
+            self.writer.operator(Op.DEQUANTIZE, 2, [inner], [output], options)
+            return output
+        affine = self.affine(name)  # the same steps, counted from 0
+        grid = Quantization((affine.scale,), (affine.zero_point + INT8_STEPS_BELOW,))
+        output = self.writer.tensor(name, shape, "uint8", grid)
+        self.writer.operator(Op.QUANTIZE, 2, [inner], [output], schema.QuantizeOptionsT())
+        return output
 
     def body(self) -> dict[str, int]:
         """All operators but no interface; returns the inputs."""
