@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint types tree unit coverage docs matrix hostile bench-peers reproduced clean
+.PHONY: help demo test lint types tree unit coverage targets docs matrix hostile bench-peers reproduced clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ coverage: .venv/installed-dev ## lines that the tests run: a table, and build/co
 	    --max-worker-restart 0 --cov --cov-report=
 	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/python -m coverage html -q -d build/coverage
 	COVERAGE_FILE=$(COVERAGE_FILE) $(BIN)/python -m coverage report --skip-covered --sort=cover
+
+targets: .venv/installed-dev ## docs/targets.md: every consumer's loader on our files
+	EDGE_EDET_PAGE=docs/targets.md $(BIN)/python -m pytest tests/devices/test_target_loaders.py -q -k page
 
 docs: .venv/installed-docs tree ## the site of docs/ in build/site; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

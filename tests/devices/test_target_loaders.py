@@ -1,9 +1,13 @@
-"""The verdicts of `edge-edet check` against the consumers' own loaders, on the same files."""
+"""The verdicts of `edge-edet check` against the consumers' own loaders, on the same files.
+
+`make targets` writes docs/targets.md by the last test.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,35 @@ import numpy as np
 import pytest
 
 from edge_edet.demo_picture import draw_smear
-from edge_edet.devices.targets import check_model, find_target
+from edge_edet.devices.targets import check_model, find_target, known_targets
 from edge_edet.formats import read_model
+from edge_edet.runtimes import installed_version
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "targets.md"
+PACKAGES = (
+    "ai-edge-litert",
+    "mediapipe",
+    "onnxruntime",
+    "openvino",
+    "openvino-model-api",
+    "tflite-micro",
+)
+HEAD = """# Targets
+
+Programs, libraries and accelerators that model files are for. `edge-edet targets NAME` shows what one needs,
+each rule with its source, version and date; `edge-edet check FILE --for NAME` holds a file to the rules. How
+a rule is known: **run**, a test here runs the consumer's own code; **emulated**, a test does what the
+consumer is described to do; **documented** by its makers; **reported** by its users. This page is written by
+`make targets`.
+"""
+TRIED = """
+## Tried once
+
+| what | version | date | what happened |
+| --- | --- | --- | --- |
+| ailia TFLite Runtime | 1.2.4.0 | 2026-11-28 | it asks a server for a licence before it loads a file |
+| edgefirst (PyPI) | 1.0.1 | 2026-11-28 | programs for boards, no Python module to load a file with |
+"""
 
 
 def missing(what: str, error: Exception) -> Any:
@@ -66,6 +97,17 @@ def model_api(path: Path) -> None:
     Model.create_model(str(path))(draw_smear(3)[0])
 
 
+def tflite_micro(path: Path) -> None:
+    try:
+        from tflite_micro import runtime
+    except ImportError as error:
+        missing("tflite-micro", error)
+    interpreter = runtime.Interpreter.from_file(str(path), arena_size=200_000_000)
+    interpreter.set_input(np.zeros((1, 512, 512, 3), np.uint8), 0)
+    interpreter.invoke()
+    assert interpreter.get_output(0).shape == (1, 49104, 4)
+
+
 def frigate_cpu(path: Path) -> None:
     """Does what Frigate's documentation and its users say that its detector cpu does."""
     from ai_edge_litert.interpreter import Interpreter
@@ -91,6 +133,7 @@ LOADERS: list[tuple[str, Callable[[Path], None], list[str]]] = [
     ),
     ("onnxruntime", onnxruntime, ["fp32.onnx", "int8.tflite", "int8.xml"]),
     ("openvino-cpu-x86", openvino, ["int8.xml", "fp32.onnx", "int8.tflite", "int8-nms.tflite"]),
+    ("tflite-micro", tflite_micro, ["int8.tflite", "int8-nms.tflite", "fp32.tflite"]),
     ("model-api", model_api, ["int8.xml", "fp32.xml", "int8-nms.xml"]),
     (
         "frigate-cpu",
@@ -133,3 +176,45 @@ def test_mediapipe_stretches_pictures(target_models: dict[str, Path]) -> None:
     assert box.origin_x == pytest.approx(2 * same.origin_x, abs=6)
     assert box.width == pytest.approx(2 * same.width, abs=6)
     assert box.height == pytest.approx(same.height, abs=3)
+
+
+def page(models: dict[str, Path]) -> Iterator[str]:
+    """The lines of docs/targets.md, from the data and from a run of every loader."""
+    yield HEAD
+    yield "| target | known by | what it is | a file for it |"
+    yield "| --- | --- | --- | --- |"
+    for target in known_targets().values():
+        cell = "none is made yet"
+        if target.convert:
+            cell = f"`convert --{target.convert.precisions[0]} d0 --for {target.id}`"
+        yield f"| `{target.id}` | {', '.join(target.known)} | {target.name}: {target.summary} | {cell} |"
+    yield "\n## What the loaders did\n"
+    versions = {name: installed_version(name) for name in PACKAGES}
+    yield f"With {', '.join(f'{name} {version}' for name, version in versions.items())}:\n"
+    yield "| target | file | `check` says | the loader |"
+    yield "| --- | --- | --- | --- |"
+    for name, load, files in LOADERS:
+        for file in files:
+            verdict = check_model(read_model(models[file]), find_target(name)).line
+            try:
+                load(models[file])
+                answer = "runs it"
+            except Exception as error:
+                reason = " ".join(str(error).split()).split(models[file].parent.as_posix())[0]
+                answer = f"{type(error).__name__}: {reason[:100]}".replace("|", "/")
+            yield f"| `{name}` | `d0-{file}` | {verdict} | {answer} |"
+    yield TRIED.rstrip()
+
+
+def test_the_page_names_every_target_and_how_it_is_known(
+    target_models: dict[str, Path],
+) -> None:
+    if os.environ.get("EDGE_EDET_PAGE"):
+        lines = list(page(target_models))
+        Path(os.environ["EDGE_EDET_PAGE"]).write_text("\n".join(lines) + "\n", "utf-8")
+    text = PAGE.read_text("utf-8")
+    for target in known_targets().values():
+        assert f"| `{target.id}` | {', '.join(target.known)} |" in text
+    for name, _, files in LOADERS:
+        for file in files:
+            assert re.search(rf"^\| `{name}` \| `d0-{re.escape(file)}` \|", text, re.MULTILINE)
