@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_edet.converters.output_formats import parse_formats
 from edge_edet.converters.pipeline import Conversion, Listener, Request, choose, run
+from edge_edet.converters.weights import SizeWish, read_size
 from edge_edet.optional_packages import missing_extra
 from edge_edet.variants import VARIANTS, canonical_name
 
@@ -36,7 +37,7 @@ def convert(
     nms: str | None = None,
     input_dtype: str | None = None,
     output_dtype: str | None = None,
-    image_size: int | None = None,
+    image_size: SizeWish | str | None = None,
     threads: int = 2,
     recipe: str | None = None,
     max_drop: float | None = None,
@@ -92,7 +93,8 @@ def convert(
         Of an INT8 .tflite without suppression: "int8" (None), "uint8" of the same steps, or "float32",
         dequantized in the graph.
     image_size
-        Side of the input in pixels, a multiple of 32; None: as trained.
+        Of the input in pixels: the side of a square, or (height, width), multiples of 32; or a text as
+        `--image-size` has it, such as "512x384" (width x height) or "16:9". None: as trained.
     threads
         Of the interpreters that run the network while it is converted.
     recipe
@@ -163,7 +165,7 @@ def convert(
         nms=chosen.nms,
         input_dtype=chosen.input_dtype,
         output_dtype=output_dtype,
-        image_size=image_size,
+        image_size=read_size(image_size) if isinstance(image_size, str) else image_size,
         threads=threads,
         formats=chosen.formats,
         recipe=recipe,

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_edet.errors import ModelFileError
 from edge_edet.formats import Fields, ModelFile, TensorInfo, read_model
-from edge_edet.variants import Variant
+from edge_edet.variants import ImageSize, Variant, size_of
 
 __all__ = [
     "FORMAT_VERSION",
@@ -85,7 +85,7 @@ class Manifest:
     @property
     def input_shape(self) -> tuple[int, int, int, int]:
         """Shape of the input tensor, [1, height, width, 3]."""
-        return (1, self.variant.image_size, self.variant.image_size, 3)
+        return (1, *self.variant.input_size, 3)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object, keys in the order of docs/manifest.md."""
@@ -314,7 +314,7 @@ def _labels(top: Fields, num_classes: int) -> tuple[str | None, ...]:
 def _variant(fields: Fields) -> Variant:
     variant = Variant(
         name=fields.string("name"),
-        image_size=fields.integer("image_size", 1, MAX_IMAGE_SIZE),
+        image_size=_image_size(fields),
         width=fields.number("width", 0.01, 100.0),
         depth=fields.number("depth", 0.01, 100.0),
         fpn_channels=fields.integer("fpn_channels", 1, 10_000),
@@ -351,6 +351,17 @@ def _variant(fields: Fields) -> Variant:
     if not all(math.isfinite(s) and s > 0 for s in variant.std):
         fields.fail("std", "be positive", list(variant.std))
     return variant
+
+
+def _image_size(fields: Fields) -> ImageSize:
+    """Read the side of a square, or [height, width] of another input."""
+    if not isinstance(fields.document.get("image_size"), list):
+        return fields.integer("image_size", 1, MAX_IMAGE_SIZE)
+    sides = fields.integers("image_size")
+    if len(sides) != 2 or not all(1 <= side <= MAX_IMAGE_SIZE for side in sides):
+        expected = f"be one integer, or [height, width], from 1 to {MAX_IMAGE_SIZE}"
+        fields.fail("image_size", expected, list(sides))
+    return size_of(sides[0], sides[1])
 
 
 def _anchor_scale(fields: Fields) -> float | tuple[float, ...]:

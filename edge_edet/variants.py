@@ -13,6 +13,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from edge_edet.errors import InputError
 
@@ -20,15 +21,31 @@ __all__ = [
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "VARIANTS",
+    "ImageSize",
     "Variant",
     "canonical_name",
     "get_variant",
     "octaves",
+    "size_of",
+    "size_text",
 ]
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # 0-255, RGB; hparams_config.py mean_rgb
 IMAGENET_STD = (58.395, 57.12, 57.375)  # 0-255, RGB; hparams_config.py stddev_rgb
 ASPECTS_EFFDET = ((1.0, 1.0), (1.4, 0.7), (0.7, 1.4))  # (x, y) factors, effdet model_config.py
+
+
+ImageSize: TypeAlias = int | tuple[int, int]  # side of a square, or (height, width)
+
+
+def size_of(height: int, width: int) -> ImageSize:
+    """Return an input's size as a variant has it: the side of a square, or (height, width)."""
+    return height if height == width else (height, width)
+
+
+def size_text(size: ImageSize) -> str:
+    """Return a size as `--image-size` takes it: "512", or width x height, "512x384"."""
+    return str(size) if isinstance(size, int) else f"{size[1]}x{size[0]}"
 
 
 def octaves(count: int) -> tuple[float, ...]:
@@ -45,7 +62,7 @@ class Variant:
     Attributes
     ----------
     image_size
-        Side of the square input in pixels.
+        Side of the square input in pixels, or (height, width) of one that is no square.
     width, depth
         EfficientNet's compound coefficients.
     fpn_channels, fpn_repeats
@@ -75,7 +92,7 @@ class Variant:
     """
 
     name: str
-    image_size: int
+    image_size: ImageSize
     width: float
     depth: float
     fpn_channels: int
@@ -115,9 +132,19 @@ class Variant:
         return tuple(2**level for level in self.levels)
 
     @property
-    def feature_sizes(self) -> tuple[int, ...]:
-        """Height (and width) of each pyramid level, lowest first; SAME padding rounds up."""
-        return tuple(math.ceil(self.image_size / stride) for stride in self.strides)
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the input in pixels."""
+        size = self.image_size
+        return (size, size) if isinstance(size, int) else size
+
+    @property
+    def feature_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of each pyramid level, lowest first; SAME padding rounds up.
+
+        As google/automl efficientdet/utils.py, `get_feat_sizes`.
+        """
+        height, width = self.input_size
+        return tuple((math.ceil(height / s), math.ceil(width / s)) for s in self.strides)
 
     @property
     def anchor_scales(self) -> tuple[float, ...]:
@@ -134,7 +161,7 @@ class Variant:
     @property
     def num_anchors(self) -> int:
         """Anchors over all levels."""
-        return self.anchors_per_position * sum(size * size for size in self.feature_sizes)
+        return self.anchors_per_position * sum(h * w for h, w in self.feature_sizes)
 
     def replace(self, **changes: object) -> Variant:
         """Return a copy with the named fields changed."""

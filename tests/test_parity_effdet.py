@@ -45,7 +45,7 @@ def test_logits_and_boxes_equal_the_reference(name, tmp_path):
         variant, weights = seeded_network(golden, name, tmp_path)
         image = float_network["normal_image"](variant.image_size)
         logits, boxes = float_network["run_float"](variant, weights, image)
-        counts = [variant.anchors_per_position * size**2 for size in variant.feature_sizes]
+        counts = [variant.anchors_per_position * h * w for h, w in variant.feature_sizes]
         starts = np.cumsum([0, *counts])
         errors = {}
         for kind, rows in (("class", logits), ("box", boxes)):

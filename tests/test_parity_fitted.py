@@ -56,7 +56,7 @@ def golden(request):
 
 def by_level(variant, outputs):
     """(kind, level) -> raveled values."""
-    counts = [variant.anchors_per_position * size**2 for size in variant.feature_sizes]
+    counts = [variant.anchors_per_position * h * w for h, w in variant.feature_sizes]
     starts = np.cumsum([0, *counts])
     return {
         (kind, level): rows[starts[place] : starts[place + 1]].ravel()

@@ -131,7 +131,7 @@ def _measured(row: BenchmarkRow, other: BenchmarkRow) -> ApOfRow | None:
 def _not_published(row: BenchmarkRow, published: Published | None) -> str | None:
     """Why no published AP may stand for this row; None where one may."""
     variant = VARIANTS.get(row.model.variant or "")
-    if variant is None or row.model.image_size != (variant.image_size,) * 2:
+    if variant is None or row.model.image_size != variant.input_size:
         return "no AP is published for this network and input size"
     known = [_counted(row), *_printed(row)]
     if row.model.parameters is not None and not _has_parameters(row, known, ROUNDING):

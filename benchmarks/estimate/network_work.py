@@ -52,7 +52,7 @@ def network_features(variant: Variant, precision: str) -> Features:
             "the board with --host"
         )
     graph = build_network(variant)
-    sizes = {graph.input_name: 3 * variant.image_size**2}
+    sizes = {graph.input_name: math.prod(graph.input_shape)}
     multiply_adds = moved = 0
     unmeasured: Counter[str] = Counter()
     for node in graph.nodes:

@@ -25,7 +25,7 @@ MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several 
 def picture_input(path: Path, variant: Variant, picture_range: PictureRange = None) -> Pixels:
     """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
     image = read_picture(path, picture_range).image
-    return letterbox(image, variant.image_size, variant.pad_rgb)[0]
+    return letterbox(image, variant.input_size, variant.pad_rgb)[0]
 
 
 def passes(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> list[list[str]]:

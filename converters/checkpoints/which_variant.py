@@ -10,7 +10,7 @@ from edge_edet.converters.checkpoints.container import load
 from edge_edet.converters.checkpoints.reader import Checkpoint, interpret, named_errors
 from edge_edet.converters.facts import Fact
 from edge_edet.errors import CheckpointError
-from edge_edet.variants import VARIANTS, Variant
+from edge_edet.variants import VARIANTS, ImageSize, Variant
 
 __all__ = ["find_variant"]
 
@@ -72,6 +72,6 @@ def _one_of(found: list[Checkpoint], path: Path) -> Checkpoint:
     raise CheckpointError(f"fits {names}, which are the same network: name the variant")
 
 
-def _stated_size(checkpoint: Checkpoint) -> int | None:
+def _stated_size(checkpoint: Checkpoint) -> ImageSize | None:
     stated = any("image_size" in fact.values for fact in checkpoint.facts)
     return checkpoint.variant.image_size if stated else None

@@ -6,8 +6,13 @@ import argparse
 import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_edet.converters.facts import TrainingOptions
+from edge_edet.errors import InputError
+
+if TYPE_CHECKING:
+    from edge_edet.converters.weights import SizeWish
 
 __all__ = ["add_calibration_arguments", "natural", "points", "positive", "training_options"]
 
@@ -50,9 +55,10 @@ def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool =
     )
     parser.add_argument(
         "--image-size",
-        type=side,
-        metavar="PIXELS",
-        help="side of the input, a multiple of 32 (default: as trained)",
+        type=image_size,
+        metavar="SIZE",
+        help="size of the input: 512, 512x384 (width x height), multiples of 32, or a ratio such as 16:9, "
+        "whose longer side is the variant's (default: as trained)",
     )
     add_training_arguments(parser)
     parser.add_argument(
@@ -119,14 +125,14 @@ def points(text: str) -> float:
     return value
 
 
-def side(text: str) -> int:
-    """Parse the side of a square input, in pixels."""
-    if not text.strip().isdigit():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a side in pixels: inputs are square, such as --image-size 512; pictures of "
-            "other shapes are scaled to fit and padded"
-        )
-    return positive(text)
+def image_size(text: str) -> SizeWish:
+    """Parse the size of the input."""
+    from edge_edet.converters.weights import read_size
+
+    try:
+        return read_size(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> int:

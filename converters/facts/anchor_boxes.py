@@ -151,7 +151,7 @@ def _taken_apart(levels: list[_Level], variant: Variant, name: str, step: float)
     room = 16 * step + 1e-6
     units = []  # [levels, anchors per position, 2], in strides
     for level in levels:
-        stride = variant.image_size / level.rows
+        stride = variant.input_size[0] / level.rows
         units.append(level.shapes / stride)
     count = len(units[0])
     shapes = units[0]

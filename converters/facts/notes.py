@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 from edge_edet.converters.facts.fact import Fact, not_stated, standing
 from edge_edet.pictures import shown
-from edge_edet.variants import Variant
+from edge_edet.variants import ImageSize, Variant, size_text
 
 __all__ = ["training_notes"]
 
 
 def training_notes(
-    published: Variant, trained: Variant, facts: Sequence[Fact], image_size: int | None, model: str
+    published: Variant,
+    trained: Variant,
+    facts: Sequence[Fact],
+    image_size: ImageSize | None,
+    model: str,
 ) -> list[str]:
     """Write the notes.
 
@@ -25,7 +29,7 @@ def training_notes(
     facts
         All facts about it.
     image_size
-        The side in pixels that was asked for; None: that of the training.
+        The size that was asked for; None: that of the training.
     model
         Whose settings `published` has, such as "the published d0".
 
@@ -40,9 +44,10 @@ def training_notes(
         if other:
             notes.append(f"by {fact.source}: {', '.join(_phrases(trained, other))}")
     size_stated = any("image_size" in fact.values for fact in facts)
-    if size_stated and image_size not in (None, trained.image_size):
+    if size_stated and image_size is not None and image_size != trained.image_size:
         notes.append(
-            f"trained at {trained.image_size} pixels, built for {image_size} as --image-size says: "
+            f"trained at {size_text(trained.image_size)} pixels, built for "
+            f"{size_text(image_size)} as --image-size says: "
             "measure its accuracy"
         )
     assumed = [
@@ -61,7 +66,7 @@ def training_notes(
 def _phrases(variant: Variant, fields: set[str]) -> list[str]:
     said = []
     if "image_size" in fields:
-        said.append(f"{variant.image_size} pixels")
+        said.append(f"{size_text(variant.image_size)} pixels")
     if "anchor_scale" in fields:
         said.append(f"anchor scale {shown(variant.anchor_scales)}")
     if "anchor_octaves" in fields:

@@ -75,7 +75,7 @@ class CheckpointFacts:
         rows = {
             "parameters": f"{count_parameters(v):,}",
             "classes": self._classes(),
-            "image size": f"{v.image_size} x {v.image_size}",
+            "image size": "{1} x {0}".format(*v.input_size),
             "anchors": f"{v.num_anchors:,}, {v.anchors_per_position} at each position",
             "  scale": f"{shown(v.anchor_scales)} strides",
             "  octaves": octaves,

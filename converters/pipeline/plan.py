@@ -21,7 +21,7 @@ from edge_edet.converters.output_formats import (
 from edge_edet.converters.pipeline.request import Request
 from edge_edet.converters.pipeline.target import beside_paths
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
-from edge_edet.converters.weights import NAMES, is_checkpoint
+from edge_edet.converters.weights import NAMES, is_checkpoint, wish_text
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES, OUTPUT_DTYPES
 from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, TARGET_FILE, Outputs
@@ -283,7 +283,7 @@ def _calibration_pictures(request: Request, log: PictureLog) -> Sequence[Path]:
 
 
 def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:
-    size = f"-{request.image_size}" if request.image_size else ""
+    size = f"-{wish_text(request.image_size)}".replace(":", "by") if request.image_size else ""
     nms = "-nms" if request.nms == "in-graph" else ""
     dtype = f"-{request.input_dtype}-input" if request.input_dtype != "uint8" else ""
     changed = request.output_dtype if (precision, suffix, nms) == ("int8", ".tflite", "") else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_edet.converters.facts import TrainingOptions
+from edge_edet.converters.weights import SizeWish
 from edge_edet.pictures import PictureRange
 
 __all__ = ["Request"]
@@ -85,7 +86,7 @@ class Request:
     nms: str = "none"
     input_dtype: str = "uint8"
     output_dtype: str | None = None
-    image_size: int | None = None
+    image_size: SizeWish | None = None
     threads: int = 2
     formats: Sequence[str] | None = None
     recipe: str | None = None

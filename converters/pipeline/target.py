@@ -110,8 +110,8 @@ def write_beside(
     fills = {
         "model": model.name,
         "stem": model.stem,
-        "width": str(variant.image_size),
-        "height": str(variant.image_size),
+        "width": str(variant.input_size[1]),
+        "height": str(variant.input_size[0]),
         "labelmap": "".join(lines),
     }
     notes = []

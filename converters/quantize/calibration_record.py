@@ -26,7 +26,7 @@ from edge_edet.errors import InputError
 from edge_edet.network import Graph
 from edge_edet.output_files import CALIBRATION, Outputs, outputs_of
 from edge_edet.pictures import PictureRange, parse_range, range_text, shown
-from edge_edet.variants import Variant
+from edge_edet.variants import ImageSize, Variant, size_of, size_text
 
 FORMAT_VERSION = 4  # 2 and 3 held corrections and fitted swishes too
 PREPARATION = ("mean", "std", "pad_rgb")
@@ -63,7 +63,7 @@ class CalibrationRecord:
 
     statistics: dict[str, Statistics]
     variant: str
-    image_size: int
+    image_size: ImageSize
     weights_sha256: str
     digest: str
     pictures: int
@@ -158,14 +158,15 @@ def load_record(path: Path) -> CalibrationRecord:
                 f"reads {FORMAT_VERSION}: make a new one with '{' '.join(command)} --calibration "
                 f"PICTURES -o {shlex.quote(str(path))}'"
             )
-        if not all(type(meta[key]) is int and meta[key] > 0 for key in ("image_size", "pictures")):
-            raise ValueError("image_size and pictures must be positive integers")
+        if not _positive(meta["pictures"]):
+            raise ValueError("pictures must be a positive integer")
+        _image_size(meta["image_size"])
 
     def parse(meta: dict[str, Any], arrays: Arrays) -> CalibrationRecord:
         return CalibrationRecord(
             _statistics(meta, arrays),
             str(meta["variant"]),
-            meta["image_size"],
+            _image_size(meta["image_size"]),
             str(meta["weights_sha256"]),
             str(meta["digest"]),
             meta["pictures"],
@@ -175,6 +176,18 @@ def load_record(path: Path) -> CalibrationRecord:
         )
 
     return read_arrays(path, WHAT, ARRAYS, check, parse)
+
+
+def _positive(value: object) -> bool:
+    return type(value) is int and value > 0
+
+
+def _image_size(stated: object) -> ImageSize:
+    """Read the side of a square, or [height, width] of another input."""
+    sides = stated if isinstance(stated, list) else [stated, stated]
+    if len(sides) != 2 or not all(map(_positive, sides)):
+        raise ValueError("image_size must be a positive integer, or [height, width]")
+    return size_of(*sides)
 
 
 def _range(stated: Any) -> PictureRange:
@@ -241,9 +254,11 @@ def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, wha
     """Refuse a record that was taken from other weights or another size, by InputError."""
     v = graph.variant
     if (record.variant, record.image_size) != (v.name, v.image_size):
+        size = "" if isinstance(v.image_size, int) else f" --image-size {size_text(v.image_size)}"
         raise InputError(
-            f"{what} is for {record.variant} at {record.image_size} pixels and the model is "
-            f"{v.name} at {v.image_size}: run 'edge-edet calibrate {v.name}' on your pictures"
+            f"{what} is for {record.variant} at {size_text(record.image_size)} pixels and the model is "
+            f"{v.name} at {size_text(v.image_size)}: run 'edge-edet calibrate {v.name}{size}' on your "
+            "pictures"
         )
     if record.weights_sha256 != weights_sha256:
         raise InputError(

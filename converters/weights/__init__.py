@@ -10,6 +10,7 @@ from edge_edet.converters.weights.find import (
     is_checkpoint,
     read_labels,
 )
+from edge_edet.converters.weights.input_size import SizeWish, read_size, wish_text
 from edge_edet.converters.weights.release import (
     RELEASE,
     WEIGHTS_URL,
@@ -25,6 +26,7 @@ __all__ = [
     "NAMES",
     "RELEASE",
     "WEIGHTS_URL",
+    "SizeWish",
     "Source",
     "asset",
     "bundled",
@@ -33,7 +35,9 @@ __all__ = [
     "find_weights",
     "is_checkpoint",
     "read_labels",
+    "read_size",
     "release_file",
     "weights_digest",
     "weights_folder",
+    "wish_text",
 ]

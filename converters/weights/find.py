@@ -21,6 +21,7 @@ from edge_edet.converters.facts import (
     standing,
     training_notes,
 )
+from edge_edet.converters.weights.input_size import SizeWish, chosen_size
 from edge_edet.converters.weights.release import find_pulled, release_file
 from edge_edet.converters.weights.source import Source, asset, weights_digest
 from edge_edet.errors import CheckpointError, InputError
@@ -48,7 +49,7 @@ def find_weights(
     weights: str | None,
     seed: int,
     num_classes: int | None,
-    image_size: int | None,
+    image_size: SizeWish | None,
     training: TrainingOptions | None = None,
 ) -> Source:
     """Find the weights of a variant: `weights` if given, else pulled official ones, else bundled ones.
@@ -65,7 +66,7 @@ def find_weights(
         Number of classes of random weights. None: the variant's own. For other weights it must be the
         number that they were trained for.
     image_size
-        Side of the input to build for, in pixels, a multiple of 32 from 64 to 4096. None: as trained.
+        Of the input to build for, see `chosen_size`. None: as trained.
     training
         How the detector was trained, where the checkpoint does not say.
 
@@ -81,8 +82,6 @@ def find_weights(
     CheckpointError
         If the checkpoint cannot be read, or contradicts what is known of it.
     """
-    if image_size is not None:
-        _check_size(image_size, "--image-size")
     options = training or TrainingOptions()
     if is_checkpoint(name):
         return _of_unnamed(Path(name), weights, num_classes, image_size, options)
@@ -127,7 +126,7 @@ def _of_unnamed(
     path: Path,
     weights: str | None,
     num_classes: int | None,
-    image_size: int | None,
+    image_size: SizeWish | None,
     options: TrainingOptions,
 ) -> Source:
     """Read a checkpoint given in place of a variant; its tensors determine the variant."""
@@ -143,7 +142,7 @@ def _of_unnamed(
     return dataclasses.replace(source, notes=(told, *source.notes))
 
 
-def _wish(image_size: int | None) -> list[Fact]:
+def _wish(image_size: SizeWish | None) -> list[Fact]:
     if image_size is None:
         return []
     return [Fact("--image-size", {"image_size": image_size}, wish=True)]
@@ -153,11 +152,6 @@ def _published(variant: Variant, source: str) -> Fact:
     """Return what is known of published weights; no option may contradict it."""
     fields = ("image_size", "anchor_scale", "anchor_octaves", "aspect_ratios", "mean", "std")
     return Fact(source, {name: getattr(variant, name) for name in fields})
-
-
-def _check_size(size: int, what: str) -> None:
-    if size % 32 or not 64 <= size <= 4096:
-        raise InputError(f"{what} {size}: expected a multiple of 32 from 64 to 4096")
 
 
 def _path(name: str, chosen: str) -> Path:
@@ -176,11 +170,12 @@ def _path(name: str, chosen: str) -> Path:
     return Path(chosen)
 
 
-def _random(variant: Variant, seed: int, num_classes: int | None, image_size: int | None) -> Source:
+def _random(
+    variant: Variant, seed: int, num_classes: int | None, image_size: SizeWish | None
+) -> Source:
     variant = variant.replace(
-        num_classes=num_classes or variant.num_classes, image_size=image_size or variant.image_size
+        num_classes=num_classes or variant.num_classes, image_size=chosen_size(image_size, variant)
     )
-    _check_size(variant.image_size, "image_size")
     weights = random_weights(variant, seed)
     provenance = {"name": "random", "sha256": None, "family": None, "random": True, "seed": seed}
     note = f"{variant.name}: random weights, good for latency only; it detects nothing"
@@ -190,7 +185,7 @@ def _random(variant: Variant, seed: int, num_classes: int | None, image_size: in
 
 
 def _trained(
-    checkpoint: Checkpoint, chosen: str, num_classes: int | None, image_size: int | None
+    checkpoint: Checkpoint, chosen: str, num_classes: int | None, image_size: SizeWish | None
 ) -> Source:
     trained, labels = checkpoint.variant, checkpoint.labels
     if num_classes is not None and num_classes != trained.num_classes:
@@ -213,17 +208,20 @@ def _trained(
             labels = labels or known_labels
             if not any({"mean", "pad_rgb"} & set(f.values) for f in standing(checkpoint.facts)):
                 trained = trained.replace(pad_rgb=known_variant.pad_rgb)
+    adapted = trained.replace(image_size=chosen_size(image_size, trained))
     notes: list[str] = []
     assumed: tuple[str, ...] = ()
     if chosen not in NAMES:
         notes = training_notes(
-            checkpoint.published, trained, checkpoint.facts, image_size, checkpoint.model
+            checkpoint.published,
+            trained,
+            checkpoint.facts,
+            image_size and adapted.image_size,
+            checkpoint.model,
         )
         assumed = not_stated(standing(checkpoint.facts))
         if "anchors" in assumed and checkpoint.family == "zylo117":
             notes += _projects_beside(Path(chosen))
-    adapted = trained.replace(image_size=image_size or trained.image_size)
-    _check_size(adapted.image_size, f"{checkpoint.file_name!r}: image size")
     provenance = {
         "name": checkpoint.file_name,
         "sha256": checkpoint.sha256,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_edet.detection import PostprocessConfig
+from edge_edet.detection import PostprocessConfig, anchors
 from edge_edet.errors import InputError
 from edge_edet.network import Array
+from edge_edet.variants import Variant
 
 OPERATOR = "TFLite_Detection_PostProcess"
 OUTPUTS = {  # role -> tensor, in the order of the operator's outputs
@@ -76,6 +77,13 @@ class Suppression:
             for scale in ("y_scale", "x_scale", "h_scale", "w_scale"):
                 builder.Float(scale, 1.0)
         return bytes(builder.Finish())
+
+
+def relative_anchors(variant: Variant) -> Array:
+    """Return [N, 4] float32 centre y, centre x, height, width of the anchors as fractions of the input."""
+    height, width = variant.input_size
+    sides = np.array([height, width, height, width], np.float32)
+    return np.asarray(anchors(variant) / sides, np.float32)
 
 
 def class_places(num_classes: int) -> Array:

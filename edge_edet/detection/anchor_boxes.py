@@ -28,8 +28,8 @@ def anchors(variant: Variant) -> Floats:
 
     Notes
     -----
-    Where a level's size is not image_size / stride, its stride is image_size / size. Source: google/automl
-    efficientdet/tf2/anchors.py, `Anchors._generate_boxes`.
+    A level's stride is the input's side / the level's, in each direction for itself. Source:
+    google/automl efficientdet/tf2/anchors.py, `Anchors._generate_boxes`.
     """
     # [octaves * aspects, 2] height and width in units of anchor_scale * stride
     shapes = np.array(
@@ -41,12 +41,12 @@ def anchors(variant: Variant) -> Floats:
     )
     levels = []
     for size, scale in zip(variant.feature_sizes, variant.anchor_scales, strict=True):
-        stride = variant.image_size / size
-        centres = (np.arange(size) + 0.5) * stride
-        level = np.empty((size, size, len(shapes), 4))
-        level[..., 0] = centres[:, None, None]
-        level[..., 1] = centres[None, :, None]
-        level[..., 2:] = scale * stride * shapes
+        strides = np.divide(variant.input_size, size)  # y, x
+        y, x = ((np.arange(count) + 0.5) * step for count, step in zip(size, strides, strict=True))
+        level = np.empty((*size, len(shapes), 4))
+        level[..., 0] = y[:, None, None]
+        level[..., 1] = x[None, :, None]
+        level[..., 2:] = scale * strides * shapes
         levels.append(level.reshape(-1, 4))
     boxes = np.concatenate(levels).astype(np.float32)
     assert len(boxes) == variant.num_anchors

@@ -105,11 +105,10 @@ def layout_of(model: ModelFile, options: InputOptions = NOTHING_GIVEN) -> ModelL
         )
     _check_ours(model, options)
     labels = options.read_labels(manifest.variant.num_classes)
-    size = manifest.variant.image_size
     return ModelLayout(
         precision=manifest.precision,
         input_name=manifest.input_name,
-        input_size=(size, size),
+        input_size=manifest.variant.input_size,
         input_dtype=manifest.input_dtype,
         outputs=dict(manifest.outputs),
         labels=labels.names if labels else manifest.labels,

@@ -6,6 +6,8 @@ Source of the wiring: arXiv 1911.09070v7 section 3-4 and google/automl efficient
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edge_edet.errors import CheckpointError
@@ -40,8 +42,8 @@ def build_network(variant: Variant, weights: Weights | None = None) -> Graph:
     Returns
     -------
     Graph
-        From uint8 RGB `image` [1, S, S, 3] to `box_codes` [1, N, 4] and `class_logits` [1, N, num_classes],
-        see docs/manifest.md.
+        From uint8 RGB `image` [1, height, width, 3] to `box_codes` [1, N, 4] and `class_logits` [1, N,
+        num_classes], see docs/manifest.md.
     """
     builder: type[NetworkBuilder] = NetworkBuilder
     if (study := study_of(variant)) is not None:
@@ -54,8 +56,7 @@ class NetworkBuilder(LayerBuilder):
 
     def build(self) -> Graph:
         """Build the whole graph."""
-        size = self.variant.image_size
-        self.shapes[IMAGE] = (1, size, size, 3)
+        self.shapes[IMAGE] = (1, *self.variant.input_size, 3)
         features = self.bifpn(self.backbone())
         outputs = {
             "boxes": self.head("box_net", BOX_CODES, features, 4),
@@ -160,8 +161,8 @@ class NetworkBuilder(LayerBuilder):
             inputs = [tensors[newest[level]] for level in v.levels]
         return inputs
 
-    def size(self, level: int) -> int:
-        """Return the height (and width) of a level."""
+    def size(self, level: int) -> tuple[int, int]:
+        """Return height and width of a level."""
         return self.variant.feature_sizes[level - self.variant.min_level]
 
     def project(self, x: str, name: str, param: str) -> str:
@@ -169,11 +170,11 @@ class NetworkBuilder(LayerBuilder):
         width = self.variant.fpn_channels
         return self.conv(x, f"{name}/conv", f"{param}.conv.conv", width, norm=f"{param}.conv.bn")
 
-    def pool(self, x: str, name: str, size: int) -> str:
+    def pool(self, x: str, name: str, size: tuple[int, int]) -> str:
         """Emit a 3x3 max pool of stride 2."""
         channels = self.shapes[x][3]
         padding = self.variant.pool_padding
-        return self.emit("maxpool", name, (x,), (1, size, size, channels), padding=padding)
+        return self.emit("maxpool", name, (x,), (1, *size, channels), padding=padding)
 
     def fuse(self, cell: int, index: int, node: Fusion, tensors: list[str]) -> str:
         """Resample the inputs, weigh and add them, activate, separable convolution."""
@@ -225,14 +226,15 @@ class NetworkBuilder(LayerBuilder):
         if self.shapes[x][3] != width:
             x = self.lateral(x, place, lateral(self.variant, param, offset))
         pooled = 0
-        while self.shapes[x][1] > size:  # to a far level in steps of two
-            half = -(-self.shapes[x][1] // 2)
+        while math.prod(self.shapes[x][1:3]) > math.prod(size):  # to a far level in steps of two
+            height, full_width = self.shapes[x][1:3]
+            half = (-(-height // 2), -(-full_width // 2))
             x = self.pool(x, f"{place}/pool" + (f".{pooled}" if pooled else ""), half)
             pooled += 1
         if factor != 1.0:  # before upsampling: a quarter of the elements
             x = self.emit("scale", f"{place}/scale", (x,), self.shapes[x], factor=factor)
-        if self.shapes[x][1] < size:
-            x = self.emit("resize", f"{place}/resize", (x,), (1, size, size, width))
+        if math.prod(self.shapes[x][1:3]) < math.prod(size):
+            x = self.emit("resize", f"{place}/resize", (x,), (1, *size, width))
         return x
 
     def lateral(self, x: str, place: str, param: str) -> str:
@@ -280,6 +282,6 @@ class NetworkBuilder(LayerBuilder):
             x = self.separable(
                 x, f"{place}/predict", f"{net}.predict", v.anchors_per_position * values
             )
-            anchors = self.size(level) ** 2 * v.anchors_per_position
+            anchors = math.prod(self.size(level)) * v.anchors_per_position
             parts.append(self.emit("reshape", f"{place}/rows", (x,), (1, anchors, values)))
         return self.emit("concat", output, tuple(parts), (1, v.num_anchors, values))

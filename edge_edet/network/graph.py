@@ -135,8 +135,7 @@ class Graph:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of the input, [1, height, width, 3]."""
-        size = self.variant.image_size
-        return (1, size, size, 3)
+        return (1, *self.variant.input_size, 3)
 
     def consumers(self) -> dict[str, list[Node]]:
         """Return tensor name -> the nodes that read it."""

@@ -27,8 +27,7 @@ class PlainBuilder(NetworkBuilder):
 
     def start(self) -> str:
         """Add the input and its normalization."""
-        size = self.variant.image_size
-        self.shapes[IMAGE] = (1, size, size, 3)
+        self.shapes[IMAGE] = (1, *self.variant.input_size, 3)
         return self.emit(
             "normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=self.variant.mean
         )

@@ -34,7 +34,8 @@ class Builder(plain_builder.PlainBuilder):
     def features(self) -> list[str]:
         """Add the backbone; return C3, C4 and C5."""
         x = self.unit(self.start(), "backbone/conv_stem", 64, 7, 2, "relu")
-        x = self.pool(x, "backbone/pool", -(-self.shapes[x][1] // 2))
+        height, width = self.shapes[x][1:3]
+        x = self.pool(x, "backbone/pool", (-(-height // 2), -(-width // 2)))
         features = []
         for stage, count in enumerate(BLOCKS[self.variant.feature_network]):
             for index in range(count):

@@ -58,7 +58,7 @@ def worst_error(checkpoint: Checkpoint, case: str) -> float:
     image = np.random.default_rng(1).normal(0, 1, (1, 3, 128, 128)).astype(np.float32)
     picture = np.ascontiguousarray(image.transpose(0, 2, 3, 1))
     logits, boxes = float_network["run_float"](variant, checkpoint.weights, picture)
-    counts = [variant.anchors_per_position * size**2 for size in variant.feature_sizes]
+    counts = [variant.anchors_per_position * h * w for h, w in variant.feature_sizes]
     starts, errors = np.cumsum([0, *counts]), []
     with np.load(GOLDEN / f"{case}.npz") as golden:
         for kind, rows in (("class", logits), ("box", boxes)):

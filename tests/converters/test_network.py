@@ -83,18 +83,19 @@ def test_every_weight_of_the_checkpoint_is_used(name: str, helpers: Any) -> None
 @pytest.mark.parametrize(
     ("changes", "sizes"),
     [
-        ({"image_size": 64}, (8, 4, 2, 1, 1)),
-        ({"image_size": 96}, (12, 6, 3, 2, 1)),
-        ({"image_size": 160}, (20, 10, 5, 3, 2)),
-        ({"image_size": 512, "max_level": 8}, (64, 32, 16, 8, 4, 2)),
+        ({"image_size": 64}, [(8, 8), (4, 4), (2, 2), (1, 1), (1, 1)]),
+        ({"image_size": 96}, [(12, 12), (6, 6), (3, 3), (2, 2), (1, 1)]),
+        ({"image_size": 160}, [(20, 20), (10, 10), (5, 5), (3, 3), (2, 2)]),
+        ({"image_size": (224, 320)}, [(28, 40), (14, 20), (7, 10), (4, 5), (2, 3)]),
+        ({"image_size": 512, "max_level": 8}, [(side, side) for side in (64, 32, 16, 8, 4, 2)]),
     ],
     ids=lambda value: str(value.get("image_size")) if isinstance(value, dict) else None,
 )
-def test_output_rows_follow_the_image_size(changes: Any, sizes: tuple[int, ...]) -> None:
+def test_output_rows_follow_the_image_size(changes: Any, sizes: list[tuple[int, int]]) -> None:
     variant = TINY.replace(**changes)
     graph = build_network(variant)
-    rows = 9 * sum(size * size for size in sizes)
-    assert variant.feature_sizes == sizes
+    rows = 9 * sum(height * width for height, width in sizes)
+    assert variant.feature_sizes == tuple(sizes)
     assert graph.node("box_codes").shape == (1, rows, 4)
     assert graph.node("class_logits").shape == (1, rows, 2)
 

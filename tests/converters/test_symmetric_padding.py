@@ -69,11 +69,11 @@ def turned_outputs(outputs: Arrays, variant: Variant) -> dict[str, Any]:
     """What the turned network gives of the turned picture, of what the other gave."""
     codes = outputs["box_codes"].copy()
     codes[..., :2] *= -1
-    ends = np.cumsum([9 * size**2 for size in variant.feature_sizes])[:-1]
+    ends = np.cumsum([9 * h * w for h, w in variant.feature_sizes])[:-1]
     found = {}
     for name, values in (("box_codes", codes), ("class_logits", outputs["class_logits"])):
         parts = [
-            part.reshape(1, size, size, 9, -1)[:, ::-1, ::-1].reshape(part.shape)
+            part.reshape(1, *size, 9, -1)[:, ::-1, ::-1].reshape(part.shape)
             for part, size in zip(
                 np.split(values, ends, axis=1), variant.feature_sizes, strict=True
             )

@@ -37,6 +37,7 @@ def run_float(
     return FloatNetwork(variant, weights, normalized=image.dtype == np.float32)(image)
 
 
-def normal_image(size: int) -> np.ndarray:
-    """The picture that every seeded golden was made with: [1, size, size, 3], normalized."""
-    return np.random.default_rng(1).normal(0, 1, (1, size, size, 3)).astype(np.float32)
+def normal_image(size: int | tuple[int, int]) -> np.ndarray:
+    """The picture that every seeded golden was made with: [1, height, width, 3], normalized."""
+    height, width = (size, size) if isinstance(size, int) else size
+    return np.random.default_rng(1).normal(0, 1, (1, height, width, 3)).astype(np.float32)

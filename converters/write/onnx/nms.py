@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, ValueInfoProto, helper
 
-from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression
+from edge_edet.converters.write.detection_postprocess import OUTPUTS, Suppression, relative_anchors
 from edge_edet.converters.write.onnx.lower import OnnxLowering
-from edge_edet.detection import PostprocessConfig, anchors
+from edge_edet.detection import PostprocessConfig
 from edge_edet.network import Graph
 
 __all__ = ["SuppressingOnnxLowering"]
@@ -69,7 +69,7 @@ class SuppressingOnnxLowering(OnnxLowering):
     def decode(self, best: str) -> str:
         """[k, 4] ymin xmin ymax xmax of the candidates as fractions of the input; anchors.decode."""
         v = self.graph.variant
-        parts = anchors(v) / np.float32(v.image_size)
+        parts = relative_anchors(v)
         centre = self.constant(f"{PLACE}/anchors/centre", parts[:, :2])
         size = self.constant(f"{PLACE}/anchors/size", parts[:, 2:])
         centre = self.make("Gather", "best/anchors/centre", centre, best, axis=0)

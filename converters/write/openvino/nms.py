@@ -14,9 +14,9 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-from edge_edet.converters.write.detection_postprocess import Suppression
+from edge_edet.converters.write.detection_postprocess import Suppression, relative_anchors
 from edge_edet.converters.write.openvino.lower import Made, OpenVinoLowering
-from edge_edet.detection import PostprocessConfig, anchors
+from edge_edet.detection import PostprocessConfig
 from edge_edet.manifest import ROWS
 
 __all__ = ["DETECTIONS", "SuppressingOpenVinoLowering", "is_suppression"]
@@ -77,7 +77,7 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
     def decode(self, codes: Made, best: Any) -> Made:
         """[k, 4] xmin ymin xmax ymax of the candidates as fractions of the input; anchors.decode."""
         v = self.graph.variant
-        places = self.constant(f"{PLACE}/anchors", anchors(v) / np.float32(v.image_size))
+        places = self.constant(f"{PLACE}/anchors", relative_anchors(v))
         at = self.make(
             "best/anchors/parts",
             op.split(self.pick("best/anchors", places, best), self.ints("columns", 1), 4),

@@ -107,13 +107,13 @@ def _image_input(manifest: Manifest) -> _Table:
     variant = manifest.variant
     zero = input_zero_point(Graph(variant, manifest.input_name, [], {}))
     mean = float(zero) if (manifest.precision, manifest.input_dtype) == ("int8", "uint8") else 0.0
-    size = variant.image_size
+    height, width = variant.input_size
     red, green, blue = variant.pad_rgb
     return {
         0: manifest.input_name,
-        1: f"RGB, 0 to 255: the picture resized so that its longer side is {size}, placed top left, "
+        1: f"RGB, 0 to 255: the picture resized to fit into {width} x {height}, placed top left, "
         f"the rest filled with ({red}, {green}, {blue}). The model itself normalizes it.",
-        3: {0: _Byte(IMAGE), 1: {0: _Byte(RGB), 1: {0: _Int(size), 1: _Int(size)}}},
+        3: {0: _Byte(IMAGE), 1: {0: _Byte(RGB), 1: {0: _Int(width), 1: _Int(height)}}},
         4: [{0: _Byte(NORMALIZATION), 1: {0: [mean], 1: [1.0]}}],
         5: {0: [255.0], 1: [0.0]},  # max, min
     }

@@ -23,10 +23,11 @@ from edge_edet.converters.write.detection_postprocess import (
     SCORE_THRESHOLD,
     Suppression,
     class_places,
+    relative_anchors,
 )
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter, schema
 from edge_edet.converters.write.tflite.lower import Op, TfliteLowering
-from edge_edet.detection import PostprocessConfig, anchors
+from edge_edet.detection import PostprocessConfig
 from edge_edet.network import Graph
 
 __all__ = ["OUTPUTS", "Suppression", "write_tflite_with_nms"]
@@ -152,7 +153,7 @@ class SuppressingLowering(TfliteLowering):
     def moved_anchors(self, best: int, classes: int) -> int:
         """[k, 4] y x h w of the candidates' anchors, in fractions of the input, each class apart."""
         v, k = self.graph.variant, self.candidates
-        rows = self.constant(f"{PLACE}/anchors", anchors(v) / np.float32(v.image_size))
+        rows = self.constant(f"{PLACE}/anchors", relative_anchors(v))
         rows = self.gather(rows, best, "anchors/best", (k, 4), 0)
         moves = class_places(v.num_classes)
         moves[:, 2:] = 0
