@@ -161,7 +161,7 @@ def test_the_schemas_own_reader_finds_the_input(official: Any) -> None:
     (graph,) = model.subgraphMetadata
     (image,) = graph.inputTensorMetadata
     assert image.name == b"image"
-    assert b"longer side is 512" in image.description
+    assert b"resized to fit into 512 x 512" in image.description
     assert image.content.contentPropertiesType == official.ContentProperties.ImageProperties
     properties = image.content.contentProperties
     assert properties.colorSpace == official.ColorSpaceType.RGB
