@@ -146,6 +146,8 @@ def test_an_unknown_target_lists_the_known_ones(
     [
         ("int8.tflite", "mediapipe", 1, "refused: int8 output 'box_codes'"),
         ("int8-nms.tflite", "mediapipe", 0, "runs"),
+        ("int8.tflite", "litertjs", 1, "refused: int8 output 'box_codes'"),
+        ("int8-nms.tflite", "litertjs", 0, "runs"),
         ("int8.tflite", "frigate-cpu", 1, "refused: outputs by index: box codes, class logits"),
         ("int8-nms.tflite", "frigate-cpu", 0, "runs"),
         ("fp32-nms-float32-input.tflite", "frigate-cpu", 1, "refused: float32 input 'image'"),
