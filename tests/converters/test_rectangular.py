@@ -10,9 +10,13 @@ import pytest
 from PIL import Image
 
 import edge_edet
+from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
+from edge_edet.converters.quantize.calibration_record import check_fits, load_record, save_record
 from edge_edet.converters.weights.input_size import Ratio, chosen_size, read_size
 from edge_edet.demo_picture import draw_smear
+from edge_edet.errors import InputError
 from edge_edet.manifest import read_manifest
+from edge_edet.network.build import build_network
 from edge_edet.variants import VARIANTS
 
 WIDTH, HEIGHT = 256, 160  # no multiple of 128: P5 is 5 x 8, P6 3 x 4, P7 2 x 2
@@ -116,3 +120,23 @@ def test_sizes_as_they_are_written(text: str, variant: str, expected: Any) -> No
 
 def test_a_ratio_is_kept_until_the_variant_is_known() -> None:
     assert read_size(" 16:9 ") == Ratio(16, 9)
+
+
+def test_a_calibration_record_keeps_its_size_and_fits_no_other(
+    helpers: Any, smears: Path, tmp_path: Path
+) -> None:
+    variant = VARIANTS["d0"].replace(image_size=(96, 160), num_classes=2)
+    weights = helpers.cheap_weights(variant)
+    graph = build_network(variant, weights)
+    record = calibrate(graph, "w" * 64, find_pictures(smears, None, 0)[:1], threads=1)
+    save_record(record, tmp_path / "wide")
+    loaded = load_record(tmp_path / "wide")
+    assert loaded.image_size == (96, 160)
+    check_fits(loaded, graph, "w" * 64, "the record")
+    tall = build_network(variant.replace(image_size=(160, 96)), weights)
+    with pytest.raises(InputError) as caught:
+        check_fits(loaded, tall, "w" * 64, "the record")
+    assert str(caught.value) == (
+        "the record is for d0 at 160x96 pixels and the model is d0 at 96x160: run 'edge-edet calibrate d0 "
+        "--image-size 96x160' on your pictures"
+    )
