@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load,
     )
     from edge_edet.manifest import Manifest, read_manifest
+    from edge_edet.video import Frame, Stream, stream
 
 __version__ = "0.2.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "Detections",
     "Detector",
     "EdgeEdetError",
+    "Frame",
     "ImageError",
     "InputError",
     "Manifest",
@@ -43,10 +45,12 @@ __all__ = [
     "PictureWarning",
     "PostprocessConfig",
     "RawOutputs",
+    "Stream",
     "__version__",
     "convert",
     "load",
     "read_manifest",
+    "stream",
 ]
 
 # Imported when first used: `edge-edet --help` then needs neither numpy nor Pillow, and a
@@ -55,12 +59,15 @@ _LAZY = {
     "Detection": "edge_edet.detection",
     "Detections": "edge_edet.detection",
     "Detector": "edge_edet.detection",
+    "Frame": "edge_edet.video",
     "Manifest": "edge_edet.manifest",
     "PostprocessConfig": "edge_edet.detection",
     "RawOutputs": "edge_edet.detection",
+    "Stream": "edge_edet.video",
     "convert": "edge_edet.converters",
     "load": "edge_edet.detection",
     "read_manifest": "edge_edet.manifest",
+    "stream": "edge_edet.video",
 }
 
 

@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "bench": ("hotcoco", "tqdm", "yaml"),
     "report": ("matplotlib", "tqdm"),
     "cluster": ("distributed",),
+    "video": ("av",),
     "dev": ("mediapipe", "pycocotools"),
     "docs": (),  # only the site is made with them
 }

@@ -9,6 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_edet.commands.detect_video import (
+    add_video_arguments,
+    refuse_video_options,
+    run_video,
+    video_of,
+)
 from edge_edet.commands.renamed import add_renamed_option
 from edge_edet.errors import ImageError, InputError
 from edge_edet.foreign import add_input_arguments, input_options
@@ -41,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="a picture, a folder (with the folders below it), or a glob pattern",
+        help="a picture, a folder (with the folders below it), or a glob pattern; or one video file, "
+        "camera:0, or an address rtsp://, http:// or udp:// of a stream",
     )
     parser.add_argument(
         "-m",
@@ -58,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_picture_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document for each picture")
     parser.add_argument(
-        "--draw", type=Path, metavar="DIR", help="write the pictures with their boxes here, as PNG"
+        "--draw",
+        type=Path,
+        metavar="DIR|FILE",
+        help="write the pictures with their boxes into this folder, as PNG; of a video into this .mp4",
     )
     parser.add_argument(
         "--raw",
@@ -68,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "picture a file OUT.npz, else a folder (docs/raw.md)",
     )
     add_overwrite_argument(parser)
+    add_video_arguments(parser)
 
 
 def add_run_arguments(parser: argparse._ActionsContainer) -> None:
@@ -149,6 +160,14 @@ def run(args: argparse.Namespace) -> int:
 
     Returns 0, or 2 where a picture could not be used: one that was named, with --strict any, or all.
     """
+    if (video := video_of(args.images)) is not None:
+        if args.raw or args.strict or args.picture_range is not None:
+            raise InputError("--raw, --strict and --range are for pictures, and this is a video")
+        if args.overwrite and not args.draw:
+            raise InputError("--overwrite is for --draw: give it too")
+        with _loaded(args) as detector:
+            return run_video(args, video, detector)
+    refuse_video_options(args)
     given = find_given(args.images, without=args.draw)
     for path in given.paths:
         if path.suffix.lower() in FORMATS and path.is_file():
@@ -161,17 +180,7 @@ def run(args: argparse.Namespace) -> int:
     raws = Outputs(read, overwrite=args.overwrite, option="--raw")
     targets = _targets(given.paths, args.draw, drawings) if args.draw else {}
     raw_targets = _raw_targets(given.paths, args.raw, raws) if args.raw else {}
-    from edge_edet.detection import load
-
-    detector = load(
-        args.model or default_model(),
-        **run_options(args),
-        **input_options(args),
-        score_threshold=args.score_threshold,
-        picture_range=args.picture_range,
-    )
-    for note in detector.info.notes:
-        print(f"note: {note}", file=sys.stderr)
+    detector = _loaded(args)
     log, bad = PictureLog(), 0
     with detector, drawings, raws:
         for picture in _progress(given.paths):
@@ -194,6 +203,22 @@ def run(args: argparse.Namespace) -> int:
     if log.left_out == len(given):
         raise ImageError(f"none of the {len(given)} pictures can be read")
     return STATUS_BAD_PICTURE if bad else 0
+
+
+def _loaded(args: argparse.Namespace) -> Detector:
+    """Load the model, and print its notes."""
+    from edge_edet.detection import load
+
+    detector = load(
+        args.model or default_model(),
+        **run_options(args),
+        **input_options(args),
+        score_threshold=args.score_threshold,
+        picture_range=args.picture_range,
+    )
+    for note in detector.info.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return detector
 
 
 def _one(

@@ -18,6 +18,7 @@ __all__ = [
     "CALIBRATION",
     "CORRECTIONS",
     "DRAWING",
+    "DRAWN_VIDEO",
     "GRAPH",
     "MODEL",
     "PARETO",
@@ -26,6 +27,7 @@ __all__ = [
     "SEARCH_LOG",
     "STUDY_MODEL",
     "TARGET_FILE",
+    "VIDEO_COMMENT",
     "Kind",
     "generator_meta",
     "json_with",
@@ -200,6 +202,27 @@ def _head(path: Path) -> bytes:
         return b""
 
 
+def _drawn_video(path: Path) -> bool:
+    """Test for an MP4 whose description (the box `moov`) holds our comment."""
+    try:
+        with path.open("rb") as file:
+            while len(head := file.read(8)) == 8:
+                size, name = struct.unpack(">I4s", head)
+                header = 8
+                if size == 1:
+                    size, header = struct.unpack(">Q", file.read(8))[0], 16
+                if name == b"moov":
+                    return VIDEO_COMMENT.encode() in file.read(min(size, MAX_JSON_BYTES))
+                if size < header:
+                    return False
+                file.seek(size - header, 1)
+    except (OSError, struct.error, ValueError, OverflowError):
+        pass
+    return False
+
+
+VIDEO_COMMENT = "drawn by edge-edet detect"
+DRAWN_VIDEO = Kind("a drawn video of 'edge-edet detect'", _drawn_video, durable=False)
 DRAWING = Kind("a drawing of 'edge-edet detect'", png_by("edge-edet detect"), durable=False)
 MODEL = Kind("a model of 'edge-edet convert'", _model)
 GRAPH = Kind("a model of 'edge-edet convert'", _graph)

@@ -147,12 +147,21 @@ class Outputs:
 
         check: called with the temporary file, before it is renamed; it raises where that is wrong.
         """
-        self.claim(path, kind)
-        temporary = temporary_of(path)
-        try:
+        with self.making(path, kind) as temporary:
             _write_new(temporary, data, durable=kind is None or kind.durable)
             if check is not None:
                 check(temporary)
+
+    @contextlib.contextmanager
+    def making(self, path: Path, kind: Kind | None) -> Iterator[Path]:
+        """Yield a temporary name beside a file, for what is written little by little.
+
+        What stands there when the block ends gets the file's name; after an error it is removed.
+        """
+        self.claim(path, kind)
+        temporary = temporary_of(path)
+        try:
+            yield temporary
             self.check(path, kind)
             temporary.replace(path)
             if kind is None or kind.durable:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_digest, pictures_in
-from edge_edet.pictures.image import FILE_LIMIT, ImageLike, read_picture, refuse_addresses, warn_of
+from edge_edet.pictures.image import (
+    FILE_LIMIT,
+    VIDEO_SUFFIXES,
+    ImageLike,
+    read_picture,
+    refuse_addresses,
+    warn_of,
+)
 from edge_edet.pictures.log import PictureLog, add_picture_arguments, add_range_argument, usable
 from edge_edet.pictures.normalization import (
     Channels,
@@ -23,6 +30,7 @@ from edge_edet.pictures.value_range import (
 __all__ = [
     "FILE_LIMIT",
     "SUFFIXES",
+    "VIDEO_SUFFIXES",
     "Channels",
     "Finding",
     "Given",

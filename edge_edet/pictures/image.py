@@ -27,7 +27,15 @@ from edge_edet.pictures.value_rows import ImageRows
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-__all__ = ["ImageLike", "ReadPicture", "read_image", "read_picture", "refuse_addresses", "warn_of"]
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "ImageLike",
+    "ReadPicture",
+    "read_image",
+    "read_picture",
+    "refuse_addresses",
+    "warn_of",
+]
 
 ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
 
@@ -59,7 +67,9 @@ VIDEO_SUFFIXES = (
     ".webm",
     ".wmv",
 )
-FRAMES = "videos and streams are not read yet: take pictures out of it first, for example with"
+FRAMES = (
+    "only 'edge-edet detect' reads videos, cameras and streams: take pictures out of it, as with"
+)
 NOT_FOR_EIGHT = Finding("8 bits a channel, which the range leaves as they are")
 DARK_COLOUR = Finding(
     "16-bit colour whose values stay below 2^12, so read nearly black",

@@ -124,11 +124,10 @@ def test_ranges_that_are_none_are_refused(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("rtsp://192.168.1.2:554/live", "'rtsp://192.168.1.2:554/live' is a stream; videos and"),
-        ("http://cam/a.mjpg", "'http://cam/a.mjpg' is an address, expected a file: download it"),
+        ("srt://192.168.1.2:554/live", "'srt://192.168.1.2:554/live' is a stream; only"),
         ("https://x/a.jpg", "'https://x/a.jpg' is an address"),
-        ("/dev/null", "'/dev/null' is a device; videos and streams are not read yet"),
-        ("clip.MP4", "'clip.MP4' is a video; videos and streams are not read yet"),
+        ("/dev/null", "'/dev/null' is a device; only 'edge-edet detect' reads"),
+        ("clip.MP4", "'clip.MP4' is no video that can be read: invalid data"),
     ],
 )
 def test_videos_and_streams_are_named_as_such(

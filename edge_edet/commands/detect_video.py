@@ -1,0 +1,236 @@
+"""`edge-edet detect` on a video, a camera or a stream: a line that is updated, JSON Lines, an MP4."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_edet.errors import EdgeEdetError, InputError
+from edge_edet.output_files import DRAWN_VIDEO, Outputs
+from edge_edet.terminal import INTERVAL_S, shown
+from edge_edet.video import VideoSource, source_of
+
+if TYPE_CHECKING:
+    from edge_edet.detection import Detections, Detector
+    from edge_edet.video import Frame, Stream, VideoWriter
+
+__all__ = ["add_video_arguments", "refuse_video_options", "run_video", "video_of"]
+
+TERMINAL_S = 0.25  # between two updates of the line
+INTERRUPTED = 130
+CUT_OFF = 2
+HEADER = "   frame      s  frames/s  p50 ms  p90 ms  dropped  objects"
+OBJECTS_COLUMNS = 79 - HEADER.rindex("objects")
+OPTIONS = ("every", "max_fps", "duration")
+
+
+def add_video_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --every, --max-fps and --duration."""
+    group = parser.add_argument_group("for a video, camera or stream")
+    group.add_argument("--every", type=int, metavar="N", help="take only every N-th frame")
+    group.add_argument(
+        "--max-fps",
+        type=float,
+        metavar="X",
+        help="take at most X frames a second: of a file by its time stamps, else by the clock",
+    )
+    group.add_argument(
+        "--duration",
+        type=float,
+        metavar="S",
+        help="stop after S seconds: of a file by its time stamps, else by the clock",
+    )
+
+
+def video_of(texts: list[str]) -> VideoSource | None:
+    """Return the video source among the arguments of `detect`; None where all are pictures.
+
+    Raises
+    ------
+    InputError
+        There is a video source and something else.
+    """
+    sources = [source for source in map(source_of, texts) if source is not None]
+    if not sources:
+        return None
+    if len(texts) > 1:
+        raise InputError(
+            f"a video, camera or stream is read alone, but {shown(texts[0])!r} and "
+            f"{len(texts) - 1} more were given: start one command for each"
+        )
+    return sources[0]
+
+
+def refuse_video_options(args: argparse.Namespace) -> None:
+    """Refuse with InputError the options of videos where pictures are read."""
+    for name in OPTIONS:
+        if getattr(args, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} is for a video, camera or stream, and these are pictures")
+
+
+def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector) -> int:
+    """Detect on the source until its end, --duration or Ctrl-C.
+
+    Returns 0; 2 where a file is shorter than it says, after what can be read of it; 130 after Ctrl-C.
+    """
+    from edge_edet.video import stream
+
+    line = _Line(args.json)
+    status = 0
+    outputs = Outputs([source.address], overwrite=args.overwrite, option="--draw")
+    with (
+        outputs,
+        stream(
+            source,
+            detector,
+            every=1 if args.every is None else args.every,
+            max_fps=args.max_fps,
+            duration_s=args.duration,
+            say=line.say,
+        ) as running,
+        _drawing(args.draw, outputs) as writer,
+    ):
+        try:
+            for frame, found in running:
+                line.show(source, frame, found, running)
+                if writer is not None:
+                    _draw(writer, frame, found)
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        except EdgeEdetError as error:  # what was drawn so far is kept
+            line.end()
+            print(f"edge-edet: error: {error}", file=sys.stderr)
+            status = error.exit_status
+    line.end()
+    print(_summary(source, running, args.draw), file=sys.stderr if args.json else sys.stdout)
+    if running.cut_off is not None and status == 0:
+        print(
+            f"edge-edet: error: {source.name!r} is cut off or damaged: {running.cut_off}; the frames "
+            "up to there were used",
+            file=sys.stderr,
+        )
+        status = CUT_OFF
+    return status
+
+
+@contextlib.contextmanager
+def _drawing(path: Path | None, outputs: Outputs) -> Iterator[VideoWriter | None]:
+    """Yield what writes the MP4, which gets its name when it is complete; None without --draw."""
+    if path is None:
+        yield None
+        return
+    if path.suffix.lower() != ".mp4":
+        raise InputError(f"--draw must name a file .mp4 for a video, but got {str(path)!r}")
+    from edge_edet.video import VideoWriter
+
+    with outputs.making(path, DRAWN_VIDEO) as temporary, VideoWriter(temporary) as writer:
+        yield writer
+        if writer.empty:
+            raise InputError(f"no frame was drawn, so {str(path)!r} was not written")
+
+
+def _draw(writer: VideoWriter, frame: Frame, found: Detections) -> None:
+    from PIL import Image
+
+    from edge_edet.draw import draw
+
+    writer.add(draw(Image.fromarray(frame.image), found), frame.time_s)
+
+
+class _Line:
+    """What is printed of a running stream."""
+
+    def __init__(self, as_json: bool):
+        self._as_json = as_json
+        self._terminal = sys.stdout is not None and sys.stdout.isatty()
+        self._interval_s = TERMINAL_S if self._terminal else INTERVAL_S
+        self._printed = time.monotonic()
+        self._open = False
+        self._header = False
+
+    def say(self, text: str) -> None:
+        """Print one line of what happens to the source; called from its thread too."""
+        self.end()
+        print(f"note: {text}", file=sys.stderr, flush=True)
+
+    def show(self, source: VideoSource, frame: Frame, found: Detections, running: Stream) -> None:
+        """Print the frame's JSON, or update the line when it is time."""
+        if self._as_json:
+            print(
+                json.dumps(_document(source, frame, found, running), ensure_ascii=False), flush=True
+            )
+            return
+        now = time.monotonic()
+        if now - self._printed < self._interval_s:
+            return
+        self._printed = now
+        if not self._header:
+            print(HEADER)
+            self._header = True
+        row = _row(frame, found, running)
+        if self._terminal:
+            print(f"\r{row:<79}", end="", flush=True)
+            self._open = True
+        else:
+            print(row, flush=True)
+
+    def end(self) -> None:
+        """End the line that is updated."""
+        if self._open:
+            print(flush=True)
+            self._open = False
+
+
+def _row(frame: Frame, found: Detections, running: Stream) -> str:
+    numbers = running.statistics
+    counts = Counter(found.labels).most_common()
+    objects = ", ".join(f"{count} {' '.join(label.split())}" for label, count in counts) or "none"
+    if len(objects) > OBJECTS_COLUMNS:
+        objects = f"{len(found)}"
+    return (
+        f"{frame.number:>8} {frame.time_s:>6.1f} {numbers.rate():>9.1f} {numbers.delay_ms(50):>7.1f} "
+        f"{numbers.delay_ms(90):>7.1f} {numbers.dropped:>8}  {shown(objects)}"
+    )
+
+
+def _document(
+    source: VideoSource, frame: Frame, found: Detections, running: Stream
+) -> dict[str, Any]:
+    """Return what --json prints for one frame."""
+    height, width = frame.image.shape[:2]
+    return {
+        "source": source.name,
+        "frame": frame.number,
+        "time_s": round(frame.time_s, 6),
+        "width": width,
+        "height": height,
+        "delay_ms": round(1e3 * running.statistics.last_delay_s, 3),
+        "dropped": running.statistics.dropped,
+        "detections": found.to_dicts(),
+    }
+
+
+def _summary(source: VideoSource, running: Stream, drawn: Path | None) -> str:
+    numbers = running.statistics
+    frames = f"{numbers.frames} frame{'' if numbers.frames == 1 else 's'}"
+    text = (
+        f"{source.name}: {frames}, {numbers.objects} objects, {numbers.total_rate():.1f} frames/s"
+    )
+    if numbers.frames:
+        text += (
+            f", from capture to boxes p50 {numbers.delay_ms(50):.1f} ms, "
+            f"p90 {numbers.delay_ms(90):.1f} ms"
+        )
+    if running.live:
+        text += f", {numbers.dropped} frames dropped"
+    if drawn is not None and numbers.frames:
+        text += f"; drawn in {drawn}"
+    return text

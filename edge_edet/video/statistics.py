@@ -1,0 +1,63 @@
+"""How a stream does: frames per second, delay from capture to boxes, frames dropped."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["StreamStatistics"]
+
+RECENT = 1000  # frames that the percentiles are taken over: memory stays bounded
+RECENT_RATE_S = 5.0  # seconds that the rate is taken over
+
+
+@dataclass
+class StreamStatistics:
+    """Counts and times of a running stream.
+
+    Attributes
+    ----------
+    frames
+        Frames that were inferred on.
+    dropped
+        Frames of a live source that came while the detector was busy, and were replaced by a newer one.
+    objects
+        Detections in all frames.
+    last_delay_s
+        Time from capture to boxes of the last frame.
+    """
+
+    frames: int = 0
+    dropped: int = 0
+    objects: int = 0
+    last_delay_s: float = 0.0
+    _begun: float = field(default_factory=time.monotonic)
+    _delays: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _ends: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    def add(self, captured_s: float, objects: int) -> None:
+        """Count a frame whose boxes are there now; captured_s as in `Frame`."""
+        now = time.monotonic()
+        self.last_delay_s = now - captured_s
+        self.frames += 1
+        self.objects += objects
+        self._delays.append(self.last_delay_s)
+        self._ends.append(now)
+
+    def rate(self) -> float:
+        """Frames per second over the last seconds, 0 before the second frame."""
+        ends = [one for one in self._ends if one >= self._ends[-1] - RECENT_RATE_S]
+        return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else 0.0
+
+    def total_rate(self) -> float:
+        """Frames per second since the start."""
+        if not self._ends:
+            return 0.0
+        return self.frames / max(self._ends[-1] - self._begun, 1e-9)
+
+    def delay_ms(self, percent: float) -> float:
+        """Percentile of the delay from capture to boxes in ms, over the last 1000 frames."""
+        return 1e3 * float(np.percentile(self._delays, percent)) if self._delays else 0.0

@@ -1,0 +1,244 @@
+"""Detect on a video, a camera or a stream: frames in, frames with their detections out."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator
+from types import TracebackType
+
+from edge_edet.detection import Detections, Detector, PostprocessConfig
+from edge_edet.errors import InputError
+from edge_edet.video.decoding import Decoded, Decoder
+from edge_edet.video.frame import Frame
+from edge_edet.video.live import newest_frames
+from edge_edet.video.source import SourceLike, as_source
+from edge_edet.video.statistics import StreamStatistics
+
+__all__ = ["Stream", "stream"]
+
+AHEAD = 2  # frames of a file that are decoded while one is inferred on
+
+
+def _silent(line: str) -> None: ...
+
+
+class Stream:
+    """A running stream. Iterate for (frame, detections), also with `async for`; use as a context manager.
+
+    A file's frames come all and in order, decoded while the frame before is inferred on. Of a live source the
+    newest frame is taken whenever the detector is free, so that the delay does not grow; `statistics.dropped`
+    counts the others. A live source that breaks off is opened again, after 0.5 s and then ever longer up to
+    30 s.
+
+    Attributes
+    ----------
+    statistics
+        Rates, delays and counts so far.
+    live
+        Whether frames are dropped that come too fast.
+    total
+        Number of frames that a file says it has; 0 where it says none, and for live sources.
+    """
+
+    def __init__(
+        self,
+        source: SourceLike,
+        detector: Detector,
+        *,
+        every: int = 1,
+        max_fps: float | None = None,
+        duration_s: float | None = None,
+        config: PostprocessConfig | None = None,
+        say: Callable[[str], None] | None = None,
+    ):
+        _check("every", every, every >= 1 and every == int(every), "a whole number from 1")
+        _check("max_fps", max_fps, max_fps is None or 0 < max_fps < 1e6, "above 0")
+        _check("duration_s", duration_s, duration_s is None or 0 < duration_s < 1e9, "above 0")
+        self._every, self._max_fps, self._duration_s = every, max_fps, duration_s
+        self._detector, self._config, self._say = detector, config, say or _silent
+        self._source = as_source(source)
+        self._decoder = Decoder(self._source)
+        self.live, self.total = self._decoder.live, self._decoder.total
+        self.statistics = StreamStatistics()
+        self._cut_off: str | None = None
+        self._reading = False
+        self._items = self._run()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading and close the source."""
+        self._items.close()
+        if (
+            not self._reading
+        ):  # else the thread that reads closes the source: FFmpeg's is not for two threads
+            self._decoder.close()
+
+    @property
+    def cut_off(self) -> str | None:
+        """How a file that was read to its end is shorter than it says; None where it is whole."""
+        return self._cut_off
+
+    def __iter__(self) -> Generator[tuple[Frame, Detections], None, None]:
+        return self._items
+
+    def __next__(self) -> tuple[Frame, Detections]:
+        return next(self._items)
+
+    async def __aiter__(self) -> AsyncIterator[tuple[Frame, Detections]]:
+        while (item := await asyncio.to_thread(next, self._items, None)) is not None:
+            yield item
+
+    def _run(self) -> Generator[tuple[Frame, Detections], None, None]:
+        self._reading = True
+        frames = self._newest() if self.live else self._all()
+        try:
+            for one in frames:
+                frame = one.frame()
+                found = self._detector.detect(frame.image, config=self._config)
+                self.statistics.add(frame.captured_s, len(found))
+                yield frame, found
+        finally:
+            frames.close()
+        if not self.live and self._decoder.number == 0:
+            raise InputError(f"{self._source.name!r} holds no frame that can be decoded")
+
+    def _newest(self) -> Generator[Decoded, None, None]:
+        """Yield what --every and --max-fps leave of a live source, by the clock."""
+        until = None if self._duration_s is None else time.monotonic() + self._duration_s
+        following = time.monotonic()
+
+        def dropped(count: int) -> None:
+            self.statistics.dropped = count
+
+        for one in newest_frames(self._decoder, self._say, dropped, until):
+            if one.number % self._every or one.captured_s < following:
+                continue
+            if self._max_fps is not None:
+                following = max(following, one.captured_s - 1 / self._max_fps) + 1 / self._max_fps
+            yield one
+
+    def _all(self) -> Generator[Decoded, None, None]:
+        """Yield what --every, --max-fps and --duration leave of a file, by its time stamps."""
+        first: float | None = None
+        following = 0.0
+        for one in _decoded_ahead(self._decoder):
+            if first is None:
+                first = following = one.time_s
+            if self._duration_s is not None and one.time_s - first >= self._duration_s:
+                return
+            if one.number % self._every or one.time_s < following - 1e-6:
+                continue
+            if self._max_fps is not None:
+                following = max(following, one.time_s - 1 / self._max_fps) + 1 / self._max_fps
+            yield one
+        self._cut_off = self._decoder.cut_off()
+
+
+def stream(
+    source: SourceLike,
+    detector: Detector,
+    *,
+    every: int = 1,
+    max_fps: float | None = None,
+    duration_s: float | None = None,
+    config: PostprocessConfig | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Stream:
+    """Detect on a video file, a camera or a stream.
+
+    `for frame, detections in edge_edet.stream("camera:0", detector)`.
+
+    Parameters
+    ----------
+    source
+        The path of a video, "camera:0" (V4L2), or an address rtsp://, http:// (MJPEG) or udp://.
+    detector
+        As `edge_edet.load` returns it; it stays open.
+    every
+        Take only every n-th frame of the source.
+    max_fps
+        Take at most this many frames a second: of a file by its time stamps, of a live source by the clock.
+    duration_s
+        Stop after so many seconds: of a file by its time stamps, of a live source by the clock.
+    config
+        Replaces the detector's own postprocessing.
+    say
+        Called, possibly in another thread, with one line when a live source breaks off and when it is back.
+
+    Returns
+    -------
+    Stream
+        Iterate over it, also with `async for`.
+
+    Raises
+    ------
+    InputError
+        The source is not there, may not be read, or holds no video; an option is out of its range.
+    EdgeEdetError
+        A server cannot be reached or refuses.
+    MissingExtraError
+        PyAV is not installed: the message has the pip command.
+    """
+    return Stream(
+        source,
+        detector,
+        every=every,
+        max_fps=max_fps,
+        duration_s=duration_s,
+        config=config,
+        say=say,
+    )
+
+
+def _decoded_ahead(decoder: Decoder) -> Generator[Decoded, None, None]:
+    """Yield the frames of a file, decoded in a thread, at most AHEAD of them early."""
+    ready: queue.Queue[Decoded | BaseException | None] = queue.Queue(AHEAD)
+    stopped = threading.Event()
+
+    def put(item: Decoded | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                pass
+
+    def read() -> None:
+        try:
+            with decoder:
+                for one in decoder:
+                    put(one)
+                    if stopped.is_set():
+                        return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=read, name="edge-edet video", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _check(name: str, value: object, good: bool, expected: str) -> None:
+    if not good:
+        raise InputError(f"{name} must be {expected}, but got {value!r}")
