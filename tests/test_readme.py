@@ -43,6 +43,7 @@ OTHER_PROGRAMS = {
     "git",
     "nox",
     "pre-commit",
+    "rpicam-vid",
 }
 COLUMNS = 120  # of a line of text; tables and links may be longer
 

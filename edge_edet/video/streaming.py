@@ -8,14 +8,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from edge_edet.detection import Detections, Detector, PostprocessConfig
 from edge_edet.errors import InputError
-from edge_edet.video.decoding import Decoded, Decoder
+from edge_edet.optional_packages import missing_extra
 from edge_edet.video.frame import Frame
-from edge_edet.video.live import newest_frames
-from edge_edet.video.source import SourceLike, as_source
+from edge_edet.video.source import SourceLike, VideoSource, as_source
 from edge_edet.video.statistics import StreamStatistics
+
+if TYPE_CHECKING:
+    from edge_edet.video.decoding import Decoded, Decoder
 
 __all__ = ["Stream", "stream"]
 
@@ -60,7 +63,7 @@ class Stream:
         self._every, self._max_fps, self._duration_s = every, max_fps, duration_s
         self._detector, self._config, self._say = detector, config, say or _silent
         self._source = as_source(source)
-        self._decoder = Decoder(self._source)
+        self._decoder = _open(self._source)
         self.live, self.total = self._decoder.live, self._decoder.total
         self.statistics = StreamStatistics()
         self._cut_off: str | None = None
@@ -122,6 +125,8 @@ class Stream:
 
         def dropped(count: int) -> None:
             self.statistics.dropped = count
+
+        from edge_edet.video.live import newest_frames
 
         for one in newest_frames(self._decoder, self._say, dropped, until):
             if one.number % self._every or one.captured_s < following:
@@ -201,6 +206,14 @@ def stream(
         config=config,
         say=say,
     )
+
+
+def _open(source: VideoSource) -> Decoder:
+    try:
+        from edge_edet.video.decoding import Decoder
+    except ImportError as error:
+        raise missing_extra(error) or error from None
+    return Decoder(source)
 
 
 def _decoded_ahead(decoder: Decoder) -> Generator[Decoded, None, None]:

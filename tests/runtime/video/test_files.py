@@ -345,3 +345,13 @@ def test_ctrl_c_leaves_a_drawing_that_plays(
     assert abs(len(decoded(out)) - frames) <= 1
     assert "Traceback" not in errors
     assert sorted(one.name for one in tmp_path.iterdir()) == ["long.mp4", "out.mp4"]
+
+
+def test_the_library_without_pyav(clip: Path, tiny_int8: Path) -> None:
+    code = (
+        "import sys; sys.modules['av'] = None; from edge_edet import *; import edge_edet\n"
+        f"try: edge_edet.stream({str(clip)!r}, edge_edet.load({str(tiny_int8)!r}))\n"
+        "except edge_edet.MissingExtraError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "this needs the package av: pip install 'edge-edet[video]'\n"
