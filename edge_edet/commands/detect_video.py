@@ -226,7 +226,7 @@ def _summary(source: VideoSource, running: Stream, drawn: Path | None) -> str:
     )
     if numbers.frames:
         text += (
-            f", from capture to boxes p50 {numbers.delay_ms(50):.1f} ms, "
+            f", {'from capture to boxes' if running.live else 'each'} p50 {numbers.delay_ms(50):.1f} ms, "
             f"p90 {numbers.delay_ms(90):.1f} ms"
         )
     if running.live:

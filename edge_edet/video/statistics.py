@@ -27,7 +27,7 @@ class StreamStatistics:
     objects
         Detections in all frames.
     last_delay_s
-        Time from capture to boxes of the last frame.
+        Time until the last frame's boxes were there: from its capture, of a file from when it was taken.
     """
 
     frames: int = 0
@@ -38,10 +38,10 @@ class StreamStatistics:
     _delays: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
-    def add(self, captured_s: float, objects: int) -> None:
-        """Count a frame whose boxes are there now; captured_s as in `Frame`."""
+    def add(self, taken_s: float, objects: int) -> None:
+        """Count a frame whose boxes are there now; the delay began at taken_s of `time.monotonic()`."""
         now = time.monotonic()
-        self.last_delay_s = now - captured_s
+        self.last_delay_s = now - taken_s
         self.frames += 1
         self.objects += objects
         self._delays.append(self.last_delay_s)
@@ -59,5 +59,5 @@ class StreamStatistics:
         return self.frames / max(self._ends[-1] - self._begun, 1e-9)
 
     def delay_ms(self, percent: float) -> float:
-        """Percentile of the delay from capture to boxes in ms, over the last 1000 frames."""
+        """Percentile of the delays in ms, over the last 1000 frames."""
         return 1e3 * float(np.percentile(self._delays, percent)) if self._delays else 0.0

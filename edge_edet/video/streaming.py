@@ -109,9 +109,10 @@ class Stream:
         frames = self._newest() if self.live else self._all()
         try:
             for one in frames:
+                taken_s = one.captured_s if self.live else time.monotonic()
                 frame = one.frame()
                 found = self._detector.detect(frame.image, config=self._config)
-                self.statistics.add(frame.captured_s, len(found))
+                self.statistics.add(taken_s, len(found))
                 yield frame, found
         finally:
             frames.close()

@@ -107,7 +107,7 @@ def test_summary(clip: Path, tiny_int8: Path, capsys: pytest.CaptureFixture[str]
     assert main(["detect", str(clip), "-m", str(tiny_int8)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(f"{clip}: 12 frames, 24 objects, ")
-    assert "from capture to boxes p50 " in out
+    assert " frames/s, each p50 " in out
 
 
 def decoded(path: Path) -> list[tuple[float, tuple[int, int]]]:
