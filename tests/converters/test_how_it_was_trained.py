@@ -290,7 +290,7 @@ def test_the_size_that_it_was_trained_at(tmp_path, weights):
         weights,
         **{"anchors.boxes": boxes_of(D0.replace(image_size=300))},
     )
-    with pytest.raises(InputError, match="image size 300: expected a multiple of 32"):
+    with pytest.raises(InputError, match="image size 300: expected multiples of 32"):
         find_weights("d0", str(odd), 0, None, None)
 
 
