@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_edet.errors import BackendError
@@ -18,6 +18,7 @@ def finish(
     timeout_s: float,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    reason: Callable[[Sequence[str]], str] = lambda lines: lines[-1],
 ) -> str:
     """Run a program and return its stdout.
 
@@ -31,11 +32,13 @@ def finish(
         Seconds after which the program is ended.
     env, cwd
         As for `subprocess.run`; None: this process's.
+    reason
+        Finds why it failed in the lines that it printed.
 
     Raises
     ------
     BackendError
-        When the program cannot be started, fails or takes too long, with the last line that it printed.
+        When the program cannot be started, fails or takes too long, with the reason that it printed.
     """
     try:
         done = subprocess.run(
@@ -55,6 +58,6 @@ def finish(
         raise BackendError(f"{what} could not be started: {error}") from None
     if done.returncode:
         printed = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        reason = printed[-1] if printed else f"exit status {done.returncode}, without a message"
-        raise BackendError(f"{what} failed: {reason}")
+        why = reason(printed) if printed else f"exit status {done.returncode}, without a message"
+        raise BackendError(f"{what} failed: {why}")
     return done.stdout

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from edge_edet.errors import CheckpointError
-from edge_edet.files import sha256_input
+from edge_edet.files import cache_folder, sha256_input
 from edge_edet.variants import get_variant
 
 __all__ = [
@@ -72,10 +71,7 @@ class ReleaseFile:
 
 def weights_folder() -> Path:
     """Return the folder of downloaded checkpoints: in $EDGE_EDET_HOME, else in the user's cache folder."""
-    if home := os.environ.get("EDGE_EDET_HOME"):
-        return Path(home) / "weights"
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "edge-edet" / "weights"
+    return cache_folder("weights")
 
 
 def release_file(variant_name: str) -> ReleaseFile:

@@ -1,7 +1,8 @@
-"""Files read, locked and appended to by one rule: limits, pipes, JSON Lines, pairs, scratch folders."""
+"""Files read, locked and appended to by one rule: limits, pipes, JSON Lines, pairs, folders."""
 
 from __future__ import annotations
 
+from edge_edet.files.cache import cache_folder
 from edge_edet.files.input import Limit, kind_of, open_input, read_input, sha256_input, why_not
 from edge_edet.files.json_lines import (
     JsonLinesFile,
@@ -24,6 +25,7 @@ __all__ = [
     "LineFormat",
     "LockFile",
     "belongs",
+    "cache_folder",
     "dump_line",
     "from_json",
     "hold",
