@@ -1,7 +1,7 @@
 """Draws a smear that flows through the picture, with the box and the identity of each cell in each frame.
 
-`python -m edge_edet.demo_video OUT.mp4 --seed 1` writes one, with its boxes in OUT.jsonl beside it. It is test
-data for detection and tracking: the same seed gives the same pixels.
+`python -m edge_edet.demo_video OUT.mp4 --seed 1` writes one, and its boxes in OUT.jsonl beside it. It is
+test data for detection and tracking: the same seed gives the same pixels.
 """
 
 from __future__ import annotations

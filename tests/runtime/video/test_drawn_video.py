@@ -56,7 +56,7 @@ def test_a_box_stands_where_its_cell_is() -> None:
     }  # plasma's green is above 190, that of the middle of a cell below
     for drawn in draw_smear_video(4, 3):
         for xmin, ymin, xmax, ymax, kind in drawn.boxes:
-            if 0 < xmin and xmax < WIDTH and 0 < ymin and ymax < HEIGHT:
+            if xmin > 0 and xmax < WIDTH and ymin > 0 and ymax < HEIGHT:
                 x, y = round((xmin + xmax) / 2), round((ymin + ymax) / 2)
                 assert drawn.image[y - 2 : y + 3, x - 2 : x + 3, 1].mean() < dark[kind]
 
@@ -132,7 +132,7 @@ def test_ap_over_the_frames_of_an_mp4(
         scored.accumulate()
         scored.summarize()
     ap, ap50 = scored.stats[:2]
-    # 0.67 and 0.39 when this was written: cells that cover each other are hard to tell apart. Boxes of another
-    # frame, 18 pixels away, have an AP of less than half of that.
+    # 0.67 and 0.39 when this was written: cells that cover each other are hard to tell apart. Boxes of a
+    # frame that is 18 pixels away have an AP of less than half of that.
     assert ap50 > 0.6, scored.stats
     assert ap > 0.34, scored.stats
