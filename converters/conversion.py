@@ -88,7 +88,7 @@ def convert(
     nms
         "none" (None), or "in-graph": boxes come out suppressed.
     input_dtype
-        "uint8" (None) or "float32"; RGB from 0 to 255 in both.
+        "uint8" (None) or "float32", RGB from 0 to 255 in both, or "int8", the same minus 128.
     output_dtype
         Of an INT8 .tflite without suppression: "int8" (None), "uint8" of the same steps, or "float32",
         dequantized in the graph.

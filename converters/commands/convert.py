@@ -89,8 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         choices=INPUT_DTYPES,
-        help="type of the input, RGB from 0 to 255 in both: float32 lets other programs "
-        "feed values between whole grey levels (default: uint8)",
+        help="type of the input, RGB from 0 to 255: float32 lets other programs feed "
+        "values between whole grey levels, int8 holds the same values minus 128 (default: uint8)",
     )
     parser.add_argument(
         "--outputs",

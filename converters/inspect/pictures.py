@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_edet.converters.inspect.errors import Pixels
-from edge_edet.detection import layout_of, letterbox, stretch
+from edge_edet.detection import as_levels, layout_of, letterbox, stretch
 from edge_edet.errors import InputError
 from edge_edet.formats import ModelFile
 from edge_edet.formats.tflite import SUPPRESSION
@@ -65,7 +65,8 @@ def inputs_of(
     Returns
     -------
     list of ndarray
-        [1, height, width, 3] RGB from 0 to 255 each: uint8, or float32 where the manifest states it.
+        [1, height, width, 3] RGB from 0 to 255 each: uint8, or where the manifest states it
+        float32 or int8 (minus 128).
 
     Raises
     ------
@@ -97,4 +98,4 @@ def inputs_of(
     size = layout.input_size
     if layout.fit == "stretch":
         return [stretch(image, *size)[0] for image in images]
-    return [letterbox(image, size, layout.pad_rgb)[0].astype(dtype, copy=False) for image in images]
+    return [as_levels(letterbox(image, size, layout.pad_rgb)[0], dtype) for image in images]

@@ -38,7 +38,7 @@ class Request:
     nms
         "none" or "in-graph".
     input_dtype
-        "uint8" or "float32", of the same values 0 to 255.
+        "uint8" or "float32", of the same values 0 to 255, or "int8", the same minus 128.
     output_dtype
         "int8", "uint8" or "float32" of box codes and class logits; None: as the precision gives them.
     image_size

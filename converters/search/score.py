@@ -15,6 +15,7 @@ import numpy as np
 import edge_edet
 from edge_edet.converters.calibrate import find_pictures, picture_input
 from edge_edet.converters.inspect import is_labelled
+from edge_edet.detection import as_levels
 from edge_edet.errors import InputError, MissingExtraError
 from edge_edet.pictures import PictureLog, PictureRange, range_text, read_picture, usable
 
@@ -155,7 +156,7 @@ def _float_detections(
 class FloatOutputs(NamedTuple):
     """The float model's outputs for one picture."""
 
-    pixels: Any  # [1, S, S, 3] uint8 or float32
+    pixels: Any  # [1, S, S, 3] in the type of the input
     boxes: Any  # [N, 4] box codes
     logits: Any  # [N, C]
     top: Any  # [TOP_ANCHORS] indices of the anchors with the highest scores
@@ -170,7 +171,7 @@ def float_outputs(
         assert detector.manifest is not None
         for path in pictures:
             pixels = picture_input(path, detector.manifest.variant, picture_range)
-            pixels = pixels.astype(detector.layout.input_dtype, copy=False)
+            pixels = as_levels(pixels, detector.layout.input_dtype)
             boxes, logits = _real_outputs(detector, pixels)
             top = np.argsort(-logits.max(axis=1))[:TOP_ANCHORS]
             found.append(FloatOutputs(pixels, boxes, logits, top))

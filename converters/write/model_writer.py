@@ -54,7 +54,7 @@ class ModelWriter:
     nms: str
     command: tuple[str, ...]
     calibration: CalibrationRecord | None = None
-    input_dtype: str = "uint8"  # or "float32", of the same values
+    input_dtype: str = "uint8"  # or "float32", of the same values, or "int8", minus 128
     output_dtype: str | None = None  # of a .tflite; None: as the graph gives them
     # format -> operator -> the function that lowers it, beside those that the format's writer knows
     operators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -75,11 +75,17 @@ class ModelWriter:
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
         """Return an openvino.Model with its manifest: suffix -> file."""
-        from edge_edet.converters.write.openvino import serialize, with_float_input
+        from edge_edet.converters.write.openvino import (
+            serialize,
+            with_float_input,
+            with_int8_input,
+        )
 
         manifest = self._manifest(recipe, {ROWS: ROWS})
         if self.input_dtype == "float32":
             model = with_float_input(model, whole_levels=self.precision == "int8")
+        elif self.input_dtype == "int8":
+            model = with_int8_input(model)
         files = serialize(model, {MANIFEST_KEY: manifest.to_json(), **_model_api(manifest)})
         found = ir_content(files.xml, hashlib.sha256(files.bin).hexdigest())
         return {".bin": files.bin, ".xml": _sealed(files.xml, found)}

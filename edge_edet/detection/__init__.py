@@ -10,7 +10,7 @@ from edge_edet.detection.loading import load
 from edge_edet.detection.model_layout import ModelLayout, layout_of
 from edge_edet.detection.overlap import iou_matrix, match_boxes
 from edge_edet.detection.postprocess import PostprocessConfig
-from edge_edet.detection.preprocess import LetterboxTransform, letterbox, stretch
+from edge_edet.detection.preprocess import LetterboxTransform, as_levels, letterbox, stretch
 from edge_edet.detection.raw_outputs import RAW, RawOutputs
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "RawOutputs",
     "Stage",
     "anchors",
+    "as_levels",
     "iou_matrix",
     "layout_of",
     "letterbox",

@@ -28,6 +28,7 @@ Floats = npt.NDArray[np.float32]
 BILINEAR = Image.Resampling.BILINEAR
 STRIP_PIXELS = 1 << 20  # that become RGB at once
 PILLOW = int(PIL.__version__.partition(".")[0])
+INT8_SIGN = np.uint8(0x80)  # flipped, it takes 128 from a byte that is then read as int8
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -105,7 +106,11 @@ class Preprocessing:
     def write(self, resized: Pixels, tensor: npt.NDArray[Any]) -> None:
         """Fill the input tensor [1, height, width, 3], uint8, float32 or int8, from `resize`'s pixels."""
         if not self.mean:
-            place(resized, self.pad_rgb, tensor)
+            if tensor.dtype == np.int8:
+                place(resized, self.pad_rgb, levels := tensor.view(np.uint8))
+                np.bitwise_xor(levels, INT8_SIGN, out=levels)
+            else:
+                place(resized, self.pad_rgb, tensor)
             return
         in_place = tensor.dtype == np.float32
         real = tensor if in_place else np.empty(tensor.shape, np.float32)
@@ -115,6 +120,26 @@ class Preprocessing:
         if not in_place:
             steps = np.rint(real / np.float32(self.scale or 1)) + self.zero_point
             tensor[...] = np.clip(steps, -128, 127)
+
+
+def as_levels(pixels: Pixels, dtype: str) -> npt.NDArray[Any]:
+    """Return grey levels in the type of an input.
+
+    Parameters
+    ----------
+    pixels
+        uint8, 0 to 255, of any shape.
+    dtype
+        "uint8", "float32" of the same values, or "int8", the same minus 128.
+
+    Returns
+    -------
+    array
+        Of the same shape.
+    """
+    if dtype == "int8":
+        return (pixels ^ INT8_SIGN).view(np.int8)
+    return pixels.astype(dtype, copy=False)
 
 
 def letterbox(

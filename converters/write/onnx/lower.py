@@ -12,7 +12,12 @@ from edge_edet.network import Graph, Node, borders
 
 __all__ = ["OnnxLowering"]
 
-INPUT_TYPES = {"uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+INPUT_TYPES = {
+    "uint8": TensorProto.UINT8,
+    "int8": TensorProto.INT8,
+    "float32": TensorProto.FLOAT,
+}
+INT8_STEPS_BELOW = 128  # zero, in int8
 
 
 class OnnxLowering:
@@ -72,7 +77,8 @@ class OnnxLowering:
         widened = node.inputs[0]
         if self.input_type != TensorProto.FLOAT:
             widened = self.emit("Cast", f"{node.name}/float", [widened], to=TensorProto.FLOAT)
-        mean = self.constant(f"{node.name}/mean", node.attrs["mean"])
+        below = INT8_STEPS_BELOW if self.input_type == TensorProto.INT8 else 0
+        mean = self.constant(f"{node.name}/mean", np.asarray(node.attrs["mean"]) - below)
         centred = self.emit("Sub", f"{node.name}/centred", [widened, mean])
         self.emit("Transpose", node.name, [centred], perm=[0, 3, 1, 2])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.converters.write.openvino.input import with_float_input
+from edge_edet.converters.write.openvino.input import with_float_input, with_int8_input
 from edge_edet.converters.write.openvino.lower import OpenVinoLowering, serialize
 from edge_edet.converters.write.openvino.nms import (
     DETECTIONS,
@@ -17,4 +17,5 @@ __all__ = [
     "is_suppression",
     "serialize",
     "with_float_input",
+    "with_int8_input",
 ]

@@ -55,7 +55,8 @@ class TfliteLowering(MixedPrecisionLowering):
 
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
     graph's own (calibration and inspection). `input_dtype`: "uint8" or "float32", values from 0 to 255
-    in both; integer operators take them rounded and cut off. `normalized_input`: float32 (v - mean) / std.
+    in both, or "int8", the same minus 128; integer operators take floats rounded and cut off.
+    `normalized_input`: float32 (v - mean) / std.
     `output_dtype`: what the graph's own outputs are brought to, None: as they come.
     `operators`: operator -> function (lowering, node) that emits it, beside those known here.
     """
@@ -135,13 +136,12 @@ class TfliteLowering(MixedPrecisionLowering):
     def input_tensor(self) -> int:
         """Add the tensor of the picture and return its index."""
         name, shape = self.graph.input_name, self.graph.input_shape
-        if self.input_dtype == "float32":
-            self.index[name] = self.writer.tensor(name, shape, "float32")
-        elif self.integer:
-            grid = Quantization((1.0,), (input_zero_point(self.graph),))
-            self.index[name] = self.writer.tensor(name, shape, "uint8", grid)
-        else:
-            self.index[name] = self.writer.tensor(name, shape, "uint8")
+        grid = None
+        if self.integer and self.input_dtype != "float32":
+            zero = input_zero_point(self.graph)
+            below = INT8_STEPS_BELOW if self.input_dtype == "int8" else 0
+            grid = Quantization((1.0,), (zero - below,))
+        self.index[name] = self.writer.tensor(name, shape, self.input_dtype, grid)
         return self.index[name]
 
     # --- operators --------------------------------------------------------------------------
@@ -166,6 +166,8 @@ class TfliteLowering(MixedPrecisionLowering):
         if self.normalized_input:  # the stem divides by std once more
             std = self.constant(f"{node.name}/std", np.asarray(self.graph.variant.std, np.float32))
             self.emit(Op.MUL, 1, node, [source, std], _with_activation(schema.MulOptionsT()))
+        elif self.integer and self.input_dtype == "int8":
+            self.index[node.name] = source  # its integers are those that the stem reads
         elif self.integer:
             output = self.activation(node.name, node.shape, input_affine(self.graph))
             if floating:  # zero is a grey level: what the stem pads with
@@ -176,7 +178,9 @@ class TfliteLowering(MixedPrecisionLowering):
             )
         else:
             widened = source if floating else self.widened(node, source)
-            shift = self.constant(f"{node.name}/mean", -np.asarray(node.attrs["mean"], np.float32))
+            zero = -INT8_STEPS_BELOW if self.input_dtype == "int8" else 0
+            mean = np.asarray(node.attrs["mean"], np.float32) + np.float32(zero)
+            shift = self.constant(f"{node.name}/mean", -mean)
             self.emit(Op.ADD, 1, node, [widened, shift], _with_activation(schema.AddOptionsT()))
 
     def centred(self, node: Node, source: int) -> int:
@@ -190,10 +194,10 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def widened(self, node: Node, source: int) -> int:
-        """Return a uint8 tensor as float32."""
+        """Return a tensor of uint8 or int8 as float32."""
         output = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
         options = schema.CastOptionsT()
-        options.inDataType = schema.TensorType.UINT8
+        options.inDataType = getattr(schema.TensorType, self.input_dtype.upper())
         options.outDataType = schema.TensorType.FLOAT32
         self.writer.operator(Op.CAST, 1, [source], [output], options)
         return output

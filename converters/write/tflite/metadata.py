@@ -101,12 +101,13 @@ def _label_file(labels: Sequence[str | None]) -> bytes:
 def _image_input(manifest: Manifest) -> _Table:
     """Describe the input, which takes grey levels.
 
-    Normalizing and then, for uint8 in an integer model, quantizing by the tensor's own scale 1 and zero
+    Normalizing and then, for integers in an integer model, quantizing by the tensor's own scale 1 and zero
     point must give these back.
     """
     variant = manifest.variant
     zero = input_zero_point(Graph(variant, manifest.input_name, [], {}))
-    mean = float(zero) if (manifest.precision, manifest.input_dtype) == ("int8", "uint8") else 0.0
+    integers = manifest.precision == "int8" and manifest.input_dtype != "float32"
+    mean = float(zero) if integers else 0.0
     height, width = variant.input_size
     red, green, blue = variant.pad_rgb
     return {
