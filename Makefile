@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint types tree unit coverage targets docs matrix hostile bench-peers reproduced clean
+.PHONY: help demo test lint types tree unit coverage targets docs matrix hostile bench-peers bench-turns reproduced clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ hostile: .venv/installed-dev ## N damaged files of every kind (N=10000 SEED=7), 
 bench-peers: .venv/installed-dev .venv/installed-nncf ## D0 beside what other tools make of the same weights
 	EDGE_EDET_PAGE=$(PAGE) $(BIN)/python -m pytest benchmarks/test_peers.py -s -q \
 	    -p no:warnings --benchmark-columns=median
+
+# MODELS=a.tflite:b.xml RUNTIMES=litert,openvino ROUNDS=60; without MODELS the bundled D0 in every format
+ROUNDS := 60
+bench-turns: .venv/installed-dev ## model files that take turns: CPU time of each as a part of the first
+	EDGE_EDET_MODEL=$(MODELS) EDGE_EDET_RUNTIMES=$(RUNTIMES) EDGE_EDET_ROUNDS=$(ROUNDS) \
+	    $(BIN)/python -m pytest benchmarks/test_turns.py -s -q -p no:warnings --benchmark-columns=median
 
 PAPER := build/paper
 reproduced: | .venv/bin/python ## tables of what 'edge-edet reproduce -o build/paper' measured, into docs/reproduced

@@ -171,7 +171,14 @@ def evaluate(
         class_intervals=intervals[1],
         resampled=table,
         left_out=len(unread),
+        padding=_mean_padding(found),
     )
+
+
+def _mean_padding(rows: Iterable[EvalRow]) -> float | None:
+    shares = [row.padding for row in rows]
+    known = [share for share in shares if share is not None]
+    return statistics.fmean(known) if known and len(known) == len(shares) else None
 
 
 def _opened(
@@ -209,7 +216,10 @@ def _refuse_random_weights(detector: Detector) -> None:
 
 
 def _ran_on(detector: Detector) -> dict[str, Any]:
+    from edge_edet.detection import padding_note
+
     info = detector.info
+    earlier = padding_note(info.padding)  # of pictures before these
     return {
         "runtime": info.runtime,
         "runtime_version": info.runtime_version,
@@ -224,7 +234,7 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
         "pad_rgb": list(info.pad_rgb) if info.fit == "letterbox" else None,
         "mean": list(info.mean),
         "std": list(info.std),
-        "notes": list(info.notes),
+        "notes": [note for note in info.notes if note != earlier],
     }
 
 

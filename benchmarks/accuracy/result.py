@@ -43,6 +43,9 @@ class Result:
         [resamples, classes, 10] AP of each resample, for paired differences.
     left_out
         Pictures of the data that cannot be read; all other counts are without them.
+    padding
+        Share of the input beside the pictures, their mean, 0 to 1; None where a row of an earlier run does
+        not say.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Result:
     class_intervals: dict[str, Interval | None] = field(default_factory=dict)
     resampled: npt.NDArray[np.float64] | None = None
     left_out: int = 0
+    padding: float | None = None
 
     @property
     def ap(self) -> float:

@@ -43,6 +43,8 @@ class EvalRow:
         Time of each of STEPS.
     findings
         What was unusual about the picture's file.
+    padding
+        Share of the input that lies beside the picture, 0 to 1; None in rows of before this was kept.
     """
 
     picture: int
@@ -51,6 +53,7 @@ class EvalRow:
     classes: npt.NDArray[np.int64]
     step_ms: tuple[float, ...]
     findings: tuple[Finding, ...] = ()
+    padding: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict; a float32 is its shortest decimal, which reads back to the same bits."""
@@ -61,6 +64,7 @@ class EvalRow:
             "classes": self.classes.tolist(),
             "step_ms": [round(ms, 3) for ms in self.step_ms],
             **({"findings": [list(one) for one in self.findings]} if self.findings else {}),
+            **({"padding": round(self.padding, 6)} if self.padding is not None else {}),
         }
 
     @classmethod
@@ -77,7 +81,8 @@ class EvalRow:
         ValueError, TypeError, KeyError, OverflowError
             The dict is not one of `to_dict`.
         """
-        if set(row) - {"run", "findings"} != {"picture", "boxes", "scores", "classes", "step_ms"}:
+        optional = {"run", "findings", "padding"}
+        if set(row) - optional != {"picture", "boxes", "scores", "classes", "step_ms"}:
             raise ValueError("it has other keys than a row")
         for name in ("boxes", "scores", "step_ms"):
             if not all(type(value) in (int, float) for value in row[name]):
@@ -102,9 +107,11 @@ class EvalRow:
             raise ValueError(f"classes must be {len(scores)} numbers from 0 to {most - 1}")
         if len(steps) != len(STEPS) or not all(0 <= ms < math.inf for ms in steps):
             raise ValueError(f"step_ms must be {len(STEPS)} times")
-        return cls(
-            row["picture"], boxes, scores, np.array(row["classes"], np.int64), steps, findings
-        )
+        padding = row.get("padding")
+        if padding is not None and not (type(padding) in (int, float) and 0 <= padding <= 1):
+            raise ValueError("padding must be a share from 0 to 1")
+        ids = np.array(row["classes"], np.int64)
+        return cls(row["picture"], boxes, scores, ids, steps, findings, padding)
 
 
 class Unread(NamedTuple):
@@ -207,7 +214,10 @@ def _select(
     start = time.perf_counter()
     found = detector.select(outputs, ready.placement, config=config)
     steps = (*ready.step_ms, infer_ms, _ms_since(start))
-    return EvalRow(picture.id, found.boxes, found.scores, found.classes, steps, ready.findings)
+    padding = round(ready.placement.padding(detector.layout.input_size), 6)
+    return EvalRow(
+        picture.id, found.boxes, found.scores, found.classes, steps, ready.findings, padding
+    )
 
 
 def _ms_since(start: float) -> float:

@@ -65,6 +65,8 @@ def _resizing(ran: dict[str, Any]) -> str:
 
 def result_lines(result: Result) -> Iterator[str]:
     """Yield the report of one model: what ran, notes, the twelve numbers and the classes."""
+    from edge_edet.detection import padding_note
+
     ran = result.ran_on
     threads = "" if ran["threads"] is None else f", {ran['threads']} threads"
     yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
@@ -74,9 +76,11 @@ def result_lines(result: Result) -> Iterator[str]:
     resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
     yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"
     steps = ", ".join(f"{step} {ms:.1f}" for step, ms in result.step_ms.items())
+    if result.padding is not None and ran["fit"] == "letterbox":
+        yield f"padding: {result.padding:.1%} of the input on average"
     found = statistics.fmean(result.detections)
     yield f"median ms per picture: {steps}; {found:.1f} detections per picture"
-    for text in ran["notes"]:
+    for text in filter(None, (*ran["notes"], padding_note(result.padding))):
         yield f"note: {text}"
     for text, count in result.notes.items():
         yield f"note: {count} {text}"

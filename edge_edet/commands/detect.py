@@ -160,6 +160,8 @@ def run(args: argparse.Namespace) -> int:
 
     Returns 0, or 2 where a picture could not be used: one that was named, with --strict any, or all.
     """
+    from edge_edet.detection import padding_note
+
     if (video := video_of(args.images)) is not None:
         if args.raw or args.strict or args.picture_range is not None:
             raise InputError("--raw, --strict and --range are for pictures, and this is a video")
@@ -199,6 +201,8 @@ def run(args: argparse.Namespace) -> int:
                     bad += 1
                 else:
                     log.leave_out(str(picture), str(error))
+        if note := padding_note(detector.info.padding):
+            print(f"note: {note}", file=sys.stderr)
     log.say()
     if log.left_out == len(given):
         raise ImageError(f"none of the {len(given)} pictures can be read")
@@ -266,6 +270,8 @@ def document(
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what --json prints for one picture."""
+    from edge_edet.detection import padding_note
+
     info = detector.info
     return {
         "image": str(picture),
@@ -282,7 +288,7 @@ def document(
         "inference_precision": info.inference_precision,
         "score_threshold": info.postprocess.score_threshold,
         "range": range_text(detector.picture_range),
-        "notes": [*info.notes, *notes],
+        "notes": [*(one for one in info.notes if one != padding_note(info.padding)), *notes],
         "detections": found.to_dicts(),
     }
 

@@ -81,6 +81,7 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
 
     Returns 0; 2 where a file is shorter than it says, after what can be read of it; 130 after Ctrl-C.
     """
+    from edge_edet.detection import padding_note
     from edge_edet.video import stream
 
     line = _Line(args.json)
@@ -111,6 +112,8 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
             status = error.exit_status
     line.end()
     print(_summary(source, running, args.draw), file=sys.stderr if args.json else sys.stdout)
+    if note := padding_note(detector.info.padding):
+        print(f"note: {note}", file=sys.stderr)
     if running.cut_off is not None and status == 0:
         print(
             f"edge-edet: error: {source.name!r} is cut off or damaged: {running.cut_off}; the frames "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.detections import Detection, Detections
 from edge_edet.detection.detector import Detector, Observer, Stage
-from edge_edet.detection.info import DetectorInfo
+from edge_edet.detection.info import DetectorInfo, padding_note
 from edge_edet.detection.loading import load
 from edge_edet.detection.model_layout import ModelLayout, layout_of
 from edge_edet.detection.overlap import iou_matrix, match_boxes
@@ -32,5 +32,6 @@ __all__ = [
     "letterbox",
     "load",
     "match_boxes",
+    "padding_note",
     "stretch",
 ]

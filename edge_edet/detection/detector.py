@@ -15,7 +15,7 @@ from edge_edet.arguments import check_kind
 from edge_edet.backends import Backend
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.detection.detections import Detections
-from edge_edet.detection.info import DetectorInfo, about, info_of
+from edge_edet.detection.info import DetectorInfo, PaddingAverage, about, info_of
 from edge_edet.detection.model_layout import ModelLayout, denormalized
 from edge_edet.detection.postprocess import (
     Found,
@@ -80,6 +80,7 @@ class Detector:
         self.config = config
         self.picture_range = check_range(picture_range)
         self._lock = threading.Lock()
+        self._padding = PaddingAverage()
         self._anchors = anchors(layout.variant) if layout.variant and not layout.in_graph else None
         num_anchors = None if self._anchors is None else len(self._anchors)
         self._specs = check_runtime(backend, layout, str(model.path), num_anchors)
@@ -123,7 +124,10 @@ class Detector:
     @property
     def info(self) -> DetectorInfo:
         """What is loaded and what it runs on, as the runtime reports it."""
-        return info_of(self.model, self.layout, self.backend.info, self.config, self.verified)
+        padding = self._padding.mean
+        return info_of(
+            self.model, self.layout, self.backend.info, self.config, self.verified, padding
+        )
 
     def detect(
         self,
@@ -342,6 +346,7 @@ class Detector:
         config: PostprocessConfig | None,
     ) -> Found:
         """Return what is kept of the outputs, in arrays of its own."""
+        self._padding.add(placement.padding(self.layout.input_size))
         config = config or self.config
         layout = self.layout
         if self._anchors is not None:

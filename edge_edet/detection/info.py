@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,38 @@ from edge_edet.detection.model_layout import ModelLayout
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.formats import ModelFile, sha256_of
 
-__all__ = ["DetectorInfo", "about", "info_of"]
+__all__ = ["DetectorInfo", "PaddingAverage", "about", "info_of", "padding_note"]
+
+MUCH_PADDING = 0.2  # share of the input, from which on it is worth a word
+
+
+class PaddingAverage:
+    """The mean share of the input that lay beside the picture; threads may add to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sum, self._count = 0.0, 0
+
+    def add(self, share: float) -> None:
+        """Add the share of one picture, 0 to 1."""
+        with self._lock:
+            self._sum, self._count = self._sum + share, self._count + 1
+
+    @property
+    def mean(self) -> float | None:
+        """The mean; None before the first picture."""
+        with self._lock:
+            return self._sum / self._count if self._count else None
+
+
+def padding_note(mean: float | None) -> str:
+    """Return what to say of a mean share of padding; empty up to a fifth, and where it is unknown."""
+    if mean is None or mean <= MUCH_PADDING:
+        return ""
+    return (
+        f"on average {mean:.0%} of the input is padding: 'edge-edet convert --image-size auto "
+        "--calibration PICTURES' makes an input of the pictures' shape, which is faster"
+    )
 
 
 @dataclass(frozen=True)
@@ -32,6 +64,9 @@ class DetectorInfo:
     labels_count: int
     verified: bool | None  # its sum was right; None: it states none; False: not looked at
     notes: tuple[str, ...]  # what was assumed or read otherwise, or runs slower than it could
+    padding: (
+        float | None
+    )  # share of the input beside the pictures so far, mean; None: no picture yet
     nms: str  # "none": suppressed here; "in-graph": in the model
     runtime: str
     runtime_version: str
@@ -58,9 +93,11 @@ def info_of(
     ran: BackendInfo,
     config: PostprocessConfig,
     verified: bool | None,
+    padding: float | None,
 ) -> DetectorInfo:
-    """Put together what the file states, what was assumed of it, and what the runtime reports."""
+    """Put together what the file states, what was assumed, what the runtime reports, and the padding."""
     variant = layout.variant
+    notes = (*layout.notes, *ran.notes, padding_note(padding))
     return DetectorInfo(
         model_path=str(model.path),
         model_bytes=model.size_bytes,
@@ -76,7 +113,8 @@ def info_of(
         labels_count=len(layout.labels),
         nms="in-graph" if layout.in_graph else "none",
         postprocess=config,
-        **ran.to_dict() | {"notes": (*layout.notes, *ran.notes)},
+        padding=padding,
+        **ran.to_dict() | {"notes": tuple(filter(None, notes))},
     )
 
 

@@ -65,6 +65,11 @@ class LetterboxTransform:
         np.maximum(corners, np.float32(0), out=corners)
         return corners.reshape(-1, 4)
 
+    def padding(self, size: tuple[int, int]) -> float:
+        """Return the share of an input of (height, width) that lies beside the picture, 0 to 1."""
+        new_w, new_h = _scaled(self.width, self.height, self.scale_x, self.scale_y, size)
+        return 1 - new_w * new_h / (size[0] * size[1])
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -190,9 +195,19 @@ def scale_to_fit(image: PilImage, size: int | tuple[int, int]) -> tuple[Pixels, 
     width, height = image.size
     room_h, room_w = (size, size) if isinstance(size, int) else size
     scale = min(room_h / height, room_w / width)
-    new_w = min(room_w, max(1, int(width * scale + 0.5)))
-    new_h = min(room_h, max(1, int(height * scale + 0.5)))
+    new_w, new_h = _scaled(width, height, scale, scale, (room_h, room_w))
     return resized_rgb(image, new_w, new_h), LetterboxTransform(width, height, scale, scale)
+
+
+def _scaled(
+    width: int, height: int, scale_x: float, scale_y: float, room: tuple[int, int]
+) -> tuple[int, int]:
+    """Width and height of a scaled picture in a room of (height, width): rounded, halves up, at least 1."""
+    room_h, room_w = room
+    return (
+        min(room_w, max(1, int(width * scale_x + 0.5))),
+        min(room_h, max(1, int(height * scale_y + 0.5))),
+    )
 
 
 def resized_rgb(image: PilImage, width: int, height: int) -> Pixels:

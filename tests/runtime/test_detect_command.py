@@ -54,7 +54,8 @@ def test_a_bad_picture_of_a_folder_is_counted_a_named_one_is_an_error(
     assert main(["detect", "-m", str(tiny_int8), str(pictures), "--json"]) == 0
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 2
-    notes = [line for line in captured.err.splitlines() if line.startswith("note: ")]
+    padded, *notes = [line for line in captured.err.splitlines() if line.startswith("note: ")]
+    assert padded.startswith("note: on average 25% of the input is padding: ")
     assert len(notes) == 1
     assert notes[0].startswith("note: 1 picture left out as unreadable: ")
     assert "b.png' is not a picture that Pillow can read: it is empty, 0 bytes" in notes[0]

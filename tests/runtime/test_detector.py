@@ -226,3 +226,42 @@ def test_public_ssd_finds_the_giraffe(shared: Path) -> None:
     assert inter / (union - inter) > 0.9
     assert detector.info.variant is None
     assert len(detector.labels) == 90
+
+
+@pytest.mark.parametrize(
+    ("shapes", "padding", "warned"),
+    [
+        ([(64, 64)], 0.0, False),
+        ([(48, 64)], 0.25, True),  # 16 of 64 rows
+        ([(64, 32), (64, 64)], 0.25, True),
+        ([(48, 64), (64, 64), (64, 64)], 0.25 / 3, False),
+        ([(52, 64)], 12 / 64, False),
+        ([(1000, 1)], 63 / 64, True),  # a column is the least
+    ],
+    ids=str,
+)
+def test_info_tells_the_mean_padding_and_warns_of_much(
+    shapes: list[tuple[int, int]], padding: float, warned: bool, tiny_float: Path
+) -> None:
+    with edge_edet.load(tiny_float) as detector:
+        assert detector.info.padding is None
+        for shape in shapes:
+            detector.detect(np.zeros((*shape, 3), np.uint8))
+        info = detector.info
+    assert info.padding == pytest.approx(padding)
+    assert info.notes == (
+        (
+            f"on average {padding:.0%} of the input is padding: 'edge-edet convert --image-size auto "
+            "--calibration PICTURES' makes an input of the pictures' shape, which is faster",
+        )
+        if warned
+        else ()
+    )
+
+
+def test_the_padding_is_what_prepare_leaves_beside_the_picture(tiny_float: Path) -> None:
+    with edge_edet.load(tiny_float) as detector:
+        for shape in ((33, 100), (100, 33), (7, 9), (641, 480)):
+            tensor, placement = detector.prepare(np.full((*shape, 3), 255, np.uint8))
+            beside = (tensor[0] == 0).all(axis=2).mean()  # the tiny model pads in black
+            assert placement.padding(detector.info.image_size) == pytest.approx(beside)

@@ -116,6 +116,16 @@ def test_unknown_and_missing_runtimes(tiny_float: Path, monkeypatch: pytest.Monk
         find_runtime("tflite-runtime")
 
 
+def test_openvino_is_told_which_file_to_take(tiny_int8: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        edge_edet.load(tiny_int8, runtime="openvino")
+    assert str(caught.value) == (
+        f"runtime 'openvino' does not take {str(tiny_int8)!r}: TensorFlow Lite runs in ai-edge-litert, "
+        "tflite-runtime, tensorflow; give openvino the .xml that 'edge-edet convert --to openvino' writes: a "
+        ".tflite of INT8 runs slower there than one of floats"
+    )
+
+
 def test_runtime_that_does_not_import(tiny_float: Path, tmp_path: Path) -> None:
     broken = tmp_path / "ai_edge_litert"
     broken.mkdir()
