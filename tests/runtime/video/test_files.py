@@ -331,20 +331,25 @@ def test_ctrl_c_leaves_a_drawing_that_plays(
         f"sys.exit(main(['detect', {str(clip)!r}, '-m', {str(tiny_int8)!r}, '--json', "
         f"'--draw', {str(out)!r}]))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for _ in range(5):
-        assert process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate()
+    # communicate() would lose the lines that readline() has read ahead
+    with (tmp_path / "errors").open("w+") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+        assert process.stdout is not None
+        for _ in range(5):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        process.wait()
+        stderr.seek(0)
+        errors = stderr.read()
     assert process.returncode == 130, errors
     frames = 5 + len(rest.splitlines())
     assert frames < 2000
     assert abs(len(decoded(out)) - frames) <= 1
     assert "Traceback" not in errors
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["long.mp4", "out.mp4"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["errors", "long.mp4", "out.mp4"]
 
 
 def test_the_library_without_pyav(clip: Path, tiny_int8: Path) -> None:
