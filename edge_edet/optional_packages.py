@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "tqdm"),
     "cluster": ("distributed",),
     "video": ("av",),
+    "browser": ("segno", "trustme"),
     "dev": ("mediapipe", "pycocotools"),
     "docs": (),  # only the site is made with them
 }

@@ -197,8 +197,15 @@ def _is_model(path: Path) -> bool:
     return path.suffix in FORMATS
 
 
-def convert_d0(note: Note) -> list[Path]:
+def convert_d0(note: Note, target: str | None = None) -> list[Path]:
     """Convert D0 to build/d0-int8.tflite, as the command line does.
+
+    Parameters
+    ----------
+    note
+        Takes what is done, for people.
+    target
+        What the file is for, as `--for` takes it.
 
     Returns
     -------
@@ -212,15 +219,17 @@ def convert_d0(note: Note) -> list[Path]:
     """
     from edge_edet.cli import main
 
+    command = CONVERT if target is None else (*CONVERT, "--for", target)
+    suited = "" if target is None else f" for {target}"
     note(
-        f"no models under {BUILD}/: converting D0 first, in about a minute, with "
-        f"'edge-edet {' '.join(CONVERT)}'"
+        f"no models{suited} under {BUILD}/: converting D0 first, in about a minute, with "
+        f"'edge-edet {' '.join(command)}'"
     )
-    status = _quietly(lambda: main(CONVERT))
+    status = _quietly(lambda: main(command))
     models = find_models()
     if status or not models:
         raise InputError(
-            f"there is no model to measure: 'edge-edet {' '.join(CONVERT)}' gave exit status {status}"
+            f"there is no model to measure: 'edge-edet {' '.join(command)}' gave exit status {status}"
         )
     return models
 

@@ -6,7 +6,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from edge_edet.benchmarks.rows import STAGES, BenchmarkRow, count, p50, p90, p99, verdict
+from edge_edet.benchmarks.rows import (
+    STAGES,
+    BenchmarkRow,
+    BrowserRun,
+    count,
+    p50,
+    p90,
+    p99,
+    verdict,
+)
 
 __all__ = ["HEADER", "LEGEND", "details", "statistics", "table_lines"]
 
@@ -86,6 +95,8 @@ def _ran(row: BenchmarkRow) -> Iterator[str]:
     ran = row.ran
     assert ran is not None
     yield row.device.name + (f" ({row.device.host})" if row.device.host else "")
+    if row.browser is not None:
+        yield f"in {row.browser.browser}"
     yield f"{ran.runtime} {ran.version}"
     part = f" {ran.delegated} of {ran.operators}" if ran.delegated else ""
     yield f"delegate {ran.delegate}{part}"
@@ -95,7 +106,7 @@ def _ran(row: BenchmarkRow) -> Iterator[str]:
         yield " ".join(ran.execution_devices)
     yield row.model.precision + (f" ({ran.precision})" if ran.precision else "")
     state = row.machine
-    if state is not None:
+    if state is not None and row.browser is None:
         yield f"governor {state.governor or 'unknown'}"
         if state.load_1m is not None:
             yield f"load {state.load_1m:.1f}"
@@ -113,6 +124,8 @@ def _numbers(row: BenchmarkRow) -> Iterator[str]:
         yield f"load {row.load_ms:.0f} ms"
     if row.peak_memory_bytes is not None:
         yield f"peak {row.peak_memory_bytes / 1e6:.0f} MB"
+    if row.browser is not None:
+        yield from _of_browser(row.browser)
     yield f"file {row.model.size_bytes / 1e6:.1f} MB"
     if (through := row.throughput) is not None:
         rate = through.pictures / through.seconds
@@ -123,6 +136,13 @@ def _numbers(row: BenchmarkRow) -> Iterator[str]:
         ends = row.accuracy.intervals.get("ap")
         told = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
         yield f"AP {row.accuracy.ap:.3f}{told} on {row.accuracy.pictures} pictures"
+
+
+def _of_browser(run: BrowserRun) -> Iterator[str]:
+    if run.heap_bytes is not None:
+        yield f"heap {run.heap_bytes / 1e6:.0f} MB"
+    if run.parity is not None and run.parity.boxes:
+        yield f"{run.parity.matched} of {run.parity.boxes} boxes as the native runtime"
 
 
 def _minute(minute: Any) -> str:

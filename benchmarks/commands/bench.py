@@ -7,7 +7,14 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_edet.benchmarks.commands.bench_arguments import ROWS, add_arguments, boards_of, plan_of
+from edge_edet.benchmarks.commands.bench_arguments import (
+    ROWS,
+    add_arguments,
+    boards_of,
+    browser_plan_of,
+    plan_of,
+)
+from edge_edet.benchmarks.commands.browser_arguments import reach_of
 from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
@@ -28,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     )
     from edge_edet.benchmarks.rows import open_rows
 
+    if args.browser:
+        return _run_browser(args)
     plan = plan_of(args)
     places = _places(args)
     for place in places:
@@ -66,6 +75,32 @@ def run(args: argparse.Namespace) -> int:
             output.error(error)
         output.end()
     return failures[0].exit_status if failures else 0
+
+
+def _run_browser(args: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C. Returns 0 where a row came, 1 where none did."""
+    from edge_edet.benchmarks.bench import BenchOutput
+    from edge_edet.benchmarks.browser import bench_in_browsers, find_or_convert
+    from edge_edet.benchmarks.rows import open_rows
+
+    reach = reach_of(args)
+    path = args.output or (None if args.jsonl else ROWS)
+    form = "jsonl" if args.jsonl else "json" if args.json else "table"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(ended_politely())
+        file = stack.enter_context(open_rows(path)) if path is not None else None
+        output = BenchOutput(form, file, path)
+        stack.callback(output.clear)
+        if path is not None:
+            _recover(path, output)
+        plan = browser_plan_of(args, args.models or find_or_convert(output.note))
+        try:
+            bench_in_browsers(plan, reach, args.litertjs, output)
+        finally:
+            if path is not None:
+                _recover(path, output)
+        output.end()
+    return 0 if output.rows else 1
 
 
 def _places(args: argparse.Namespace) -> list[Place]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from edge_edet.benchmarks.commands.browser_arguments import add_reach_arguments
 from edge_edet.benchmarks.measuring import StopRule
 from edge_edet.benchmarks.rows import OPTIONS
 from edge_edet.commands import add_renamed_option, add_verify_argument, parse_options
@@ -23,9 +25,11 @@ from edge_edet.pictures import (
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.bench import Plan
+    from edge_edet.benchmarks.browser import BrowserPlan
 
-__all__ = ["ROWS", "add_arguments", "boards_of", "plan_of"]
+__all__ = ["ROWS", "add_arguments", "boards_of", "browser_plan_of", "plan_of"]
 
+T = TypeVar("T")
 ROWS = Path("build") / "bench.jsonl"
 PROCESSORS = (
     "CPU",
@@ -70,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="USER@ADDRESS of a board, or a name from hosts.toml; may be repeated: boards run side "
         "by side",
     )
+    _add_browser(parser.add_argument_group("in browsers"))
     _add_grid(parser.add_argument_group("how it runs (a row for each combination of the lists)"))
     _add_rule(parser.add_argument_group("how it is measured"))
     data = parser.add_argument_group("accuracy")
@@ -92,6 +97,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_output(parser.add_argument_group("output"))
     for old, new in RENAMED.items():
         add_renamed_option(parser, old, new)
+
+
+def _add_browser(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--browser",
+        action="store_true",
+        help="serve a page, and measure in every browser that opens it: phones, tablets, laptops; Ctrl-C "
+        "ends it",
+    )
+    add_reach_arguments(group)
 
 
 def _add_output(output: argparse._ArgumentGroup) -> None:
@@ -139,7 +154,8 @@ def _add_grid(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--delegate",
         metavar="D,...",
-        help="for a .tflite: none, xnnpack, gpu, edgetpu or a delegate library",
+        help="for a .tflite: none, xnnpack, gpu, edgetpu or a delegate library; with --browser wasm, "
+        "webgpu or webnn",
     )
     group.add_argument(
         "--delegate-option",
@@ -254,6 +270,52 @@ def plan_of(args: argparse.Namespace) -> Plan:
     sustain_s = parse_duration(args.sustain) if args.sustain else None
     pictures = _pictures(args.images, args.picture_range)
     return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify, _input(args))
+
+
+def browser_plan_of(args: argparse.Namespace, models: Sequence[Path]) -> BrowserPlan:
+    """Build the plan of `--browser` that the options describe.
+
+    Raises
+    ------
+    InputError
+        For options that mean nothing in a browser, or a value that is not possible.
+    """
+    from edge_edet.benchmarks.browser import BrowserPlan
+
+    plan = plan_of(args)
+    grid = plan.grid
+    for option, given in (
+        ("--board", boards_of(args)),
+        ("--host", args.host),
+        ("--runtime", args.runtime),
+        ("--device", args.device),
+        ("--delegate-option", args.delegate_option),
+        ("--inference-precision", args.precision),
+        ("--parallel", grid.streams > 1),
+        ("--in-process", args.in_process),
+        ("--this-board", args.this_board),
+        ("--skip", args.skip),
+        ("--resume", args.resume),
+        ("--data", args.data),
+        *((f"--{name.replace('_', '-')}", True) for name in plan.input),
+    ):
+        if given:
+            raise InputError(f"{option} means nothing in a browser: leave it out, or --browser")
+    return BrowserPlan(
+        models=tuple(dict.fromkeys(models)),
+        delegates=_named(grid.delegates),
+        threads=_named(grid.threads),
+        rule=plan.rule,
+        sustain_s=plan.sustain_s,
+        score_threshold=plan.score_threshold,
+        pictures=plan.pictures,
+    )
+
+
+def _named(given: tuple[T | None, ...]) -> tuple[T, ...] | None:
+    """Return what a list names; None where it was not given."""
+    named = tuple(one for one in given if one is not None)
+    return named or None
 
 
 def _pictures(given: list[Path], picture_range: PictureRange) -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_edet.benchmarks.rows.browser_run import BrowserRun, Parity, Pause
 from edge_edet.benchmarks.rows.facts_of_model import has_random_weights, model_facts
 from edge_edet.benchmarks.rows.file import (
     LIMIT,
@@ -62,6 +63,7 @@ __all__ = [
     "Accuracy",
     "ActualConfig",
     "BenchmarkRow",
+    "BrowserRun",
     "DeviceName",
     "Energy",
     "Estimate",
@@ -69,6 +71,8 @@ __all__ = [
     "MachineState",
     "Minute",
     "ModelFacts",
+    "Parity",
+    "Pause",
     "Ratio",
     "RequestedConfig",
     "RowFile",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge_edet.benchmarks.rows.browser_run import BrowserRun
 from edge_edet.benchmarks.rows.parts import (
     STAGES,
     Accuracy,
@@ -70,6 +71,9 @@ class BenchmarkRow:
     accuracy: Accuracy | None
     warnings: tuple[Warned, ...]
     study: str | None = None  # of `edge-edet reproduce`, where the row was measured for one
+    # None: by Python, on the device itself
+    where: Literal["browser"] | None = field(default=None, metadata={"optional": True})
+    browser: BrowserRun | None = field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         if self.schema_version != SCHEMA_VERSION:
@@ -93,6 +97,8 @@ class BenchmarkRow:
             raise ValueError("estimate must be there where how is 'estimated', and only there")
         if counts and (self.estimate or self.summary):
             raise ValueError("samples_ms must be empty beside an estimate or a summary")
+        if (self.where == "browser") != (self.browser is not None):
+            raise ValueError("browser must be there where where is 'browser', and only there")
         if self.how == "measured" and not (counts or self.summary or self.sustain):
             raise ValueError("samples_ms must not be empty: the row says that it is measured")
 

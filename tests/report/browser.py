@@ -9,6 +9,7 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,7 +35,7 @@ def find_chromium() -> str | None:
 class Browser:
     """One tab. `events` holds all that the browser told, in order."""
 
-    def __init__(self, program: str, profile: Path):
+    def __init__(self, program: str, profile: Path, flags: Sequence[str] = FLAGS):
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
 
@@ -43,7 +44,7 @@ class Browser:
             os.dup2(a, 3)
             os.dup2(b, 4)
 
-        command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        command = [program, *flags, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             command,
             preexec_fn=numbered,
