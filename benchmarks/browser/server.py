@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.close_connection = False
         try:
-            message = from_json(kind, json.loads(body), "the message")
+            message: Any = from_json(kind, json.loads(body), "the message")
         except (ValueError, RecursionError, InputError) as error:
             text = str(error) if isinstance(error, InputError) else "the message is no JSON"
             self._refuse(HTTPStatus.BAD_REQUEST, text)
