@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -124,9 +123,20 @@ class Unread(NamedTuple):
 class Prepared(NamedTuple):
     """A picture as the model takes it, with the transform that maps boxes back."""
 
+    picture: int  # its id
     tensor: npt.NDArray[Any]
     placement: LetterboxTransform
     step_ms: tuple[float, float]  # read, prepare
+    findings: tuple[Finding, ...]
+
+
+class Inferred(NamedTuple):
+    """What the model gave for a picture."""
+
+    picture: int  # its id
+    outputs: dict[str, npt.NDArray[Any]]
+    placement: LetterboxTransform
+    step_ms: tuple[float, float, float]  # read, prepare, infer
     findings: tuple[Finding, ...]
 
 
@@ -140,8 +150,8 @@ def run_detector(
 ) -> Iterator[EvalRow | Unread]:
     """Run the detector on the pictures, in their order.
 
-    While the runtime computes, which does not hold Python's interpreter lock, a thread selects the
-    detections of the picture before and prepares the next one.
+    While the runtime computes, the next picture is prepared, and the detections of the one before are
+    selected.
 
     Parameters
     ----------
@@ -155,29 +165,25 @@ def run_detector(
     ImageError
         A picture cannot be read, and `strict` is set.
     """
-    if not pictures:
-        return
-    with ThreadPoolExecutor(1, "edge-edet-eval") as pool:
-        coming = pool.submit(_prepare, detector, pictures[0], picture_range, strict)
-        pending: Future[EvalRow] | None = None
-        for number, picture in enumerate(pictures, 1):
-            ready = coming.result()
-            if number < len(pictures):
-                coming = pool.submit(_prepare, detector, pictures[number], picture_range, strict)
-            if isinstance(ready, Unread):
-                if pending is not None:
-                    yield pending.result()
-                    pending = None
-                yield ready
-                continue
-            start = time.perf_counter()
-            outputs = detector.infer(ready.tensor)
-            infer_ms = _ms_since(start)
-            if pending is not None:
-                yield pending.result()
-            pending = pool.submit(_select, detector, picture, ready, outputs, infer_ms, config)
-        if pending is not None:
-            yield pending.result()
+    from edge_edet.detection import ahead
+
+    def prepare(picture: Picture) -> Prepared | Unread:
+        return _prepare(detector, picture, picture_range, strict)
+
+    def infer(ready: Prepared | Unread) -> Inferred | Unread:
+        if isinstance(ready, Unread):
+            return ready
+        start = time.perf_counter()
+        outputs = detector.infer(ready.tensor)
+        steps = (*ready.step_ms, _ms_since(start))
+        return Inferred(ready.picture, outputs, ready.placement, steps, ready.findings)
+
+    results = ahead(pictures, prepare, infer)
+    try:
+        for one in results:
+            yield one if isinstance(one, Unread) else _select(detector, one, config)
+    finally:
+        results.close()
 
 
 def _prepare(
@@ -200,23 +206,16 @@ def _prepare(
         )
     start = time.perf_counter()
     tensor, placement = detector.prepare(image)
-    return Prepared(tensor, placement, (read_ms, _ms_since(start)), findings)
+    return Prepared(picture.id, tensor, placement, (read_ms, _ms_since(start)), findings)
 
 
-def _select(
-    detector: Detector,
-    picture: Picture,
-    ready: Prepared,
-    outputs: dict[str, npt.NDArray[Any]],
-    infer_ms: float,
-    config: PostprocessConfig,
-) -> EvalRow:
+def _select(detector: Detector, one: Inferred, config: PostprocessConfig) -> EvalRow:
     start = time.perf_counter()
-    found = detector.select(outputs, ready.placement, config=config)
-    steps = (*ready.step_ms, infer_ms, _ms_since(start))
-    padding = round(ready.placement.padding(detector.layout.input_size), 6)
+    found = detector.select(one.outputs, one.placement, config=config)
+    steps = (*one.step_ms, _ms_since(start))
+    padding = round(one.placement.padding(detector.layout.input_size), 6)
     return EvalRow(
-        picture.id, found.boxes, found.scores, found.classes, steps, ready.findings, padding
+        one.picture, found.boxes, found.scores, found.classes, steps, one.findings, padding
     )
 
 

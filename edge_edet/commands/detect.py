@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from edge_edet.commands.detect_video import (
     add_video_arguments,
@@ -24,7 +25,8 @@ from edge_edet.pictures import PictureLog, add_picture_arguments, find_given, ra
 from edge_edet.terminal import joined, track
 
 if TYPE_CHECKING:
-    from edge_edet.detection import Detections, Detector
+    from edge_edet.detection import Detections, Detector, LetterboxTransform, RawOutputs
+    from edge_edet.pictures import Finding, PictureRange
 
 __all__ = [
     "add_arguments",
@@ -36,6 +38,7 @@ __all__ = [
     "run_options",
 ]
 
+T = TypeVar("T")
 BUILD_FOLDER = Path("build")
 LABEL_COLUMNS = 30
 STATUS_BAD_PICTURE = 2
@@ -184,23 +187,28 @@ def run(args: argparse.Namespace) -> int:
     raw_targets = _raw_targets(given.paths, args.raw, raws) if args.raw else {}
     detector = _loaded(args)
     log, bad = PictureLog(), 0
-    with detector, drawings, raws:
-        for picture in _progress(given.paths):
-            try:
-                _one(
-                    detector,
-                    picture,
-                    log,
-                    as_json=args.json,
-                    drawing=(drawings, targets.get(picture)),
-                    raw=(raws, raw_targets.get(picture)),
-                )
-            except ImageError as error:
+    with (
+        detector,
+        drawings,
+        raws,
+        contextlib.closing(_results(detector, given.paths, raw=bool(args.raw))) as results,
+    ):
+        for picture, one in _progress(results, len(given)):
+            if isinstance(one, ImageError):
                 if given[picture] or args.strict:
-                    print(f"edge-edet: error: {error}", file=sys.stderr)
+                    print(f"edge-edet: error: {one}", file=sys.stderr)
                     bad += 1
                 else:
-                    log.leave_out(str(picture), str(error))
+                    log.leave_out(str(picture), str(one))
+                continue
+            log.add(str(picture), one.findings)
+            if one.raw is not None:
+                one.raw.save(raw_targets[picture], picture=picture, outputs=raws)
+                raws.release(raw_targets[picture])  # others may write into the folder meanwhile
+            found = detector.select(one.outputs, one.placement)
+            if args.draw:
+                _draw(picture, found, detector.picture_range, targets[picture], drawings)
+            _print(detector, picture, one, found, as_json=args.json)
         if note := padding_note(detector.info.padding):
             print(f"note: {note}", file=sys.stderr)
     log.say()
@@ -225,40 +233,65 @@ def _loaded(args: argparse.Namespace) -> Detector:
     return detector
 
 
-def _one(
-    detector: Detector,
-    picture: Path,
-    log: PictureLog,
-    *,
-    as_json: bool,
-    drawing: tuple[Outputs, Path | None],
-    raw: tuple[Outputs, Path | None],
-) -> None:
+class _Inferred(NamedTuple):
+    """What the model gave for a picture."""
+
+    outputs: Mapping[str, Any]
+    placement: LetterboxTransform
+    size: tuple[int, int]
+    findings: tuple[Finding, ...]
+    raw: RawOutputs | None
+
+
+def _results(
+    detector: Detector, pictures: list[Path], *, raw: bool
+) -> Generator[tuple[Path, _Inferred | ImageError], None, None]:
+    """Yield each picture with what the model gave for it, or with the reason why it cannot be used."""
+    from edge_edet.detection import ahead
     from edge_edet.pictures import read_picture
 
-    read = read_picture(picture, detector.picture_range)
-    image, findings = read
-    log.add(str(picture), findings)
-    outputs, target = raw
-    if target is None:
-        found = detector.detect(image)
-    else:
-        kept = detector.raw(image)
-        kept.save(target, picture=picture, outputs=outputs)
-        outputs.release(target)  # others may write into the same folder meanwhile
-        assert kept.placement is not None
-        found = detector.select(kept.outputs, kept.placement)
-    outputs, target = drawing
-    if target is not None:
-        from edge_edet.draw import draw, save_png
+    def prepare(picture: Path) -> tuple[Path, Any]:
+        try:
+            image, findings = read_picture(picture, detector.picture_range)
+            return picture, (*detector.prepare(image), image.size, findings)
+        except ImageError as error:
+            return picture, error
 
-        save_png(draw(read.rgb, found), target, outputs)
-        outputs.release(target)
+    def infer(ready: tuple[Path, Any]) -> tuple[Path, _Inferred | ImageError]:
+        picture, rest = ready
+        if isinstance(rest, ImageError):
+            return picture, rest
+        tensor, placement, size, findings = rest
+        kept = detector.raw_of(tensor, placement) if raw else None
+        outputs = detector.infer(tensor) if kept is None else kept.outputs
+        return picture, _Inferred(outputs, placement, size, findings, kept)
+
+    return ahead(pictures, prepare, infer)
+
+
+def _draw(
+    picture: Path,
+    found: Detections,
+    picture_range: PictureRange,
+    target: Path,
+    outputs: Outputs,
+) -> None:
+    """Draw the boxes; the picture is read again, so that none waits in memory as a whole."""
+    from edge_edet.draw import draw, save_png
+    from edge_edet.pictures import read_picture
+
+    save_png(draw(read_picture(picture, picture_range).rgb, found), target, outputs)
+    outputs.release(target)
+
+
+def _print(
+    detector: Detector, picture: Path, one: _Inferred, found: Detections, *, as_json: bool
+) -> None:
     if as_json:
-        notes = [finding.text() for finding in findings]
-        print(json.dumps(document(detector, picture, image.size, found, notes), ensure_ascii=False))
+        notes = [finding.text() for finding in one.findings]
+        print(json.dumps(document(detector, picture, one.size, found, notes), ensure_ascii=False))
     else:
-        print(joined(table(picture, image.size, found)))
+        print(joined(table(picture, one.size, found)))
     sys.stdout.flush()
 
 
@@ -372,7 +405,7 @@ def _named(pictures: list[Path], folder: Path, suffix: str) -> dict[Path, Path]:
     return targets
 
 
-def _progress(pictures: list[Path]) -> Iterable[Path]:
-    if len(pictures) < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
-        return pictures  # on a terminal the results themselves show how far it is
-    return track(pictures, "detect", unit="pictures")
+def _progress(results: Iterable[T], count: int) -> Iterable[T]:
+    if count < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
+        return results  # on a terminal the results themselves show how far it is
+    return track(results, "detect", count, unit="pictures")

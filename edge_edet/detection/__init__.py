@@ -12,6 +12,7 @@ from edge_edet.detection.overlap import iou_matrix, match_boxes
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.detection.preprocess import LetterboxTransform, as_levels, letterbox, stretch
 from edge_edet.detection.raw_outputs import RAW, RawOutputs
+from edge_edet.detection.working_ahead import ahead
 
 __all__ = [
     "RAW",
@@ -25,6 +26,7 @@ __all__ = [
     "PostprocessConfig",
     "RawOutputs",
     "Stage",
+    "ahead",
     "anchors",
     "as_levels",
     "iou_matrix",

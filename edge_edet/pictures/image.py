@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_edet.errors import ImageError, PictureWarning
 from edge_edet.files import Limit, open_input
+from edge_edet.pictures.quiet_pillow import without_pillow_warnings
 from edge_edet.pictures.stored_values import Stored, stored_values
 from edge_edet.pictures.value_range import (
     Finding,
@@ -133,13 +135,13 @@ def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage
         off.
     """
     read = read_picture(image, picture_range)
-    warn_of(read)
+    warn_of(read.findings)
     return read.rgb
 
 
-def warn_of(read: ReadPicture) -> None:
+def warn_of(findings: Iterable[Finding]) -> None:
     """Issue the findings as PictureWarning, in the words of the Python API."""
-    for finding in read.findings:
+    for finding in findings:
         text = f"a picture with {finding.text(api=True)}"
         warnings.warn(text, PictureWarning, stacklevel=3)
 
@@ -181,20 +183,19 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
     what = repr(path)
     refuse_addresses(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's on size and on odd metadata; both below
-            with (
-                open_input(
-                    path,
-                    f"picture {what}",
-                    limit=FILE_LIMIT,
-                    error=ImageError,
-                    missing=f"no picture {what}: check the path",
-                ) as file,
-                Image.open(file) as image,
-            ):
-                _check_size(image, what)
-                return _upright(image, what, picture_range, is_file=True)
+        with (
+            without_pillow_warnings(),  # on size and on odd metadata; both below
+            open_input(
+                path,
+                f"picture {what}",
+                limit=FILE_LIMIT,
+                error=ImageError,
+                missing=f"no picture {what}: check the path",
+            ) as file,
+            Image.open(file) as image,
+        ):
+            _check_size(image, what)
+            return _upright(image, what, picture_range, is_file=True)
     except ImageError:
         raise
     except UnidentifiedImageError:

@@ -27,7 +27,8 @@ class StreamStatistics:
     objects
         Detections in all frames.
     last_delay_s
-        Time until the last frame's boxes were there: from its capture, of a file from when it was taken.
+        Time until the last frame's boxes were there: from its capture; of a file, whose frames are prepared
+        ahead, that of its inference and of selecting the boxes.
     """
 
     frames: int = 0

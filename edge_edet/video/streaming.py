@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge_edet.detection import Detections, Detector, PostprocessConfig
+from edge_edet.detection import Detections, Detector, PostprocessConfig, ahead
 from edge_edet.errors import InputError
 from edge_edet.optional_packages import missing_extra
 from edge_edet.video.frame import Frame
@@ -18,11 +16,12 @@ from edge_edet.video.source import SourceLike, VideoSource, as_source
 from edge_edet.video.statistics import StreamStatistics
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from edge_edet.detection import LetterboxTransform
     from edge_edet.video.decoding import Decoded, Decoder
 
 __all__ = ["Stream", "stream"]
-
-AHEAD = 2  # frames of a file that are decoded while one is inferred on
 
 
 def _silent(line: str) -> None: ...
@@ -31,10 +30,10 @@ def _silent(line: str) -> None: ...
 class Stream:
     """A running stream. Iterate for (frame, detections), also with `async for`; use as a context manager.
 
-    A file's frames come all and in order, decoded while the frame before is inferred on. Of a live source the
-    newest frame is taken whenever the detector is free, so that the delay does not grow; `statistics.dropped`
-    counts the others. A live source that breaks off is opened again, after 0.5 s and then ever longer up to
-    30 s.
+    A file's frames come all and in order, decoded and prepared while the one before is inferred on. Of a live
+    source the newest frame is taken whenever the detector is free, so that the delay does not grow;
+    `statistics.dropped` counts the others. A live source that breaks off is opened again, after 0.5 s and
+    then ever longer up to 30 s.
 
     Attributes
     ----------
@@ -106,18 +105,48 @@ class Stream:
 
     def _run(self) -> Generator[tuple[Frame, Detections], None, None]:
         self._reading = True
-        frames = self._newest() if self.live else self._all()
+        if self.live:
+            yield from self._of_newest()
+            return
+        yield from self._of_all()
+        if self._decoder.number == 0:
+            raise InputError(f"{self._source.name!r} holds no frame that can be decoded")
+
+    def _of_newest(self) -> Generator[tuple[Frame, Detections], None, None]:
+        """Detect on frames of a live source one by one: one prepared ahead would be older."""
+        frames = self._newest()
         try:
             for one in frames:
-                taken_s = one.captured_s if self.live else time.monotonic()
                 frame = one.frame()
                 found = self._detector.detect(frame.image, config=self._config)
-                self.statistics.add(taken_s, len(found))
+                self.statistics.add(one.captured_s, len(found))
                 yield frame, found
         finally:
             frames.close()
-        if not self.live and self._decoder.number == 0:
-            raise InputError(f"{self._source.name!r} holds no frame that can be decoded")
+
+    def _of_all(self) -> Generator[tuple[Frame, Detections], None, None]:
+        """Detect on a file's frames: the next ones are decoded and prepared while one is inferred on."""
+        results = ahead(self._all(), self._prepared, self._inferred)
+        try:
+            for frame, infer_s, outputs, placement in results:
+                start_s = time.monotonic()
+                found = self._detector.select(outputs, placement, config=self._config)
+                self.statistics.add(start_s - infer_s, len(found))
+                yield frame, found
+        finally:
+            results.close()
+
+    def _prepared(self, one: Decoded) -> tuple[Frame, npt.NDArray[Any], LetterboxTransform]:
+        frame = one.frame()
+        return frame, *self._detector.prepare(frame.image)
+
+    def _inferred(
+        self, ready: tuple[Frame, npt.NDArray[Any], LetterboxTransform]
+    ) -> tuple[Frame, float, dict[str, npt.NDArray[Any]], LetterboxTransform]:
+        frame, tensor, placement = ready
+        start_s = time.monotonic()
+        outputs = self._detector.infer(tensor)
+        return frame, time.monotonic() - start_s, outputs, placement
 
     def _newest(self) -> Generator[Decoded, None, None]:
         """Yield what --every and --max-fps leave of a live source, by the clock."""
@@ -137,20 +166,24 @@ class Stream:
             yield one
 
     def _all(self) -> Generator[Decoded, None, None]:
-        """Yield what --every, --max-fps and --duration leave of a file, by its time stamps."""
+        """Yield what --every, --max-fps and --duration leave of a file, by its time stamps.
+
+        All of it is for one thread, also the end: FFmpeg's file is not for two.
+        """
         first: float | None = None
         following = 0.0
-        for one in _decoded_ahead(self._decoder):
-            if first is None:
-                first = following = one.time_s
-            if self._duration_s is not None and one.time_s - first >= self._duration_s:
-                return
-            if one.number % self._every or one.time_s < following - 1e-6:
-                continue
-            if self._max_fps is not None:
-                following = max(following, one.time_s - 1 / self._max_fps) + 1 / self._max_fps
-            yield one
-        self._cut_off = self._decoder.cut_off()
+        with self._decoder:
+            for one in self._decoder:
+                if first is None:
+                    first = following = one.time_s
+                if self._duration_s is not None and one.time_s - first >= self._duration_s:
+                    return
+                if one.number % self._every or one.time_s < following - 1e-6:
+                    continue
+                if self._max_fps is not None:
+                    following = max(following, one.time_s - 1 / self._max_fps) + 1 / self._max_fps
+                yield one
+            self._cut_off = self._decoder.cut_off()
 
 
 def stream(
@@ -215,42 +248,6 @@ def _open(source: VideoSource) -> Decoder:
     except ImportError as error:
         raise missing_extra(error) or error from None
     return Decoder(source)
-
-
-def _decoded_ahead(decoder: Decoder) -> Generator[Decoded, None, None]:
-    """Yield the frames of a file, decoded in a thread, at most AHEAD of them early."""
-    ready: queue.Queue[Decoded | BaseException | None] = queue.Queue(AHEAD)
-    stopped = threading.Event()
-
-    def put(item: Decoded | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                pass
-
-    def read() -> None:
-        try:
-            with decoder:
-                for one in decoder:
-                    put(one)
-                    if stopped.is_set():
-                        return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    thread = threading.Thread(target=read, name="edge-edet video", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:
