@@ -52,6 +52,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "edge_edet.benchmarks.commands.bench",
         "measure latency of each stage, memory, energy and AP, here or on a board",
     ),
+    "live": (
+        "edge_edet.benchmarks.commands.live",
+        "find objects in the camera's picture, in the browser of a phone or of this machine",
+    ),
     "compare": (
         "edge_edet.benchmarks.commands.compare",
         "show what changed between two files of measurements, and whether it is noise",

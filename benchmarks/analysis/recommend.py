@@ -134,7 +134,7 @@ def candidates_of(
         There is none, or no evaluation set has an AP of all of them: APs on different data must not
         be compared.
     """
-    on_device = [row for row in select_rows(rows).rows if row.device.id == device]
+    on_device = [row for row in select_rows(rows).rows if _is_of(row, device)]
     if not on_device:
         known = ", ".join(sorted({row.device.id for row in rows})) or "none"
         raise InputError(
@@ -186,6 +186,12 @@ def _common_eval_set(aps: Sequence[Sequence[ApOfRow]], notes: Notes) -> EvalSet:
             f"AP is measured on {names[shared[0]]}, which all models have; not used: {others}"
         )
     return shared[0]
+
+
+def _is_of(row: BenchmarkRow, device: str) -> bool:
+    """Whether a row is of the board of that ID, or of the browser with the name that somebody typed."""
+    typed = row.where == "browser" and row.device.name.casefold() == device.casefold()
+    return typed or row.device.id == device
 
 
 def published_candidates(device: str, published: Published) -> list[Candidate]:

@@ -12,6 +12,7 @@ from edge_edet.files import to_json
 __all__ = ["Notes", "SelectedRows", "has_time", "is_gpu", "protocol_names", "select_rows"]
 
 GPUS = ("GPU", "CUDA", "Tensorrt", "ROCM", "Dml")  # devices of OpenVINO, providers of onnxruntime
+DELEGATES = ("gpu", "webgpu")
 NAMED = 3  # of the files in a line
 
 
@@ -75,8 +76,8 @@ def is_gpu(row: BenchmarkRow) -> bool:
     """Return whether the model ran on a GPU, or was requested to where that was not reported."""
     ran = row.ran
     if ran is None:
-        return row.asked.delegate == "gpu" or (row.asked.device_type or "").upper() == "GPU"
-    return ran.delegate == "gpu" or any(one.startswith(GPUS) for one in ran.execution_devices)
+        return row.asked.delegate in DELEGATES or (row.asked.device_type or "").upper() == "GPU"
+    return ran.delegate in DELEGATES or any(one.startswith(GPUS) for one in ran.execution_devices)
 
 
 def protocol_names(rows: Iterable[BenchmarkRow], notes: Notes) -> dict[str, str]:

@@ -98,6 +98,8 @@ def way_of(row: BenchmarkRow) -> str:
     runtime = ran.runtime if ran is not None else row.asked.runtime
     delegate = ran.delegate if ran is not None else row.asked.delegate
     shown = [runtime, delegate if delegate != "none" else None]
+    if row.browser is not None:
+        shown.append(f"in {row.browser.browser}")
     if row.model.format == "onnx" and runtime == "openvino":
         shown.append("from .onnx")
     if text := " ".join(word for word in shown if word):

@@ -34,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "no such file",
     )
     parser.add_argument(
-        "--board", required=True, metavar="ID", help="the board that rows are of, such as rpi4"
+        "--board",
+        required=True,
+        metavar="ID",
+        help="the board that rows are of, such as rpi4, or the name that was typed in a browser",
     )
     add_renamed_option(parser, "--device", "--board")
     parser.add_argument(

@@ -29,6 +29,8 @@ from edge_edet.benchmarks.rows import BenchmarkRow
 __all__ = ["device_latency_figures"]
 
 LINES = 18  # categories per figure
+DEVICES = "Latency of each device and precision"
+BROWSERS = "Phones in the browser, latency of each device and precision"
 ORDER = ("fp32", "fp16", "int8-dynamic", "int8")
 
 
@@ -44,6 +46,17 @@ def device_latency_figures(
     overlay
         Add published latencies of the same model, precision and threads on the same board.
     """
+    native = [row for row in rows if row.where is None]
+    yield from _figures(native, stage, "latency-devices", DEVICES, overlay)
+    browsers = [row for row in rows if row.where == "browser"]
+    if browsers:
+        yield from _figures(browsers, stage, "latency-browsers", BROWSERS, False)
+
+
+def _figures(
+    rows: Sequence[BenchmarkRow], stage: str, key: str, title: str, overlay: bool
+) -> Iterator[Figure]:
+    """Draw rows of one kind: native ones and those of browsers never share a figure."""
     notes = Notes()
     timed = [row for row in rows if has_time(row, notes) and _drawable(row, stage, notes)]
     protocols = protocol_names(timed, notes)
@@ -51,10 +64,10 @@ def device_latency_figures(
     for row in sorted(timed, key=_sort_key):
         name = f"{row.model.variant or row.model.file}, {way_of(row)}{protocols.get(row.key, '')}"
         places.setdefault(name, []).append(row)
-    title = f"Latency of each device and precision: {stage.replace('_', ' ')}"
+    title = f"{title}: {stage.replace('_', ' ')}"
     if not places:
         nothing = f"no row has a {stage.replace('_', ' ')} time"
-        yield Figure("latency-devices", title, (), (nothing, *notes.lines()))
+        yield Figure(key, title, (), (nothing, *notes.lines()))
         return
     names = list(places)
     parts = [names[start : start + LINES] for start in range(0, len(names), LINES)]
@@ -71,7 +84,7 @@ def device_latency_figures(
             )
         x = Axis(f"{stage.replace('_', ' ')}, ms", "ms", log=True)
         yield Figure(
-            f"latency-devices-{number}" if several else "latency-devices",
+            f"{key}-{number}" if several else key,
             f"{title} ({number} of {len(parts)})" if several else title,
             (Panel(x, Axis("", "", categories=tuple(part)), tuple(series)),),
             notes.lines(),

@@ -324,7 +324,6 @@ def test_begun_is_for_sustained_runs(server: Server) -> None:
 
 
 def test_https_answers_with_the_certificate_of_its_address() -> None:
-    pytest.importorskip("trustme")
     page = Page({"": Content(b"{}", "text/html")}, {}, lambda message, path: {})
     with serving(page, "127.0.0.1", 0, certificate("127.0.0.1")) as (port, token):
         context = ssl.create_default_context()

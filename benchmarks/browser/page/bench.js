@@ -62,6 +62,8 @@ const connection = (text) => {
 let job;
 /** @type {Facts} */
 let facts;
+/** @type {any} a wake lock; null where there is none */
+let awake = null;
 
 async function prepare() {
   job = await (await get("job.json")).json();
@@ -108,19 +110,22 @@ async function run() {
   const known = sessionStorage.getItem("device");
   const hello = await post("hello", { name, device: known, facts }, connection);
   sessionStorage.setItem("device", hello.device);
-  const lock = await keepAwake();
+  awake = await keepAwake();
+  document.addEventListener("visibilitychange", async () => {
+    if (!document.hidden && awake?.released) awake = await keepAwake(); // hiding the page ends it
+  });
   addEventListener("pagehide", () => {
     const body = new Blob([JSON.stringify({ device: hello.device })], { type: "application/json" });
     navigator.sendBeacon(`${base}bye`, body);
   });
   for (const way of job.ways) {
     if (hello.done.includes(way.number)) continue;
-    await measureWay(way, hello.device, lock);
+    await measureWay(way, hello.device);
   }
   await post("done", { device: hello.device }, connection);
   at("status").textContent = "Done. The results are with the computer that shows the address.";
   at("status").dataset.done = "yes";
-  await lock?.release();
+  await awake?.release();
 }
 
 /** @returns {Promise<any>} a wake lock; null where there is none */
@@ -146,9 +151,8 @@ function lacking(way) {
 /**
  * @param {Way} way
  * @param {string} device
- * @param {any} lock
  */
-async function measureWay(way, device, lock) {
+async function measureWay(way, device) {
   const model = job.models[way.model];
   const threads = way.threads > 1 ? Math.min(way.threads, facts.cores ?? 1) : 1;
   const item = shown(`${model.name}, ${way.delegate}${threads > 1 ? `, ${threads} threads` : ""}`);
@@ -162,7 +166,7 @@ async function measureWay(way, device, lock) {
   for (const [place, build] of builds.entries()) {
     const client = new Client();
     try {
-      await measureWith(client, way, threads, build, device, lock, item);
+      await measureWith(client, way, threads, build, device, item);
       return;
     } catch (error) {
       const reason = (error instanceof Error ? error.message : String(error)).slice(0, 300);
@@ -196,12 +200,11 @@ function buildsOf(way) {
  * @param {number} threads
  * @param {string} build
  * @param {string} device
- * @param {any} lock
  * @param {HTMLElement} item
  */
-async function measureWith(client, way, threads, build, device, lock, item) {
+async function measureWith(client, way, threads, build, device, item) {
   const model = job.models[way.model];
-  const started_at = new Date().toISOString().slice(0, 19) + "+00:00";
+  const started_at = `${new Date().toISOString().slice(0, 19)}+00:00`;
   item.textContent = "loading";
   const loaded = await client.load(model, way.delegate, threads, build);
   const parity = [];
@@ -219,7 +222,7 @@ async function measureWith(client, way, threads, build, device, lock, item) {
     load_ms: loaded.load_ms,
     evidence: loaded.evidence,
     parity,
-    wake_lock: lock !== null && !lock.released,
+    wake_lock: awake !== null && !awake.released,
   };
   const visibility = new Visibility();
   let turn = 0;

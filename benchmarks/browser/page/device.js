@@ -64,7 +64,7 @@ function timerStep() {
 /** @returns {Promise<string | null>} the adapter's name; null: `navigator.gpu` alone means nothing */
 async function webgpuAdapter() {
   try {
-    const adapter = await (/** @type {any} */ (navigator).gpu?.requestAdapter());
+    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
     if (!adapter) return null;
     const info = adapter.info ?? {};
     const words = [info.vendor, info.architecture, info.device, info.description].filter(Boolean);
@@ -76,7 +76,7 @@ async function webgpuAdapter() {
 
 async function hasWebnn() {
   try {
-    return Boolean(await (/** @type {any} */ (navigator).ml?.createContext()));
+    return Boolean(await /** @type {any} */ (navigator).ml?.createContext());
   } catch {
     return false;
   }

@@ -61,7 +61,10 @@ function watch() {
     const write = console[level].bind(console);
     console[level] = (...given) => {
       write(...given);
-      const line = given.map(String).join(" ").replace(/%c|background:[^;]*;[^%]*/g, "");
+      const line = given
+        .map(String)
+        .join(" ")
+        .replace(/%c|background:[^;]*;[^%]*/g, "");
       if (lines.length < MOST_SEEN) lines.push(line.trim().slice(0, LONGEST));
     };
   }

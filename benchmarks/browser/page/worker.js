@@ -1,5 +1,4 @@
 // The worker that runs the model. A classic one: LiteRT.js needs importScripts.
-"use strict";
 
 /** @typedef {import("./engine.js").Engine} Engine */
 
