@@ -83,7 +83,7 @@ reproduced: | .venv/bin/python ## tables of what 'edge-edet reproduce -o build/p
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[dev]'
-	$(INSTALL) --no-deps openvino-model-api # it asks for a second OpenCV beside MediaPipe's, and works with that
+	$(INSTALL) --no-deps openvino-model-api trackers # they ask for a second OpenCV beside MediaPipe's, and work with that
 	touch $@
 
 .venv/installed-%: pyproject.toml constraints.txt | .venv/bin/python

@@ -20,6 +20,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cluster": ("distributed",),
     "video": ("av",),
     "browser": ("segno", "trustme"),
+    "mqtt": ("paho",),
+    "track": ("trackers", "supervision"),
     "dev": ("mediapipe", "pycocotools"),
     "docs": (),  # only the site is made with them
 }

@@ -216,7 +216,7 @@ def _refuse_random_weights(detector: Detector) -> None:
 
 
 def _ran_on(detector: Detector) -> dict[str, Any]:
-    from edge_edet.detection import padding_note
+    from edge_edet.detection import TiledDetector, padding_note
 
     info = detector.info
     earlier = padding_note(info.padding)  # of pictures before these
@@ -235,6 +235,7 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
         "mean": list(info.mean),
         "std": list(info.std),
         "notes": [note for note in info.notes if note != earlier],
+        **({"tiles": detector.tiles} if isinstance(detector, TiledDetector) else {}),
     }
 
 

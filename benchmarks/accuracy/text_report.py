@@ -72,6 +72,8 @@ def result_lines(result: Result) -> Iterator[str]:
     yield f"model: {result.model} ({result.precision}, sha256 {result.model_sha256[:12]})"
     yield f"ran on: {ran['runtime']} {ran['runtime_version']}, {_where(ran)}{threads}"
     yield f"pictures: {_resizing(ran)}"
+    if "tiles" in ran:
+        yield f"tiles: {ran['tiles']}, and the whole picture"
     yield f"suppression: {ran['suppression']}"
     resumed = f", {result.resumed} from an earlier run" if result.resumed else ""
     yield f"data: {result.data}, {result.pictures} pictures{resumed}, {result.objects} objects"

@@ -25,6 +25,10 @@ __all__ = ["add_arguments", "ended_politely", "run"]
 
 def run(args: argparse.Namespace) -> int:
     """Measure all rows. Returns 0, or the status of the first failure; the other rows go on."""
+    if args.stream_source is not None:
+        from edge_edet.benchmarks.commands.bench_stream import run_stream
+
+        return run_stream(args)
     from edge_edet.benchmarks.bench import (
         BenchOutput,
         BenchSession,

@@ -216,6 +216,13 @@ def _add_rule(group: argparse._ArgumentGroup) -> None:
         help="run for 30m, 90s or 1h without a pause, and report whether latency drifts",
     )
     group.add_argument(
+        "--stream-source",
+        type=Path,
+        metavar="FILE",
+        help="measure the whole pipeline on this video instead: frames per second, delays, and what is "
+        "dropped of a camera of 30 frames per second",
+    )
+    group.add_argument(
         "--images",
         type=Path,
         nargs="+",

@@ -21,6 +21,7 @@ from edge_edet.benchmarks.measuring.job import (
     load_options,
 )
 from edge_edet.benchmarks.measuring.sampling import StopRule
+from edge_edet.benchmarks.measuring.streaming import StreamBench, bench_stream
 from edge_edet.benchmarks.measuring.sustained import parse_duration
 from edge_edet.benchmarks.measuring.sustained_journal import Journal
 from edge_edet.benchmarks.measuring.worker import run_fresh, run_here
@@ -38,6 +39,8 @@ __all__ = [
     "RowMeasured",
     "RunBegun",
     "StopRule",
+    "StreamBench",
+    "bench_stream",
     "event_from_dict",
     "event_to_dict",
     "input_load_options",

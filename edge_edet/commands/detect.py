@@ -120,6 +120,12 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
         metavar="KEY=VALUE",
         help="passed to the delegate; may be repeated",
     )
+    parser.add_argument(
+        "--tiles",
+        metavar="CxR",
+        help="also look at this many columns and rows of tiles of each picture, such as 2x2, for small "
+        "objects; or auto: tiles of at most 1.5 times the input, up to 4x4. Each is an inference",
+    )
     add_verify_argument(parser)
     add_isolate_argument(parser)
 
@@ -155,6 +161,7 @@ def run_options(args: argparse.Namespace) -> dict[str, Any]:
         "delegate_options": parse_options(args.delegate_option),
         "verify": args.verify,
         "isolate": args.isolate,
+        "tiles": args.tiles,
     }
 
 
@@ -173,6 +180,10 @@ def run(args: argparse.Namespace) -> int:
         with _loaded(args) as detector:
             return run_video(args, video, detector)
     refuse_video_options(args)
+    if args.raw and args.tiles:
+        raise InputError(
+            "--raw writes the tensors of one input, and --tiles makes several: leave one out"
+        )
     given = find_given(args.images, without=args.draw)
     for path in given.paths:
         if path.suffix.lower() in FORMATS and path.is_file():
@@ -315,6 +326,7 @@ def document(
         "runtime": f"{info.runtime} {info.runtime_version}",
         "delegate": info.delegate,
         "input_size": list(info.image_size),
+        "tiles": getattr(detector, "tiles", None),
         "fit": info.fit,
         "fit_reason": info.fit_reason,
         "execution_devices": list(info.execution_devices),

@@ -18,7 +18,11 @@ from edge_edet.terminal import INTERVAL_S, shown
 from edge_edet.video import VideoSource, source_of
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
     from edge_edet.detection import Detections, Detector
+    from edge_edet.publishing import HttpView, MqttPublisher
+    from edge_edet.tracking import Event, Line, Zone
     from edge_edet.video import Frame, Stream, VideoWriter
 
 __all__ = ["add_video_arguments", "refuse_video_options", "run_video", "video_of"]
@@ -28,11 +32,11 @@ INTERRUPTED = 130
 CUT_OFF = 2
 HEADER = "   frame      s  frames/s  p50 ms  p90 ms  dropped  objects"
 OBJECTS_COLUMNS = 79 - HEADER.rindex("objects")
-OPTIONS = ("every", "max_fps", "duration")
+OPTIONS = ("every", "max_fps", "duration", "track", "count_line", "zone", "mqtt", "http_port")
 
 
 def add_video_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --every, --max-fps and --duration."""
+    """Add the options of videos, cameras and streams."""
     group = parser.add_argument_group("for a video, camera or stream")
     group.add_argument("--every", type=int, metavar="N", help="take only every N-th frame")
     group.add_argument(
@@ -46,6 +50,36 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="S",
         help="stop after S seconds: of a file by its time stamps, else by the clock",
+    )
+    group.add_argument(
+        "--track", action="store_true", help="give each object an id that stays from frame to frame"
+    )
+    group.add_argument(
+        "--count-line",
+        action="append",
+        default=[],
+        metavar="X1,Y1,X2,Y2",
+        help="count the objects that cross this line, in pixels, each way; may be repeated; needs --track. "
+        "Where the first number is negative: --count-line=-5,0,90,80",
+    )
+    group.add_argument(
+        "--zone",
+        type=Path,
+        metavar="FILE",
+        help='count the objects that enter, stay in and leave each zone of this file: JSON, {"door": '
+        "[[X, Y], ...], ...}; needs --track",
+    )
+    group.add_argument(
+        "--mqtt",
+        metavar="HOST/TOPIC",
+        help="publish each frame's JSON to this topic of an MQTT broker; with a user, "
+        "mqtt://USER:PASSWORD@HOST:PORT/TOPIC",
+    )
+    group.add_argument(
+        "--http-port",
+        metavar="PORT",
+        help="show the video with its boxes in browsers of this machine, http://127.0.0.1:PORT/; for "
+        "others too, HOST:PORT with an address of this machine, or 0.0.0.0",
     )
 
 
@@ -71,7 +105,7 @@ def video_of(texts: list[str]) -> VideoSource | None:
 def refuse_video_options(args: argparse.Namespace) -> None:
     """Refuse with InputError the options of videos where pictures are read."""
     for name in OPTIONS:
-        if getattr(args, name) is not None:
+        if getattr(args, name) not in (None, False, []):
             option = f"--{name.replace('_', '-')}"
             raise InputError(f"{option} is for a video, camera or stream, and these are pictures")
 
@@ -84,7 +118,8 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
     from edge_edet.detection import padding_note
     from edge_edet.video import stream
 
-    line = _Line(args.json)
+    follow = _follow(args)
+    line = _Line(args.json, follow)
     status = 0
     outputs = Outputs([source.address], overwrite=args.overwrite, option="--draw")
     with (
@@ -95,15 +130,24 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
             every=1 if args.every is None else args.every,
             max_fps=args.max_fps,
             duration_s=args.duration,
+            track=args.track,
             say=line.say,
         ) as running,
         _drawing(args.draw, outputs) as writer,
+        _publishing(args, source, line) as publishing,
     ):
         try:
             for frame, found in running:
+                if follow is not None:
+                    follow.update(frame, found, live=running.live)
                 line.show(source, frame, found, running)
-                if writer is not None:
-                    _draw(writer, frame, found)
+                drawn = None
+                if writer is not None or publishing.watched:
+                    drawn = _drawn(frame, found, follow)
+                if writer is not None and drawn is not None:
+                    writer.add(drawn, frame.time_s)
+                if publishing.open:
+                    publishing.publish(line.document(source, frame, found, running), drawn)
         except KeyboardInterrupt:
             status = INTERRUPTED
         except EdgeEdetError as error:  # what was drawn so far is kept
@@ -111,7 +155,8 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
             print(f"edge-edet: error: {error}", file=sys.stderr)
             status = error.exit_status
     line.end()
-    print(_summary(source, running, args.draw), file=sys.stderr if args.json else sys.stdout)
+    told = [_summary(source, running, args.draw), *(follow.lines() if follow else ())]
+    print("\n".join(told), file=sys.stderr if args.json else sys.stdout)
     if note := padding_note(detector.info.padding):
         print(f"note: {note}", file=sys.stderr)
     if running.cut_off is not None and status == 0:
@@ -140,19 +185,113 @@ def _drawing(path: Path | None, outputs: Outputs) -> Iterator[VideoWriter | None
             raise InputError(f"no frame was drawn, so {str(path)!r} was not written")
 
 
-def _draw(writer: VideoWriter, frame: Frame, found: Detections) -> None:
+def _drawn(frame: Frame, found: Detections, follow: _Follow | None) -> PilImage:
     from PIL import Image
 
     from edge_edet.draw import draw
+    from edge_edet.tracking import TrackedDetections
 
-    writer.add(draw(Image.fromarray(frame.image), found), frame.time_s)
+    image = Image.fromarray(frame.image)
+    if follow is None or not isinstance(found, TrackedDetections):
+        return draw(image, found)
+    follow.trails.draw(image, follow.counting)
+    return draw(image, found.named())
+
+
+def _follow(args: argparse.Namespace) -> _Follow | None:
+    """Return what follows the tracks; None without --track."""
+    if not args.track:
+        for option, value in (("--count-line", args.count_line), ("--zone", args.zone)):
+            if value:
+                raise InputError(f"{option} counts tracks: give --track too")
+        return None
+    from edge_edet.tracking import line_of, read_zones
+
+    lines = [line_of(text) for text in args.count_line]
+    return _Follow([*lines, *(read_zones(args.zone) if args.zone else ())])
+
+
+class _Publishing:
+    """What a frame is sent to beside the terminal and files."""
+
+    def __init__(self, mqtt: MqttPublisher | None, view: HttpView | None):
+        self._mqtt, self._view = mqtt, view
+
+    @property
+    def watched(self) -> bool:
+        """Whether drawings are needed."""
+        return self._view is not None and self._view.watched
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is published."""
+        return self._mqtt is not None or self._view is not None
+
+    def publish(self, message: str, drawn: PilImage | None) -> None:
+        """Send a frame's JSON, and its drawing."""
+        if self._mqtt is not None:
+            self._mqtt.publish(message)
+        if self._view is not None:
+            self._view.publish(message, drawn)
+
+
+@contextlib.contextmanager
+def _publishing(
+    args: argparse.Namespace, source: VideoSource, line: _Line
+) -> Iterator[_Publishing]:
+    """Yield what --mqtt and --http-port publish to, and say what was not sent at the end."""
+    from edge_edet.publishing import HttpView, MqttPublisher, http_address, mqtt_address
+
+    to = mqtt_address(args.mqtt) if args.mqtt is not None else None
+    at = http_address(args.http_port) if args.http_port is not None else None
+    with contextlib.ExitStack() as stack:
+        view = stack.enter_context(HttpView(at, source.name)) if at is not None else None
+        mqtt = stack.enter_context(MqttPublisher(to, line.say)) if to is not None else None
+        if view is not None:
+            line.say(f"the video is shown at {view.url}")
+        yield _Publishing(mqtt, view)
+    if mqtt is not None and mqtt.dropped:
+        line.say(f"{mqtt.dropped} frames were not published")
+
+
+class _Follow:
+    """What the tracks did: their trails, and what they crossed."""
+
+    def __init__(self, places: list[Line | Zone]):
+        from edge_edet.tracking import Counting, Trails
+
+        self.trails, self.counting = Trails(), Counting(places)
+        self._events: list[Event] = []
+
+    def update(self, frame: Frame, found: Detections, *, live: bool) -> None:
+        """Note the frame; a live source is timed by its clock, as its own may start anew."""
+        from edge_edet.tracking import TrackedDetections
+
+        assert isinstance(found, TrackedDetections)
+        time_s = frame.captured_s if live else frame.time_s
+        self.trails.add(found, time_s)
+        self._events = self.counting.update(found, time_s)
+
+    def document(self) -> dict[str, Any]:
+        """Return what --json adds to a frame."""
+        if not self.counting.places:
+            return {}
+        return {
+            "events": [event.to_dict() for event in self._events],
+            "counts": self.counting.to_dicts(),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the counts in words."""
+        return (place.text() for place in self.counting.places)
 
 
 class _Line:
     """What is printed of a running stream."""
 
-    def __init__(self, as_json: bool):
+    def __init__(self, as_json: bool, follow: _Follow | None):
         self._as_json = as_json
+        self._follow = follow
         self._terminal = sys.stdout is not None and sys.stdout.isatty()
         self._interval_s = TERMINAL_S if self._terminal else INTERVAL_S
         self._printed = time.monotonic()
@@ -167,9 +306,7 @@ class _Line:
     def show(self, source: VideoSource, frame: Frame, found: Detections, running: Stream) -> None:
         """Print the frame's JSON, or update the line when it is time."""
         if self._as_json:
-            print(
-                json.dumps(_document(source, frame, found, running), ensure_ascii=False), flush=True
-            )
+            print(self.document(source, frame, found, running), flush=True)
             return
         now = time.monotonic()
         if now - self._printed < self._interval_s:
@@ -184,6 +321,15 @@ class _Line:
             self._open = True
         else:
             print(row, flush=True)
+
+    def document(
+        self, source: VideoSource, frame: Frame, found: Detections, running: Stream
+    ) -> str:
+        """Return the frame's JSON, in one line."""
+        document = _document(source, frame, found, running)
+        if self._follow is not None:
+            document.update(self._follow.document())
+        return json.dumps(document, ensure_ascii=False)
 
     def end(self) -> None:
         """End the line that is updated."""

@@ -12,6 +12,7 @@ from edge_edet.detection.overlap import iou_matrix, match_boxes
 from edge_edet.detection.postprocess import PostprocessConfig
 from edge_edet.detection.preprocess import LetterboxTransform, as_levels, letterbox, stretch
 from edge_edet.detection.raw_outputs import RAW, RawOutputs
+from edge_edet.detection.tiles import TiledDetector
 from edge_edet.detection.working_ahead import ahead
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PostprocessConfig",
     "RawOutputs",
     "Stage",
+    "TiledDetector",
     "ahead",
     "anchors",
     "as_levels",

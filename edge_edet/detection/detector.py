@@ -250,7 +250,7 @@ class Detector:
         try:
             for outputs, placement, findings in results:
                 warn_of(findings)  # here: filters of warnings are not for threads
-                yield self._named(self._select(outputs, placement, config))
+                yield self.select(outputs, placement, config=config)
         finally:
             results.close()
 

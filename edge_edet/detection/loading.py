@@ -22,6 +22,7 @@ from edge_edet.detection.postprocess import (
     check_config,
     check_in_graph,
 )
+from edge_edet.detection.tiles import TiledDetector, check_tiles
 from edge_edet.errors import InputError
 from edge_edet.files import read_whole
 from edge_edet.foreign import InputOptions
@@ -54,6 +55,7 @@ def load(
     input_size: int | str | Sequence[int] | None = None,
     verify: bool = True,
     isolate: bool | None = False,
+    tiles: str | None = None,
 ) -> Detector:
     """Load a detector from a model file: .tflite by LiteRT, .xml by OpenVINO, .onnx by onnxruntime.
 
@@ -110,6 +112,9 @@ def load(
         Load and run the model once in a process of its own first, so that a file that crashes the runtime, or
         hangs for 120 s, is a BackendError here. It costs about a second. None: only for files that are not
         verified, on the CPU, as the commands do.
+    tiles
+        Also look at the tiles of each picture, for small objects: columns x rows, such as "2x2", or "auto",
+        so many that a tile is at most 1.5 times the model's input, up to 4 x 4. Each tile is an inference.
 
     Returns
     -------
@@ -135,8 +140,10 @@ def load(
     options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
     given = InputOptions(mean, std, labels, fit, pad, input_size)
 
+    tiles = check_tiles(tiles)
+
     def opened() -> Detector:
-        return _opened(
+        detector = _opened(
             read_model(path),
             options,
             given,
@@ -147,6 +154,7 @@ def load(
             verify,
             isolate,
         )
+        return detector if tiles is None else TiledDetector(detector, tiles)
 
     return read_whole(
         as_path(path, "the model's path"), opened

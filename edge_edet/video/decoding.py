@@ -93,7 +93,11 @@ class Decoder:
             self._container.close()
             raise
         self._duration = self._container.duration
-        self.live = source.kind == "camera" or (source.kind == "network" and self._duration is None)
+        self.live = (
+            source.kind == "camera"
+            or (source.kind == "network" and self._duration is None)
+            or source.play_fps is not None
+        )
         self._stream.thread_type = "SLICE" if self.live else "AUTO"  # frame threads add a delay
         self.total = self._stream.frames
         self.damaged = 0
@@ -120,6 +124,7 @@ class Decoder:
         last: float | None = None
         first: float | None = None
         rate = float(self._stream.average_rate or 25)
+        begun_s = time.monotonic()
         try:
             for packet in self._container.demux(self._stream):
                 try:
@@ -131,6 +136,9 @@ class Decoder:
                     time_s = self.number / rate if picture.time is None else float(picture.time)
                     first = time_s if first is None else first
                     last = time_s
+                    if self.source.play_fps is not None:
+                        due_s = begun_s + self.number / self.source.play_fps
+                        time.sleep(max(0.0, due_s - time.monotonic()))
                     yield Decoded(self.number, time_s, picture, time.monotonic())
                     self.number += 1
         except av.error.EOFError:

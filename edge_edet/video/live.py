@@ -23,6 +23,7 @@ class _Newest:
         self._changed = threading.Condition()
         self._held: Decoded | None = None
         self._error: BaseException | None = None
+        self._ended = False
         self.stopped = threading.Event()
         self.dropped = 0
 
@@ -37,12 +38,19 @@ class _Newest:
             self._error = error
             self._changed.notify()
 
+    def end(self) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
     def take(self, until: float | None) -> Decoded | None:
-        """Wait for the next frame; None when the time `until` (monotonic) is reached."""
+        """Wait for the next frame; None at the end, or when the time `until` (monotonic) is reached."""
         with self._changed:
             while self._held is None:
                 if self._error is not None:
                     raise self._error
+                if self._ended:
+                    return None
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
                     return None
@@ -100,6 +108,9 @@ def _read(decoder: Decoder, newest: _Newest, say: Callable[[str], None]) -> None
                 except EdgeEdetError as error:
                     reason = str(error)
             if newest.stopped.is_set():
+                return
+            if source.play_fps is not None:
+                newest.end()
                 return
             again = _reconnected(source, reason, newest, say)
             if again is None:

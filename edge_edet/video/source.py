@@ -41,6 +41,9 @@ class VideoSource:
         FFmpeg's name of the input format; None where it is recognized by its content.
     options
         Options of FFmpeg's input.
+    play_fps
+        Of a file: play it once, as a camera with so many frames a second would send it; None for as fast as
+        it is read.
     """
 
     kind: Literal["file", "camera", "network"]
@@ -48,6 +51,7 @@ class VideoSource:
     name: str
     format: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    play_fps: float | None = None
 
 
 def source_of(text: str) -> VideoSource | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge_edet.detection import Detections, Detector, PostprocessConfig, ahead
 from edge_edet.errors import InputError
 from edge_edet.optional_packages import missing_extra
+from edge_edet.tracking import Tracker
 from edge_edet.video.frame import Frame
 from edge_edet.video.source import SourceLike, VideoSource, as_source
 from edge_edet.video.statistics import StreamStatistics
@@ -54,6 +55,7 @@ class Stream:
         max_fps: float | None = None,
         duration_s: float | None = None,
         config: PostprocessConfig | None = None,
+        track: bool = False,
         say: Callable[[str], None] | None = None,
     ):
         _check("every", every, every >= 1 and every == int(every), "a whole number from 1")
@@ -61,6 +63,9 @@ class Stream:
         _check("duration_s", duration_s, duration_s is None or 0 < duration_s < 1e9, "above 0")
         self._every, self._max_fps, self._duration_s = every, max_fps, duration_s
         self._detector, self._config, self._say = detector, config, say or _silent
+        self._tracker = Tracker(detector, config) if track else None
+        if self._tracker is not None:
+            self._config = self._tracker.config
         self._source = as_source(source)
         self._decoder = _open(self._source)
         self.live, self.total = self._decoder.live, self._decoder.total
@@ -119,6 +124,8 @@ class Stream:
             for one in frames:
                 frame = one.frame()
                 found = self._detector.detect(frame.image, config=self._config)
+                if self._tracker is not None:
+                    found = self._tracker.update(found, one.captured_s)
                 self.statistics.add(one.captured_s, len(found))
                 yield frame, found
         finally:
@@ -131,6 +138,8 @@ class Stream:
             for frame, infer_s, outputs, placement in results:
                 start_s = time.monotonic()
                 found = self._detector.select(outputs, placement, config=self._config)
+                if self._tracker is not None:
+                    found = self._tracker.update(found, frame.time_s)
                 self.statistics.add(start_s - infer_s, len(found))
                 yield frame, found
         finally:
@@ -194,6 +203,7 @@ def stream(
     max_fps: float | None = None,
     duration_s: float | None = None,
     config: PostprocessConfig | None = None,
+    track: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Stream:
     """Detect on a video file, a camera or a stream.
@@ -214,6 +224,8 @@ def stream(
         Stop after so many seconds: of a file by its time stamps, of a live source by the clock.
     config
         Replaces the detector's own postprocessing.
+    track
+        Follow the objects: the detections are `edge_edet.tracking.TrackedDetections`, with `ids`.
     say
         Called, possibly in another thread, with one line when a live source breaks off and when it is back.
 
@@ -229,7 +241,7 @@ def stream(
     EdgeEdetError
         A server cannot be reached or refuses.
     MissingExtraError
-        PyAV is not installed: the message has the pip command.
+        PyAV, or what tracks, is not installed: the message has the pip command.
     """
     return Stream(
         source,
@@ -238,6 +250,7 @@ def stream(
         max_fps=max_fps,
         duration_s=duration_s,
         config=config,
+        track=track,
         say=say,
     )
 

@@ -12,6 +12,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
+from edge_edet.cli import main
 from edge_edet.converters.write.tflite.flatbuffer import Quantization, TfliteWriter
 from edge_edet.detection.anchor_boxes import anchors
 from edge_edet.manifest import Manifest
@@ -400,3 +401,12 @@ def build_onnx() -> Callable[..., Path]:
         return path
 
     return build
+
+
+@pytest.fixture(scope="session")
+def bundled_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled D0 in INT8, which finds the cells of drawn smears."""
+    folder = tmp_path_factory.mktemp("bundled-int8")
+    command = ["convert", "--int8", "d0", "--weights", "bundled", "--to", "tflite"]
+    assert main([*command, "-o", str(folder)]) == 0
+    return folder / "d0-int8.tflite"

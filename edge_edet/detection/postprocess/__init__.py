@@ -14,6 +14,7 @@ from edge_edet.detection.postprocess.config import (
     check_config,
     check_in_graph,
 )
+from edge_edet.detection.postprocess.nms import hard_nms
 
 __all__ = [
     "Found",
@@ -23,5 +24,6 @@ __all__ = [
     "check_in_graph",
     "from_graph",
     "from_rows",
+    "hard_nms",
     "postprocess",
 ]

@@ -8,8 +8,6 @@ import av
 import numpy as np
 import pytest
 
-from edge_edet.cli import main
-
 WIDTH, HEIGHT, RATE = 64, 48, 10
 
 
@@ -41,12 +39,3 @@ def make_video() -> Callable[..., Path]:
         return path
 
     return make
-
-
-@pytest.fixture(scope="session")
-def bundled_int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundled D0 in INT8, which finds the cells of drawn smears."""
-    folder = tmp_path_factory.mktemp("bundled-int8")
-    command = ["convert", "--int8", "d0", "--weights", "bundled", "--to", "tflite"]
-    assert main([*command, "-o", str(folder)]) == 0
-    return folder / "d0-int8.tflite"
