@@ -9,7 +9,7 @@ from edge_edet.benchmarks.rows import Accuracy, BenchmarkRow, count, median_inte
 
 __all__ = ["How", "Value", "ap_of", "latency_of", "threads_of", "way_of"]
 
-How = Literal["measured", "estimated", "published", "counted"]
+How = Literal["measured", "estimated", "published", "computed"]
 POINTS = 100.0
 CPUS = (("CPU",), ("CPUExecutionProvider",))
 

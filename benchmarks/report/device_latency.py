@@ -111,7 +111,7 @@ def _series(
             x = latency_of(row, stage)
             assert x is not None
             title = f"{row.model.file} {row.model.precision}, {way_of(row)}"
-            at = Value(float(place), "counted", "")
+            at = Value(float(place), "computed", "")
             mark = Mark(x, at, row.model.precision, title, shape_of(row.model.precision), (), row)
             marks_of.setdefault((row.model.precision, x.how), []).append(mark)
     known = [*ORDER, *sorted({precision for precision, _ in marks_of} - set(ORDER))]
@@ -129,7 +129,7 @@ def _published(part: Sequence[str], places: dict[str, list[BenchmarkRow]]) -> It
             value = board_latency(row.device.id, model.variant or "", model.precision, threads)
             if value is not None:
                 title = f"{model.variant} {model.precision}, {row.device.id}, published"
-                at = Value(float(place), "counted", "")
+                at = Value(float(place), "computed", "")
                 yield Mark(value, at, "", title, "x", (("source", BOARDS),))
 
 

@@ -124,7 +124,7 @@ def _accuracies(pair: Pair, place: int, notes: Notes) -> Iterator[Mark]:
 
 
 def _mark(value: Value, place: int, row: BenchmarkRow, label: str = "") -> Mark:
-    at = Value(float(place), "counted", "")
+    at = Value(float(place), "computed", "")
     title = f"{row.model.file} {row.model.precision}, {way_of(row)}"
     return Mark(value, at, label, title, shape_of(row.model.precision), (), row)
 

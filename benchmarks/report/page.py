@@ -96,7 +96,7 @@ def _how_to_read(content: Content) -> Iterator[str]:
     """Explain the kinds of marks that are drawn."""
     marks = [mark for figure in content.drawn for _, _, mark in figure.marks()]
     own = {mark.how for mark in marks if not mark.all_published}
-    if own & {"measured", "counted"}:
+    if own & {"measured", "computed"}:
         yield (
             "Filled marks are measured; their bars are 95 % intervals (for times, of the median)."
         )

@@ -81,7 +81,7 @@ def _mark(row: BenchmarkRow, minute: Minute, y: Value) -> Mark:
         lines.append(("clock", f"{minute.frequency_mhz:.0f} MHz"))
     if minute.throttled is not None:
         lines.append(("throttled", ", ".join(minute.throttled) or "no"))
-    x = Value(float(minute.minute), "counted", "")
+    x = Value(float(minute.minute), "computed", "")
     return Mark(x, y, "", f"{row.model.file}, minute {minute.minute}", "o", tuple(lines), row)
 
 

@@ -147,10 +147,10 @@ def _figures(rows: Sequence[BenchmarkRow], cost: Cost, context: _Context) -> Ite
 
 
 def _one_network(series: Iterable[Series]) -> bool:
-    """Return whether there are several points and all have the same counted cost."""
+    """Return whether there are several points and all have the same computed cost."""
     costs = [mark.x for one in series for mark in one.marks]
-    counted = all(cost.how == "counted" for cost in costs)
-    return counted and len(costs) > 1 and len({cost.middle for cost in costs}) == 1
+    computed = all(cost.how == "computed" for cost in costs)
+    return computed and len(costs) > 1 and len({cost.middle for cost in costs}) == 1
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _points(
         ap_of_row = context.ap_lookup.on(context.eval_set, row, notes)
         if ap_of_row is None or (timed and not has_time(row, notes)):
             continue
-        x = latency_of(row, options.stage) if timed else _counted(row, cost.key)
+        x = latency_of(row, options.stage) if timed else _computed(row, cost.key)
         if x is None:
             what = f"{options.stage.replace('_', ' ')} time" if timed else cost.what
             notes.add(f"left out: no {what}", row.model.file)
@@ -185,11 +185,11 @@ def _points(
             yield _Point(mark, row, ap_of_row)
 
 
-def _counted(row: BenchmarkRow, key: str) -> Value | None:
+def _computed(row: BenchmarkRow, key: str) -> Value | None:
     count = row.model.multiply_adds if key == "flops" else row.model.parameters
     if count is None:
         return None
-    return Value(count / (1e9 if key == "flops" else 1e6), "counted", "counted in our graph of it")
+    return Value(count / (1e9 if key == "flops" else 1e6), "computed", "counted in our graph of it")
 
 
 def _series(points: Iterable[_Point], cost: Cost, notes: Notes) -> Iterator[Series]:
@@ -236,7 +236,7 @@ def _origin(point: _Point) -> str:
     words = ["estimated"] if point.mark.x.how == "estimated" else []
     if point.ap_of_row.value.how == "published":
         words.append("published AP")
-    elif point.ap_of_row.elsewhere and point.mark.x.how != "counted":
+    elif point.ap_of_row.elsewhere and point.mark.x.how != "computed":
         words.append("AP measured elsewhere")
     return "".join(f", {word}" for word in words)
 
@@ -260,7 +260,7 @@ def _family(row: BenchmarkRow) -> str:
 
 def _model(mark: Mark) -> tuple[str, float]:
     assert mark.row is not None
-    return mark.row.model.sha256, 0.0 if mark.x.how != "counted" else mark.y.middle
+    return mark.row.model.sha256, 0.0 if mark.x.how != "computed" else mark.y.middle
 
 
 def _file(mark: Mark) -> str:

@@ -81,7 +81,7 @@ def figure(panel: Panel) -> Figure:
 
 
 def value(number: float) -> Value:
-    return Value(number, "counted", "")
+    return Value(number, "computed", "")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)

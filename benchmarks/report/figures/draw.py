@@ -134,7 +134,7 @@ def _draw_series(axes: Any, series: Series, ids: Iterator[str], place: Any) -> N
     marks = series.marks
     xs = [mark.x.middle for mark in marks]
     ys = [mark.y.middle for mark in marks]
-    measured = all(mark.how in ("measured", "counted") for mark in marks)
+    measured = all(mark.how in ("measured", "computed") for mark in marks)
     if series.line and len(marks) > 1:
         style = ":" if series.color is None else "-" if measured else "--"
         axes.plot(xs, ys, style, color=color, linewidth=1.3, zorder=2, transform=place)

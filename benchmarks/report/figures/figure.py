@@ -74,12 +74,12 @@ class Mark:
 
     @property
     def how(self) -> str:
-        """The weakest origin of its two values: estimated, published, measured, then counted."""
+        """The weakest origin of its two values: estimated, published, measured, then computed."""
         hows = {self.x.how, self.y.how}
         for one in ("estimated", "published", "measured"):
             if one in hows:
                 return one
-        return "counted"
+        return "computed"
 
     @property
     def all_published(self) -> bool:
