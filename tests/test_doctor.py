@@ -17,7 +17,7 @@ def test_doctor_tells_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["doctor"])
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
-    for word in ("machine", "runtimes", "delegates", "extras", "xnnpack", "edgetpu"):
+    for word in ("machine", "runtimes", "delegates", "extras", "counting", "xnnpack", "edgetpu"):
         assert word in text
     assert main(["doctor", "--json"]) == status
     report = json.loads(capsys.readouterr().out)

@@ -142,16 +142,20 @@ def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
 def refusal(a: BenchmarkRow, b: BenchmarkRow) -> str | None:
     """Return why two rows are not comparable, in a few words; None where they are.
 
-    The numbers of samples may differ: they change the width of intervals, not the medians.
+    The numbers of samples may differ: they change the width of intervals, not the medians. Counted rows
+    compare with counted ones only.
     """
+    counted = a.how == b.how == "counted"
     for row in (a, b):
-        if row.how != "measured":
+        if row.how != "measured" and not counted:
             return f"one of them is {row.how}"
     keys = sorted({*a.protocol, *b.protocol})
     one, other = to_json(a.protocol), to_json(b.protocol)
     for key in (key for key in keys if key not in SAMPLING):
         if one.get(key) != other.get(key):
             return f"their protocols differ in {key}: {one.get(key)!r} and {other.get(key)!r}"
+    if counted:
+        return None
     if not any(_timed(a, stage) and _timed(b, stage) for stage in STAGES):
         return "they have no samples of the same stage"
     return None

@@ -63,6 +63,8 @@ def has_time(row: BenchmarkRow, notes: Notes) -> bool:
     device = (row.ran.device or "").lower() if row.ran is not None else ""
     if row.how == "emulated":
         notes.add("left out: times of an emulated device are meaningless", row.model.file)
+    elif row.how == "counted":
+        notes.add("left out: instructions were counted, nothing was timed", row.model.file)
     elif any(name in device for name in SOFTWARE):
         notes.add("left out: the GPU was emulated in software", row.model.file)
     elif row.sustain is not None:

@@ -39,9 +39,9 @@ def latency_of(row: BenchmarkRow, stage: str = "inference") -> Value | None:
     """Return the latency of a stage in ms.
 
     None where the row has no time of that stage, or where its times are meaningless because the
-    device was emulated.
+    device was emulated, or its instructions were only counted.
     """
-    if row.how == "emulated":
+    if row.how in ("emulated", "counted"):
         return None
     if row.estimate is not None:
         one, whole = row.estimate, row.estimate.end_to_end

@@ -14,7 +14,7 @@ from edge_edet.benchmarks.bench.plan import (
     parse_threads,
 )
 from edge_edet.benchmarks.bench.run import measure_jobs
-from edge_edet.benchmarks.bench.session import BenchSession, check_estimable
+from edge_edet.benchmarks.bench.session import BenchSession, check_countable, check_estimable
 from edge_edet.benchmarks.bench.targets import Place, find_places, name_device
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ConfigGrid",
     "Place",
     "Plan",
+    "check_countable",
     "check_estimable",
     "convert_d0",
     "find_models",

@@ -86,7 +86,7 @@ class BenchOutput:
             print(json.dumps({"rows": listed}, indent=1, ensure_ascii=False))
         elif self.rows:
             estimated = [row for row in self.rows if row.how == "estimated"]
-            if len(estimated) < len(self.rows):
+            if any(row.how not in ("estimated", "counted") for row in self.rows):
                 print(f"\n{LEGEND}")
             if estimated:
                 self._estimates(estimated)

@@ -88,6 +88,12 @@ class Plan:
         Refuse a model of ours that was changed after it was converted.
     input
         Options about input and labels, as in `Job`.
+    count
+        Count instructions on an emulated core; nothing is timed.
+    per_operator
+        Of each operator alone as well.
+    time_limit_s
+        Seconds after which counting a model is given up.
     """
 
     grid: ConfigGrid
@@ -97,8 +103,19 @@ class Plan:
     sustain_s: float | None = None
     verify: bool = True
     input: Mapping[str, str] = field(default_factory=dict)
+    count: bool = False
+    per_operator: bool = False
+    time_limit_s: float = 600.0
 
     def __post_init__(self) -> None:
+        if self.per_operator and not self.count:
+            raise InputError("--per-operator is for --count, which counts on an emulated core")
+        if not 0 < self.time_limit_s < float("inf"):
+            raise InputError(f"--time-limit must be above 0 s, but got {self.time_limit_s:g}")
+        if self.count and (self.sustain_s is not None or self.pictures or self.input):
+            raise InputError(
+                "--count runs drawn inputs once: leave --sustain, --images and the options about input out"
+            )
         if self.grid.streams < 1 or self.grid.streams > 256:
             raise InputError(f"--parallel must be from 1 to 256, but got {self.grid.streams}")
         if self.sustain_s is not None and self.grid.streams > 1:

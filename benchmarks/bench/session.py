@@ -16,11 +16,13 @@ from edge_edet.benchmarks.bench.plan import Plan, make_jobs
 from edge_edet.benchmarks.bench.remote import measure_remote
 from edge_edet.benchmarks.bench.run import measure_jobs
 from edge_edet.benchmarks.bench.targets import Place
+from edge_edet.benchmarks.counting import count_rows, to_count
 from edge_edet.benchmarks.measuring import RowMeasured, input_load_options
 from edge_edet.benchmarks.rows import BenchmarkRow, done_keys
+from edge_edet.devices.counting import find_core
 from edge_edet.errors import EdgeEdetError, InputError
 
-__all__ = ["BenchSession", "check_estimable"]
+__all__ = ["BenchSession", "check_countable", "check_estimable"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,9 @@ class BenchSession:
 
     def _at(self, place: Place) -> Iterator[EdgeEdetError]:
         """Hand over to what measures at this kind of place. Yields what failed there."""
-        if place.kind == "remote":
+        if self.plan.count:
+            yield from self._count(place)
+        elif place.kind == "remote":
             self._remote(place)
         elif place.kind == "estimate":
             self._estimate(place)
@@ -117,6 +121,25 @@ class BenchSession:
         assert place.host is not None
         with contextlib.closing(open_transport(place.host)) as transport:
             measure_remote(transport, self.models, self.plan, self.known, self.output, self.data)
+
+    def _count(self, place: Place) -> Iterator[EdgeEdetError]:
+        assert place.host is not None
+        assert place.host.emulated is not None
+        done = self.done
+        rows = count_rows(
+            self.models,
+            self.plan.grid.all(),
+            place.host.emulated,
+            per_operator=self.plan.per_operator,
+            timeout_s=self.plan.time_limit_s,
+            done=done.__contains__,
+            note=self.output.note,
+        )
+        for row in rows:
+            if isinstance(row, EdgeEdetError):
+                yield row
+            else:
+                self.output(RowMeasured(row))
 
     def _estimate(self, place: Place) -> None:
         from edge_edet.benchmarks.estimate import estimate_rows
@@ -148,6 +171,17 @@ class BenchSession:
             note(expected_words(left, data.pictures if data is not None else 0))
         for failure in measure_jobs(left, self.known, self.output, data=data, fresh=self.fresh):
             yield failure.error
+
+
+def check_countable(place: Place, plan: Plan, data: str | None) -> None:
+    """Raise InputError for what cannot be counted, before anything runs."""
+    if place.host is None or place.host.emulated is None:
+        raise InputError("--count needs an emulated core: give --host emulated:rpi4, say")
+    if data is not None:
+        raise InputError("--count runs drawn inputs, which have no AP: leave --data out")
+    find_core(place.host.emulated)
+    for asked in plan.grid.all():
+        to_count(asked)
 
 
 def check_estimable(place: Place, plan: Plan) -> None:

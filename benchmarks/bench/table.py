@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from edge_edet.benchmarks.counting import count_lines
 from edge_edet.benchmarks.rows import (
     STAGES,
     BenchmarkRow,
@@ -42,6 +43,8 @@ def table_lines(row: BenchmarkRow) -> Iterator[str]:
     if row.estimate is not None:
         one = row.estimate
         yield f"{start}  estimated ~{one.p50_ms:.3g} ms, {one.low_ms:.3g} to {one.high_ms:.3g}"
+    elif row.counts is not None:
+        yield f"{start}  counted {row.counts.instructions / 1e6:.1f} M instructions"
     elif row.summary is not None:
         middle = row.summary.p50_ms if row.summary.p50_ms is not None else row.summary.mean_ms
         empty = f"{'-':>6}"
@@ -67,6 +70,8 @@ def details(row: BenchmarkRow) -> Iterator[str]:
         for minute in row.sustain.minutes:
             yield f"    {_minute(minute)}"
         yield from _wrapped(verdict(row.sustain).text)
+    if row.counts is not None:
+        yield from count_lines(row)
     if row.estimate is not None:
         yield from _wrapped(
             f"estimate, {row.estimate.coverage:.0%} interval; {row.estimate.source}"

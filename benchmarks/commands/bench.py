@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.benchmarks.bench import (
         BenchOutput,
         BenchSession,
+        check_countable,
         check_estimable,
         convert_d0,
         find_models,
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     plan = plan_of(args)
     places = _places(args)
     for place in places:
+        if plan.count:
+            check_countable(place, plan, args.data)
         if place.kind == "estimate":  # refused before anything is converted or measured
             check_estimable(place, plan)
     data = read_labelled(args.data, args.split, args.limit, args.class_map)

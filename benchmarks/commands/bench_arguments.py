@@ -77,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_browser(parser.add_argument_group("in browsers"))
     _add_grid(parser.add_argument_group("how it runs (a row for each combination of the lists)"))
     _add_rule(parser.add_argument_group("how it is measured"))
+    _add_counting(parser.add_argument_group("counting instead of timing"))
     data = parser.add_argument_group("accuracy")
     data.add_argument(
         "--data", metavar="DIR", help="labelled pictures: each row gets the AP on them as well"
@@ -107,6 +108,27 @@ def _add_browser(group: argparse._ArgumentGroup) -> None:
         "ends it",
     )
     add_reach_arguments(group)
+
+
+def _add_counting(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--count",
+        action="store_true",
+        help="count the instructions of an inference on --host emulated:BOARD, or emulated:cortex-x; "
+        "threads default to 1 (docs/how-to/count-instructions.md)",
+    )
+    group.add_argument(
+        "--per-operator",
+        action="store_true",
+        help="with --count: each operator of the file alone as well",
+    )
+    group.add_argument(
+        "--time-limit",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="with --count: seconds after which a model is given up; default: 600",
+    )
 
 
 def _add_output(output: argparse._ArgumentGroup) -> None:
@@ -276,7 +298,18 @@ def plan_of(args: argparse.Namespace) -> Plan:
     )
     sustain_s = parse_duration(args.sustain) if args.sustain else None
     pictures = _pictures(args.images, args.picture_range)
-    return Plan(grid, rule, pictures, args.score_threshold, sustain_s, args.verify, _input(args))
+    return Plan(
+        grid,
+        rule,
+        pictures,
+        args.score_threshold,
+        sustain_s,
+        args.verify,
+        _input(args),
+        args.count,
+        args.per_operator,
+        args.time_limit,
+    )
 
 
 def browser_plan_of(args: argparse.Namespace, models: Sequence[Path]) -> BrowserPlan:
@@ -302,6 +335,7 @@ def browser_plan_of(args: argparse.Namespace, models: Sequence[Path]) -> Browser
         ("--in-process", args.in_process),
         ("--this-board", args.this_board),
         ("--skip", args.skip),
+        ("--count", args.count),
         ("--resume", args.resume),
         ("--data", args.data),
         *((f"--{name.replace('_', '-')}", True) for name in plan.input),

@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
         print(joined(_lines(change)))
     for text in left_out:
         print(textwrap.fill(f"not compared: {text}", COLUMNS, subsequent_indent="  "))
-    print("\nratio of the medians, B to A, with its 95 % interval; noise: 1 is inside")
+    if any(change.stages for change in changes):
+        print("\nratio of the medians, B to A, with its 95 % interval; noise: 1 is inside")
     return 0
 
 
@@ -75,12 +76,19 @@ def _lines(change: Change) -> Iterator[str]:
     runs = f", {change.runs[0]} and {change.runs[1]} runs" if max(change.runs) > 1 else ""
     title = (names[0] if names[0] == names[1] else " -> ".join(names)) + runs
     yield from textwrap.wrap(title, COLUMNS, subsequent_indent="  ")
-    yield f"  {'':12} {'A, ms':>8} {'B, ms':>8} {'ratio':>7}  {'interval':15}"
+    if change.stages:
+        yield f"  {'':12} {'A, ms':>8} {'B, ms':>8} {'ratio':>7}  {'interval':15}"
     for stage, ratio in change.stages.items():
         yield (
             f"  {stage:12} {p50(change.a, stage):8.2f} {p50(change.b, stage):8.2f} "
             f"{ratio.value:7.3f}  {ratio.low:.3f} to {ratio.high:.3f}  {_word(change, ratio)}"
         )
+    counted = list(_counted(change))
+    if counted:
+        yield f"  {'':18} {'A, M':>10} {'B, M':>10} {'ratio':>7}"
+    for what, first, second in counted:
+        ratio_text = f"{second / first:7.3f}" if first else f"{'-':>7}"
+        yield f"  {what:18} {first / 1e6:10.2f} {second / 1e6:10.2f} {ratio_text}"
     for what, one, other in _others(change):
         yield f"  {what:12} {one:>8} {other:>8}"
     told = [f"differs: {what}: {one} -> {other}" for what, one, other in change.differs]
@@ -94,6 +102,18 @@ def _word(change: Change, ratio: Ratio) -> str:
         return "noise"
     word = "slower" if ratio.low > 1 else "faster"
     return f"{word}?" if change.doubts else word
+
+
+def _counted(change: Change) -> Iterator[tuple[str, int, int]]:
+    """Yield counts of both rows: all instructions, then each kind, then bytes."""
+    a, b = change.a.counts, change.b.counts
+    if a is None or b is None:
+        return
+    yield "instructions", a.instructions, b.instructions
+    for kind in dict.fromkeys((*a.kinds, *b.kinds)):
+        yield kind, a.kinds.get(kind, 0), b.kinds.get(kind, 0)
+    yield "bytes loaded", a.loaded_bytes, b.loaded_bytes
+    yield "bytes stored", a.stored_bytes, b.stored_bytes
 
 
 def _others(change: Change) -> Iterator[tuple[str, str, str]]:
@@ -127,6 +147,7 @@ def _as_json(change: Change) -> dict[str, Any]:
             stage: {**vars(ratio), "beyond_noise": ratio.beyond_noise}
             for stage, ratio in change.stages.items()
         },
+        "counts": [{"what": what, "a": a, "b": b} for what, a, b in _counted(change)],
         "others": [
             {"what": what, "a": float(one), "b": float(other)}
             for what, one, other in _others(change)

@@ -1,8 +1,9 @@
-"""A row: one model measured, estimated or emulated in one configuration; its file and its statistics."""
+"""A row: one model measured, estimated, emulated or counted in one configuration; its statistics."""
 
 from __future__ import annotations
 
 from edge_edet.benchmarks.rows.browser_run import BrowserRun, Parity, Pause
+from edge_edet.benchmarks.rows.counts import MULTIPLIES, Counts, OperatorCounts
 from edge_edet.benchmarks.rows.facts_of_model import has_random_weights, model_facts
 from edge_edet.benchmarks.rows.file import (
     LIMIT,
@@ -31,8 +32,9 @@ from edge_edet.benchmarks.rows.parts import (
     Warned,
 )
 from edge_edet.benchmarks.rows.ratio import Ratio, median_ratio, ratio_of_runs
-from edge_edet.benchmarks.rows.sampling_fields import OPTIONS, SAMPLING
 from edge_edet.benchmarks.rows.schema import (
+    OPTIONS,
+    SAMPLING,
     SCHEMA_VERSION,
     BenchmarkRow,
     row_from_dict,
@@ -54,6 +56,7 @@ from edge_edet.benchmarks.rows.warnings import SOFTWARE, same_way, with_checks
 __all__ = [
     "LIMIT",
     "MINUTE_S",
+    "MULTIPLIES",
     "OPTIONS",
     "PROTOCOL",
     "SAMPLING",
@@ -64,6 +67,7 @@ __all__ = [
     "ActualConfig",
     "BenchmarkRow",
     "BrowserRun",
+    "Counts",
     "DeviceName",
     "Energy",
     "Estimate",
@@ -71,6 +75,7 @@ __all__ = [
     "MachineState",
     "Minute",
     "ModelFacts",
+    "OperatorCounts",
     "Parity",
     "Pause",
     "Ratio",

@@ -1,4 +1,4 @@
-"""One measurement, estimate or emulation of one model in one configuration: docs/measuring.md in code.
+"""One measurement, estimate, emulation or count of one model in one configuration: docs/measuring.md in code.
 
 Rows are plain data. Statistics are functions of a row (`stats.py`), never stored beside the samples
 that they could contradict; files of rows are read and appended to in `file.py`.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from edge_edet.benchmarks.rows.browser_run import BrowserRun
+from edge_edet.benchmarks.rows.counts import Counts
 from edge_edet.benchmarks.rows.parts import (
     STAGES,
     Accuracy,
@@ -35,9 +36,27 @@ from edge_edet.benchmarks.rows.row_checks import (
 from edge_edet.errors import InputError
 from edge_edet.files import from_json, to_json
 
-__all__ = ["SCHEMA_VERSION", "BenchmarkRow", "row_from_dict", "row_key", "row_to_dict"]
+__all__ = [
+    "OPTIONS",
+    "SAMPLING",
+    "SCHEMA_VERSION",
+    "BenchmarkRow",
+    "row_from_dict",
+    "row_key",
+    "row_to_dict",
+]
 
 SCHEMA_VERSION = 1
+# the fields of a protocol that say how many samples are taken -> the options of `edge-edet bench`
+OPTIONS = {
+    "warmup": "--warmup",
+    "warmup_s": "--warmup-seconds",
+    "min_samples": "--samples",
+    "relative_width": "--ci-width",
+    "max_samples": "--max-samples",
+    "max_s": "--max-seconds",
+}
+SAMPLING = tuple(OPTIONS)  # that is no difference in what is measured
 
 
 @dataclass(frozen=True)
@@ -51,7 +70,7 @@ class BenchmarkRow:
     """
 
     schema_version: int
-    how: Literal["measured", "emulated", "estimated"]
+    how: Literal["measured", "emulated", "estimated", "counted"]
     started_at: str  # ISO 8601, UTC
     tool: str
     model: ModelFacts
@@ -74,6 +93,7 @@ class BenchmarkRow:
     # None: by Python, on the device itself
     where: Literal["browser"] | None = field(default=None, metadata={"optional": True})
     browser: BrowserRun | None = field(default=None, metadata={"optional": True})
+    counts: Counts | None = field(default=None, metadata={"optional": True})
 
     def __post_init__(self) -> None:
         if self.schema_version != SCHEMA_VERSION:
@@ -95,7 +115,9 @@ class BenchmarkRow:
             )
         if (self.how == "estimated") != (self.estimate is not None):
             raise ValueError("estimate must be there where how is 'estimated', and only there")
-        if counts and (self.estimate or self.summary):
+        if (self.how == "counted") != (self.counts is not None):
+            raise ValueError("counts must be there where how is 'counted', and only there")
+        if counts and (self.estimate or self.summary or self.counts):
             raise ValueError("samples_ms must be empty beside an estimate or a summary")
         if (self.where == "browser") != (self.browser is not None):
             raise ValueError("browser must be there where where is 'browser', and only there")

@@ -35,6 +35,7 @@ CPUS = (
     "cortex-a72",  # Raspberry Pi 4: no dot product instructions
     "cortex-a76",  # Raspberry Pi 5: with dot product and half precision instructions
     "cortex-a53",  # Raspberry Pi 3, i.MX 8M: the same instructions as the A72
+    "max,sme=off,sve=off",  # phones and laptops from Cortex-X2 on: with int8 matrix instructions
 )
 
 

@@ -14,6 +14,7 @@ from edge_edet.system import (
     CPU_FEATURES,
     Check,
     Machine,
+    check_counting,
     check_delegates,
     check_devices,
     check_extras,
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         "delegates": check_delegates(runtimes),
         "devices": check_devices(runtimes),
         "extras": check_extras(),
+        "counting": [check_counting()],
     }
     if args.json:
         print(json.dumps(_as_json(machine, groups), indent=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 import pytest
 
 from edge_edet.benchmarks.analysis.compare import compare_rows, pair_rows, refusal
+from edge_edet.benchmarks.rows.counts import Counts
 from edge_edet.benchmarks.rows.file import append_rows
 from edge_edet.benchmarks.rows.parts import DeviceName, Estimate, RequestedConfig, Warned
 from edge_edet.benchmarks.rows.schema import BenchmarkRow
+from edge_edet.cli import main
 from edge_edet.errors import InputError
 
 Make = Callable[..., BenchmarkRow]
@@ -190,3 +193,29 @@ def test_nothing_to_compare_is_one_line(run_cli: Run, make_row: Make, tmp_path: 
         assert result.returncode == 2
         assert message in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+def counted(make_row: Callable[..., BenchmarkRow], instructions: int) -> BenchmarkRow:
+    """A counted row, of dot products and as many integer instructions."""
+    kinds = {"dot product": instructions // 2, "integer": instructions // 2}
+    counts = Counts("cortex-a76", kinds, 9_000_000, 1_000_000, 0, 2, 0.0)
+    return make_row((), samples_ms={}, how="counted", counts=counts)
+
+
+def test_counted_rows_compare_with_counted_rows_only(
+    make_row: Callable[..., BenchmarkRow], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, measured = (tmp_path / name for name in ("a.jsonl", "b.jsonl", "measured.jsonl"))
+    append_rows(a, [counted(make_row, 400_000_000)])
+    append_rows(b, [counted(make_row, 300_000_000)])
+    append_rows(measured, [make_row()])
+    assert main(["compare", str(a), str(b)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"instructions +400\.00 +300\.00 +0\.750\n", said)
+    assert re.search(r"dot product +200\.00 +150\.00 +0\.750\n", said)
+    assert "ratio of the medians" not in said
+    assert main(["compare", str(a), str(measured)]) == 2
+    assert "one of them is counted" in capsys.readouterr().err
+    assert main(["compare", str(a), str(b), "--json"]) == 0
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    assert change["counts"][0] == {"what": "instructions", "a": 400_000_000, "b": 300_000_000}

@@ -1,0 +1,8 @@
+"""Rows of counted instructions, for `edge-edet bench --count`."""
+
+from __future__ import annotations
+
+from edge_edet.benchmarks.counting.lines import count_lines
+from edge_edet.benchmarks.counting.rows import MOST_ERROR, count_rows, to_count
+
+__all__ = ["MOST_ERROR", "count_lines", "count_rows", "to_count"]
