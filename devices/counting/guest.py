@@ -53,8 +53,8 @@ def run_model(path: Path, job: dict[str, Any], output: Path) -> dict[str, Any]:
     options = RunOptions(runtime=job["runtime"])
     backend = open_backend(model, options, threads=job["threads"])
     try:
-        # What the detector does not need of a backend: tensors of no dimension, and a call that makes no arrays of
-        # the outputs, which are thousands of instructions of Python.
+        # What the detector does not need of a backend: tensors of no dimension, and a call that makes no
+        # arrays of the outputs, which are thousands of instructions of Python.
         interpreter: Any = backend._interpreter  # type: ignore[attr-defined]  # noqa: SLF001
         fill(interpreter, seed=0)
         found: dict[str, Any] = {
