@@ -151,7 +151,7 @@ def convert(
     wanted = [precisions] if isinstance(precisions, str) else precisions
     if formats is not None:
         formats = parse_formats(formats if isinstance(formats, str) else ",".join(formats))
-    chosen = choose(target, wanted, formats, nms, input_dtype)
+    chosen = choose(target, wanted, formats, nms, input_dtype, recipe)
     request = Request(
         variants=tuple(dict.fromkeys(_canonical(str(name)) for name in names)),
         precisions=tuple(dict.fromkeys(wanted)),
@@ -168,7 +168,7 @@ def convert(
         image_size=read_size(image_size) if isinstance(image_size, str) else image_size,
         threads=threads,
         formats=chosen.formats,
-        recipe=recipe,
+        recipe=chosen.recipe,
         max_drop=max_drop,
         data=_path(data),
         check_data=_path(check_data),

@@ -17,7 +17,7 @@ __all__ = ["RECIPES_OF", "Recipes", "choose_recipes"]
 # format -> the names of its recipes, the default first; the recipes themselves stay in the packages that
 # read them, so that --help and float models need not import these
 RECIPES_OF = {
-    "tflite": ("reconstructed", "equalized", "mse", "minmax"),
+    "tflite": ("reconstructed", "equalized", "mse", "minmax", "per-tensor"),
     "openvino": (
         "channelwise",
         "channelwise-fast",

@@ -11,6 +11,7 @@ from edge_edet.converters.calibrate.calibration import (
 )
 from edge_edet.converters.calibrate.correct import (
     check_corrections,
+    check_pictures,
     correct_layers,
     fitted_swishes,
     make_corrections,
@@ -34,6 +35,7 @@ __all__ = [
     "calibrate_on_noise",
     "check_corrections",
     "check_nncf",
+    "check_pictures",
     "correct_layers",
     "drawn",
     "find_calibration",

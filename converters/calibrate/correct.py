@@ -16,13 +16,20 @@ from edge_edet.converters.quantize import (
     RECONSTRUCTED,
     CalibrationRecord,
     CorrectionRecord,
+    Recipe,
     corrected,
     quantize,
 )
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
-__all__ = ["check_corrections", "correct_layers", "fitted_swishes", "make_corrections"]
+__all__ = [
+    "check_corrections",
+    "check_pictures",
+    "correct_layers",
+    "fitted_swishes",
+    "make_corrections",
+]
 
 
 def make_corrections(
@@ -81,27 +88,47 @@ def check_corrections(calibration: Calibration, recipe: str, instead: str) -> No
         )
 
 
+def check_pictures(calibration: Calibration, recipe: Recipe) -> None:
+    """Raise InputError where a recipe with one scale a tensor has no pictures to correct its layers on.
+
+    Parameters
+    ----------
+    calibration
+        What was found.
+    recipe
+        Others than those with one scale a tensor can take stored corrections.
+    """
+    if recipe.per_tensor and not calibration.pictures and not calibration.is_noise:
+        raise InputError(
+            f"recipe {recipe.name!r} corrects layers on pictures, and a calibration record holds none: "
+            "give some with --calibration DIR"
+        )
+
+
 def correct_layers(
-    graph: Graph, quantized: Quantized, calibration: Calibration, threads: int
+    graph: Graph, quantized: Quantized, calibration: Calibration, threads: int, recipe: Recipe
 ) -> Quantized:
     """Return the integers with corrected layers: by the stored corrections, else by reconstruction.
 
     Parameters
     ----------
     graph, quantized
-        As `quantize` gives them for the recipe "reconstructed".
+        As `quantize` gives them for the recipe.
     calibration
         Its pictures are run where there are no stored corrections. Noise corrects nothing.
     threads
         Of the interpreters.
+    recipe
+        One that reconstructs.
 
     Raises
     ------
     InputError
         Where the corrections are those of another network.
     """
-    if calibration.corrections is not None:
-        return corrected(graph, quantized, calibration.corrections.layers)
+    stored = calibration.corrections
+    if stored is not None and stored.recipe == recipe.to_dict():
+        return corrected(graph, quantized, stored.layers)
     if calibration.is_noise:
         return corrected(graph, quantized, {})
     pictures, record = calibration.pictures, calibration.record

@@ -3,8 +3,9 @@
 Front to back each convolution is given what the integer network feeds it, and what the float network
 makes of the same picture. Its weights are the ridge regression of the one on the other, pulled towards the
 trained ones; its bias makes the channel means equal. Where a layer has too many inputs for that, each
-output channel gets a gain and a bias. Next to bias correction (arXiv 1906.04721 section 4.2) and AdaRound
-(arXiv 2004.10568) this is closed form, and it corrects what earlier layers did as well as its own rounding.
+output channel gets a gain and a bias; where all channels share one scale, the gains go into the integers.
+Next to bias correction (arXiv 1906.04721 section 4.2) and AdaRound (arXiv 2004.10568) this is closed form,
+and it corrects what earlier layers did as well as its own rounding.
 docs/decisions/0002-channel-equalization.md has the figures.
 """
 
@@ -132,6 +133,12 @@ def fit(node: Node, weight: QuantizedWeight, source: Affine, x: Array, y: Array)
         gain = ((cross * real).sum(axis=2) / np.maximum(explained, 1e-12)).reshape(-1)
     # A channel whose weights are next to nothing says what it says by its bias alone.
     alive = (scale > 1.01 * least_scale(node.bias, source)) & np.isfinite(gain) & many
+    if weight.per_tensor:
+        if not refit:
+            gain = np.where(alive, np.clip(gain, *GAINS), 1.0)
+            fitted, refit = trained * gain.reshape(*trained.shape[:2], 1), True
+        gain = np.full(scale.shape, np.abs(fitted).max() / 127 / scale[0])
+        alive = np.full(scale.shape, many)
     stored = half(np.where(alive, np.clip(gain, *GAINS), 1.0))
     new_scale = weight.scale * stored.astype(np.float32)
     steps = np.zeros(0, np.int8)

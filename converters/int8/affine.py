@@ -57,11 +57,15 @@ SIGMOID = Affine(1 / 256, INT8_MIN)  # fixed by the TFLite quantization spec for
 
 @dataclass(frozen=True)
 class QuantizedWeight:
-    """Per-channel symmetric int8 weights in [-127, 127]; scale has one entry per output channel."""
+    """Symmetric int8 weights in [-127, 127]; scale has one entry per output channel.
+
+    per_tensor: all of them are the same, and are stored once.
+    """
 
     values: npt.NDArray[np.int8]
     scale: Array
     channel_axis: int
+    per_tensor: bool = False
 
     def dequantize(self) -> Array:
         """Return the real values of integers: scale * (q - zero_point)."""
@@ -88,8 +92,10 @@ def channel_axis(op: str) -> int:
     return 3 if op == "depthwise" else 0
 
 
-def quantize_weight(weight: Array, op: str, least: Array | None = None) -> QuantizedWeight:
-    """Round to the nearest of [-127, 127], per output channel, by absolute maximum.
+def quantize_weight(
+    weight: Array, op: str, least: Array | None = None, *, per_tensor: bool = False
+) -> QuantizedWeight:
+    """Round to the nearest of [-127, 127], per output channel or per tensor, by absolute maximum.
 
     least: [channels], scales that are not gone below, see `least_scale`.
     """
@@ -97,10 +103,12 @@ def quantize_weight(weight: Array, op: str, least: Array | None = None) -> Quant
     other = tuple(i for i in range(weight.ndim) if i != axis)
     scale = (np.abs(weight).max(axis=other) / 127).astype(np.float32)
     scale = np.maximum(scale, np.float32(1e-9) if least is None else np.maximum(least, 1e-9))
+    if per_tensor:
+        scale = np.full_like(scale, scale.max())
     shape = [1] * weight.ndim
     shape[axis] = -1
     values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127).astype(np.int8)
-    return QuantizedWeight(values, scale, axis)
+    return QuantizedWeight(values, scale, axis, per_tensor)
 
 
 def least_scale(bias: Array, source: Affine) -> Array:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_edet.converters.calibrate import Calibration, check_corrections, find_calibration
+from edge_edet.converters.calibrate import (
+    Calibration,
+    check_corrections,
+    check_pictures,
+    find_calibration,
+)
 from edge_edet.converters.pipeline.build import Network
 from edge_edet.converters.pipeline.plan import Plan
 from edge_edet.converters.quantize import agreed_range
@@ -53,6 +58,8 @@ def calibrate(planned: Plan, network: Network) -> Calibrated:
         picture_range=request.picture_range,
     )
     searched = request.max_drop is not None
+    if recipes.tflite is not None:
+        check_pictures(calibration, recipes.tflite)
     if recipes.tflite is not None and (recipes.tflite.reconstruct or searched):
         check_corrections(calibration, recipes.tflite.name, "equalized")
     if recipes.channelwise is not None and (

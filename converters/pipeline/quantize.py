@@ -89,7 +89,7 @@ def _by_tensor(
 ) -> TensorIntegers:
     built, quantized = quantize(graph, calibration.record.statistics, recipe)
     if recipe.reconstruct:
-        quantized = correct_layers(built, quantized, calibration, threads)
+        quantized = correct_layers(built, quantized, calibration, threads, recipe)
     return TensorIntegers(built, quantized, recipe.to_dict())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,13 @@ NAMES = {"in-graph": "suppression in the graph", "none": "no suppression in the 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Formats, suppression and input of a conversion, and the sentence that says so."""
+    """Formats, suppression, input and recipe of a conversion, and the sentence that says so."""
 
     formats: tuple[str, ...] | None
     nms: str
     input_dtype: str
     note: str | None = None
+    recipe: str | None = None
 
 
 def choose(
@@ -33,6 +35,7 @@ def choose(
     formats: Sequence[str] | None,
     nms: str | None,
     input_dtype: str | None,
+    recipe: str | None = None,
 ) -> Chosen:
     """Choose what was not asked for by what a target needs.
 
@@ -40,7 +43,7 @@ def choose(
     ----------
     name
         Of a target; None: nothing is chosen but the defaults.
-    precisions, formats, nms, input_dtype
+    precisions, formats, nms, input_dtype, recipe
         As asked for; None: not.
 
     Raises
@@ -50,7 +53,7 @@ def choose(
     """
     if name is None:
         given = None if formats is None else tuple(formats)
-        return Chosen(given, nms or "none", input_dtype or "uint8")
+        return Chosen(given, nms or "none", input_dtype or "uint8", recipe=recipe)
     target = find_target(name)
     making = _making(target)
     for precision in precisions:
@@ -65,8 +68,14 @@ def choose(
         raise _contradiction(name, making.input, f"--input {input_dtype}")
     chosen = tuple(formats) if formats else making.formats[:1]
     nms, input_dtype = nms or making.nms[0], input_dtype or making.input[0]
-    note = f"for {target.name}: {', '.join(chosen)}, {NAMES[nms]}, {input_dtype} input: {making.because}"
-    return Chosen(chosen, nms, input_dtype, note)
+    words = [*chosen, NAMES[nms], f"{input_dtype} input"]
+    if making.recipe and "int8" in precisions:
+        if recipe not in (None, making.recipe):
+            raise _contradiction(name, [f"--recipe {making.recipe}"], f"--recipe {recipe}")
+        recipe = making.recipe
+        words.append(f"recipe {recipe}")
+    note = f"for {target.name}: {', '.join(words)}: {making.because}"
+    return Chosen(chosen, nms, input_dtype, note, recipe)
 
 
 def _making(target: Target) -> Making:
@@ -113,6 +122,8 @@ def write_beside(
         "width": str(variant.input_size[1]),
         "height": str(variant.input_size[0]),
         "labelmap": "".join(lines),
+        "labels": json.dumps(list(labels)).replace("<", "\\u003c"),
+        "pad": ",".join(map(str, variant.pad_rgb)),
     }
     notes = []
     for one, path in zip(_making(target).beside, beside_paths(name, model), strict=True):

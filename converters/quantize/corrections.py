@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.int8 import Quantized, QuantizedWeight, channel_axis
+from edge_edet.converters.int8 import Quantized, channel_axis
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
@@ -58,7 +58,7 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
             steps = correction.steps.reshape(node.weight.shape).astype(np.int32)
             rounded = round_at(node.weight, scale, node.op).astype(np.int32) + steps
             values = np.clip(rounded, -127, 127).astype(np.int8)
-        weights[name] = QuantizedWeight(values, scale, old.channel_axis)
+        weights[name] = dataclasses.replace(old, values=values, scale=scale)
         biases[name] = np.asarray(node.bias + correction.shift.astype(np.float32), np.float32)
     return dataclasses.replace(quantized, weights=weights, biases=biases)
 

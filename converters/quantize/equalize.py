@@ -55,7 +55,7 @@ def equalize(
         if swish.op != "swish" or not swish.name.startswith(scope):
             continue
         source = nodes[swish.inputs[0]]
-        readers = _linear_readers(swish.name, consumers)
+        readers = linear_readers(swish.name, consumers)
         if readers is None or source.weight is None or len(consumers[source.name]) != 1:
             continue
         if grids[source.name].scale <= max_step:
@@ -65,24 +65,26 @@ def equalize(
         largest = float(max(needed.max(), 1e-6))
         relative = np.maximum(needed / largest, 1 / FACTOR_STEPS)
         factors = (np.ceil(relative * FACTOR_STEPS) / FACTOR_STEPS).astype(np.float32)
-        _divide_output(source, factors)
+        divide_output(source, factors)
         for name in readers.convolutions:
-            _multiply_input(nodes[name], factors)
+            multiply_input(nodes[name], factors)
         swish.attrs["factors"] = factors
         ranges[source.name] = (-lower * largest, largest)
         for name in (swish.name, *readers.passed):
-            ranges[name] = _rescaled_range(statistics[name], factors)
+            ranges[name] = rescaled_range(statistics[name], factors)
         done.append(swish.name)
     return Equalized(result, ranges, tuple(done))
 
 
 @dataclass(frozen=True)
-class _Readers:
+class LinearReaders:
+    """What reads a tensor: convolutions, through nodes that keep its channels."""
+
     convolutions: tuple[str, ...]
     passed: tuple[str, ...]  # tensors between, which keep the rescaled channels
 
 
-def _linear_readers(name: str, consumers: Mapping[str, list[Node]]) -> _Readers | None:
+def linear_readers(name: str, consumers: Mapping[str, list[Node]]) -> LinearReaders | None:
     """Return the convolutions that can undo a rescaling of this tensor; None if something else reads it."""
     convolutions: dict[str, None] = {}
     passed: list[str] = []
@@ -97,21 +99,24 @@ def _linear_readers(name: str, consumers: Mapping[str, list[Node]]) -> _Readers 
                 pending.append(node.name)
             else:
                 return None
-    return _Readers(tuple(convolutions), tuple(passed)) if convolutions else None
+    return LinearReaders(tuple(convolutions), tuple(passed)) if convolutions else None
 
 
-def _divide_output(node: Node, factors: Array) -> None:
+def divide_output(node: Node, factors: Array) -> None:
+    """Divide each output channel of a convolution, its bias too."""
     assert node.weight is not None
     assert node.bias is not None
     shape = (1, 1, 1, -1) if node.op == "depthwise" else (-1, 1, 1, 1)
     node.weight, node.bias = node.weight / factors.reshape(shape), node.bias / factors
 
 
-def _multiply_input(node: Node, factors: Array) -> None:
+def multiply_input(node: Node, factors: Array) -> None:
+    """Multiply the weights of each input channel of a convolution."""
     assert node.weight is not None
     node.weight = node.weight * factors  # last axis: channels of depthwise, inputs of conv
 
 
-def _rescaled_range(stats: Statistics, factors: Array) -> tuple[float, float]:
+def rescaled_range(stats: Statistics, factors: Array) -> tuple[float, float]:
+    """Return the range of a tensor whose channels are divided by the factors."""
     low, high = stats.channel_low / factors, stats.channel_high / factors
     return float(low.min()), float(high.max())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_edet.converters.int8 import Affine, Quantized, input_affine, least_scale, quantize_weight
+from edge_edet.converters.quantize.balance import balance
 from edge_edet.converters.quantize.equalize import equalize
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.ranges import choose_grids
@@ -19,9 +20,10 @@ from edge_edet.network import Graph
 class Recipe:
     """ranges: how grids are chosen; equalize_*: see equalize.equalize, no equalization if None.
 
-    reconstruct: take the calibration's corrections, see reconstruction.reconstruct.
+    reconstruct: take the calibration's corrections, see reconstruction.reconstruct. per_tensor: weights have
+    one scale a tensor, and channels are balanced for it (balance.balance) in place of equalization.
 
-    Source of the values: docs/decisions/0002-channel-equalization.md.
+    Source of the values: docs/decisions/0002-channel-equalization.md and 0018-per-tensor.md.
     """
 
     name: str
@@ -30,10 +32,14 @@ class Recipe:
     equalize_lower: float = 0.3
     equalize_scope: str = ""
     reconstruct: bool = False
+    per_tensor: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, for the manifest."""
-        return dataclasses.asdict(self)
+        found = dataclasses.asdict(self)
+        if not self.per_tensor:  # stored records of other recipes do not have it
+            del found["per_tensor"]
+        return found
 
 
 # What the corrections of a calibration record were made for: others have another set of grids.
@@ -45,6 +51,7 @@ RECIPES = {
         Recipe("equalized", equalize_step=0.2),
         Recipe("mse"),
         Recipe("minmax", ranges="minmax"),
+        Recipe("per-tensor", reconstruct=True, per_tensor=True),
     )
 }
 DEFAULT_RECIPE = "reconstructed"
@@ -79,7 +86,10 @@ def quantize(
         Where the statistics lack a tensor of the network.
     """
     grids = choose_grids(graph, statistics, recipe.ranges)
-    if recipe.equalize_step is not None:
+    result = None
+    if recipe.per_tensor:
+        result = balance(graph, statistics, recipe.equalize_lower)
+    elif recipe.equalize_step is not None:
         result = equalize(
             graph,
             statistics,
@@ -88,6 +98,7 @@ def quantize(
             recipe.equalize_lower,
             recipe.equalize_scope,
         )
+    if result is not None:
         graph = result.graph
         grids |= {name: Affine.from_range(*ends) for name, ends in result.ranges.items()}
     weights = {}
@@ -95,5 +106,7 @@ def quantize(
         if node.weight is not None and node.bias is not None:
             source = grids.get(node.inputs[0], input_affine(graph))  # the picture has no grid here
             least = least_scale(node.bias, source)
-            weights[node.name] = quantize_weight(node.weight, node.op, least)
+            weights[node.name] = quantize_weight(
+                node.weight, node.op, least, per_tensor=recipe.per_tensor
+            )
     return graph, Quantized(grids, weights)

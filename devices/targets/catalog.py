@@ -9,6 +9,8 @@ from edge_edet.errors import InputError
 
 __all__ = ["BUNDLED", "find_target", "known_targets"]
 
+ALSO = {"browser": "litertjs"}  # what people may call a target
+
 BUNDLED = Path(__file__).resolve().parents[1] / "target_profiles"
 
 
@@ -18,8 +20,9 @@ def known_targets() -> dict[str, Target]:
 
 
 def find_target(name: str) -> Target:
-    """Look up a target; raises InputError, with all known ids, for an unknown one."""
+    """Look up a target by its id or another name; raises InputError, with all ids, for an unknown one."""
     targets = known_targets()
+    name = ALSO.get(name, name)
     if name not in targets:
         raise InputError(
             f"unknown target {name!r}: known are {', '.join(targets)}; list them with "

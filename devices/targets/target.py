@@ -118,7 +118,8 @@ class Beside:
     name
         What stands behind the model's name without suffix.
     text
-        {model}, {stem}, {width}, {height} and {labelmap}, one "index name" a line, are filled in.
+        {model}, {stem}, {width}, {height}, {pad} ("r,g,b"), {labels} (a JSON list) and {labelmap}, one
+        "index name" a line, are filled in.
     """
 
     name: str
@@ -135,6 +136,8 @@ class Making:
         What `edge-edet convert` is to write: values of its options.
     because
         Why, in a few words.
+    recipe
+        How INT8 is chosen where none is asked for; empty: as usual.
     beside
         Files that go with the model.
     """
@@ -144,6 +147,7 @@ class Making:
     input: tuple[str, ...]
     precisions: tuple[str, ...]
     because: str
+    recipe: str = field(default="", metadata={"optional": True})
     beside: tuple[Beside, ...] = field(default=(), metadata={"optional": True})
 
     def __post_init__(self) -> None:

@@ -185,9 +185,9 @@ def _search_log(path: Path) -> bool:
 
 
 def _target_file(path: Path) -> bool:
-    """Test for a label map, each line "index name", or lines of a configuration that name us."""
+    """Test for a label map, each line "index name", or a configuration or page that names us first."""
     lines = _head(path).decode("utf-8", "replace").splitlines()
-    if lines and lines[0].startswith("# ") and ", by edge-edet convert" in lines[0]:
+    if lines and lines[0].startswith(("# ", "<!-- ")) and ", by edge-edet convert" in lines[0]:
         return True
     return bool(lines) and all(
         re.fullmatch(rf"{index} .+", line) for index, line in enumerate(lines)
@@ -240,5 +240,5 @@ PARETO = Kind(
 )
 SEARCH_LOG = Kind("a log of 'edge-edet convert --max-drop'", _search_log)
 TARGET_FILE = Kind(
-    "a label map or configuration of 'edge-edet convert'", _target_file, durable=False
+    "a label map, configuration or page of 'edge-edet convert'", _target_file, durable=False
 )

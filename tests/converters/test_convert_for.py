@@ -21,7 +21,8 @@ def test_what_is_made_for_a_target_is_not_refused_by_it(name: str, tmp_path: Pat
     making = find_target(name).convert
     assert making is not None
     precision = "fp32" if "fp32" in making.precisions else "int8"
-    options = {"weights": "random", "image_size": 128} if precision == "fp32" else {}
+    random = precision == "fp32" or making.recipe  # a recipe may need pictures, or noise
+    options = {"weights": "random", "image_size": 128} if random else {}
     made = edge_edet.convert("d0", precision, target=name, output=tmp_path, **options)
     for path in made.paths:
         assert check_model(read_model(path), find_target(name)).verdict != "refused"
@@ -75,8 +76,8 @@ def test_frigate_gets_a_label_map_and_its_configuration(
             "unknown target 'frigate': known are edgetpu, frigate-cpu",
         ),
         (
-            ["--int8", "--for", "litert-npu-mediatek"],
-            "no file for litert-npu-mediatek is made yet; what it needs: edge-edet targets litert",
+            ["--int8", "--for", "litert-npu-mediatek", "--recipe", "minmax"],
+            "--for litert-npu-mediatek takes --recipe per-tensor, which --recipe minmax contradicts",
         ),
     ],
 )

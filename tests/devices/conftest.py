@@ -171,5 +171,11 @@ def target_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     edge_edet.convert(
         ["d0"], ["fp32"], formats=["tflite"], nms="in-graph", input_dtype="float32", **options
     )
+    for more in (
+        {"output_dtype": "uint8"},
+        {"output_dtype": "float32"},
+        {"output_dtype": "float32", "input_dtype": "int8"},
+    ):
+        edge_edet.convert(["d0"], ["int8"], formats=["tflite"], **options, **more)
     files = [path for path in folder.iterdir() if path.suffix in (".tflite", ".xml", ".onnx")]
     return {path.name.removeprefix("d0-"): path for path in files}

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import edge_edet
 from edge_edet.demo_picture import draw_smear
+from edge_edet.devices.litertjs import VERSION as LITERTJS
+from edge_edet.devices.litertjs import find_litertjs
 from edge_edet.devices.targets import check_model, find_target, known_targets
+from edge_edet.errors import EdgeEdetError
 from edge_edet.formats import read_model
 from edge_edet.runtimes import installed_version
 
+IN_CHROMIUM = runpy.run_path(str(Path(__file__).with_name("in_chromium.py")))
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "targets.md"
 PACKAGES = (
     "ai-edge-litert",
@@ -108,6 +116,14 @@ def tflite_micro(path: Path) -> None:
     assert interpreter.get_output(0).shape == (1, 49104, 4)
 
 
+def litertjs(path: Path) -> None:
+    try:
+        found = IN_CHROMIUM["run"](path)
+    except (ImportError, EdgeEdetError) as error:
+        missing("LiteRT.js in Chromium", error)
+    assert {one["name"] for one in found} <= {"Float32Array", "Uint8Array"}
+
+
 def frigate_cpu(path: Path) -> None:
     """Does what Frigate's documentation and its users say that its detector cpu does."""
     from ai_edge_litert.interpreter import Interpreter
@@ -134,6 +150,17 @@ LOADERS: list[tuple[str, Callable[[Path], None], list[str]]] = [
     ("onnxruntime", onnxruntime, ["fp32.onnx", "int8.tflite", "int8.xml"]),
     ("openvino-cpu-x86", openvino, ["int8.xml", "fp32.onnx", "int8.tflite", "int8-nms.tflite"]),
     ("tflite-micro", tflite_micro, ["int8.tflite", "int8-nms.tflite", "fp32.tflite"]),
+    (
+        "litertjs",
+        litertjs,
+        [
+            "int8.tflite",
+            "int8-nms.tflite",
+            "int8-uint8-outputs.tflite",
+            "int8-float32-outputs.tflite",
+            "int8-int8-input-float32-outputs.tflite",
+        ],
+    ),
     ("model-api", model_api, ["int8.xml", "fp32.xml", "int8-nms.xml"]),
     (
         "frigate-cpu",
@@ -162,8 +189,6 @@ def test_the_verdict_is_what_the_loader_does(
 
 def test_mediapipe_stretches_pictures(target_models: dict[str, Path]) -> None:
     """A wide picture gives what the same picture, stretched to a square before, gives."""
-    from PIL import Image
-
     wide = Image.fromarray(draw_smear(3)[0]).resize((1024, 512))
     path = target_models["fp32-nms-float32-input.tflite"]
     found = mediapipe_finds(path, np.asarray(wide))
@@ -178,6 +203,38 @@ def test_mediapipe_stretches_pictures(target_models: dict[str, Path]) -> None:
     assert box.height == pytest.approx(same.height, abs=3)
 
 
+def test_the_page_for_litertjs_finds_what_detect_finds(tmp_path: Path) -> None:
+    made = edge_edet.convert("d0", "int8", target="browser", output=tmp_path)
+    (model,) = made.paths
+    pixels = draw_smear(3)[0]
+    Image.fromarray(pixels).save(tmp_path / "picture.png")
+    files = {
+        "/": (tmp_path / f"{model.stem}-litertjs.html").read_bytes(),
+        f"/{model.name}": model.read_bytes(),
+        "/picture.jpg": (tmp_path / "picture.png").read_bytes(),  # pages look at the bytes alone
+    }
+    try:
+        wasm_utils = (find_litertjs() / "wasm_utils.js").read_bytes()
+        files["/node_modules/@litertjs/wasm-utils/dist/index.js"] = wasm_utils
+        text = IN_CHROMIUM["shown"](files, "document.getElementById('found').textContent")
+    except (ImportError, EdgeEdetError) as error:
+        missing("LiteRT.js in Chromium", error)
+    best = text.splitlines()[0].split()
+    with edge_edet.load(model) as detector:
+        found = detector.detect(pixels).to_dicts()[0]
+    assert best[0] == found["label"]
+    assert float(best[1]) == pytest.approx(found["score"], abs=0.05)  # another resizing filter
+    xmin, ymin, xmax, ymax = found["box"]
+    box = [int(value) for value in best[-1].split(",")]
+    assert box == pytest.approx([ymin, xmin, ymax, xmax], abs=4)
+
+
+def chromium_version() -> str:
+    program = runpy.run_path(str(IN_CHROMIUM["DRIVER"]))["find_chromium"]()
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return " ".join(answer.stdout.split()[:2])
+
+
 def page(models: dict[str, Path]) -> Iterator[str]:
     """The lines of docs/targets.md, from the data and from a run of every loader."""
     yield HEAD
@@ -190,6 +247,7 @@ def page(models: dict[str, Path]) -> Iterator[str]:
         yield f"| `{target.id}` | {', '.join(target.known)} | {target.name}: {target.summary} | {cell} |"
     yield "\n## What the loaders did\n"
     versions = {name: installed_version(name) for name in PACKAGES}
+    versions["@litertjs/core"] = f"{LITERTJS} in {chromium_version()}"
     yield f"With {', '.join(f'{name} {version}' for name, version in versions.items())}:\n"
     yield "| target | file | `check` says | the loader |"
     yield "| --- | --- | --- | --- |"

@@ -37,6 +37,11 @@ REQUIRED = {
     "frigate-cpu",
     "frigate-edgetpu",
     "frigate-openvino",
+    "litert-npu-google-tensor",
+    "litert-npu-intel",
+    "litert-npu-mediatek",
+    "litert-npu-qualcomm",
+    "litertjs",
     "mediapipe",
     "model-api",
     "onnxruntime",
@@ -70,6 +75,9 @@ def test_every_bundled_target_is_whole_and_its_tests_are_there() -> None:
         ("edgetpu", "documented"),
         ("openvino-npu", "documented"),
         ("litert-npu-mediatek", "reported"),
+        ("litert-npu-qualcomm", "documented"),
+        ("litert-npu-google-tensor", "documented"),
+        ("litert-npu-intel", "documented"),
     ],
 )
 def test_what_cannot_be_had_here_does_not_claim_to_run(name: str, known: str) -> None:

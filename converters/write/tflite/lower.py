@@ -243,7 +243,7 @@ class TfliteLowering(MixedPrecisionLowering):
         bias = self.constant(f"{node.name}/bias", node.bias)
         if self.precision == "int8-dynamic" and node.op == "conv":
             q = quantize_weight(node.weight, node.op)
-            return self.constant(name, q.values, _per_channel(q)), bias
+            return self.constant(name, q.values, _weight_grid(q)), bias
         return self.constant(name, node.weight), bias
 
     def half(self, node: Node, kind: str, values: npt.NDArray[np.float32]) -> int:
@@ -271,8 +271,9 @@ class TfliteLowering(MixedPrecisionLowering):
             bias = bias + stem_shift(self.graph, q)
         scale = np.float32(source.scale) * q.scale
         integers = np.clip(np.rint(bias / scale), -(2**31) + 1, 2**31 - 1).astype(np.int32)
-        grid = Quantization(tuple(scale.tolist()), (0,) * scale.size)
-        weight = self.constant(f"{node.name}/weight", q.values, _per_channel(q))
+        scales = scale[:1] if q.per_tensor else scale
+        grid = Quantization(tuple(scales.tolist()), (0,) * scales.size)
+        weight = self.constant(f"{node.name}/weight", q.values, _weight_grid(q))
         return weight, self.constant(f"{node.name}/bias", integers, grid)
 
     def read_affine(self, node: Node) -> Affine | None:
@@ -443,7 +444,9 @@ def _with_activation(options: Any, activation: str = "none") -> Any:
     return options
 
 
-def _per_channel(q: QuantizedWeight) -> Quantization:
+def _weight_grid(q: QuantizedWeight) -> Quantization:
+    if q.per_tensor:
+        return Quantization((float(q.scale[0]),), (0,))
     return Quantization(tuple(q.scale.tolist()), (0,) * q.scale.size, q.channel_axis)
 
 
