@@ -243,7 +243,8 @@ def page(models: dict[str, Path]) -> Iterator[str]:
     for target in known_targets().values():
         cell = "none is made yet"
         if target.convert:
-            cell = f"`convert --{target.convert.precisions[0]} d0 --for {target.id}`"
+            pictures = " --calibration DIR" if target.convert.recipe else ""
+            cell = f"`convert --{target.convert.precisions[0]} d0 --for {target.id}{pictures}`"
         yield f"| `{target.id}` | {', '.join(target.known)} | {target.name}: {target.summary} | {cell} |"
     yield "\n## What the loaders did\n"
     versions = {name: installed_version(name) for name in PACKAGES}
