@@ -1,7 +1,7 @@
 """Memory of a long video: 10,000 frames of 320 x 240 through a real D0 of 128 x 128 (docs/how-to/video.md).
 
-    edge-edet convert --int8 d0 --weights bundled --image-size 128 --to tflite -o build/small
-    python tests/runtime/video/measure_memory.py build/small/d0-128-int8.tflite [--track]
+    edge-edet convert --fp32 d0 --weights bundled --image-size 128 --to tflite -o build/small
+    python tests/runtime/video/measure_memory.py build/small/d0-128-fp32.tflite [--track]
 
 prints the resident memory in MB after each 1,000 frames.
 """

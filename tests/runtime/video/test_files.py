@@ -211,6 +211,16 @@ def audio_only(path: Path) -> None:
         container.mux(stream.encode())
 
 
+def unknown_codec(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        pixels = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1"))  # a codec that nobody has
+
+
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "cannot read "),
     "empty": (lambda path: path.write_bytes(b""), "is no video that can be read"),
@@ -220,6 +230,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
         "is no video that can be read",
     ),
     "audio alone": (audio_only, "holds no video"),
+    "codec not built in": (unknown_codec, "is not built into PyAV"),
 }
 
 
