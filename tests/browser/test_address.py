@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_edet.benchmarks.browser.address import adb_reversed, qr_code
+from edge_edet.benchmarks.browser.address import (
+    adb_reversed,
+    certificate,
+    lan_address,
+    qr_code,
+)
+from edge_edet.benchmarks.browser.server import Content, Page, serving
+from edge_edet.errors import InputError
 
 ADB = """#!/bin/sh
 echo "$@" >> {log}
@@ -55,3 +65,22 @@ def test_a_qr_code_is_drawn() -> None:
     lines = drawn.splitlines()
     assert len(lines) > 10
     assert len({len(line) for line in lines if line.strip()}) <= 3
+
+
+def test_a_certificate_of_ours_makes_an_address_trusted(open_browser: Any) -> None:
+    """Once the warning is answered: only then do browsers give camera, threads and WebGPU."""
+    page = Page({"": Content(b"<!doctype html><title>x</title>", "text/html")}, {}, lambda *_: {})
+    browser = open_browser(
+        "--host-resolver-rules=MAP plain.test 127.0.0.1", "--ignore-certificate-errors"
+    )
+    for context, trusted in ((None, False), (certificate("plain.test"), True)):
+        scheme = "https" if trusted else "http"
+        with serving(page, "127.0.0.1", 0, context) as (port, token):
+            browser.open(f"{scheme}://plain.test:{port}/{token}/", 390, 844)
+            assert browser.run("[isSecureContext, crossOriginIsolated]") == [trusted, trusted]
+            browser.call("Page.navigate", url="about:blank")
+
+
+def test_the_address_of_the_network_is_no_loopback() -> None:
+    with contextlib.suppress(InputError):  # a machine in no network is told so
+        assert not ipaddress.ip_address(lan_address()).is_loopback
