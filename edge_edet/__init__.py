@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_edet.errors import (
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
     from edge_edet.video import Frame, Stream, stream
 
 __version__ = "0.2.0"
+
+# Python run in a clone takes this folder before an installed package (the current folder stands first in
+# sys.path). The other four folders of the package stand beside it there: setup.py maps them.
+_BESIDE = Path(__file__).resolve().parent.parent
+if (_BESIDE / "setup.py").is_file() and (_BESIDE / "converters" / "pipeline").is_dir():
+    __path__.append(str(_BESIDE))
 
 __all__ = [
     "BackendError",

@@ -22,9 +22,29 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "browser": ("segno", "trustme"),
     "mqtt": ("paho",),
     "track": ("trackers", "supervision"),
-    "dev": ("mediapipe", "pycocotools"),
-    "docs": (),  # only the site is made with them
 }
+# extra -> the extras that it takes in, and the modules that it brings beside theirs
+_DEV = (
+    "bench",
+    "browser",
+    "cluster",
+    "convert",
+    "keras",
+    "mqtt",
+    "nncf",
+    "onnx",
+    "openvino",
+    "report",
+    "tensorflow",
+    "video",
+)
+_TOGETHER = {
+    "dev": (_DEV, ("mediapipe", "pycocotools")),
+    "docs": (("bench", "convert", "report"), ("mkdocstrings",)),
+}
+for _extra, (_parts, _more) in _TOGETHER.items():
+    _modules = [module for part in _parts for module in EXTRAS[part]]
+    EXTRAS[_extra] = (*dict.fromkeys(_modules), *_more)
 # extra -> (the last Python that its package has wheels for, what to take on newer ones)
 LAST_PYTHON = {"tflite-runtime": ((3, 11), "litert")}
 NEEDED_BY = {  # command -> its extra

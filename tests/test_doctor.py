@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from edge_edet.cli import main
 from edge_edet.optional_packages import EXTRAS, install, missing_extra
-from edge_edet.system.installed import Check, check_delegates, check_devices, check_runtimes
+from edge_edet.system import installed
+from edge_edet.system.installed import (
+    Check,
+    check_delegates,
+    check_devices,
+    check_extras,
+    check_runtimes,
+)
 from edge_edet.system.machine import parse_cpuinfo, this_machine
 
 
@@ -135,6 +143,17 @@ def test_extras_agree_with_pyproject() -> None:
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     assert set(extras) == set(EXTRAS)
     for extra, modules in EXTRAS.items():
+        entries = list(extras[extra])
+        for parts in re.findall(r"edge-edet\[([a-z,-]+)\]", " ".join(entries)):
+            entries += [entry for part in parts.split(",") for entry in extras[part]]
+            assert {module for part in parts.split(",") for module in EXTRAS[part]} <= set(modules)
         for module in modules:
             distribution = {"yaml": "pyyaml"}.get(module, module.replace("_", "-"))
-            assert any(entry.startswith(distribution) for entry in extras[extra]), module
+            assert any(entry.startswith(distribution) for entry in entries), module
+
+
+def test_an_extra_of_extras_is_there_only_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "is_installed", lambda module: module != "matplotlib")
+    found = {check.name: check for check in check_extras()}
+    assert [name for name, check in found.items() if not check.works] == ["report", "dev", "docs"]
+    assert found["docs"].note == "without matplotlib: pip install 'edge-edet[docs]'"

@@ -245,3 +245,16 @@ def test_all_names_exist(name: str) -> None:
     exported = getattr(module, "__all__", [])
     assert len(set(exported)) == len(exported)
     assert [entry for entry in exported if not hasattr(module, entry)] == []
+
+
+def test_a_clone_finds_all_its_folders_without_being_installed() -> None:
+    """As after `pip install .`: Python started in the clone takes its edge_edet/, not the installed one."""
+    code = (
+        "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)]; "
+        f"import importlib; [importlib.import_module(name) for name in {list(FOLDERS.values())}]; "
+        "import edge_edet; print(edge_edet.convert.__module__)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert output.startswith("edge_edet.converters.")

@@ -65,17 +65,17 @@ def shell_lines(page: Path) -> list[str]:
 
 
 def commands(name: str) -> list[str]:
-    """The calls of edge-edet on a page."""
-    return [line for line in shell_lines(ROOT / name) if line.startswith("edge-edet ")]
+    """The calls of edge-edet on a page, and of its modules."""
+    starts = ("edge-edet ", "python3 -m edge_edet.")
+    return [line for line in shell_lines(ROOT / name) if line.startswith(starts)]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the lines are run, in their order; `make demo` draws the smear."""
+    """Where the lines are run, in their order: what the README's lines read, its lines make."""
     folder = tmp_path_factory.mktemp("readme")
-    for path in ("build/smear.png", "pictures/1.png"):
-        smear = [sys.executable, "-m", "edge_edet.demo_picture", path]
-        subprocess.run(smear, cwd=folder, check=True, capture_output=True)
+    smear = [sys.executable, "-m", "edge_edet.demo_picture", "pictures/1.png"]
+    subprocess.run(smear, cwd=folder, check=True, capture_output=True)
     for line in commands("README.md") + commands("docs/how-to/commands.md"):
         if not line.startswith(NOT_RUN):
             run(line, folder)
@@ -83,8 +83,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(line: str, folder: Path) -> str:
+    program, *arguments = shlex.split(line)
+    module = ["-m", "edge_edet"] if program == "edge-edet" else []
     result = subprocess.run(
-        [sys.executable, "-m", "edge_edet", *shlex.split(line)[1:]],
+        [sys.executable, *module, *arguments],
         cwd=folder,
         env=os.environ | {"EDGE_EDET_HOME": str(folder / "home")},
         capture_output=True,

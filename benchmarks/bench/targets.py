@@ -62,14 +62,14 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
             )
         found = [find_host(text, named) for text in hosts]
         if devices:
-            found = [dataclasses.replace(host, device=devices[0]) for host in found]
+            found = [dataclasses.replace(host, board=devices[0]) for host in found]
         return [Place("remote", None, host) for host in found]
     here = [match.profile.id for match in recognize(read_evidence(), profiles)]
     if not devices:
         return [Place("local", name_device(here[0]))]
     places = []
     for device in devices:
-        behind = [host for host in named.values() if host.device == device]
+        behind = [host for host in named.values() if host.board == device]
         if device in here or device == HOST:
             places.append(Place("local", name_device(device)))
         elif behind:

@@ -216,7 +216,7 @@ class _Run:
         against = (
             "labels"
             if self.evaluator.labelled
-            else ("no labels: agreement with the float model's detections (score from 0.3) instead")
+            else "no labels: AP is against the float model's detections of score 0.3 or more"
         )
         yield from self.evaluator.notes
         yield f"searching within {self.request.max_drop:g} points on {len(self.pictures)} pictures, {against}"

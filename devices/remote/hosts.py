@@ -3,7 +3,7 @@
 ```toml
 [kitchen-pi]            # any name; then `--host kitchen-pi` is enough
 ssh = "pi@192.168.1.7"  # or a Host of ~/.ssh/config
-device = "rpi4"         # optional: refuse to measure on another board
+board = "rpi4"          # optional: refuse to measure on another board
 python = "python3.11"   # optional: the Python there
 folder = "/mnt/ssd/edge-edet"   # optional: where things are put there
 options = ["-p", "2222"]        # optional: further arguments for ssh
@@ -30,7 +30,7 @@ from edge_edet.errors import InputError
 __all__ = ["Host", "find_host", "known_hosts"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-WORDS = {"ssh", "adb", "device", "python", "folder", "benchmark_model", "environment"}
+WORDS = {"ssh", "adb", "board", "python", "folder", "benchmark_model", "environment"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Host:
     name: str
     ssh: str | None = None
     adb: str | None = None
-    device: str | None = None
+    board: str | None = None
     python: str = "python3"
     folder: str = "~/.cache/edge-edet/board"
     options: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Host:
     def describe(self) -> str:
         """Describe the way in a few words, such as "ssh pi@192.168.1.7, rpi4"."""
         way = f"ssh {self.ssh}" if self.ssh else f"adb -s {self.adb}"
-        return f"{way}, {self.device}" if self.device else way
+        return f"{way}, {self.board}" if self.board else way
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain data, for JSON."""
@@ -126,6 +126,8 @@ def _host(name: str, table: Any, path: Path) -> Host:
         field.name for field in dataclasses.fields(Host) if field.name not in ("name", "emulated")
     ]
     for key, value in table.items():
+        if key == "device":
+            raise InputError(f"{where}: 'device' is now 'board'")
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}: known are {', '.join(known)}")
         if key in WORDS and not (isinstance(value, str) and value):

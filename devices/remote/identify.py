@@ -29,13 +29,13 @@ def identify(host: Host, evidence: Evidence, system: str) -> Board:
     Raises
     ------
     BackendError
-        When the board is another one than the host's `device`.
+        When the board is another one than the host's `board`.
     InputError
         When there is no profile of that name.
     """
     profiles = known_profiles()
     match = recognize(evidence, profiles)[0]
-    wanted = host.device
+    wanted = host.board
     if wanted is not None and find_profile(wanted, profiles) != match.profile:
         raise BackendError(
             f"{host.name} is called {wanted}, by --board or in hosts.toml, but it is "

@@ -122,7 +122,7 @@ def test_a_command_that_was_killed_holds_no_board(
 def test_another_board_than_was_meant(
     there: Callable[..., dict[str, str]], tiny_int8: Path, tmp_path: Path
 ) -> None:
-    environment = there("one", device="jetson-nano")
+    environment = there("one", board="jetson-nano")
     done = bench(environment, tmp_path, tiny_int8, "--board", "jetson-nano", *QUICK)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()[-1:]

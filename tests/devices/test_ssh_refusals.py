@@ -111,7 +111,7 @@ def test_another_architecture(
 
 
 def test_another_board_than_it_is_named(attempt: Callable[..., EdgeEdetError]) -> None:
-    error = attempt(device="jetson-nano")
+    error = attempt(board="jetson-nano")
     assert str(error).startswith(
         "pi is called jetson-nano, by --board or in hosts.toml, but it is "
     )
@@ -214,6 +214,7 @@ def test_options_are_no_hosts(text: str) -> None:
         ("[pi]\nssh = 'a'\nadb = 'b'", r"\[pi\]: expected one of 'ssh' and 'adb'"),
         ("[pi]\nssh = 'a'\ninternet = 1", r"\[pi\]: 'internet' must be true or false, but is 1$"),
         ("[pi]\nssh = 'a'\noptions = '-4'", r"\[pi\]: 'options' must be a list of strings, but is"),
+        ("[pi]\nssh = 'a'\ndevice = 'rpi4'", r"\[pi\]: 'device' is now 'board'$"),
         ("pi = 'a'", r"'pi' must be a table, such as \[kitchen-pi\]$"),
         ("[pi", r"is not valid TOML: "),
     ],
@@ -228,9 +229,9 @@ def test_a_file_of_hosts_that_is_wrong(tmp_path: Path, text: str, message: str) 
 
 def test_hosts_are_named_once(tmp_path: Path) -> None:
     path = tmp_path / "hosts.toml"
-    path.write_text("[pi]\nssh = 'me@pi'\ndevice = 'rpi4'\n[phone]\nadb = 'X1'\n")
+    path.write_text("[pi]\nssh = 'me@pi'\nboard = 'rpi4'\n[phone]\nadb = 'X1'\n")
     named = known_hosts(path)
-    assert (named["pi"].ssh, named["pi"].device) == ("me@pi", "rpi4")
+    assert (named["pi"].ssh, named["pi"].board) == ("me@pi", "rpi4")
     assert find_host("phone", named).adb == "X1"
     assert find_host("adb:X2", named).adb == "X2"
     assert find_host("me@other", named).ssh == "me@other"

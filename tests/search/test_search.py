@@ -249,7 +249,7 @@ def test_without_labels_agreement_with_the_float_model_counts(
     for picture in smears.glob("*.png"):
         (bare / picture.name).write_bytes(picture.read_bytes())
     texts, _ = converted(request(bare, tmp_path, 50))
-    assert any("no labels: agreement with the float model's detections" in t for t in texts)
+    assert any("no labels: AP is against the float model's detections" in t for t in texts)
     document = json.loads((tmp_path / "d0-int8.pareto.json").read_text())
     assert document["against"] == "the float model's detections"
     assert document["float_ap"] > 0.99  # the float model agrees with itself

@@ -65,7 +65,7 @@ def _verdict(record: Mapping[str, Any]) -> Iterable[str]:
 def _accuracy(accuracy: Mapping[str, Any] | None) -> Iterable[str]:
     yield "<h2>Accuracy</h2>"
     if accuracy is None:
-        yield "<p>Not measured: the pictures have no labels, or none were asked for.</p>"
+        yield "<p>AP was not measured: no labelled pictures were given.</p>"
         return
     rows: list[Row] = []
     for result in accuracy["results"]:
