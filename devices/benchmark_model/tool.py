@@ -29,7 +29,49 @@ MIXED = (
 
 @dataclass(frozen=True)
 class BenchmarkLog:
-    """One run. Times are in ms; None: this version does not print it."""
+    """One run. Times are in ms; None: this version does not print it.
+
+    Attributes
+    ----------
+    graph
+        The model's path on the device.
+    size_mb
+        Millions of bytes, six digits.
+    threads
+        None: the tool's default.
+    warmup_runs
+        Inferences before the measurement.
+    load_ms
+        Loading and preparing the model.
+    first_ms
+        None: no warm-up.
+    warmup_mean_ms
+        None: no warm-up.
+    n
+        Number of measured inferences.
+    mean_ms
+        Mean of the measured inferences.
+    std_ms
+        Their standard deviation; None: not printed.
+    min_ms
+        The shortest inference; None: not printed.
+    max_ms
+        The longest inference; None: not printed.
+    median_ms
+        Their median; None: not printed.
+    peak_memory_mib
+        Of the whole process, not what it grew by.
+    asked_delegate
+        Gpu, nnapi, xnnpack, ...; None: the tool's default.
+    delegate
+        That executes something; "none"; None: not in the log.
+    delegated
+        Nodes.
+    operators
+        Nodes of the graph; None: not in the log.
+    partitions
+        Parts of the graph that the delegate took; None: not in the log.
+    """
 
     graph: str  # the model's path on the device
     size_mb: float | None  # millions of bytes, six digits
@@ -75,6 +117,11 @@ def arguments(
         Inferences before and during the measurement.
     half
         Allow the GPU to compute in float16.
+
+    Returns
+    -------
+    list[str]
+        The arguments, one text each.
 
     Raises
     ------

@@ -19,6 +19,11 @@ def config_folder() -> Path:
     """Find the folder of the user's own profiles (devices/*.toml) and hosts.toml.
 
     XDG_CONFIG_HOME/edge-edet, else ~/.config/edge-edet (XDG Base Directory Specification).
+
+    Returns
+    -------
+    Path
+        The folder, which need not exist.
     """
     given = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(given) if Path(given).is_absolute() else Path.home() / ".config"
@@ -52,7 +57,25 @@ def known_profiles(extra: Sequence[Path] = ()) -> dict[str, DeviceProfile]:
 
 
 def find_profile(name: str, profiles: dict[str, DeviceProfile]) -> DeviceProfile:
-    """Look up a profile; raises InputError, with all known ids, for an unknown one."""
+    """Look up a profile.
+
+    Parameters
+    ----------
+    name
+        The id of a board, such as rpi4.
+    profiles
+        The known profiles by id.
+
+    Returns
+    -------
+    DeviceProfile
+        The profile of that id.
+
+    Raises
+    ------
+    InputError
+        For an unknown id; the message lists all known ones.
+    """
     if name not in profiles:
         known = ", ".join(profiles)
         raise InputError(

@@ -67,7 +67,35 @@ class Recognition:
 
 @dataclass(frozen=True)
 class DeviceProfile:
-    """One board; the fields are the keys of its file, and `id` is the file's name without suffix."""
+    """One board; the fields are the keys of its file, and `id` is the file's name without suffix.
+
+    Attributes
+    ----------
+    id
+        The name of the profile's file without suffix, such as rpi4.
+    name
+        The board's full name.
+    cpu
+        Its processor, in words.
+    arch
+        The instruction set; "any" for a profile that fits every machine.
+    cores
+        Number of processor cores; 0 where it depends on the machine.
+    memory_mb
+        The sizes of memory that are sold, in MB.
+    threads
+        The numbers of threads that `bench` measures with by default.
+    delegates
+        The delegates that can be used there.
+    limits
+        What is known to go wrong or to be missing, in sentences.
+    source
+        Where these facts come from.
+    emulated_cpu
+        QEMU's name of its core; None: it cannot be emulated.
+    recognize
+        The evidence that the board is recognised by.
+    """
 
     id: str
     name: str
@@ -104,7 +132,13 @@ class DeviceProfile:
             raise _wrong("emulated_cpu", f"be one of {', '.join(CPUS)}", self.emulated_cpu)
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return dataclasses.asdict(self)
 
 
@@ -131,6 +165,16 @@ def read_profile(path: Path) -> DeviceProfile:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict[str, Any]
+        The document: tables as dicts.
 
     Raises
     ------

@@ -36,7 +36,23 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """Texts as the system has them; empty where it has none."""
+    """Texts as the system has them; empty where it has none.
+
+    Attributes
+    ----------
+    compatible
+        The device tree's `compatible`; entries end with a zero byte.
+    model
+        The device tree's `model`.
+    cpuinfo
+        /proc/cpuinfo.
+    dmi
+        Vendor and product of a PC's firmware.
+    usb
+        The devices on USB as vendor:product.
+    properties
+        Build.prop, or what getprop prints.
+    """
 
     compatible: str = ""  # entries end with a zero byte
     model: str = ""
@@ -48,14 +64,33 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Match:
-    """A profile and the evidence for it, such as "device tree: brcm,bcm2711"."""
+    """A profile and the evidence for it, such as "device tree: brcm,bcm2711".
+
+    Attributes
+    ----------
+    profile
+        The board.
+    because
+        The evidence, in words.
+    """
 
     profile: DeviceProfile
     because: str
 
 
 def read_evidence(root: Path = Path("/")) -> Evidence:
-    """Read the evidence of this machine, or of another one's file system below root."""
+    """Read the evidence of this machine, or of another one's file system below root.
+
+    Parameters
+    ----------
+    root
+        The root of the file system to look at.
+
+    Returns
+    -------
+    Evidence
+        The evidence; a file that is not there gives an empty text.
+    """
     texts = {field: _read(root / file) for field, file in EVIDENCE_FILES.items()}
     usb = tuple(
         f"{_read(path.parent / 'idVendor').strip()}:{_read(path).strip()}"
@@ -121,7 +156,18 @@ def _reasons(profile: DeviceProfile, evidence: Evidence) -> Iterable[tuple[str, 
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Read the properties of build.prop ("key=value") or getprop ("[key]: [value]")."""
+    """Read the properties of build.prop ("key=value") or getprop ("[key]: [value]").
+
+    Parameters
+    ----------
+    text
+        What `getprop` prints, or the content of build.prop.
+
+    Returns
+    -------
+    dict[str, str]
+        Value by name of the property.
+    """
     properties = {}
     for line in text.splitlines():
         if match := PROPERTY.match(line.strip()):

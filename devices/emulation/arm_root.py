@@ -50,6 +50,11 @@ def prepare(root: Path = DEFAULT_ROOT) -> Path:
     Downloads about 100 MB: apt checks signatures, pip checks hashes. Needs the apt sources of Debian 12
     and pip, but no root rights: nothing is installed on this machine.
 
+    Parameters
+    ----------
+    root
+        The folder to fill.
+
     Returns
     -------
     Path

@@ -83,6 +83,20 @@ def run_emulated(
 def command_line(root: Path, runtime: str, cpu: str) -> tuple[list[str | Path], dict[str, str]]:
     """Make the command and the environment of an emulated Python that has the runtime, but not edge_edet.
 
+    Parameters
+    ----------
+    root
+        The folder with Debian's Python for ARM, filled where it is not.
+    runtime
+        The runtime's name, such as ai-edge-litert.
+    cpu
+        QEMU's name of the core, such as cortex-a72.
+
+    Returns
+    -------
+    tuple[list[str | Path], dict[str, str]]
+        The command, and the variables to set in its environment.
+
     Raises
     ------
     BackendError
@@ -109,7 +123,18 @@ def command_line(root: Path, runtime: str, cpu: str) -> tuple[list[str | Path], 
 
 
 def find_qemu() -> str:
-    """Find QEMU's program; raises BackendError, with what to install, when there is none."""
+    """Find QEMU's program.
+
+    Returns
+    -------
+    str
+        The path of qemu-aarch64-static.
+
+    Raises
+    ------
+    BackendError
+        When it is not installed; the message says what to install.
+    """
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         if found := shutil.which(name):
             return found
@@ -117,9 +142,19 @@ def find_qemu() -> str:
 
 
 def package_folder(folder: Path) -> Path:
-    """Make a folder for PYTHONPATH that holds only edge_edet, as a link; returns the folder.
+    """Make a folder for PYTHONPATH that holds only edge_edet, as a link.
 
     The packages installed beside edge_edet here may be for another processor or Python.
+
+    Parameters
+    ----------
+    folder
+        Where the folder is made.
+
+    Returns
+    -------
+    Path
+        The folder.
     """
     package = Path(edge_edet.__file__).resolve().parent
     link = folder / package.name

@@ -35,7 +35,33 @@ WORDS = {"ssh", "adb", "board", "python", "folder", "benchmark_model", "environm
 
 @dataclass(frozen=True)
 class Host:
-    """One way to one device: exactly one of ssh, adb and emulated is set."""
+    """One way to one device: exactly one of ssh, adb and emulated is set.
+
+    Attributes
+    ----------
+    name
+        What it is called: the name in hosts.toml, or the text that it was given as.
+    ssh
+        User@machine, or a Host of ~/.ssh/config.
+    adb
+        The serial of a phone.
+    board
+        The id of its board; measuring on another one is refused.
+    python
+        The Python there.
+    folder
+        Where things are put there.
+    options
+        Further arguments for ssh.
+    internet
+        Whether it installs packages by itself; if not, wheels are sent.
+    environment
+        A Python environment there that is used as it is.
+    benchmark_model
+        The path of TensorFlow's benchmark_model, for a phone.
+    emulated
+        The id of the board.
+    """
 
     name: str
     ssh: str | None = None
@@ -50,12 +76,24 @@ class Host:
     emulated: str | None = None  # the id of the board
 
     def describe(self) -> str:
-        """Describe the way in a few words, such as "ssh pi@192.168.1.7, rpi4"."""
+        """Describe the way in a few words, such as "ssh pi@192.168.1.7, rpi4".
+
+        Returns
+        -------
+        str
+            One line.
+        """
         way = f"ssh {self.ssh}" if self.ssh else f"adb -s {self.adb}"
         return f"{way}, {self.board}" if self.board else way
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return dataclasses.asdict(self)
 
 
@@ -93,6 +131,11 @@ def find_host(text: str, hosts: dict[str, Host]) -> Host:
         ~/.ssh/config.
     hosts
         Those of hosts.toml.
+
+    Returns
+    -------
+    Host
+        The host.
 
     Raises
     ------

@@ -37,15 +37,47 @@ class Transport(Protocol):
     program: str
 
     def prepare(self, extras: Sequence[str] = ("litert", "devices")) -> Board:
-        """Connect to the device and install what `run` needs: edge-edet with these extras."""
+        """Connect to the device and install what `run` needs: edge-edet with these extras.
+
+        Parameters
+        ----------
+        extras
+            The extras of pyproject.toml to install with it.
+
+        Returns
+        -------
+        Board
+            What the board is.
+        """
 
     def push(self, paths: Sequence[Path]) -> Mapping[Path, str]:
-        """Send files and folders, unless their content is there already; returns their paths there."""
+        """Send files and folders, unless their content is there already.
+
+        Parameters
+        ----------
+        paths
+            Files and folders here.
+
+        Returns
+        -------
+        Mapping[Path, str]
+            The path there of each.
+        """
 
     def run(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Run the program and yield each JSON line that it prints, once and in order, as it comes.
 
         Closing the iterator early ends the program there too.
+
+        Parameters
+        ----------
+        arguments
+            Of edge-edet there.
+
+        Returns
+        -------
+        Iterator[dict[str, Any]]
+            A line, as parsed JSON.
 
         Raises
         ------
@@ -56,7 +88,13 @@ class Transport(Protocol):
         """
 
     def clean(self) -> int:
-        """Remove everything that edge-edet put there; returns the number of bytes."""
+        """Remove everything that edge-edet put there.
+
+        Returns
+        -------
+        int
+            How many bytes were removed.
+        """
 
     def close(self) -> None:
         """End the connection."""

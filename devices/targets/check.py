@@ -67,7 +67,13 @@ class Verdict:
         return tuple(dict.fromkeys(one.cure for one in self.findings if one.cure))
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {
             "target": self.target.id,
             "verdict": self.verdict,
@@ -87,7 +93,20 @@ class Verdict:
 
 
 def check_model(model: ModelFile, target: Target) -> Verdict:
-    """Check a model file, one of ours or a foreign one, against the rules of a target."""
+    """Check a model file, one of ours or a foreign one, against the rules of a target.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    target
+        The program or accelerator.
+
+    Returns
+    -------
+    Verdict
+        Whether it runs there, and what each rule found.
+    """
     facts, findings = facts_of(model), []
     manifest = manifest_of(model)
     fills = {

@@ -158,7 +158,23 @@ class Making:
 
 @dataclass(frozen=True)
 class Target:
-    """A consumer; the fields are the keys of its file, and `id` is the file's name without suffix."""
+    """A consumer; the fields are the keys of its file, and `id` is the file's name without suffix.
+
+    Attributes
+    ----------
+    id
+        The name of its file without suffix, such as frigate-cpu.
+    name
+        The full name.
+    loads
+        What reads the file there: the program or library, and its version.
+    summary
+        What it is, in a sentence.
+    rule
+        Its needs, each with its evidence.
+    convert
+        What `convert --for` makes for it; None: nothing.
+    """
 
     id: str
     name: str
@@ -181,13 +197,29 @@ class Target:
         return tuple(known for known in KNOWN if known in found)
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         document = dataclasses.asdict(self)
         return {**document, "rules": document.pop("rule")}
 
 
 def read_target(path: Path) -> Target:
     """Read and check a target's file.
+
+    Parameters
+    ----------
+    path
+        The TOML file.
+
+    Returns
+    -------
+    Target
+        The target.
 
     Raises
     ------

@@ -140,6 +140,11 @@ class Channel:
         patience_s
             How long to try to connect again; None: as long as the channel does.
 
+        Returns
+        -------
+        Any
+            The result, as parsed JSON.
+
         Raises
         ------
         AgentError
@@ -165,6 +170,29 @@ class Channel:
 
         The request may be changed while the frames come: when the connection breaks, it is sent again as
         it is then. Parameters and errors are those of `call`.
+
+        Parameters
+        ----------
+        request
+            "do" is the name of the request, the rest its arguments.
+        body
+            A file to send after the request.
+        what
+            Names the file in the progress bar.
+        patience_s
+            How long to try to connect again; None: as long as the channel does.
+
+        Yields
+        ------
+        dict[str, Any]
+            Each frame, as parsed JSON.
+
+        Raises
+        ------
+        AgentError
+            When the agent answers with an error.
+        EdgeEdetError
+            When there is no connection.
         """
         limit = self._patience_s if patience_s is None else patience_s
         pause, last = FIRST_PAUSE_S, time.monotonic()

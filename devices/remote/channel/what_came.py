@@ -47,7 +47,20 @@ def frame_of(line: bytes) -> dict[str, Any] | None:
 
 
 def readable(text: str, most: int = MOST) -> str:
-    r"""Make text one short line: no terminal escapes, other control codes as \x07."""
+    r"""Make text one short line: no terminal escapes, other control codes as \x07.
+
+    Parameters
+    ----------
+    text
+        What came from the other side.
+    most
+        The most characters that are kept.
+
+    Returns
+    -------
+    str
+        The text in one line.
+    """
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in ESCAPES.sub("", text).strip())
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 

@@ -25,6 +25,11 @@ def platforms(machine: str, libc: Sequence[str]) -> list[str]:
     libc
         platform.libc_ver() there, such as ("glibc", "2.36").
 
+    Returns
+    -------
+    list[str]
+        The tags, such as manylinux_2_36_aarch64.
+
     Raises
     ------
     BackendError

@@ -26,7 +26,17 @@ WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip file
 
 
 def write_wheel(folder: Path) -> Path:
-    """Write the wheel of all of edge-edet, without its tests, into a folder; returns its path.
+    """Write the wheel of all of edge-edet, without its tests, into a folder.
+
+    Parameters
+    ----------
+    folder
+        Where to write it.
+
+    Returns
+    -------
+    Path
+        The path of the wheel.
 
     Raises
     ------
