@@ -27,7 +27,13 @@ ROWS = "ap.rows.jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the sweep."""
+    """Add the options of the sweep.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     group = parser.add_argument_group("ap: AP of every variant, precision and runtime")
     group.add_argument("--data", type=Path, metavar="PATH", help="labelled pictures, as in 'eval'")
     group.add_argument("--split", metavar="NAME", help="split of the data, such as test")
@@ -48,7 +54,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the sweep; return 0, or the first failure's status if a row is missing."""
+    """Run the sweep; return 0, or the first failure's status if a row is missing.
+
+    Parameters
+    ----------
+    args
+        The parsed command line.
+
+    Returns
+    -------
+    int
+        The exit status.
+
+    Raises
+    ------
+    InputError
+        Without --data.
+    """
     from edge_edet.benchmarks.bench import BenchOutput, measure_jobs, read_labelled
     from edge_edet.benchmarks.rows import done_keys, open_rows
     from edge_edet.studies.ap.table import to_document, to_text

@@ -25,7 +25,13 @@ def _retinanet(network: str, size: int) -> Variant:
 
 
 def comparators() -> dict[str, Variant]:
-    """Return name of a row of published/comparators.csv with its size -> network."""
+    """Return name of a row of published/comparators.csv with its size -> network.
+
+    Returns
+    -------
+    dict[str, Variant]
+        Network by the name of the row with its size.
+    """
     found = [
         VARIANTS["d0"].replace(
             name="yolov3-608",
@@ -57,7 +63,18 @@ TABLE5 = {
 
 
 def feature_networks(base: str = "d3") -> dict[str, Variant]:
-    """Return the same backbone and heads with each feature network, and with a single pass of FPN."""
+    """Return the same backbone and heads with each feature network, and with a single pass of FPN.
+
+    Parameters
+    ----------
+    base
+        The EfficientDet that lends backbone and heads.
+
+    Returns
+    -------
+    dict[str, Variant]
+        Network by the name of its feature network.
+    """
     v = VARIANTS[base]
     found = {
         row: v.replace(
@@ -77,7 +94,23 @@ FORMS = {"constant": "bifpn", "runtime": "bifpn-runtime", "stacked": "bifpn-stac
 
 
 def fusions(base: str) -> dict[str, Variant]:
-    """Return "softmax-runtime" and so on -> the EfficientDet with that fusion, for Table 6."""
+    """Return "softmax-runtime" and so on -> the EfficientDet with that fusion, for Table 6.
+
+    Parameters
+    ----------
+    base
+        An EfficientDet whose fusion has weights: one of d0 to d5.
+
+    Returns
+    -------
+    dict[str, Variant]
+        Network by name.
+
+    Raises
+    ------
+    InputError
+        For a base that sums without weights.
+    """
     v = VARIANTS[base]
     if v.fusion == "sum":
         raise InputError(
@@ -104,7 +137,13 @@ FIG6 = {
 
 
 def scalings() -> dict[str, list[Variant]]:
-    """Return how D0 is scaled -> its networks in order of size; "compound" is D0 to D4."""
+    """Return how D0 is scaled -> its networks in order of size; "compound" is D0 to D4.
+
+    Returns
+    -------
+    dict[str, list[Variant]]
+        Networks, from small to large, by the way of scaling.
+    """
     d0, found = VARIANTS["d0"], {"compound": [VARIANTS[f"d{n}"] for n in range(5)]}
     for way, (field, values) in FIG6.items():
         short = way.replace(" ", "-").lower()
