@@ -88,7 +88,13 @@ class Manifest:
         return (1, *self.variant.input_size, 3)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object, keys in the order of docs/manifest.md."""
+        """Return the JSON object, keys in the order of docs/manifest.md.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         document: dict[str, Any] = {
             "format_version": self.format_version,
             "generator": self.generator,
@@ -116,7 +122,15 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text that goes into the file; the same manifest gives the same bytes.
 
-        Raises ModelFileError where a reader would refuse the manifest.
+        Returns
+        -------
+        str
+            JSON.
+
+        Raises
+        ------
+        ModelFileError
+            Where a reader would refuse the manifest.
         """
         text = json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         Manifest.from_json(text, "this manifest")
@@ -139,6 +153,11 @@ class Manifest:
         what
             Names it in messages.
 
+        Returns
+        -------
+        Manifest
+            The manifest.
+
         Raises
         ------
         ModelFileError
@@ -158,7 +177,25 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, document: object, what: str = "the manifest") -> Manifest:
-        """Check a JSON object as `from_json` does. Raises ModelFileError."""
+        """Check a JSON object as `from_json` does.
+
+        Parameters
+        ----------
+        document
+            What `json.loads` returned.
+        what
+            Names it in messages.
+
+        Returns
+        -------
+        Manifest
+            The manifest.
+
+        Raises
+        ------
+        ModelFileError
+            It is no manifest, or of an unknown version; the message names the key at fault.
+        """
         top = Fields(document, what)
         version = top.integer("format_version")
         if version != FORMAT_VERSION:
@@ -204,7 +241,18 @@ class Manifest:
         return manifest
 
     def check_tensors(self, model: ModelFile) -> None:
-        """Raise ModelFileError where the file's own tensors contradict the manifest."""
+        """Raise ModelFileError where the file's own tensors contradict the manifest.
+
+        Parameters
+        ----------
+        model
+            The summary of the file that it is in.
+
+        Raises
+        ------
+        ModelFileError
+            Where the file's own tensors contradict the manifest.
+        """
         inputs = {tensor.name: tensor for tensor in model.input_tensors}
         if set(inputs) != {self.input_name}:
             raise ModelFileError(

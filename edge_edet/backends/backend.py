@@ -14,7 +14,21 @@ __all__ = ["Backend", "BackendInfo", "TensorSpec"]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """An input or output: real = scale * (q - zero_point); scale None: not quantized."""
+    """An input or output: real = scale * (q - zero_point); scale None: not quantized.
+
+    Attributes
+    ----------
+    name
+        The tensor's name.
+    shape
+        Its axes, outermost first.
+    dtype
+        Numpy's name of the type, such as uint8.
+    scale
+        The grid's step; None: not quantized.
+    zero_point
+        The integer that stands for 0.0.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -25,7 +39,37 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class BackendInfo:
-    """What really runs, read back from the runtime; None where the runtime does not report it."""
+    """What really runs, read back from the runtime; None where the runtime does not report it.
+
+    Attributes
+    ----------
+    runtime
+        Its name, such as ai-edge-litert.
+    runtime_version
+        The installed version.
+    delegate
+        "none", "xnnpack", "gpu", "edgetpu" or the library's path.
+    delegated_operators
+        Operators that the delegate took; None: not reported.
+    total_operators
+        Operators of the model file.
+    partitions
+        Pieces of the graph that the delegate took.
+    threads
+        None: the delegate or the device decides.
+    device
+        Its own name; None: the processor, or unknown.
+    execution_devices
+        As the runtime calls them.
+    inference_precision
+        "f32", "bf16", "f16": of what is not integer.
+    streams
+        Inferences that may run at a time.
+    layers
+        Precision -> layers that ran in it.
+    notes
+        What should run otherwise, and how.
+    """
 
     runtime: str
     runtime_version: str
@@ -42,7 +86,13 @@ class BackendInfo:
     notes: tuple[str, ...] = ()  # what should run otherwise, and how
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to plain data, for JSON."""
+        """Convert to plain data, for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return dataclasses.asdict(self)
 
 
@@ -75,7 +125,22 @@ class Backend(Protocol):
     def input_memory(self, name: str) -> npt.NDArray[Any]:
         """Return the array that the next `run` reads this input from, the runtime's own where possible.
 
-        Don't keep it: some runtimes refuse to run while it is referenced. Raises BackendError after `close`.
+        Don't keep it: some runtimes refuse to run while it is referenced.
+
+        Parameters
+        ----------
+        name
+            The input tensor's name.
+
+        Returns
+        -------
+        npt.NDArray[Any]
+            Of the tensor's shape and type; filled by the caller.
+
+        Raises
+        ------
+        BackendError
+            After `close`.
         """
         ...
 
@@ -83,7 +148,16 @@ class Backend(Protocol):
         """Run the model once and return its outputs by tensor name.
 
         They may be views into the runtime's memory: copy what you keep, and drop them before the next `run`.
-        Raises BackendError where the runtime fails, and after `close`.
+
+        Returns
+        -------
+        dict[str, npt.NDArray[Any]]
+            Output by tensor name, each of the tensor's shape and type.
+
+        Raises
+        ------
+        BackendError
+            Where the runtime fails, and after `close`.
         """
         ...
 

@@ -21,7 +21,23 @@ DELEGATES = (*ON_CPU_OR_GPU, "edgetpu")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What `load` was given about how to run; None: not given."""
+    """What `load` was given about how to run; None: not given.
+
+    Attributes
+    ----------
+    runtime
+        The runtime's name.
+    device
+        CPU, GPU, NPU or AUTO, for OpenVINO and LiteRT's GPU.
+    precision
+        Of what is not integer: f32, bf16, f16 or default.
+    cache_dir
+        Where OpenVINO keeps compiled models.
+    delegate
+        Xnnpack, none, gpu, edgetpu, or the path of a library.
+    delegate_options
+        Of a delegate: value by key.
+    """
 
     runtime: str | None = None
     device: str | None = None
@@ -32,7 +48,20 @@ class RunOptions:
 
 
 def check_options(model: ModelFile, options: RunOptions) -> None:
-    """Refuse, with InputError, a runtime that does not take the file, or an option that it does not take."""
+    """Refuse, with InputError, a runtime that does not take the file, or an option that it does not take.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    options
+        As given to `load`.
+
+    Raises
+    ------
+    InputError
+        For a runtime that does not take the file, and an option that the runtime does not take.
+    """
     _check_types(options)
     form = FORMATS[model.format]
     known = form.runtimes
@@ -108,6 +137,11 @@ def open_backend(
         The model's precision, as its manifest states it.
     input_shapes
         Of a .tflite: input -> its shape, where the file leaves it free.
+
+    Returns
+    -------
+    Backend
+        The loaded model.
 
     Raises
     ------

@@ -48,6 +48,20 @@ def applies(isolate: bool | None, verified: bool | None, options: RunOptions) ->
 
     isolate None: only if its content is not verified to be as it was converted, and only on the CPU,
     where a second start costs little.
+
+    Parameters
+    ----------
+    isolate
+        As given to `load`; None: only if its content is not verified to be as it was converted.
+    verified
+        Whether the sum of the file was right; None: it states none; False: not looked at.
+    options
+        How the model runs.
+
+    Returns
+    -------
+    bool
+        Whether a child process tries it.
     """
     if isolate is not None:
         return isolate
@@ -71,6 +85,21 @@ def run_apart(
     """Load and run the model in a child process, as `open_backend` would.
 
     An error that the runtime reports is not raised here: the load that follows raises it.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    options
+        How it runs.
+    threads
+        Of the CPU.
+    stored
+        The model's precision, as its manifest states it.
+    input_shapes
+        Of a .tflite: input -> its shape, where the file leaves it free.
+    time_limit_s
+        Seconds after which the child is ended.
 
     Raises
     ------

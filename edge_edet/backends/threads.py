@@ -15,7 +15,18 @@ CPU_FOLDER = Path("/sys/devices/system/cpu")
 
 
 def physical_cores(folder: Path = CPU_FOLDER) -> int:
-    """Count the cores that this process may use; two hardware threads of one core count once."""
+    """Count the cores that this process may use; two hardware threads of one core count once.
+
+    Parameters
+    ----------
+    folder
+        Where the system describes its processors, /sys/devices/system/cpu on Linux.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
     try:
         cpus = sorted(os.sched_getaffinity(0))  # type: ignore[attr-defined, unused-ignore]
     except AttributeError:  # macOS and Windows have no affinity
@@ -31,7 +42,23 @@ def physical_cores(folder: Path = CPU_FOLDER) -> int:
 
 
 def resolve_threads(threads: int | None) -> int:
-    """Return the number given, else the physical cores of this process, at most 4. Raises InputError."""
+    """Return the number given, else the physical cores of this process, at most 4.
+
+    Parameters
+    ----------
+    threads
+        The number that was given; None: choose.
+
+    Returns
+    -------
+    int
+        The number of threads.
+
+    Raises
+    ------
+    InputError
+        For what is no integer from 1 to the most that are allowed.
+    """
     if threads is None:
         return min(physical_cores(), MAX_DEFAULT_THREADS)
     if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:

@@ -85,7 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add the options of how a model runs, which `run_options` passes to `edge_edet.load`."""
+    """Add the options of how a model runs, which `run_options` passes to `edge_edet.load`.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--threads", type=int, metavar="N", help="default: physical cores, at most 4"
     )
@@ -131,7 +137,13 @@ def add_run_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def add_verify_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --no-verify."""
+    """Add --no-verify.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--no-verify",
         dest="verify",
@@ -141,7 +153,13 @@ def add_verify_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def add_isolate_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --isolate and --no-isolate."""
+    """Add --isolate and --no-isolate.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--isolate",
         action=argparse.BooleanOptionalAction,
@@ -151,7 +169,18 @@ def add_isolate_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def run_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the keyword arguments of `edge_edet.load` for the options of `add_run_arguments`."""
+    """Return the keyword arguments of `edge_edet.load` for the options of `add_run_arguments`.
+
+    Parameters
+    ----------
+    args
+        The parsed command line.
+
+    Returns
+    -------
+    dict[str, Any]
+        Keyword arguments.
+    """
     return {
         "threads": args.threads,
         "runtime": args.runtime,
@@ -365,7 +394,23 @@ def default_model(folder: Path = BUILD_FOLDER) -> Path:
 
 
 def parse_options(options: Iterable[str]) -> dict[str, str]:
-    """Read KEY=VALUE texts. Raises InputError for another text."""
+    """Read KEY=VALUE texts.
+
+    Parameters
+    ----------
+    options
+        Texts such as `device=usb:0`.
+
+    Returns
+    -------
+    dict[str, str]
+        Value by key.
+
+    Raises
+    ------
+    InputError
+        For a text without `=`.
+    """
     parsed = {}
     for option in options:
         key, equals, value = option.partition("=")

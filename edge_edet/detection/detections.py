@@ -36,7 +36,13 @@ class Detection:
     label: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict, keys as the fields."""
+        """Return a JSON-ready dict, keys as the fields.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {
             "box": list(self.box),
             "score": self.score,
@@ -115,5 +121,11 @@ class Detections:
             yield Detection((xmin, ymin, xmax, ymax), score, class_id, label)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one JSON-ready dict for each object: box, score, class_id, label."""
+        """Return one JSON-ready dict for each object: box, score, class_id, label.
+
+        Returns
+        -------
+        list[dict[str, Any]]
+            The objects, best first.
+        """
         return [detection.to_dict() for detection in self]

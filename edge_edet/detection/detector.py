@@ -73,6 +73,21 @@ class Detector:
 
     `prepare`, `infer` and `select` are the steps of `detect`, which writes the input into the runtime's
     memory and reads the outputs there, instead of handing out arrays.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    layout
+        What its inputs and outputs are.
+    backend
+        The loaded model.
+    config
+        Thresholds and limits of the detections.
+    picture_range
+        Which values of a picture are black and white; None: uint8's.
+    verified
+        Whether the sum of the file was right; None: it states none; False: not looked at.
     """
 
     def __init__(
@@ -348,6 +363,23 @@ class Detector:
 
         `prepare` and `infer` in one; `select(raw.outputs, raw.placement)` gives the detections. Raises as
         `detect`.
+
+        Parameters
+        ----------
+        image
+            A path, a PIL image, or a uint8 array [height, width, 3] in RGB.
+
+        Returns
+        -------
+        RawOutputs
+            Outputs by name, and how the picture lies in the input.
+
+        Raises
+        ------
+        ImageError
+            As by `detect`.
+        BackendError
+            As by `detect`.
         """
         return self.raw_of(*self.prepare(image))
 

@@ -49,7 +49,65 @@ def padding_note(mean: float | None) -> str:
 
 @dataclass(frozen=True)
 class DetectorInfo:
-    """What is loaded and what it really runs on, read back from the runtime."""
+    """What is loaded and what it really runs on, read back from the runtime.
+
+    Attributes
+    ----------
+    model_path
+        The file that was given.
+    model_bytes
+        Of all its files.
+    variant
+        None: a foreign detector.
+    precision
+        Of the file: fp32, fp16, int8, int8-dynamic.
+    image_size
+        Height, width of the input.
+    fit
+        "letterbox": aspect kept, padded right and below; "stretch".
+    fit_reason
+        Where `fit` comes from.
+    pad_rgb
+        Beside a letterboxed picture.
+    mean
+        Of the pictures that the input takes; (): the graph normalizes.
+    std
+        Of the pictures, as `mean`.
+    labels_count
+        Number of named classes.
+    verified
+        Its sum was right; None: it states none; False: not looked at.
+    notes
+        What was assumed or read otherwise, or runs slower than it could.
+    nms
+        "none": suppressed here; "in-graph": in the model.
+    runtime
+        Its name.
+    runtime_version
+        The installed version.
+    delegate
+        "none", "xnnpack", "gpu", "edgetpu" or the library's path.
+    delegated_operators
+        None: the runtime does not report it.
+    total_operators
+        Operators of the model file.
+    partitions
+        Parts of the graph that the delegate took; None: not reported.
+    threads
+        Of the CPU; None: the delegate or the device decides.
+    device
+        Its own name; None: the CPU, or unknown.
+    execution_devices
+        As the runtime calls them.
+    inference_precision
+        "f32", "bf16", "f16": of what is not integer.
+    streams
+        Inferences that may run at a time; None: not reported.
+    layers
+        Precision -> layers that ran in it, as OpenVINO reports.
+    postprocess
+        Thresholds and limits of the detections.
+    """
 
     model_path: str
     model_bytes: int  # of all its files
@@ -83,7 +141,13 @@ class DetectorInfo:
     postprocess: PostprocessConfig
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict, keys as the fields."""
+        """Return a JSON-ready dict, keys as the fields.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return dataclasses.asdict(self) | {"postprocess": self.postprocess.to_dict()}
 
 

@@ -39,6 +39,17 @@ class LetterboxTransform:
 
     An input pixel is scale_x * (picture pixel) from the left and scale_y * (picture pixel) from the top; the
     two scales differ only for stretched pictures.
+
+    Attributes
+    ----------
+    width
+        Of the picture, in pixels.
+    height
+        Of the picture, in pixels.
+    scale_x
+        Input pixels for each pixel of the picture, across.
+    scale_y
+        The same, down.
     """
 
     width: int

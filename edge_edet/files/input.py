@@ -32,7 +32,15 @@ KINDS = (
 
 
 class Limit(NamedTuple):
-    """How large a file may be, and why no valid one is larger."""
+    """How large a file may be, and why no valid one is larger.
+
+    Attributes
+    ----------
+    size_bytes
+        The most bytes.
+    reason
+        Why no valid file has more.
+    """
 
     size_bytes: int
     reason: str
@@ -58,6 +66,11 @@ def open_input(
         The whole message where there is no such file.
     error
         The class of what is raised.
+
+    Returns
+    -------
+    BufferedReader
+        The open file.
 
     Raises
     ------
@@ -92,7 +105,31 @@ def read_input(
     missing: str | None = None,
     error: type[InputError] = InputError,
 ) -> bytes:
-    """Read all bytes of a file; parameters and errors are those of `open_input`."""
+    """Read all bytes of a file; parameters and errors are those of `open_input`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        How messages name the file, with its path.
+    limit
+        The most bytes that it may have.
+    missing
+        The whole message where there is no such file.
+    error
+        The class of what is raised.
+
+    Returns
+    -------
+    bytes
+        The content.
+
+    Raises
+    ------
+    InputError
+        Or `error`: if it is not a regular file, is larger than the limit, or cannot be read.
+    """
     try:
         with open_input(path, what, limit=limit, missing=missing, error=error) as file:
             data = file.read(os.fstat(file.fileno()).st_size + 1)
@@ -124,6 +161,17 @@ def sha256_input(
         Makes the whole message for a file that is not there.
     error
         What is raised, as by `open_input`.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        Or `error`: where a file cannot be read, is no regular file, or is larger than the
+        limit.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -138,14 +186,36 @@ def sha256_input(
 
 
 def kind_of(mode: int) -> str | None:
-    """Name what a file is, by its st_mode: "a folder", "a pipe"; None for a regular file."""
+    """Name what a file is, by its st_mode: "a folder", "a pipe"; None for a regular file.
+
+    Parameters
+    ----------
+    mode
+        St_mode of the file.
+
+    Returns
+    -------
+    str | None
+        What it is, with its article.
+    """
     if stat.S_ISREG(mode):
         return None
     return next((text for is_kind, text in KINDS if is_kind(mode)), "no file")
 
 
 def why_not(error: OSError | ValueError) -> str:
-    """Say why a path could not be opened; a ValueError is a zero byte in it, or undecodable text."""
+    """Say why a path could not be opened; a ValueError is a zero byte in it, or undecodable text.
+
+    Parameters
+    ----------
+    error
+        What `open` raised.
+
+    Returns
+    -------
+    str
+        A few words.
+    """
     if isinstance(error, UnicodeError):
         return "its name cannot be encoded as a path"
     if isinstance(error, ValueError):

@@ -57,12 +57,33 @@ class LineFormat:
     advice: str = ""
 
     def damage(self, text: str) -> InputError:
-        """Make the error for a damaged line, with the advice."""
+        """Make the error for a damaged line, with the advice.
+
+        Parameters
+        ----------
+        text
+            What is wrong, with the place.
+
+        Returns
+        -------
+        InputError
+            The error, to be raised by the caller.
+        """
         return InputError(f"{text}: {self.advice}" if self.advice else text)
 
 
 class JsonLinesFile:
-    """An open file, locked against other writers. Made by `JsonLinesFile.open`."""
+    """An open file, locked against other writers. Made by `JsonLinesFile.open`.
+
+    Parameters
+    ----------
+    stream
+        Open for reading and appending.
+    path
+        Of the file, for messages.
+    form
+        What its lines are.
+    """
 
     def __init__(self, stream: IO[bytes], path: Path, form: LineFormat):
         self._stream, self._path, self._form = stream, path, form
@@ -72,6 +93,18 @@ class JsonLinesFile:
     @contextlib.contextmanager
     def open(cls, path: Path, form: LineFormat) -> Iterator[JsonLinesFile]:
         """Open the file, and create it where it does not exist.
+
+        Parameters
+        ----------
+        path
+            The file.
+        form
+            What its lines are.
+
+        Yields
+        ------
+        JsonLinesFile
+            The open file, which is closed at the end.
 
         Raises
         ------
@@ -105,6 +138,11 @@ class JsonLinesFile:
     def documents(self) -> Iterator[tuple[str, Any]]:
         """Yield what the file held when it was opened: the place for messages, and the document.
 
+        Returns
+        -------
+        Iterator[tuple[str, Any]]
+            Place and document.
+
         Raises
         ------
         InputError
@@ -114,7 +152,15 @@ class JsonLinesFile:
         return _documents(self._stream, end, str(self._path), self._form)
 
     def add(self, document: Any, *, durable: bool = True) -> None:
-        """Append one line; durable: on the disk when this returns."""
+        """Append one line; durable: on the disk when this returns.
+
+        Parameters
+        ----------
+        document
+            What JSON can hold.
+        durable
+            Whether it is on the disk when this returns.
+        """
         if self._whole is not None:  # before the first line of ours
             self._stream.truncate(self._whole)
             self._whole = None
@@ -126,14 +172,30 @@ class JsonLinesFile:
 
 
 def dump_line(document: Any) -> str:
-    """Return the document as one line of JSON, without its end. NaN raises ValueError."""
+    """Return the document as one line of JSON, without its end. NaN raises ValueError.
+
+    Parameters
+    ----------
+    document
+        What JSON can hold.
+
+    Returns
+    -------
+    str
+        One line.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinities.
+    """
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def read_json_lines(
     path: Path, form: LineFormat, what: str, *, missing: str | None = None
 ) -> list[tuple[str, Any]]:
-    """Read a whole file: place and document of each line. Raises InputError.
+    """Read a whole file: place and document of each line.
 
     Parameters
     ----------
@@ -141,6 +203,16 @@ def read_json_lines(
         How messages name the file, with its path.
     missing
         The whole message where there is no such file.
+
+    Returns
+    -------
+    list[tuple[str, Any]]
+        Place and document of each line.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read, or a line is damaged.
     """
     assert form.limit is not None
     data = read_input(path, what, form.limit, missing=missing)
@@ -148,7 +220,22 @@ def read_json_lines(
 
 
 def parse_json_lines(data: bytes, where: str, form: LineFormat) -> list[tuple[str, Any]]:
-    """Parse the bytes of a file as `read_json_lines` does; where: how messages name them."""
+    """Parse the bytes of a file as `read_json_lines` does; where: how messages name them.
+
+    Parameters
+    ----------
+    data
+        The content of a file.
+    where
+        How messages name it.
+    form
+        What its lines are.
+
+    Returns
+    -------
+    list[tuple[str, Any]]
+        Place and document of each line.
+    """
     stream = io.BytesIO(data)
     return list(_documents(stream, _whole_size(stream, where, form), where, form))
 

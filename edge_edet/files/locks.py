@@ -29,6 +29,16 @@ def hold(stream: int | IO[bytes]) -> bool:
     """Lock an open file until it is closed; return False if another process has it.
 
     Returns True also where the system or the file system has no locks.
+
+    Parameters
+    ----------
+    stream
+        An open file or its descriptor.
+
+    Returns
+    -------
+    bool
+        Whether this process has it now.
     """
     return _lock(stream) is not False
 
@@ -47,12 +57,34 @@ def _lock(stream: int | IO[bytes]) -> bool | None:
 
 
 def lock_of(path: Path) -> Path:
-    """Return the path of a file's lock file."""
+    """Return the path of a file's lock file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    Path
+        Beside it.
+    """
     return path.with_name(f".{short(path.name)}{SUFFIX}")
 
 
 def short(name: str) -> str:
-    """Return the name, or a hash of it where a suffix would not fit: systems take 255 bytes."""
+    """Return the name, or a hash of it where a suffix would not fit: systems take 255 bytes.
+
+    Parameters
+    ----------
+    name
+        Of a file, without a folder.
+
+    Returns
+    -------
+    str
+        The name to use.
+    """
     if len(os.fsencode(name)) <= LONGEST:
         return name
     return f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}{Path(name).suffix[:20]}"
@@ -79,6 +111,23 @@ class LockFile:
         """Take the lock; return None if another process, or another part of this one, has it.
 
         With make=False only an existing lock file is taken; FileNotFoundError where there is none.
+
+        Parameters
+        ----------
+        path
+            Of the lock file.
+        make
+            Whether to create it.
+
+        Returns
+        -------
+        LockFile | None
+            The lock.
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is none, with `make` False.
         """
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if make else 0)
         while True:
@@ -111,7 +160,18 @@ class LockFile:
 
 
 def holder(path: Path) -> str:
-    """Return ` (process 4711)`, the holder of a lock file, or "" where the file does not name it."""
+    """Return ` (process 4711)`, the holder of a lock file, or "" where the file does not name it.
+
+    Parameters
+    ----------
+    path
+        Of the lock file.
+
+    Returns
+    -------
+    str
+        For the end of a message.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(20).strip()

@@ -33,7 +33,15 @@ def aside(path: Path) -> Path:
 
 
 def switch(folder: Path, graph: Path) -> None:
-    """Replace the two files by those in `folder`. The caller holds the lock of `graph`."""
+    """Replace the two files by those in `folder`. The caller holds the lock of `graph`.
+
+    Parameters
+    ----------
+    folder
+        Holds the two new files, on the same file system.
+    graph
+        The .xml that is replaced, with the .bin beside it.
+    """
     weights = graph.with_suffix(".bin")
     done: list[tuple[Path, Path]] = []
     try:
@@ -57,7 +65,15 @@ def switch(folder: Path, graph: Path) -> None:
 
 
 def recover(graph: Path, folders: Iterable[Path]) -> None:
-    """Finish or undo what a killed `switch` began; folders: those it may have moved files from."""
+    """Finish or undo what a killed `switch` began; folders: those it may have moved files from.
+
+    Parameters
+    ----------
+    graph
+        The .xml.
+    folders
+        Those that a killed `switch` may have moved files from.
+    """
     weights = graph.with_suffix(".bin")
     if graph.exists():  # the last rename was done, or none
         if aside(graph).exists() or aside(weights).exists():
@@ -82,14 +98,38 @@ def _drop_if_whole(graph: Path) -> None:
 
 
 def belongs(graph: Path, weights: Path) -> bool:
-    """Return whether the graph names the sha256 of these weights, as our writers make it do."""
+    """Return whether the graph names the sha256 of these weights, as our writers make it do.
+
+    Parameters
+    ----------
+    graph
+        The .xml.
+    weights
+        The .bin.
+
+    Returns
+    -------
+    bool
+        False where the .xml names another sum or none.
+    """
     if not (graph.is_file() and weights.is_file()):
         return False
     return hashlib.sha256(weights.read_bytes()).hexdigest().encode() in graph.read_bytes()
 
 
 def stamp(graph: Path) -> tuple[object, ...]:
-    """Return a value that changes when one of the two files is replaced."""
+    """Return a value that changes when one of the two files is replaced.
+
+    Parameters
+    ----------
+    graph
+        The .xml.
+
+    Returns
+    -------
+    tuple[object, ...]
+        To be compared with another stamp only.
+    """
     found: list[object] = []
     for path in (graph, graph.with_suffix(".bin")):
         try:
@@ -103,6 +143,18 @@ def stamp(graph: Path) -> tuple[object, ...]:
 
 def read_whole(graph: Path, read: Callable[[], T]) -> T:
     """Call `read`, again where it failed and the files were replaced meanwhile.
+
+    Parameters
+    ----------
+    graph
+        The .xml.
+    read
+        Reads both files.
+
+    Returns
+    -------
+    T
+        What `read` returns.
 
     Raises
     ------

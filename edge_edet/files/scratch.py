@@ -23,7 +23,13 @@ PREFIX = "edge-edet-"
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Create a folder, and remove it at the end with all that is in it."""
+    """Create a folder, and remove it at the end with all that is in it.
+
+    Yields
+    ------
+    Path
+        The folder.
+    """
     _sweep(tempfile.gettempdir())
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     lock = None

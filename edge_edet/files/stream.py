@@ -30,6 +30,11 @@ def read_stream(
     missing
         The whole message where there is no such file.
 
+    Returns
+    -------
+    bytes
+        The content.
+
     Raises
     ------
     InputError

@@ -28,7 +28,18 @@ DIGITS = 6  # of a float: samples are milliseconds, so this is below what any cl
 
 
 def to_json(value: Any) -> Any:
-    """Convert dataclasses to plain dicts, lists and scalars; floats are rounded to 6 decimals."""
+    """Convert dataclasses to plain dicts, lists and scalars; floats are rounded to 6 decimals.
+
+    Parameters
+    ----------
+    value
+        A dataclass, or what holds some.
+
+    Returns
+    -------
+    Any
+        What JSON can hold.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: to_json(getattr(value, field.name)) for field in fields}
@@ -54,6 +65,11 @@ def from_json(kind: type[T], value: object, where: str, **given: Any) -> T:
         What messages begin with: the file, and the line in it.
     given
         Fields that do not stand in the document, and must not.
+
+    Returns
+    -------
+    T
+        The dataclass, its nested ones too.
 
     Raises
     ------

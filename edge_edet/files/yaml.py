@@ -34,6 +34,11 @@ def read_yaml(path: Path, what: str, *, as_text: bool = False, extra: str = "ben
     extra
         The extra of pyproject.toml to name where PyYAML is missing.
 
+    Returns
+    -------
+    object
+        The document.
+
     Raises
     ------
     InputError

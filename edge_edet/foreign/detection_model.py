@@ -86,6 +86,18 @@ class Foreign:
 def read_foreign(model: TfliteModel, options: InputOptions) -> Foreign:
     """Find out how to feed and read the model.
 
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    options
+        What was given about it.
+
+    Returns
+    -------
+    Foreign
+        Its layout, and what was assumed.
+
     Raises
     ------
     ModelFileError
@@ -264,6 +276,16 @@ def stored_precision(model: TfliteModel) -> str:
 
     "fp32", "fp16", "int8", "uint8"; "int8-dynamic" where most operators compute in float; else the
     type's name.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+
+    Returns
+    -------
+    str
+        The precision.
     """
     sizes: dict[str, int] = {}
     for tensor in model.tensors:

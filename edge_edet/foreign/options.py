@@ -67,15 +67,38 @@ class InputOptions:
         self.size()
 
     def given(self) -> list[str]:
-        """Return the names of the options that were given."""
+        """Return the names of the options that were given.
+
+        Returns
+        -------
+        list[str]
+            Names of options, as in Python.
+        """
         return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is not None]
 
     def normalization(self) -> Normalization | None:
-        """Return mean and std of the three channels, None if they were not given."""
+        """Return mean and std of the three channels, None if they were not given.
+
+        Returns
+        -------
+        Normalization | None
+            Values on the 0-255 scale.
+        """
         return read_normalization(self.mean, self.std)
 
     def pad_rgb(self) -> Pixel | None:
-        """Return the padding's red, green and blue, None if it was not given."""
+        """Return the padding's red, green and blue, None if it was not given.
+
+        Returns
+        -------
+        Pixel | None
+            Values from 0 to 255.
+
+        Raises
+        ------
+        InputError
+            For anything but one value from 0 to 255 or three.
+        """
         if self.pad is None:
             return None
         values = _integers(self.pad, ",")
@@ -88,7 +111,18 @@ class InputOptions:
         return red, green, blue
 
     def size(self) -> tuple[int, int] | None:
-        """Return height and width of the input, None if they were not given."""
+        """Return height and width of the input, None if they were not given.
+
+        Returns
+        -------
+        tuple[int, int] | None
+            In pixels.
+
+        Raises
+        ------
+        InputError
+            For what is no side and no WIDTHxHEIGHT, or is out of the limits.
+        """
         if self.input_size is None:
             return None
         values = _integers(self.input_size, "x")
@@ -103,7 +137,20 @@ class InputOptions:
     def read_labels(self, num_classes: int | None) -> LabelFile | None:
         """Read the labels that were given, for a model with so many classes.
 
-        Raises InputError for a file that cannot be read, or another number of labels.
+        Parameters
+        ----------
+        num_classes
+            Of the model; None where it is not known.
+
+        Returns
+        -------
+        LabelFile | None
+            The names; None where no file was given.
+
+        Raises
+        ------
+        InputError
+            For a file that cannot be read, or another number of labels.
         """
         if self.labels is None:
             return None
@@ -152,7 +199,13 @@ def _names(given: object) -> tuple[str | None, ...]:
 
 
 def add_input_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add the options for foreign detectors; `input_options` passes them to `edge_edet.load`."""
+    """Add the options for foreign detectors; `input_options` passes them to `edge_edet.load`.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--labels",
         type=Path,
@@ -183,7 +236,18 @@ def add_input_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def input_options(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the parsed options as keyword arguments for `edge_edet.load`."""
+    """Return the parsed options as keyword arguments for `edge_edet.load`.
+
+    Parameters
+    ----------
+    args
+        The parsed command line.
+
+    Returns
+    -------
+    dict[str, Any]
+        Keyword arguments.
+    """
     return {
         "labels": args.labels,
         "mean": args.mean,

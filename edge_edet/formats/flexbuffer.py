@@ -31,7 +31,25 @@ MAX_ENTRIES = 1000
 
 
 def read_numbers(data: bytes, what: str) -> dict[str, float]:
-    """Return key -> number of the map; other values are left out. Raises ModelFileError if damaged."""
+    """Return key -> number of the map; other values are left out.
+
+    Parameters
+    ----------
+    data
+        A FlexBuffer whose root is a map.
+    what
+        How messages name it.
+
+    Returns
+    -------
+    dict[str, float]
+        Number by key.
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged, or no map.
+    """
     try:
         return _map(data)
     except (IndexError, struct.error, KeyError, UnicodeDecodeError, ValueError):

@@ -105,7 +105,18 @@ class ModelFile(Protocol):
 
 
 def described(model: ModelFile) -> str:
-    """Describe a file that is not one of ours, for a message."""
+    """Describe a file that is not one of ours, for a message.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+
+    Returns
+    -------
+    str
+        Its format, and who wrote it where it says so.
+    """
 
     def listed(tensors: tuple[TensorInfo, ...]) -> str:
         return ", ".join(f"{t.name} {t.dtype} {list(t.free_shape)}" for t in tensors[:6]) or "none"
@@ -117,13 +128,35 @@ def described(model: ModelFile) -> str:
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
-    """Return the files that belong to a model: an IR's weights are beside its .xml."""
+    """Return the files that belong to a model: an IR's weights are beside its .xml.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    tuple[Path, ...]
+        The path itself first.
+    """
     path = Path(path)
     return (path, path.with_suffix(".bin")) if path.suffix.lower() == ".xml" else (path,)
 
 
 def sha256_of(path: str | Path) -> str:
-    """Return what `sha256sum MODEL` prints; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`."""
+    """Return what `sha256sum MODEL` prints; of an IR, `cat MODEL.xml MODEL.bin | sha256sum`.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     return sha256_input(
         *files_of(path),
         kind="model file",
@@ -134,7 +167,23 @@ def sha256_of(path: str | Path) -> str:
 
 
 def open_model(path: Path) -> BufferedReader:
-    """Open a model file for reading. Raises ModelFileError if it is not a regular file, or too large."""
+    """Open a model file for reading.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    BufferedReader
+        The open file, which the caller closes.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not a regular file, or too large.
+    """
     return open_input(
         path,
         f"model file {str(path)!r}",
@@ -150,7 +199,20 @@ def missing_model(path: Path) -> str:
 
 
 def read_failed(path: Path, error: Exception) -> ModelFileError:
-    """Make the error for a model file that could not be opened or read."""
+    """Make the error for a model file that could not be opened or read.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+    error
+        What was raised.
+
+    Returns
+    -------
+    ModelFileError
+        The error, to be raised by the caller.
+    """
     if isinstance(error, FileNotFoundError):
         return ModelFileError(missing_model(path))
     reason = getattr(error, "strerror", None) or str(error)

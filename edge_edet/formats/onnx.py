@@ -34,7 +34,33 @@ Part = memoryview
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """Summary of a model's main graph; opsets: domain -> version, the standard domain is ''."""
+    """Summary of a model's main graph; opsets: domain -> version, the standard domain is ''.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    size_bytes
+        Of the file.
+    ir_version
+        Version of ONNX's format.
+    opsets
+        Version by domain; the standard domain is ''.
+    producer
+        The program that wrote it, with its version.
+    operator_names
+        Type of each node, in their order.
+    input_tensors
+        Inputs that are no stored values.
+    output_tensors
+        Outputs in their order.
+    metadata
+        Entries of metadata_props, value by key.
+    weight_bytes
+        Dtype -> bytes of stored values.
+    format
+        Suffix of the file.
+    """
 
     path: Path
     size_bytes: int

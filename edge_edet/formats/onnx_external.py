@@ -31,7 +31,24 @@ INNER = {
 def find_external(data: memoryview, message: str = "model") -> str | None:
     """Return the name of the first tensor whose values are in another file, None if there is none.
 
-    data: the bytes of a message of INNER. Raises ModelFileError if they are damaged or nested too deeply.
+    data: the bytes of a message of INNER.
+
+    Parameters
+    ----------
+    data
+        The bytes of a message.
+    message
+        Which message of INNER it is.
+
+    Returns
+    -------
+    str | None
+        The tensor's name.
+
+    Raises
+    ------
+    ModelFileError
+        If the bytes are damaged or nested too deeply.
     """
     pending = [(message, data, 0)]
     while pending:

@@ -28,6 +28,31 @@ class IrModel:
 
     A tensor with several names is listed once for each. `metadata` has the text of each rt_info entry
     with a value, by its path such as `edge_edet_manifest` or `model_info/labels`.
+
+    Attributes
+    ----------
+    path
+        Of the .xml.
+    size_bytes
+        Of both files.
+    bin_bytes
+        Of the .bin.
+    name
+        Of the graph.
+    version
+        Version of the IR.
+    layers
+        In the order of the file.
+    input_tensors
+        A tensor with several names once for each.
+    output_tensors
+        Likewise.
+    metadata
+        Text of each rt_info entry with a value, by its path.
+    format
+        Suffix of the file.
+    stamp
+        Of the two files as they were read; see `output_pair.stamp`.
     """
 
     path: Path
@@ -51,9 +76,24 @@ class IrModel:
 
 
 def read_ir(path: str | Path) -> IrModel:
-    """Read the summary of an `.xml` and its `.bin`. Raises ModelFileError if they are not intact.
+    """Read the summary of an `.xml` and its `.bin`.
 
     While `convert` replaces the two files, both are read from the old model or both from the new one.
+
+    Parameters
+    ----------
+    path
+        Of the .xml.
+
+    Returns
+    -------
+    IrModel
+        The summary.
+
+    Raises
+    ------
+    ModelFileError
+        If the two files are not intact, or do not belong together.
     """
     path = Path(path)
     return read_whole(path, lambda: _read(path))

@@ -12,7 +12,27 @@ __all__ = ["fields", "signed", "varint"]
 def varint(
     data: bytes | memoryview, position: int, error: type[EdgeEdetError] = ModelFileError
 ) -> tuple[int, int]:
-    """Return the base-128 number at a position, and the position after it."""
+    """Return the base-128 number at a position, and the position after it.
+
+    Parameters
+    ----------
+    data
+        The bytes.
+    position
+        Where the number begins.
+    error
+        What is raised where they are damaged.
+
+    Returns
+    -------
+    tuple[int, int]
+        The number, from 0 to 2^64 - 1, and the position after it.
+
+    Raises
+    ------
+    ModelFileError
+        Or `error`: where the number ends early, or has more than 64 bits.
+    """
     value = shift = 0
     while shift < 64:
         if position >= len(data):
@@ -27,14 +47,43 @@ def varint(
 
 
 def signed(value: int) -> int:
-    """Convert a varint to an int64."""
+    """Convert a varint to an int64.
+
+    Parameters
+    ----------
+    value
+        From 0 to 2^64 - 1.
+
+    Returns
+    -------
+    int
+        In two's complement.
+    """
     return value - 2**64 if value >= 2**63 else value
 
 
 def fields(
     data: memoryview, error: type[EdgeEdetError] = ModelFileError
 ) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield field number, and number or part of data, of each field of one message."""
+    """Yield field number, and number or part of data, of each field of one message.
+
+    Parameters
+    ----------
+    data
+        The bytes of one message.
+    error
+        What is raised where they are damaged.
+
+    Yields
+    ------
+    tuple[int, int | memoryview]
+        Field number with its value.
+
+    Raises
+    ------
+    ModelFileError
+        Or `error`: where the message is damaged.
+    """
     position = 0
     while position < len(data):
         tag, position = varint(data, position, error)

@@ -25,7 +25,23 @@ ONNX_START = b"\x08"  # ModelProto.ir_version, which every writer puts first
 
 
 def read_model(path: str | Path) -> ModelFile:
-    """Read the summary of a .tflite, .xml or .onnx. Raises ModelFileError if it is not intact."""
+    """Read the summary of a .tflite, .xml or .onnx.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    ModelFile
+        The summary.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not intact, or of no known format.
+    """
     path = as_path(path, "the model's path")
     suffix = path.suffix.lower()
     if suffix == ".bin" and path.with_suffix(".xml").is_file():

@@ -30,5 +30,18 @@ def class_name(labels: Sequence[str | None], class_id: int) -> str:
 
 
 def class_names(labels: Sequence[str | None], class_ids: Iterable[int]) -> tuple[str, ...]:
-    """Return the names of classes, as `class_name` gives them."""
+    """Return the names of classes, as `class_name` gives them.
+
+    Parameters
+    ----------
+    labels
+        Name of each class; None: it has none.
+    class_ids
+        Numbers of classes.
+
+    Returns
+    -------
+    tuple[str, ...]
+        A name for each number.
+    """
     return tuple(class_name(labels, class_id) for class_id in class_ids)

@@ -59,7 +59,27 @@ class LabelFile(NamedTuple):
 
 
 def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
-    """Read a label file; see `parse_label_text`. Raises InputError where it cannot be read."""
+    """Read a label file; see `parse_label_text`.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    num_classes
+        Of the model; None where it is not known.
+
+    Returns
+    -------
+    LabelFile
+        The names, and the form that was read.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read.
+    ModelFileError
+        As by `parse_label_text`.
+    """
     try:
         text = read_input(path, f"labels from {str(path)!r}", LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -71,7 +91,20 @@ def read_label_file(path: Path, num_classes: int | None = None) -> LabelFile:
 
 
 def check_names(names: Sequence[str | None], what: str) -> None:
-    """Refuse names with control characters, which could change a terminal, with ModelFileError."""
+    """Refuse names with control characters, which could change a terminal, with ModelFileError.
+
+    Parameters
+    ----------
+    names
+        Name of each class; None: it has none.
+    what
+        How messages name where they come from.
+
+    Raises
+    ------
+    ModelFileError
+        For a name with control characters, which could change a terminal.
+    """
     for number, name in enumerate(names):
         if name is not None and (found := unfit(name)):
             raise ModelFileError(
@@ -91,6 +124,11 @@ def parse_label_text(text: str, what: str, num_classes: int | None = None) -> La
         Of the model, None where it is not known. With it, indices from 1 to num_classes are read as
         classes 0 to num_classes - 1, and a background line in front is left out. The caller checks
         the number of names of a file with one name a line.
+
+    Returns
+    -------
+    LabelFile
+        The names, and the form that was read.
 
     Raises
     ------

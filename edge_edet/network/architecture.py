@@ -43,7 +43,18 @@ STUDIES = {
 
 
 def study_of(variant: Variant) -> Any:
-    """Return the module of a variant of STUDIES; None for an ordinary one."""
+    """Return the module of a variant of STUDIES; None for an ordinary one.
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    Any
+        The module.
+    """
     module = STUDIES.get(variant.feature_network)
     return importlib.import_module(module) if module else None
 
@@ -88,6 +99,16 @@ def backbone_blocks(variant: Variant) -> list[Block]:
     """Return the MBConv blocks in order, up to the one that gives C5.
 
     Lite variants keep the depth of the first and last stage. Source: arXiv 1905.11946 Table 1.
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    list[Block]
+        In the order of execution.
     """
     blocks = []
     channels = stem_channels(variant)
@@ -183,7 +204,18 @@ def _resample(name: str, channels: int, out: int) -> dict[str, tuple[int, ...]]:
 
 
 def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
-    """Return every tensor that a checkpoint of this variant holds: name -> shape, in network order."""
+    """Return every tensor that a checkpoint of this variant holds: name -> shape, in network order.
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    dict[str, tuple[int, ...]]
+        Shape by canonical name; axes as in PyTorch.
+    """
     study = study_of(variant)
     if hasattr(study, "parameter_shapes"):
         shapes: dict[str, tuple[int, ...]] = study.parameter_shapes(variant)
@@ -216,7 +248,18 @@ def parameter_shapes(variant: Variant) -> dict[str, tuple[int, ...]]:
 
 
 def count_parameters(variant: Variant) -> int:
-    """Count the trainable parameters: everything but the running statistics."""
+    """Count the trainable parameters: everything but the running statistics.
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    int
+        With the variant's number of classes.
+    """
     return sum(
         math.prod(shape)
         for name, shape in parameter_shapes(variant).items()

@@ -55,7 +55,13 @@ class NetworkBuilder(LayerBuilder):
     """Emits backbone, feature network and heads; the networks of the studies derive from it."""
 
     def build(self) -> Graph:
-        """Build the whole graph."""
+        """Build the whole graph.
+
+        Returns
+        -------
+        Graph
+            The graph, whose weights are the checkpoint's.
+        """
         self.shapes[IMAGE] = (1, *self.variant.input_size, 3)
         features = self.bifpn(self.backbone())
         outputs = {
@@ -67,7 +73,13 @@ class NetworkBuilder(LayerBuilder):
     # --- backbone ---------------------------------------------------------------------------
 
     def backbone(self) -> dict[int, str]:
-        """Emit the EfficientNet; return level -> tensor of C3, C4 and C5."""
+        """Emit the EfficientNet; return level -> tensor of C3, C4 and C5.
+
+        Returns
+        -------
+        dict[int, str]
+            Name of a tensor by level, 3 to 5.
+        """
         v = self.variant
         x = self.emit("normalize", "normalized", (IMAGE,), self.shapes[IMAGE], mean=v.mean)
         x = self.conv(
@@ -86,7 +98,20 @@ class NetworkBuilder(LayerBuilder):
         return {level: outputs[name] for level, name in feature_blocks(v).items()}
 
     def block(self, x: str, block: Block) -> str:
-        """Emit one MBConv block."""
+        """Emit one MBConv block.
+
+        Parameters
+        ----------
+        x
+            Name of the input tensor.
+        block
+            What to emit.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         param, act = block.name, self.variant.activation
         name = param.replace(".", "/", 1)
         y, norm = x, 1
@@ -126,7 +151,24 @@ class NetworkBuilder(LayerBuilder):
         return y
 
     def squeeze_excite(self, x: str, name: str, param: str, block: Block) -> str:
-        """Emit the gate of a block and return the gated tensor."""
+        """Emit the gate of a block and return the gated tensor.
+
+        Parameters
+        ----------
+        x
+            Name of the input tensor.
+        name
+            Prefix of the new tensors.
+        param
+            Prefix of the weights.
+        block
+            The block that it is in.
+
+        Returns
+        -------
+        str
+            Name of the gated tensor.
+        """
         gate = self.emit("mean", f"{name}/mean", (x,), (1, 1, 1, block.mid_channels))
         gate = self.conv(
             gate,
@@ -142,7 +184,18 @@ class NetworkBuilder(LayerBuilder):
     # --- feature network --------------------------------------------------------------------
 
     def bifpn(self, features: dict[int, str]) -> list[str]:
-        """Emit the feature network; return a tensor for each level, lowest first."""
+        """Emit the feature network; return a tensor for each level, lowest first.
+
+        Parameters
+        ----------
+        features
+            Tensor of C3, C4 and C5 by level.
+
+        Returns
+        -------
+        list[str]
+            Names, lowest level first.
+        """
         v = self.variant
         inputs = [features[level] for level in sorted(features)]
         for level in v.levels:
@@ -162,22 +215,80 @@ class NetworkBuilder(LayerBuilder):
         return inputs
 
     def size(self, level: int) -> tuple[int, int]:
-        """Return height and width of a level."""
+        """Return height and width of a level.
+
+        Parameters
+        ----------
+        level
+            From 1, of stride 2, up.
+
+        Returns
+        -------
+        tuple[int, int]
+            In pixels of the level.
+        """
         return self.variant.feature_sizes[level - self.variant.min_level]
 
     def project(self, x: str, name: str, param: str) -> str:
-        """Emit a 1x1 convolution and batch norm to the pyramid's width."""
+        """Emit a 1x1 convolution and batch norm to the pyramid's width.
+
+        Parameters
+        ----------
+        x
+            Name of the input tensor.
+        name
+            Of the new tensors.
+        param
+            Prefix of the weights.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         width = self.variant.fpn_channels
         return self.conv(x, f"{name}/conv", f"{param}.conv.conv", width, norm=f"{param}.conv.bn")
 
     def pool(self, x: str, name: str, size: tuple[int, int]) -> str:
-        """Emit a 3x3 max pool of stride 2."""
+        """Emit a 3x3 max pool of stride 2.
+
+        Parameters
+        ----------
+        x
+            Name of the input tensor.
+        name
+            Of the new tensor.
+        size
+            Height and width of the output.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         channels = self.shapes[x][3]
         padding = self.variant.pool_padding
         return self.emit("maxpool", name, (x,), (1, *size, channels), padding=padding)
 
     def fuse(self, cell: int, index: int, node: Fusion, tensors: list[str]) -> str:
-        """Resample the inputs, weigh and add them, activate, separable convolution."""
+        """Resample the inputs, weigh and add them, activate, separable convolution.
+
+        Parameters
+        ----------
+        cell
+            Number of the cell, from 0.
+        index
+            Number of the node in the cell.
+        node
+            Its level and inputs.
+        tensors
+            All tensors so far, which the node's offsets count.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         v, name, param = (
             self.variant,
             f"fpn/cell.{cell}/fnode.{index}",
@@ -190,7 +301,29 @@ class NetworkBuilder(LayerBuilder):
         return self.separable(total, name, conv, v.fpn_channels, f"{conv}.bn")
 
     def weigh(self, name: str, param: str, node: Fusion, tensors: list[str]) -> str:
-        """Emit the weighted sum of a node's inputs, the weights being constants."""
+        """Emit the weighted sum of a node's inputs, the weights being constants.
+
+        Parameters
+        ----------
+        name
+            Of the new tensor.
+        param
+            Prefix of the weights.
+        node
+            Its level and inputs.
+        tensors
+            Resampled inputs.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+
+        Raises
+        ------
+        CheckpointError
+            Where all fusion weights are zero or negative.
+        """
         total: str | None = None
         factors = self.fusion_factors(f"{param}.combine.edge_weights", len(node.inputs))
         kept = [(offset, f) for offset, f in zip(node.inputs, factors, strict=True) if f]
@@ -221,7 +354,28 @@ class NetworkBuilder(LayerBuilder):
     def resample(
         self, name: str, param: str, level: int, offset: int, x: str, factor: float = 1.0
     ) -> str:
-        """Emit one input of a node, in the node's width and size, times the factor."""
+        """Emit one input of a node, in the node's width and size, times the factor.
+
+        Parameters
+        ----------
+        name
+            Of the new tensors.
+        param
+            Prefix of the weights.
+        level
+            The node's level.
+        offset
+            Number of the input among the cell's tensors.
+        x
+            Name of the input tensor.
+        factor
+            What the input is multiplied with.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         place, size, width = f"{name}/in.{offset}", self.size(level), self.variant.fpn_channels
         if self.shapes[x][3] != width:
             x = self.lateral(x, place, lateral(self.variant, param, offset))
@@ -238,21 +392,64 @@ class NetworkBuilder(LayerBuilder):
         return x
 
     def lateral(self, x: str, place: str, param: str) -> str:
-        """Return an input in the pyramid's width; where nodes share it, it is computed once."""
+        """Return an input in the pyramid's width; where nodes share it, it is computed once.
+
+        Parameters
+        ----------
+        x
+            Name of the input tensor.
+        place
+            Of the new tensors.
+        param
+            Prefix of the weights.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         shared = param.replace(".", "/") if param.startswith("fpn.lateral.") else ""
         if f"{shared}/conv" in self.shapes:
             return f"{shared}/conv"
         return self.project(x, shared or place, param)
 
     def gate(self, name: str, first: str, second: str) -> str:
-        """Emit NAS-FPN's global pooling: the second input times the sigmoid of the first one's mean."""
+        """Emit NAS-FPN's global pooling: the second input times the sigmoid of the first one's mean.
+
+        Parameters
+        ----------
+        name
+            Of the new tensors.
+        first
+            The tensor that is pooled.
+        second
+            The tensor that is multiplied.
+
+        Returns
+        -------
+        str
+            Name of the output tensor.
+        """
         shape = (1, 1, 1, self.shapes[first][3])
         mean = self.emit("mean", f"{name}/gate/mean", (first,), shape)
         gate = self.emit("sigmoid", f"{name}/gate", (mean,), shape)
         return self.emit("mul", f"{name}/gated", (second, gate), self.shapes[second])
 
     def fusion_factors(self, param: str, count: int) -> list[float]:
-        """Return the constants that the fusion weights come down to (section 3.3 of the paper)."""
+        """Return the constants that the fusion weights come down to (section 3.3 of the paper).
+
+        Parameters
+        ----------
+        param
+            Prefix of the weights.
+        count
+            Number of inputs.
+
+        Returns
+        -------
+        list[float]
+            One for each input.
+        """
         if self.variant.fusion == "sum" or self.weights is None:
             return [1.0 if self.variant.fusion == "sum" else 0.5] * count
         raw = self.weights[param].astype(np.float64)
@@ -265,7 +462,24 @@ class NetworkBuilder(LayerBuilder):
     # --- heads ------------------------------------------------------------------------------
 
     def head(self, net: str, output: str, features: list[str], values: int) -> str:
-        """Emit shared separable convolutions, batch norm per level; one tensor over all levels."""
+        """Emit shared separable convolutions, batch norm per level; one tensor over all levels.
+
+        Parameters
+        ----------
+        net
+            Box_net or class_net.
+        output
+            Name of the output tensor.
+        features
+            A tensor for each level, lowest first.
+        values
+            Values for each anchor: 4, or the number of classes.
+
+        Returns
+        -------
+        str
+            Name of the output tensor, [1, anchors, values].
+        """
         v = self.variant
         parts = []
         for position, (level, x) in enumerate(zip(v.levels, features, strict=True)):

@@ -48,7 +48,18 @@ NAS_FPN = (
 
 
 def bifpn_nodes(variant: Variant) -> list[Fusion]:
-    """Return the nodes of a BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper)."""
+    """Return the nodes of a BiFPN cell: top-down to min_level, then bottom-up (Fig. 2d of the paper).
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    list[Fusion]
+        In the order of execution.
+    """
     low, high = variant.min_level, variant.max_level
     count = high - low + 1
     latest = {level: level - low for level in range(low, high + 1)}
@@ -101,6 +112,20 @@ def lateral(variant: Variant, node: str, offset: int) -> str:
     """Return the name of the 1x1 convolution that brings an input of the first cell to the pyramid's width.
 
     NAS-FPN has one for each level, the others one for each node that reads the level.
+
+    Parameters
+    ----------
+    variant
+        The network.
+    node
+        Prefix of the node's weights.
+    offset
+        Number of the input.
+
+    Returns
+    -------
+    str
+        Prefix of the convolution's weights.
     """
     shared = variant.feature_network == "nas-fpn"
     return f"fpn.lateral.{offset}" if shared else f"{node}.combine.resample.{offset}"
@@ -118,7 +143,23 @@ FEATURE_NETWORKS: dict[str, Callable[[Variant], list[Fusion]]] = {
 
 
 def feature_nodes(variant: Variant) -> list[Fusion]:
-    """Return the nodes of one cell. Raises InputError for an unknown feature network."""
+    """Return the nodes of one cell.
+
+    Parameters
+    ----------
+    variant
+        The network.
+
+    Returns
+    -------
+    list[Fusion]
+        In the order of execution.
+
+    Raises
+    ------
+    InputError
+        For an unknown feature network.
+    """
     try:
         nodes = FEATURE_NETWORKS[variant.feature_network]
     except KeyError:

@@ -126,7 +126,23 @@ class Graph:
     outputs: dict[str, str]
 
     def node(self, name: str) -> Node:
-        """Return the node of that name. Raises InputError where there is none."""
+        """Return the node of that name.
+
+        Parameters
+        ----------
+        name
+            Of the node's output tensor.
+
+        Returns
+        -------
+        Node
+            The node.
+
+        Raises
+        ------
+        InputError
+            Where there is none.
+        """
         for node in self.nodes:
             if node.name == name:
                 return node
@@ -138,7 +154,13 @@ class Graph:
         return (1, *self.variant.input_size, 3)
 
     def consumers(self) -> dict[str, list[Node]]:
-        """Return tensor name -> the nodes that read it."""
+        """Return tensor name -> the nodes that read it.
+
+        Returns
+        -------
+        dict[str, list[Node]]
+            Nodes by the name of the tensor that they read.
+        """
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
             for name in node.inputs:
@@ -146,12 +168,29 @@ class Graph:
         return found
 
     def multiply_adds(self) -> int:
-        """Count the multiply-adds of all convolutions at the variant's image size."""
+        """Count the multiply-adds of all convolutions at the variant's image size.
+
+        Returns
+        -------
+        int
+            For one picture.
+        """
         return sum(node_multiply_adds(node) for node in self.nodes)
 
 
 def node_multiply_adds(node: Node) -> int:
-    """Count the multiply-adds of one node: output positions times kernel size; 0 if no convolution."""
+    """Count the multiply-adds of one node: output positions times kernel size; 0 if no convolution.
+
+    Parameters
+    ----------
+    node
+        Of a graph.
+
+    Returns
+    -------
+    int
+        For one picture.
+    """
     if node.weight_shape is None:
         return 0
     height, width = node.shape[1:3]

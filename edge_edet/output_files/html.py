@@ -31,6 +31,11 @@ def html_page(
     script
         JavaScript that runs at the end of the body; none by default. The page's policy allows this one
         script, inline styles, and images inside the page; nothing can be loaded.
+
+    Returns
+    -------
+    str
+        HTML.
     """
     allowed = f" script-src 'sha256-{_digest(script)}';" if script else ""
     policy = (
@@ -65,6 +70,11 @@ def table_rows(
         Cells, whose texts are escaped.
     numbers
         Columns of class "n", which styles align to the right.
+
+    Yields
+    ------
+    str
+        A line of HTML.
     """
     for tag, row in [("th", head), *(("td", row) for row in rows)]:
         cells = "".join(_cell(tag, text, column in numbers) for column, text in enumerate(row))

@@ -63,7 +63,18 @@ class Kind:
 
 
 def png_by(command: str) -> Test:
-    """Make a test for a PNG whose text chunk "Software" is the command's name."""
+    """Make a test for a PNG whose text chunk "Software" is the command's name.
+
+    Parameters
+    ----------
+    command
+        Such as "edge-edet report".
+
+    Returns
+    -------
+    Test
+        Takes a file's bytes, returns whether it is one.
+    """
 
     def test(path: Path) -> bool:
         data = _head(path)
@@ -83,7 +94,18 @@ def png_by(command: str) -> Test:
 
 
 def page_by(command: str) -> Test:
-    """Make a test for an HTML page that names the command as its generator."""
+    """Make a test for an HTML page that names the command as its generator.
+
+    Parameters
+    ----------
+    command
+        Such as "edge-edet report".
+
+    Returns
+    -------
+    Test
+        Takes a file's bytes, returns whether it is one.
+    """
     mark = generator_meta(command).encode()
     return lambda path: mark in _head(path) and _head(path).lstrip()[:9].lower() == b"<!doctype"
 
@@ -94,18 +116,53 @@ def generator_meta(command: str) -> str:
 
 
 def svg_by(command: str) -> Test:
-    """Make a test for an SVG that names the command as its creator, or in an element of metadata."""
+    """Make a test for an SVG that names the command as its creator, or in an element of metadata.
+
+    Parameters
+    ----------
+    command
+        Such as "edge-edet report".
+
+    Returns
+    -------
+    Test
+        Takes a file's bytes, returns whether it is one.
+    """
     marks = (f"<dc:title>{command}</dc:title>", f"<metadata>{command}</metadata>")
     return lambda path: any(mark.encode() in _head(path) for mark in marks)
 
 
 def starts_with(line: str) -> Test:
-    """Make a test for a text whose first line is this one."""
+    """Make a test for a text whose first line is this one.
+
+    Parameters
+    ----------
+    line
+        The first line, without its end.
+
+    Returns
+    -------
+    Test
+        Takes a file's bytes, returns whether it is one.
+    """
     return lambda path: _head(path).startswith(line.encode() + b"\n")
 
 
 def json_with(keys: Collection[str], **fixed: str) -> Test:
-    """Make a test for a JSON object with these keys; fixed: regular expressions for its values."""
+    """Make a test for a JSON object with these keys; fixed: regular expressions for its values.
+
+    Parameters
+    ----------
+    keys
+        That it must have.
+    fixed
+        Regular expressions for values, by key.
+
+    Returns
+    -------
+    Test
+        Takes a file's bytes, returns whether it is one.
+    """
 
     def test(path: Path) -> bool:
         try:

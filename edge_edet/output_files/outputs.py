@@ -31,7 +31,13 @@ DATA = (*PICTURES, ".json", ".txt", ".xml", ".yaml", ".yml")  # what is read of 
 
 
 def add_overwrite_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --overwrite."""
+    """Add --overwrite.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--overwrite",
         action="store_true",
@@ -79,7 +85,21 @@ class Outputs:
         self._made.clear()
 
     def check(self, path: Path, kind: Kind | None) -> None:
-        """Refuse with InputError a file that may not be written; kind None accepts any existing file."""
+        """Refuse with InputError a file that may not be written; kind None accepts any existing file.
+
+        Parameters
+        ----------
+        path
+            Where a file is to be written.
+        kind
+            What may be replaced there; None: any file.
+
+        Raises
+        ------
+        InputError
+            For an input of the command, a file of another kind, a folder, or a place that
+            cannot be written.
+        """
         try:
             found = path.lstat()
         except FileNotFoundError:
@@ -115,6 +135,13 @@ class Outputs:
     def claim(self, path: Path, kind: Kind | None) -> None:
         """Check, and lock the file until `close`; a second claim only checks.
 
+        Parameters
+        ----------
+        path
+            Where a file is to be written.
+        kind
+            What may be replaced there; None: any file.
+
         Raises
         ------
         InputError
@@ -138,7 +165,15 @@ class Outputs:
         self.check(path, kind)
 
     def claim_pair(self, path: Path, kind: Kind) -> None:
-        """Claim an IR's `.xml` and the `.bin` beside it."""
+        """Claim an IR's `.xml` and the `.bin` beside it.
+
+        Parameters
+        ----------
+        path
+            Of the .xml.
+        kind
+            What may be replaced there.
+        """
         self.claim(path, kind)  # which first puts right what a killed process left
         self.claim(path.with_suffix(".bin"), _weights_of(path))
 
@@ -146,6 +181,17 @@ class Outputs:
         """Write a file; a kill or a full disk leaves the old file, or none.
 
         check: called with the temporary file, before it is renamed; it raises where that is wrong.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        data
+            Its content.
+        kind
+            What may be replaced there; None: any file.
+        check
+            Called with the temporary file before it is renamed; it raises where that is wrong.
         """
         with self.making(path, kind) as temporary:
             _write_new(temporary, data, durable=kind is None or kind.durable)
@@ -157,6 +203,23 @@ class Outputs:
         """Yield a temporary name beside a file, for what is written little by little.
 
         What stands there when the block ends gets the file's name; after an error it is removed.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        kind
+            What may be replaced there; None: any file.
+
+        Yields
+        ------
+        Path
+            The temporary name.
+
+        Raises
+        ------
+        OSError
+            Where it cannot be written; names the file.
         """
         self.claim(path, kind)
         temporary = temporary_of(path)
@@ -172,7 +235,24 @@ class Outputs:
             temporary.unlink(missing_ok=True)
 
     def write_pair(self, path: Path, files: Mapping[str, bytes], kind: Kind, check: Check) -> None:
-        """Write an IR, suffix -> bytes; `read_ir` finds the old two files or the new two."""
+        """Write an IR, suffix -> bytes; `read_ir` finds the old two files or the new two.
+
+        Parameters
+        ----------
+        path
+            Of the .xml.
+        files
+            Content by suffix, .xml and .bin.
+        kind
+            What may be replaced there.
+        check
+            Called with the temporary .xml before both are renamed.
+
+        Raises
+        ------
+        OSError
+            Where they cannot be written; names the file.
+        """
         self.claim_pair(path, kind)
         folder = temporary_of(path)
         try:
@@ -189,7 +269,13 @@ class Outputs:
             shutil.rmtree(folder, ignore_errors=True)
 
     def release(self, path: Path) -> None:
-        """Release the lock of one file."""
+        """Release the lock of one file.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        """
         if lock := self._locks.pop(path, None):
             lock.close()
 
@@ -246,7 +332,18 @@ class Outputs:
 
 @contextlib.contextmanager
 def outputs_of(given: Outputs | None) -> Iterator[Outputs]:
-    """Yield the outputs that a function was given, which stay open, or new ones for it alone."""
+    """Yield the outputs that a function was given, which stay open, or new ones for it alone.
+
+    Parameters
+    ----------
+    given
+        None: make new ones.
+
+    Yields
+    ------
+    Outputs
+        The outputs.
+    """
     if given is not None:
         yield given
         return

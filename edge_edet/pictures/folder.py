@@ -63,7 +63,20 @@ OTHERS = (
 
 
 def is_hidden(path: Path, below: Path | None = None) -> bool:
-    """Whether its name, or the name of a folder between it and `below`, is one that is left out."""
+    """Whether its name, or the name of a folder between it and `below`, is one that is left out.
+
+    Parameters
+    ----------
+    path
+        Of a file.
+    below
+        A folder above it; None: only the file's own name counts.
+
+    Returns
+    -------
+    bool
+        Whether it is left out.
+    """
     parts = path.relative_to(below).parts if below is not None else (path.name,)
     return any(part.startswith(".") or part in SYSTEM_FOLDERS for part in parts)
 
@@ -180,7 +193,18 @@ def find_given(given: Iterable[str | Path], *, without: Path | None = None) -> G
 
 
 def pictures_digest(paths: Iterable[Path]) -> str:
-    """Return the sha256, in hex, over the sha256 sums of the files' bytes, in their order."""
+    """Return the sha256, in hex, over the sha256 sums of the files' bytes, in their order.
+
+    Parameters
+    ----------
+    paths
+        Of the pictures.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     total = hashlib.sha256()
     for path in paths:
         total.update(bytes.fromhex(sha256_input(path, kind="picture")))

@@ -26,7 +26,15 @@ class PictureLog:
         self._objects: int | None = None  # of labelled pictures
 
     def add(self, name: str, findings: Iterable[Finding]) -> None:
-        """Add the findings of one picture."""
+        """Add the findings of one picture.
+
+        Parameters
+        ----------
+        name
+            Of the picture.
+        findings
+            What was found in it.
+        """
         for finding in findings:
             self._findings.setdefault(finding.what, (name, finding))
             self._counts[finding.what] = self._counts.get(finding.what, 0) + 1
@@ -53,7 +61,13 @@ class PictureLog:
         return len(self._bad)
 
     def notes(self) -> dict[str, int]:
-        """Return text -> number of pictures."""
+        """Return text -> number of pictures.
+
+        Returns
+        -------
+        dict[str, int]
+            Count by text.
+        """
         found = {}
         if self._bad:
             names = ", ".join(repr(Path(name).name) for name, _ in self._bad[1:NAMED])
@@ -73,7 +87,13 @@ class PictureLog:
         return found
 
     def lines(self) -> list[str]:
-        """Return the notes as a reader expects them: `1 picture with ...`."""
+        """Return the notes as a reader expects them: `1 picture with ...`.
+
+        Returns
+        -------
+        list[str]
+            One text for each kind of finding.
+        """
         return [
             f"{count} {text if count != 1 else text.replace('pictures', 'picture', 1)}"
             for text, count in self.notes().items()
@@ -137,7 +157,13 @@ def usable(
 
 
 def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
-    """Add --range and --strict, which every command that reads pictures has."""
+    """Add --range and --strict, which every command that reads pictures has.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     add_range_argument(parser)
     parser.add_argument(
         "--strict",
@@ -147,7 +173,13 @@ def add_picture_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def add_range_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --range alone."""
+    """Add --range alone.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--range",
         dest="picture_range",

@@ -24,7 +24,15 @@ LARGEST = 255.0
 
 @dataclass(frozen=True)
 class Normalization:
-    """Red, green and blue on the 0-255 scale: a value v becomes (v - mean) / std."""
+    """Red, green and blue on the 0-255 scale: a value v becomes (v - mean) / std.
+
+    Attributes
+    ----------
+    mean
+        Red, green, blue, on the 0-255 scale.
+    std
+        Red, green, blue, on the 0-255 scale.
+    """
 
     mean: Channels
     std: Channels
@@ -79,7 +87,18 @@ def read_normalization(mean: Given | None, std: Given | None) -> Normalization |
 
 
 def shown(values: Sequence[float]) -> str:
-    """Return the numbers as an option takes them: one where all are equal."""
+    """Return the numbers as an option takes them: one where all are equal.
+
+    Parameters
+    ----------
+    values
+        One for each channel.
+
+    Returns
+    -------
+    str
+        Numbers with commas between them.
+    """
     numbers = [f"{value:.6g}" for value in values]
     return numbers[0] if len(set(numbers)) == 1 else ",".join(numbers)
 

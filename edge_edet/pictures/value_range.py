@@ -55,7 +55,18 @@ class Finding(NamedTuple):
     low_high: str = ""
 
     def text(self, *, api: bool = False) -> str:
-        """Return one line, with the option as the command has it, or as Python does (api)."""
+        """Return one line, with the option as the command has it, or as Python does (api).
+
+        Parameters
+        ----------
+        api
+            Whether to name the argument of Python, not the option.
+
+        Returns
+        -------
+        str
+            The line.
+        """
         low_high = f"({self.low_high.replace(',', ', ')})" if api else f"--range={self.low_high}"
         auto, name = (
             ("picture_range='auto'", "picture_range") if api else ("--range auto", "--range")
@@ -68,7 +79,22 @@ class Finding(NamedTuple):
 def check_range(given: Any) -> PictureRange:
     """Check a range from Python: None, "auto" or (low, high), low below high.
 
-    Returns it with floats. Raises InputError for anything else.
+    Returns it with floats.
+
+    Parameters
+    ----------
+    given
+        What was given.
+
+    Returns
+    -------
+    PictureRange
+        The range, with floats.
+
+    Raises
+    ------
+    InputError
+        For anything else.
     """
     if given is None or (isinstance(given, str) and given == AUTO):
         return AUTO if given else None
@@ -85,7 +111,23 @@ def check_range(given: Any) -> PictureRange:
 
 
 def parse_range(text: str) -> PictureRange:
-    """Read the value of --range. Raises InputError."""
+    """Read the value of --range.
+
+    Parameters
+    ----------
+    text
+        "auto", or two numbers with a comma.
+
+    Returns
+    -------
+    PictureRange
+        The range.
+
+    Raises
+    ------
+    InputError
+        For any other text.
+    """
     if text.strip().lower() == AUTO:
         return AUTO
     try:
@@ -98,7 +140,18 @@ def parse_range(text: str) -> PictureRange:
 
 
 def range_text(picture_range: PictureRange) -> str | None:
-    """Return the range as --range takes it, for records, protocols and JSON; None stays None."""
+    """Return the range as --range takes it, for records, protocols and JSON; None stays None.
+
+    Parameters
+    ----------
+    picture_range
+        As `check_range` returns it.
+
+    Returns
+    -------
+    str | None
+        The text.
+    """
     if picture_range is None or isinstance(picture_range, str):
         return picture_range
     return ",".join(_number(value) for value in picture_range)

@@ -28,7 +28,19 @@ NUMPY_1 = "numpy<2"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that may be installed; note: what it is for, or how to get it."""
+    """One thing that may be installed; note: what it is for, or how to get it.
+
+    Attributes
+    ----------
+    name
+        Of the runtime, delegate, device or extra.
+    works
+        Whether it can be used.
+    note
+        What it is for, or how to get it.
+    version
+        The installed version; None: it has none, or is not there.
+    """
 
     name: str
     works: bool
@@ -44,7 +56,13 @@ WITH_DEVICES = ("openvino", "onnxruntime")
 
 
 def check_runtimes() -> list[Check]:
-    """Check every runtime: its version, and whether it can be imported."""
+    """Check every runtime: its version, and whether it can be imported.
+
+    Returns
+    -------
+    list[Check]
+        One for each runtime.
+    """
     probes = {
         name: _start("-c", f"import {runtime.module}")
         for name, runtime in RUNTIMES.items()
@@ -70,7 +88,18 @@ def _check_runtime(name: str, probe: subprocess.Popen[str] | None) -> Check:
 
 
 def check_devices(runtimes: list[Check]) -> list[Check]:
-    """List the devices that OpenVINO and onnxruntime find: names for `device`."""
+    """List the devices that OpenVINO and onnxruntime find: names for `device`.
+
+    Parameters
+    ----------
+    runtimes
+        As `check_runtimes` returns them.
+
+    Returns
+    -------
+    list[Check]
+        One for each device.
+    """
     working = [check.name for check in runtimes if check.works and check.name in WITH_DEVICES]
     probes = {name: _start("-m", "edge_edet.backends.list_devices", name) for name in working}
     checks = []
@@ -91,7 +120,18 @@ def check_devices(runtimes: list[Check]) -> list[Check]:
 
 
 def check_delegates(runtimes: list[Check]) -> list[Check]:
-    """Check the delegates, which take work from the runtime's own kernels."""
+    """Check the delegates, which take work from the runtime's own kernels.
+
+    Parameters
+    ----------
+    runtimes
+        As `check_runtimes` returns them.
+
+    Returns
+    -------
+    list[Check]
+        One for each delegate.
+    """
     litert = FORMATS[".tflite"].runtimes
     here = next((check.name for check in runtimes if check.works and check.name in litert), None)
     note = f"in {here}" if here else "comes with a runtime: pip install 'edge-edet[litert]'"
@@ -126,7 +166,13 @@ def _check_edgetpu() -> Check:
 
 
 def check_extras() -> list[Check]:
-    """Check every extra of the package: complete, or what is missing and the pip command."""
+    """Check every extra of the package: complete, or what is missing and the pip command.
+
+    Returns
+    -------
+    list[Check]
+        One for each extra.
+    """
     checks = []
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if not is_installed(module)]

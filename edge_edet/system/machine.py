@@ -58,7 +58,18 @@ class Machine:
 
 
 def this_machine(proc: Path = Path("/proc")) -> Machine:
-    """Read what the system reports; None or empty where it does not. proc: for tests."""
+    """Read what the system reports; None or empty where it does not. proc: for tests.
+
+    Parameters
+    ----------
+    proc
+        Where the system describes itself.
+
+    Returns
+    -------
+    Machine
+        The machine.
+    """
     architecture = platform.machine().lower()
     architecture = ALIASES.get(architecture, architecture)
     name, flags = parse_cpuinfo(_read(proc / "cpuinfo"))

@@ -14,7 +14,13 @@ NAMES = ("SIGTERM", "SIGHUP")
 
 @contextlib.contextmanager
 def ended_politely() -> Iterator[None]:
-    """Let these signals raise KeyboardInterrupt, once; handlers that are set already stay."""
+    """Let these signals raise KeyboardInterrupt, once; handlers that are set already stay.
+
+    Yields
+    ------
+    None
+        Nothing; the block runs meanwhile.
+    """
     kept = []
     for name in NAMES:
         number = getattr(signal, name, None)  # Windows has no SIGHUP

@@ -31,12 +31,34 @@ _ONE_LINE = ("note: ", "edge-edet: ")
 
 
 def shown(text: str) -> str:
-    """Return the text in one line, without characters that control a terminal."""
+    """Return the text in one line, without characters that control a terminal.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        The text to print.
+    """
     return without_passwords(_LINE.sub(_code, text))
 
 
 def joined(lines: Iterable[str]) -> str:
-    """Join lines of a table; none of them can become more than one line."""
+    """Join lines of a table; none of them can become more than one line.
+
+    Parameters
+    ----------
+    lines
+        Of a table.
+
+    Returns
+    -------
+    str
+        The text, without an end of line.
+    """
     return "\n".join(shown(line) for line in lines)
 
 
@@ -48,18 +70,51 @@ def without_passwords(text: str) -> str:
 
 
 def unfit(text: str) -> str | None:
-    """Return the first character that no name may have, as it is shown; None if there is none."""
+    """Return the first character that no name may have, as it is shown; None if there is none.
+
+    Parameters
+    ----------
+    text
+        A name.
+
+    Returns
+    -------
+    str | None
+        The character, escaped.
+    """
     found = _NAME.search(text)
     return _code(found) if found else None
 
 
 def xml_text(text: str) -> str:
-    """Escape the characters of a document that XML cannot hold."""
+    """Escape the characters of a document that XML cannot hold.
+
+    Parameters
+    ----------
+    text
+        A whole document.
+
+    Returns
+    -------
+    str
+        The document to write.
+    """
     return _NO_XML.sub(_code, text)
 
 
 def csv_cell(value: Any) -> Any:
-    """Escape a text that a spreadsheet would take for a formula; other values stay."""
+    """Escape a text that a spreadsheet would take for a formula; other values stay.
+
+    Parameters
+    ----------
+    value
+        Of a cell.
+
+    Returns
+    -------
+    Any
+        The value to write.
+    """
     if not isinstance(value, str):
         return value
     text = _STREAM.sub(_code, without_passwords(value))
@@ -113,7 +168,13 @@ def _encodable(letter: str, encoding: str) -> str:
 
 @contextlib.contextmanager
 def shown_streams() -> Iterator[None]:
-    """Escape everything that is printed meanwhile, see `_Stream`."""
+    """Escape everything that is printed meanwhile, see `_Stream`.
+
+    Yields
+    ------
+    None
+        Nothing; the block runs meanwhile.
+    """
     before = sys.stdout, sys.stderr
     wrapped = [one if one is None or isinstance(one, _Stream) else _Stream(one) for one in before]
     sys.stdout, sys.stderr = wrapped

@@ -59,7 +59,15 @@ class Progress:
             self._bar = None
 
     def move_to(self, done: int, total: int | None = None) -> None:
-        """Report how many units are done in all; total: where it is known better now."""
+        """Report how many units are done in all; total: where it is known better now.
+
+        Parameters
+        ----------
+        done
+            Units in all.
+        total
+            Where it is known better now; None: as before.
+        """
         if total is not None:
             self.total = total
             if self._bar is not None:
@@ -67,7 +75,13 @@ class Progress:
         self.advance(done - self.done)
 
     def advance(self, count: int = 1) -> None:
-        """Report that `count` more units are done."""
+        """Report that `count` more units are done.
+
+        Parameters
+        ----------
+        count
+            Of units.
+        """
         self.done += count
         if self._bar is not None:
             self._bar.update(count)
@@ -78,7 +92,18 @@ class Progress:
             print(self.line(now), file=sys.stderr, flush=True)
 
     def line(self, now: float) -> str:
-        """Format the plain line: `d0: 4.2 of 16.0 MB, 1.1 MB/s, 11 s left`."""
+        """Format the plain line: `d0: 4.2 of 16.0 MB, 1.1 MB/s, 11 s left`.
+
+        Parameters
+        ----------
+        now
+            Seconds of `time.monotonic()`.
+
+        Returns
+        -------
+        str
+            The line.
+        """
         rate = (self.done - self._start) / max(now - self._begun, 1e-9)
         scale, unit = (1e6, "MB") if self.unit == "B" else (1.0, self.unit)
         digits = 1 if self.unit == "B" else 0
@@ -92,7 +117,24 @@ class Progress:
 
 
 def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "") -> Iterator[T]:
-    """Yield the items, with progress; total is len(items) unless it is given."""
+    """Yield the items, with progress; total is len(items) unless it is given.
+
+    Parameters
+    ----------
+    items
+        To go through.
+    what
+        What the step works on.
+    total
+        How many items there are; None: their length, where they have one.
+    unit
+        What is counted.
+
+    Yields
+    ------
+    T
+        The items.
+    """
     if total is None and isinstance(items, Sized):
         total = len(items)
     with Progress(what, total, unit) as progress:

@@ -77,6 +77,11 @@ def hidden_runtime_logs() -> Iterator[None]:
 
     Without it `without_runtime_logs` does nothing: a program that uses edge-edet as a library keeps its
     standard error.
+
+    Yields
+    ------
+    None
+        Nothing; the block runs meanwhile.
     """
     _held_back.wanted += 1
     try:
@@ -90,6 +95,11 @@ def without_runtime_logs() -> Iterator[None]:
     """Import a runtime or load a model without its lines of the levels INFO and WARNING.
 
     All else that the process writes to standard error meanwhile is passed on at the end.
+
+    Yields
+    ------
+    None
+        Nothing; the block runs meanwhile.
     """
     if not _held_back.wanted:
         yield

@@ -25,7 +25,20 @@ T = TypeVar("T")
 def wait_limit_s(usual_s: float) -> float:
     """Return the seconds after which a wait ends: the variable's, else the usual ones.
 
-    Raises InputError for a variable that is not a number above 0.
+    Parameters
+    ----------
+    usual_s
+        Seconds, where the variable is not set.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    InputError
+        For a variable that is no number above 0.
     """
     text = os.environ.get(VARIABLE)
     if not text:
@@ -40,7 +53,15 @@ def wait_limit_s(usual_s: float) -> float:
 
 
 def say_waiting(what: str, limit_s: float) -> None:
-    """Print one line to stderr."""
+    """Print one line to stderr.
+
+    Parameters
+    ----------
+    what
+        What is waited for.
+    limit_s
+        Seconds after which waiting ends.
+    """
     print(f"waiting for {what}, up to {limit_s:g} s", file=sys.stderr)
 
 
@@ -49,6 +70,25 @@ def within(limit_s: float, what: str, call: Callable[[], T]) -> T:
 
     For library calls that have no time limit of their own, such as looking up a host name. After the
     limit the call goes on in a daemon thread, and its result is dropped.
+
+    Parameters
+    ----------
+    limit_s
+        Seconds to wait.
+    what
+        What is waited for, in the line that is printed meanwhile.
+    call
+        Called in a thread of its own.
+
+    Returns
+    -------
+    T
+        What it returned.
+
+    Raises
+    ------
+    TimeoutError
+        Where it takes longer; what the call raises is raised too.
     """
     answer: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 

@@ -63,6 +63,11 @@ def source_of(text: str) -> VideoSource | None:
         `camera:0` or `camera:/dev/video0`; an address rtsp://, http:// or udp://; or the path of a file whose
         name ends as one of a video.
 
+    Returns
+    -------
+    VideoSource | None
+        The source.
+
     Raises
     ------
     InputError

@@ -40,7 +40,15 @@ class StreamStatistics:
     _ends: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def add(self, taken_s: float, objects: int) -> None:
-        """Count a frame whose boxes are there now; the delay began at taken_s of `time.monotonic()`."""
+        """Count a frame whose boxes are there now; the delay began at taken_s of `time.monotonic()`.
+
+        Parameters
+        ----------
+        taken_s
+            Seconds of `time.monotonic()` when the frame was taken.
+        objects
+            How many were found.
+        """
         now = time.monotonic()
         self.last_delay_s = now - taken_s
         self.frames += 1
@@ -49,16 +57,39 @@ class StreamStatistics:
         self._ends.append(now)
 
     def rate(self) -> float:
-        """Frames per second over the last seconds, 0 before the second frame."""
+        """Frames per second over the last seconds, 0 before the second frame.
+
+        Returns
+        -------
+        float
+            Frames per second.
+        """
         ends = [one for one in self._ends if one >= self._ends[-1] - RECENT_RATE_S]
         return (len(ends) - 1) / (ends[-1] - ends[0]) if len(ends) > 1 else 0.0
 
     def total_rate(self) -> float:
-        """Frames per second since the start."""
+        """Frames per second since the start.
+
+        Returns
+        -------
+        float
+            Frames per second.
+        """
         if not self._ends:
             return 0.0
         return self.frames / max(self._ends[-1] - self._begun, 1e-9)
 
     def delay_ms(self, percent: float) -> float:
-        """Percentile of the delays in ms, over the last 1000 frames."""
+        """Percentile of the delays in ms, over the last 1000 frames.
+
+        Parameters
+        ----------
+        percent
+            From 0 to 100.
+
+        Returns
+        -------
+        float
+            Milliseconds.
+        """
         return 1e3 * float(np.percentile(self._delays, percent)) if self._delays else 0.0

@@ -68,6 +68,13 @@ class VideoWriter:
     def add(self, picture: PilImage, time_s: float) -> None:
         """Append a picture; time_s must not fall. Sides that are odd get one more row or column of black.
 
+        Parameters
+        ----------
+        picture
+            In RGB.
+        time_s
+            Seconds since the first one; must not fall.
+
         Raises
         ------
         InputError

@@ -144,6 +144,11 @@ def slow(runtime: str, version: str, precision: str, covered: float | None) -> S
     covered
         XNNPACK's part of the operators, from 0 to 1, as the runtime reports it; None if it does not,
         and then nothing is known.
+
+    Returns
+    -------
+    Slow | None
+        What is slow, by how much, and what is faster.
     """
     row, precision = kernels_of(runtime, version), EIGHT_BIT.get(precision, precision)
     known = row.slow.get(precision) if row else None
@@ -157,7 +162,20 @@ def slow(runtime: str, version: str, precision: str, covered: float | None) -> S
 
 
 def summary(runtime: str, version: str) -> str:
-    """Summarize in one line for `doctor`: each precision's time relative to float's."""
+    """Summarize in one line for `doctor`: each precision's time relative to float's.
+
+    Parameters
+    ----------
+    runtime
+        Its name.
+    version
+        The installed version.
+
+    Returns
+    -------
+    str
+        The line; empty where nothing was measured.
+    """
     row = kernels_of(runtime, version)
     if row is None:
         known = ", ".join(one.versions for one in TABLE if one.runtime == runtime)

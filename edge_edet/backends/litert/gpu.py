@@ -42,6 +42,17 @@ class LiteRtGpuBackend:
 
     Left alone, the GPU computes every model in float16 if it can. Here only with `half`: float32
     is not taken from a model that has it.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    half
+        Let the GPU compute in float16.
+    runtime
+        A runtime of LiteRT that has a GPU; None: the one that is installed.
+    delegate_options
+        Options of the GPU; value by key.
     """
 
     def __init__(
@@ -89,12 +100,34 @@ class LiteRtGpuBackend:
         )
 
     def input_memory(self, name: str) -> npt.NDArray[Any]:
-        """Return the array that `run` uploads to the GPU."""
+        """Return the array that `run` uploads to the GPU.
+
+        Parameters
+        ----------
+        name
+            The input tensor's name.
+
+        Returns
+        -------
+        npt.NDArray[Any]
+            Of the tensor's shape and type; filled by the caller.
+        """
         self._check_open()
         return self._memory[name]
 
     def run(self) -> dict[str, npt.NDArray[Any]]:
-        """Upload the inputs, run the model and return its outputs, read back from the GPU."""
+        """Upload the inputs, run the model and return its outputs, read back from the GPU.
+
+        Returns
+        -------
+        dict[str, npt.NDArray[Any]]
+            Output by tensor name.
+
+        Raises
+        ------
+        BackendError
+            Where the GPU fails.
+        """
         self._check_open()
         try:
             self._write()

@@ -37,6 +37,24 @@ class LiteRtBackend:
 
     input_shapes: input -> its shape, where that is not the one that the file stores. stored: the
     file's precision, for a note where this runtime is slow with it.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    threads
+        Of the CPU.
+    runtime
+        The runtime's name; None: the first that is installed.
+    delegate
+        Xnnpack, none, edgetpu, or the path of a library; None: xnnpack where the runtime has
+        it.
+    delegate_options
+        Of a library: value by key.
+    input_shapes
+        Input -> its shape, where that is not the one that the file stores.
+    stored
+        The file's precision, for a note where this runtime is slow with it.
     """
 
     def __init__(
@@ -113,12 +131,34 @@ class LiteRtBackend:
         self._output_index = _indexes(self._interpreter.get_output_details())
 
     def input_memory(self, name: str) -> npt.NDArray[Any]:
-        """Return a view of the input tensor, to be dropped before `run`."""
+        """Return a view of the input tensor, to be dropped before `run`.
+
+        Parameters
+        ----------
+        name
+            The input tensor's name.
+
+        Returns
+        -------
+        npt.NDArray[Any]
+            Of the tensor's shape and type; filled by the caller.
+        """
         memory: npt.NDArray[Any] = self._open().tensor(self._input_index[name])()
         return memory
 
     def run(self) -> dict[str, npt.NDArray[Any]]:
-        """Run the model and return views of its outputs, to be dropped before the next `run`."""
+        """Run the model and return views of its outputs, to be dropped before the next `run`.
+
+        Returns
+        -------
+        dict[str, npt.NDArray[Any]]
+            Output by tensor name.
+
+        Raises
+        ------
+        BackendError
+            Where the interpreter fails.
+        """
         interpreter = self._open()
         try:
             interpreter.invoke()
@@ -138,6 +178,16 @@ class LiteRtBackend:
 
 def find_runtime(runtime: str | None = None) -> str:
     """Return the runtime that was asked for, else the first one that is installed.
+
+    Parameters
+    ----------
+    runtime
+        The name that was asked for; None: any.
+
+    Returns
+    -------
+    str
+        The runtime's name.
 
     Raises
     ------

@@ -38,6 +38,19 @@ class OpenVinoBackend:
     precision: what is computed that is not integer. Left alone, the plugins take bf16 or f16 for
     a float32 model wherever the device has it; here only where "bf16", "f16" or "default" asks.
     A device that answers with another precision than was asked for is an error.
+
+    Parameters
+    ----------
+    model
+        The summary of an .xml or .onnx.
+    threads
+        Of the CPU.
+    device
+        OpenVINO's name of the device, such as CPU or GPU.0.
+    precision
+        What computes the layers that are not integer: f32, bf16, f16 or default.
+    cache_dir
+        Where compiled models are kept; None: nowhere.
     """
 
     name = "openvino"
@@ -82,12 +95,34 @@ class OpenVinoBackend:
         self.info = _info(core, self._compiled, model, precision)
 
     def input_memory(self, name: str) -> npt.NDArray[Any]:
-        """Return a view of the request's input tensor."""
+        """Return a view of the request's input tensor.
+
+        Parameters
+        ----------
+        name
+            The input tensor's name.
+
+        Returns
+        -------
+        npt.NDArray[Any]
+            Of the tensor's shape and type; filled by the caller.
+        """
         memory: npt.NDArray[Any] = self._open().get_tensor(name).data
         return memory
 
     def run(self) -> dict[str, npt.NDArray[Any]]:
-        """Run the model and return views into the request, overwritten by the next `run`."""
+        """Run the model and return views into the request, overwritten by the next `run`.
+
+        Returns
+        -------
+        dict[str, npt.NDArray[Any]]
+            Output by tensor name.
+
+        Raises
+        ------
+        BackendError
+            Where the device fails.
+        """
         request = self._open()
         try:
             request.infer(share_outputs=True)
@@ -106,7 +141,13 @@ class OpenVinoBackend:
 
 
 def openvino_devices() -> dict[str, str]:
-    """List the devices that the installed OpenVINO finds: name such as GPU.0 -> full name."""
+    """List the devices that the installed OpenVINO finds: name such as GPU.0 -> full name.
+
+    Returns
+    -------
+    dict[str, str]
+        Full name by name; empty where OpenVINO is not installed or finds none.
+    """
     core = import_openvino().Core()
     return {name: _full_name(core, name) for name in core.available_devices}
 
@@ -119,7 +160,18 @@ def _full_name(core: Any, device: str) -> str:
 
 
 def import_openvino() -> Any:
-    """Import the package. Raises MissingExtraError where it is missing or broken."""
+    """Import the package.
+
+    Returns
+    -------
+    Any
+        The module.
+
+    Raises
+    ------
+    MissingExtraError
+        Where it is missing or broken.
+    """
     try:
         return importlib.import_module("openvino")
     except ModuleNotFoundError:
@@ -228,7 +280,18 @@ def _specs(ports: Any) -> tuple[TensorSpec, ...]:
 
 
 def one_reason(error: Exception) -> str:
-    """Return an error's reason, without the places in OpenVINO's sources that it begins with."""
+    """Return an error's reason, without the places in OpenVINO's sources that it begins with.
+
+    Parameters
+    ----------
+    error
+        What OpenVINO raised.
+
+    Returns
+    -------
+    str
+        One line.
+    """
     lines = str(error).splitlines()
     told = [line for line in lines if not _PLACE.fullmatch(line.strip())]
     text = " ".join(" ".join(told or lines).split())

@@ -64,7 +64,18 @@ ORDER = ("int8", "mixed", "bf16", "f16", "f32")
 
 
 def executed_layers(compiled: Any) -> dict[str, int] | None:
-    """Return precision -> number of layers, with all keys of ORDER; None where the device has no list."""
+    """Return precision -> number of layers, with all keys of ORDER; None where the device has no list.
+
+    Parameters
+    ----------
+    compiled
+        OpenVINO's CompiledModel.
+
+    Returns
+    -------
+    dict[str, int] | None
+        Number of layers by precision.
+    """
     try:
         rows = [
             tuple(

@@ -37,14 +37,35 @@ LARGEST_LOGIT = 104.0  # the score of anything below -104 is 0 in float32
 
 
 class QuantizedTensor(NamedTuple):
-    """A raw output: real = scale * (q - zero_point); scale None: the values are real already."""
+    """A raw output: real = scale * (q - zero_point); scale None: the values are real already.
+
+    Attributes
+    ----------
+    values
+        As the runtime returned them.
+    scale
+        The grid's step; None: the values are real already.
+    zero_point
+        The integer that stands for 0.0.
+    """
 
     values: npt.NDArray[Any]
     scale: float | None = None
     zero_point: int = 0
 
     def real(self, part: npt.NDArray[Any]) -> Floats:
-        """Dequantize a part of the values, to float32."""
+        """Dequantize a part of the values, to float32.
+
+        Parameters
+        ----------
+        part
+            Any part of `values`.
+
+        Returns
+        -------
+        Floats
+            Of the same shape.
+        """
         if self.scale is None:
             return part.astype(np.float32)
         shifted = part.astype(np.float32) - np.float32(self.zero_point)
@@ -60,7 +81,17 @@ class Candidates(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Boxes in pixels of the picture, best first."""
+    """Boxes in pixels of the picture, best first.
+
+    Attributes
+    ----------
+    boxes
+        [n, 4] xmin ymin xmax ymax.
+    scores
+        [n].
+    classes
+        [n].
+    """
 
     boxes: Floats  # [n, 4] xmin ymin xmax ymax
     scores: Floats  # [n]
@@ -278,6 +309,22 @@ def from_rows(
     """Read the detections of a graph that gives one row for each, as `from_graph` does.
 
     rows: [K, 7] image, class, score, xmin, ymin, xmax, ymax; they end before the first of a negative image.
+
+    Parameters
+    ----------
+    rows
+        [K, 7] image, class, score, xmin, ymin, xmax, ymax.
+    input_size
+        Height and width of the input, in pixels.
+    placement
+        How the picture lies in the input.
+    config
+        Threshold and limit.
+
+    Returns
+    -------
+    Found
+        Boxes in pixels of the picture, best first.
     """
     ends = np.flatnonzero(rows[:, 0] < 0)
     count = float(ends[0]) if len(ends) else float(len(rows))

@@ -79,14 +79,36 @@ class PostprocessConfig:
                 raise InputError(f"{name} must be a positive integer, but got {shown(value)}")
 
     def replace(self, **changes: Any) -> PostprocessConfig:
-        """Return a copy with other values. Raises InputError for an unknown name."""
+        """Return a copy with other values.
+
+        Parameters
+        ----------
+        changes
+            Fields with their new values.
+
+        Returns
+        -------
+        PostprocessConfig
+            The copy.
+
+        Raises
+        ------
+        InputError
+            For an unknown name, and a value out of its range.
+        """
         known = [field.name for field in dataclasses.fields(self)]
         if unknown := [name for name in changes if name not in known]:
             raise InputError(f"unknown {unknown[0]!r}: known are {', '.join(known)}")
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict, keys as the fields; nms_method is "kind", as rows and states have it."""
+        """Return a JSON-ready dict, keys as the fields; nms_method is "kind", as rows and states have it.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         fields = dataclasses.asdict(self)
         return {"kind": fields.pop("nms_method"), **fields}
 
@@ -96,7 +118,18 @@ def _is_number(value: object) -> bool:
 
 
 def check_config(config: object) -> None:
-    """Raise InputError for what is neither a PostprocessConfig nor None."""
+    """Raise InputError for what is neither a PostprocessConfig nor None.
+
+    Parameters
+    ----------
+    config
+        What was given.
+
+    Raises
+    ------
+    InputError
+        For what is neither a PostprocessConfig nor None.
+    """
     check_kind(config, PostprocessConfig, "config", "a PostprocessConfig", none=True)
 
 
@@ -104,6 +137,18 @@ def check_in_graph(config: PostprocessConfig, built: float | None) -> None:
     """Raise InputError for a threshold below the one that the graph's own suppression was built with.
 
     What the graph has dropped cannot be had back. built: None where the file does not state it.
+
+    Parameters
+    ----------
+    config
+        What is asked for.
+    built
+        The threshold inside of the graph, 0 to 1; None: the file does not state it.
+
+    Raises
+    ------
+    InputError
+        For a threshold below the graph's.
     """
     if built is not None and config.score_threshold < built:
         raise InputError(

@@ -44,7 +44,23 @@ _OPTION_VECTORS = {
 
 @dataclass(frozen=True)
 class OperatorInfo:
-    """One operator of the main graph; a tensor index of -1 is an optional input left out."""
+    """One operator of the main graph; a tensor index of -1 is an optional input left out.
+
+    Attributes
+    ----------
+    index
+        Place in the graph.
+    name
+        Builtin name, such as CONV_2D, or the custom operator's own.
+    is_custom
+        Whether it is no builtin operator.
+    inputs
+        Tensor indexes; -1 for one that is left out.
+    outputs
+        Tensor indexes.
+    custom_options
+        Of a custom operator, where they are short.
+    """
 
     index: int
     name: str  # builtin name, such as CONV_2D, or the custom operator's own
@@ -56,7 +72,37 @@ class OperatorInfo:
 
 @dataclass(frozen=True)
 class TfliteModel:
-    """Summary of a model's main graph; inputs and outputs are tensor indexes."""
+    """Summary of a model's main graph; inputs and outputs are tensor indexes.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    size_bytes
+        Of the file.
+    description
+        What the file says of itself.
+    tensors
+        By index.
+    operators
+        In the order of execution.
+    inputs
+        Tensor indexes.
+    outputs
+        Tensor indexes.
+    signatures
+        Their keys.
+    metadata
+        Bytes of each entry, by name.
+    subgraph_count
+        Number of graphs.
+    buffer_bytes
+        All stored values together.
+    content
+        What its sum is over.
+    format
+        Suffix of the file.
+    """
 
     path: Path
     size_bytes: int
@@ -93,7 +139,18 @@ class TfliteModel:
         return tuple(sorted({op.name for op in self.operators if op.is_custom}))
 
     def is_float_operator(self, operator: OperatorInfo) -> bool:
-        """Return whether a tensor that the operator reads or writes at run time holds floats."""
+        """Return whether a tensor that the operator reads or writes at run time holds floats.
+
+        Parameters
+        ----------
+        operator
+            One of the model's.
+
+        Returns
+        -------
+        bool
+            Stored values do not count.
+        """
         tensors = (self.tensors[i] for i in operator.inputs + operator.outputs if i >= 0)
         return any(t.dtype in FLOAT_TYPES and not t.is_constant for t in tensors)
 
@@ -104,7 +161,23 @@ class TfliteModel:
 
 
 def read_tflite(path: str | Path) -> TfliteModel:
-    """Read the summary of a model file. Raises ModelFileError if it is not intact."""
+    """Read the summary of a model file.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    TfliteModel
+        The summary.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not intact, or no .tflite.
+    """
     path = Path(path)
     try:
         if path.is_dir():
@@ -122,7 +195,25 @@ def read_tflite(path: str | Path) -> TfliteModel:
 
 
 def parse_tflite(data: bytes, path: str | Path) -> TfliteModel:
-    """Parse a file's bytes as `read_tflite` does; path: what errors name."""
+    """Parse a file's bytes as `read_tflite` does; path: what errors name.
+
+    Parameters
+    ----------
+    data
+        The content of a file.
+    path
+        What errors name.
+
+    Returns
+    -------
+    TfliteModel
+        The summary.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not intact.
+    """
     return _read(Path(path), Buffer(memoryview(data), f"model file {str(path)!r}"))
 
 

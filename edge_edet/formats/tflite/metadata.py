@@ -25,7 +25,25 @@ MAX_LABEL_FILE_BYTES = 2**20
 
 @dataclass(frozen=True)
 class StandardMetadata:
-    """Standard metadata; mean and std: of the first input, one value or one a channel, empty if absent."""
+    """Standard metadata; mean and std: of the first input, one value or one a channel, empty if absent.
+
+    Attributes
+    ----------
+    mean
+        Of the first input: one value or one a channel, empty if absent.
+    std
+        Likewise.
+    output_names
+        In the order of the graph's outputs.
+    label_files
+        Names of the label files inside.
+    labels
+        Name of each class; None: there are none, or they were not read.
+    labels_note
+        How they were read where that is not one name a line.
+    name
+        What it calls the model, name and description.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -41,8 +59,26 @@ def read_metadata(
 ) -> StandardMetadata | None:
     """Read the model's standard metadata, None where it has none.
 
-    num_classes: for reading the labels. with_labels=False skips the label file. Raises ModelFileError if
-    the metadata are damaged.
+    num_classes: for reading the labels. with_labels=False skips the label file.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    num_classes
+        Of the model, for reading the labels; None: not known.
+    with_labels
+        Whether to read the label file.
+
+    Returns
+    -------
+    StandardMetadata | None
+        The metadata.
+
+    Raises
+    ------
+    ModelFileError
+        If they are damaged.
     """
     data = model.metadata.get(METADATA_KEY)
     if data is None:

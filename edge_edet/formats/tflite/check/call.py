@@ -20,7 +20,25 @@ _INTEGERS = {"int32": "i", "int64": "q", "int16": "h", "int8": "b"}
 
 @dataclass
 class Operand:
-    """A tensor; shape None: even its rank is known at run time only; stored: the values of a constant."""
+    """A tensor; shape None: even its rank is known at run time only; stored: the values of a constant.
+
+    Attributes
+    ----------
+    name
+        Of the tensor.
+    dtype
+        TensorFlow Lite's name of the type.
+    shape
+        Its axes, -1 where one is known at run time only; None: the rank is, too.
+    scales
+        Of its grid: none, one, or one a channel.
+    zero_points
+        Likewise.
+    axis
+        The axis of the channels, where there are several scales.
+    stored
+        The values of a constant; None: computed, or an input.
+    """
 
     name: str
     dtype: str
@@ -41,11 +59,28 @@ class Operand:
         return math.prod(self.shape) if self.shape is not None and -1 not in self.shape else None
 
     def dims(self, rank: int) -> Shape:
-        """Return the shape of a tensor whose rank must be known; None where it is not."""
+        """Return the shape of a tensor whose rank must be known; None where it is not.
+
+        Parameters
+        ----------
+        rank
+            How many axes it must have.
+
+        Returns
+        -------
+        Shape
+            The shape.
+        """
         return (-1,) * rank if self.shape is None else self.shape
 
     def integers(self) -> Shape | None:
-        """Return the values of a constant of integers; None where they are computed."""
+        """Return the values of a constant of integers; None where they are computed.
+
+        Returns
+        -------
+        Shape | None
+            The values, flat.
+        """
         if self.dtype not in _INTEGERS:
             return None
         if self.stored is None:

@@ -54,7 +54,29 @@ NOT_READ = (
 
 @dataclass
 class OperatorParts:
-    """An operator as it is in the file. inputs: -1 for one that is left out."""
+    """An operator as it is in the file. inputs: -1 for one that is left out.
+
+    Attributes
+    ----------
+    index
+        Place in the graph.
+    name
+        Builtin name, or the custom operator's own.
+    is_custom
+        Whether it is no builtin operator.
+    inputs
+        Tensor indexes; -1 for one that is left out.
+    outputs
+        Tensor indexes.
+    options
+        Its table of options; None: it has none.
+    options_kind
+        Of the union BuiltinOptions.
+    custom
+        The options of a custom operator.
+    version
+        Of the operator.
+    """
 
     index: int
     name: str
@@ -69,7 +91,21 @@ class OperatorParts:
 
 @dataclass
 class GraphParts:
-    """variables: tensors that keep their values from run to run."""
+    """variables: tensors that keep their values from run to run.
+
+    Attributes
+    ----------
+    tensors
+        All of the graph, by index.
+    variables
+        Tensors that keep their values from run to run.
+    operators
+        In the order of execution.
+    inputs
+        Tensor indexes.
+    outputs
+        Tensor indexes.
+    """
 
     tensors: Sequence[Operand]
     variables: frozenset[int]
@@ -82,6 +118,18 @@ def check_graphs(file: str, graphs: Sequence[GraphParts]) -> None:
     """Raise ModelFileError at the first thing that could make a runtime crash.
 
     file: how messages name it.
+
+    Parameters
+    ----------
+    file
+        How messages name the file.
+    graphs
+        All graphs of it, the main one first.
+
+    Raises
+    ------
+    ModelFileError
+        At the first thing that could make a runtime crash.
     """
     counts = [(len(graph.inputs), len(graph.outputs)) for graph in graphs]
     for graph in graphs:
