@@ -49,6 +49,11 @@ def class_map(
     given
         Label, or class id as text, -> category name; it takes precedence over equal names.
 
+    Returns
+    -------
+    dict[int, int]
+        Category id of the data by class id of the model.
+
     Raises
     ------
     InputError
@@ -98,6 +103,16 @@ def _check(
 
 def read_class_map(file: Path) -> dict[str, str]:
     """Read {label of the model: category of the data} from a .json file.
+
+    Parameters
+    ----------
+    file
+        The .json.
+
+    Returns
+    -------
+    dict[str, str]
+        Category's name by the model's label, or class id as text.
 
     Raises
     ------

@@ -93,6 +93,11 @@ def counted_objects(dataset: Dataset, min_side_px: float) -> tuple[list[Objects]
     min_side_px
         Objects count where both sides are longer than this, in pixels.
 
+    Returns
+    -------
+    tuple[list[Objects], int]
+        Objects of each picture, and how many are too small.
+
     Raises
     ------
     InputError

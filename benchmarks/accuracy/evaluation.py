@@ -87,6 +87,11 @@ def evaluate(
         Threads, labels, fit and others of `edge_edet.load`, for a path only. A picture_range among
         them, or that of a loaded detector, becomes part of the protocol.
 
+    Returns
+    -------
+    Result
+        AP with its interval, and what ran.
+
     Raises
     ------
     InputError

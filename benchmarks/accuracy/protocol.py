@@ -76,7 +76,13 @@ class Protocol:
             raise InputError(f"min_side_px must be at least 0, but got {self.min_side_px!r}")
 
     def postprocess(self) -> PostprocessConfig:
-        """Return the part of the protocol that the runtime applies."""
+        """Return the part of the protocol that the runtime applies.
+
+        Returns
+        -------
+        PostprocessConfig
+            Thresholds and limits.
+        """
         return PostprocessConfig(
             nms_method=self.suppression,
             score_threshold=self.score_threshold,
@@ -90,18 +96,41 @@ class Protocol:
         )
 
     def replace(self, **changes: Any) -> Protocol:
-        """Return a protocol with other values for some fields."""
+        """Return a protocol with other values for some fields.
+
+        Parameters
+        ----------
+        changes
+            Fields with their new values.
+
+        Returns
+        -------
+        Protocol
+            The other protocol.
+        """
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict with the installed version of the evaluator."""
+        """Return a JSON-ready dict with the installed version of the evaluator.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         plain = {**dataclasses.asdict(self), "evaluator_version": evaluator_version()}
         if self.picture_range is None:  # absent as in older versions, so that keys of runs stay
             del plain["picture_range"]
         return plain
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines that are printed above every result."""
+        """Yield the lines that are printed above every result.
+
+        Yields
+        ------
+        str
+            A line.
+        """
         kind = f"{self.suppression}, per class"
         shape = (
             f"IoU {self.iou_threshold:g}" if self.suppression == "hard" else f"sigma {self.sigma:g}"
@@ -124,6 +153,11 @@ class Protocol:
 
 def evaluator_version() -> str:
     """Return the installed version of the evaluator.
+
+    Returns
+    -------
+    str
+        Of hotcoco.
 
     Raises
     ------

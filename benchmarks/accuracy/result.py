@@ -143,6 +143,18 @@ def intervals_of(
 def compare(first: Result, second: Result) -> Difference:
     """Return the difference of two results, with intervals paired over the pictures.
 
+    Parameters
+    ----------
+    first
+        What is subtracted.
+    second
+        What it is subtracted from.
+
+    Returns
+    -------
+    Difference
+        Second minus first.
+
     Raises
     ------
     InputError

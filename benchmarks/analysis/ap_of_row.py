@@ -45,7 +45,17 @@ class ApOfRow:
 
 
 class ApLookup:
-    """Finds the APs of rows: a file that was evaluated in one row has that AP in all of its rows."""
+    """Finds the APs of rows: a file that was evaluated in one row has that AP in all of its rows.
+
+    Parameters
+    ----------
+    rows
+        All rows, of which one may have the AP of another's file.
+    published
+        Published numbers; None: none.
+    published_ap
+        Whether published APs stand in where none was measured.
+    """
 
     def __init__(
         self, rows: Sequence[BenchmarkRow], published: Published | None, published_ap: bool
@@ -61,6 +71,18 @@ class ApLookup:
         """Return one AP per evaluation set, the row's own before those of other rows.
 
         Where there is none, `notes` gets the reason.
+
+        Parameters
+        ----------
+        row
+            One of the rows.
+        notes
+            Gets the reason where there is none.
+
+        Returns
+        -------
+        list[ApOfRow]
+            One AP for each evaluation set.
         """
         found: dict[EvalSet, ApOfRow] = {}
         others = self._evaluated.get(row.model.sha256, [])
@@ -80,7 +102,22 @@ class ApLookup:
         return [] if published is None else [published]
 
     def on(self, eval_set: EvalSet, row: BenchmarkRow, notes: Notes) -> ApOfRow | None:
-        """Return the row's AP on one evaluation set, None where it has none."""
+        """Return the row's AP on one evaluation set, None where it has none.
+
+        Parameters
+        ----------
+        eval_set
+            Where the AP is to be from.
+        row
+            One of the rows.
+        notes
+            Gets the reason where there is none.
+
+        Returns
+        -------
+        ApOfRow | None
+            The AP.
+        """
         return next((one for one in self.all(row, notes) if one.eval_set == eval_set), None)
 
     def _published_ap_of(self, row: BenchmarkRow, notes: Notes) -> ApOfRow | None:
@@ -102,7 +139,18 @@ class ApLookup:
 
 
 def is_coco_model(row: BenchmarkRow) -> bool:
-    """Return whether the network has COCO's classes or was evaluated on COCO val2017."""
+    """Return whether the network has COCO's classes or was evaluated on COCO val2017.
+
+    Parameters
+    ----------
+    row
+        Of the model.
+
+    Returns
+    -------
+    bool
+        Whether it detects COCO's classes.
+    """
     if row.accuracy is not None and eval_set_of(row.accuracy) == VAL2017:
         return True
     return (

@@ -40,6 +40,16 @@ def eval_set_of(accuracy: Accuracy) -> EvalSet:
 
     Only all 5,000 pictures under COCO's own file name are COCO val2017; a part of them is a set of
     its own.
+
+    Parameters
+    ----------
+    accuracy
+        Of a row.
+
+    Returns
+    -------
+    EvalSet
+        Name and size of the data.
     """
     file = PurePath(accuracy.data.replace("\\", "/"))
     protocol = json.dumps(to_json(accuracy.protocol), sort_keys=True)

@@ -55,7 +55,15 @@ QUANTITIES: dict[str, tuple[Quantity, ...]] = {
 
 @dataclass(frozen=True)
 class Published:
-    """The numbers of one source, with AP on one split of COCO."""
+    """The numbers of one source, with AP on one split of COCO.
+
+    Attributes
+    ----------
+    source
+        Who published them: paper or automl.
+    split
+        Part of COCO that the AP is of.
+    """
 
     source: str
     split: Literal["val2017", "test-dev"]
@@ -74,6 +82,18 @@ class Published:
         """Return the published AP of a variant in points, None where there is none.
 
         The paper publishes float models only, so D0 to D7x have the same AP at every precision.
+
+        Parameters
+        ----------
+        variant
+            Such as d0.
+        precision
+            Of the model file.
+
+        Returns
+        -------
+        Value | None
+            AP in points, with its source.
         """
         if variant.startswith("lite"):
             column = "ap_int8" if precision == "int8" else "ap_float"
@@ -89,7 +109,18 @@ class Published:
         return None
 
     def quantity(self, figure: str) -> Quantity | None:
-        """Return the column that the source has for the horizontal axis of a figure."""
+        """Return the column that the source has for the horizontal axis of a figure.
+
+        Parameters
+        ----------
+        figure
+            Name of the figure.
+
+        Returns
+        -------
+        Quantity | None
+            The column.
+        """
         rows = [row for row in read_rows("efficientdet") if row["source"] == self.source]
         for one in QUANTITIES[figure]:
             if any(row[one.column] for row in rows):
@@ -99,6 +130,18 @@ class Published:
 
 def published_from(source: str, split: str) -> Published | None:
     """Return the numbers of a source; None for the source "none".
+
+    Parameters
+    ----------
+    source
+        Its name.
+    split
+        Val2017 or test-dev.
+
+    Returns
+    -------
+    Published | None
+        The numbers.
 
     Raises
     ------
@@ -116,7 +159,24 @@ def published_from(source: str, split: str) -> Published | None:
 
 
 def board_latency(device: str, variant: str, precision: str, threads: int | None) -> Value | None:
-    """Return the published latency of an EfficientDet-Lite on a board: the mean of 50 runs in ms."""
+    """Return the published latency of an EfficientDet-Lite on a board: the mean of 50 runs in ms.
+
+    Parameters
+    ----------
+    device
+        Id of the board.
+    variant
+        Such as lite0.
+    precision
+        Of the model file.
+    threads
+        Of the CPU; None: not known.
+
+    Returns
+    -------
+    Value | None
+        Milliseconds, with their source; None: not published.
+    """
     wanted = (device, variant, precision, str(threads))
     for row in read_rows("board_latency"):
         if (row["device"], row["model"], row["precision"], row["threads"]) == wanted:

@@ -54,11 +54,33 @@ class Candidate:
     notes: tuple[str, ...] = ()
 
     def surely_within(self, budget_ms: float) -> bool:
-        """Return whether even the upper end of the time's interval is within the budget."""
+        """Return whether even the upper end of the time's interval is within the budget.
+
+        Parameters
+        ----------
+        budget_ms
+            The time that is allowed.
+
+        Returns
+        -------
+        bool
+            Whether it is.
+        """
         return self.time.high is not None and self.time.high <= budget_ms
 
     def within(self, budget_ms: float) -> bool:
-        """Return whether the time itself is within the budget."""
+        """Return whether the time itself is within the budget.
+
+        Parameters
+        ----------
+        budget_ms
+            The time that is allowed.
+
+        Returns
+        -------
+        bool
+            Whether it is.
+        """
         return self.time.middle <= budget_ms
 
 
@@ -90,6 +112,16 @@ class Choice:
 def parse_budget(text: str) -> float:
     """Return the milliseconds of a text such as `100ms` or `0.1s`.
 
+    Parameters
+    ----------
+    text
+        A number with ms or s.
+
+    Returns
+    -------
+    float
+        Milliseconds.
+
     Raises
     ------
     InputError
@@ -104,6 +136,16 @@ def parse_budget(text: str) -> float:
 
 def parse_min_ap(value: float | None) -> float:
     """Return the smallest AP in points, 0 for None.
+
+    Parameters
+    ----------
+    value
+        As given; None: not.
+
+    Returns
+    -------
+    float
+        Points, 0 to 100.
 
     Raises
     ------
@@ -127,6 +169,22 @@ def candidates_of(
     """Return the models of a device that have both a time and an AP.
 
     The AP may come from another row of the same file. `notes` gets what was left out and why.
+
+    Parameters
+    ----------
+    rows
+        Of any devices.
+    device
+        Id of the board.
+    options
+        What counts as time and as AP.
+    notes
+        Gets what was left out and why.
+
+    Returns
+    -------
+    list[Candidate]
+        Models with time and AP.
 
     Raises
     ------
@@ -197,6 +255,18 @@ def _is_of(row: BenchmarkRow, device: str) -> bool:
 def published_candidates(device: str, published: Published) -> list[Candidate]:
     """Return EfficientDet-Lite models on a board by published time and published AP.
 
+    Parameters
+    ----------
+    device
+        Id of the board.
+    published
+        The numbers that the AP is from.
+
+    Returns
+    -------
+    list[Candidate]
+        Models with time and AP.
+
     Raises
     ------
     InputError
@@ -229,6 +299,20 @@ def choose_model(candidates: Sequence[Candidate], budget_ms: float, min_ap: floa
     """Pick the highest AP whose whole interval of time is within the budget.
 
     Where there is none, pick the highest AP whose time is within it.
+
+    Parameters
+    ----------
+    candidates
+        To choose from.
+    budget_ms
+        The time that is allowed.
+    min_ap
+        The smallest AP that is allowed, in points.
+
+    Returns
+    -------
+    Choice
+        The choice, and how sure it is.
     """
     good = [one for one in candidates if one.ap.middle >= min_ap]
     sure = [one for one in good if one.surely_within(budget_ms)]

@@ -23,26 +23,59 @@ class Notes:
         self._files: dict[str, list[str]] = {}
 
     def add(self, reason: str, file: str | None = None) -> None:
-        """Add a reason, or a file to a reason that is already listed."""
+        """Add a reason, or a file to a reason that is already listed.
+
+        Parameters
+        ----------
+        reason
+            Why something was left out.
+        file
+            The model file that it is about.
+        """
         files = self._files.setdefault(reason, [])
         if file is not None:
             files.append(file)
 
     def lines(self) -> tuple[str, ...]:
-        """Return one line per reason, naming at most three of its files."""
+        """Return one line per reason, naming at most three of its files.
+
+        Returns
+        -------
+        tuple[str, ...]
+            In the order in which they were added.
+        """
         return tuple(f"{reason}{_named(files)}" for reason, files in self._files.items())
 
 
 @dataclass(frozen=True)
 class SelectedRows:
-    """Rows without repetitions, and one line for each kind of repetition that was dropped."""
+    """Rows without repetitions, and one line for each kind of repetition that was dropped.
+
+    Attributes
+    ----------
+    rows
+        In their order.
+    notes
+        Lines about what was dropped.
+    """
 
     rows: tuple[BenchmarkRow, ...]
     notes: tuple[str, ...]
 
 
 def select_rows(rows: Sequence[BenchmarkRow]) -> SelectedRows:
-    """Keep the last row of each key, as `compare` does: it is the newest one of its file."""
+    """Keep the last row of each key, as `compare` does: it is the newest one of its file.
+
+    Parameters
+    ----------
+    rows
+        In the order of the files.
+
+    Returns
+    -------
+    SelectedRows
+        One row of each key.
+    """
     last: dict[str, BenchmarkRow] = {}
     same = again = 0
     for row in rows:
@@ -59,7 +92,20 @@ def select_rows(rows: Sequence[BenchmarkRow]) -> SelectedRows:
 
 
 def has_time(row: BenchmarkRow, notes: Notes) -> bool:
-    """Return whether the row's times are comparable with others; if not, note why."""
+    """Return whether the row's times are comparable with others; if not, note why.
+
+    Parameters
+    ----------
+    row
+        To look at.
+    notes
+        Gets the reason where it has not.
+
+    Returns
+    -------
+    bool
+        Whether it is to be drawn or compared.
+    """
     device = (row.ran.device or "").lower() if row.ran is not None else ""
     if row.how == "emulated":
         notes.add("left out: times of an emulated device are meaningless", row.model.file)
@@ -75,7 +121,18 @@ def has_time(row: BenchmarkRow, notes: Notes) -> bool:
 
 
 def is_gpu(row: BenchmarkRow) -> bool:
-    """Return whether the model ran on a GPU, or was requested to where that was not reported."""
+    """Return whether the model ran on a GPU, or was requested to where that was not reported.
+
+    Parameters
+    ----------
+    row
+        To look at.
+
+    Returns
+    -------
+    bool
+        Whether it is of a GPU.
+    """
     ran = row.ran
     if ran is None:
         return row.asked.delegate in DELEGATES or (row.asked.device_type or "").upper() == "GPU"
@@ -86,6 +143,13 @@ def protocol_names(rows: Iterable[BenchmarkRow], notes: Notes) -> dict[str, str]
     """Assign numbers to the measuring protocols of the rows.
 
     Rows of different protocols are never joined by a line; `notes` gets what the protocols differ in.
+
+    Parameters
+    ----------
+    rows
+        To be drawn together.
+    notes
+        Gets what the protocols differ in.
 
     Returns
     -------

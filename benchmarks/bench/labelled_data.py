@@ -100,6 +100,17 @@ def read_labelled(
 ) -> Labelled | None:
     """Read the labelled pictures, so that what is wrong with them shows before anything is measured.
 
+    Parameters
+    ----------
+    data
+        Labelled pictures, as `eval` takes them; None: AP is not measured.
+    split
+        Part of the data.
+    limit
+        Use only the first pictures, this many.
+    class_map
+        A .json with the model's labels and the data's categories.
+
     Returns
     -------
     Labelled or None

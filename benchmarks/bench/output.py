@@ -65,11 +65,23 @@ class BenchOutput:
                 self._show(event)
 
     def note(self, text: str) -> None:
-        """Print a note for people."""
+        """Print a note for people.
+
+        Parameters
+        ----------
+        text
+            One line.
+        """
         self(Note(text))
 
     def error(self, error: Exception) -> None:
-        """Print the one line of something that failed, while the rest goes on."""
+        """Print the one line of something that failed, while the rest goes on.
+
+        Parameters
+        ----------
+        error
+            What failed.
+        """
         with self._lock:
             self._say(f"error: {error}")
 

@@ -74,6 +74,11 @@ class BenchSession:
     def measure(self, places: Sequence[Place]) -> list[EdgeEdetError]:
         """Measure at all places: hosts side by side, what is on this machine in its turn.
 
+        Parameters
+        ----------
+        places
+            This machine, hosts, and boards that are estimated.
+
         Returns
         -------
         list of EdgeEdetError
@@ -185,7 +190,20 @@ def check_countable(place: Place, plan: Plan, data: str | None) -> None:
 
 
 def check_estimable(place: Place, plan: Plan) -> None:
-    """Raise InputError for what only a measurement gives, before anything is measured."""
+    """Raise InputError for what only a measurement gives, before anything is measured.
+
+    Parameters
+    ----------
+    place
+        A board that cannot be reached.
+    plan
+        What is to be measured.
+
+    Raises
+    ------
+    InputError
+        For what only a measurement gives.
+    """
     from edge_edet.benchmarks.estimate import configs_to_estimate
 
     assert place.device is not None

@@ -41,6 +41,18 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
     A board is measured here where this machine is one, else through the hosts of hosts.toml that are
     listed as one, else it is estimated.
 
+    Parameters
+    ----------
+    devices
+        Ids of boards.
+    hosts
+        As --host has them.
+
+    Returns
+    -------
+    list[Place]
+        In the order in which they were named.
+
     Raises
     ------
     InputError
@@ -80,7 +92,18 @@ def find_places(devices: Sequence[str], hosts: Sequence[str]) -> list[Place]:
 
 
 def name_device(device: str) -> DeviceName:
-    """Name a board by its profile; `host`, and a board without a profile, by the machine's own name."""
+    """Name a board by its profile; `host`, and a board without a profile, by the machine's own name.
+
+    Parameters
+    ----------
+    device
+        Id of the board.
+
+    Returns
+    -------
+    DeviceName
+        Id and name, as rows have them.
+    """
     profile = known_profiles().get(device)
     if profile is None or device == HOST:
         machine = this_machine()

@@ -123,6 +123,16 @@ class Features:
 def read_features(path: str | Path) -> Features:
     """Count the work of a `.tflite` file.
 
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    Features
+        Work by kind of operator.
+
     Raises
     ------
     ModelFileError

@@ -85,6 +85,11 @@ def estimate_rows(
     note
         Takes these notes.
 
+    Returns
+    -------
+    list[BenchmarkRow]
+        Rows that say that they are estimates.
+
     Raises
     ------
     InputError, ModelFileError
@@ -112,7 +117,25 @@ def estimate_rows(
 def configs_to_estimate(
     configs: Iterable[RequestedConfig], device_id: str
 ) -> list[RequestedConfig]:
-    """State the threads of each configuration. Raises InputError for those without an estimate."""
+    """State the threads of each configuration.
+
+    Parameters
+    ----------
+    configs
+        As asked for.
+    device_id
+        Id of the board.
+
+    Returns
+    -------
+    list[RequestedConfig]
+        Each with its threads.
+
+    Raises
+    ------
+    InputError
+        For a board, runtime, delegate or precision without an estimate.
+    """
     asked = [each for config in configs for each in _with_threads(config)]
     for each in asked:
         assert each.threads is not None
@@ -181,6 +204,16 @@ def report(rows: Sequence[BenchmarkRow]) -> str:
     """Lay out the tables of one board's estimates, with their sources and how to measure instead.
 
     Tables have at most 80 columns: a file name that is too long stands on a line of its own.
+
+    Parameters
+    ----------
+    rows
+        Estimates of one board.
+
+    Returns
+    -------
+    str
+        Several lines.
     """
     device, names = rows[0].device, [row.model.file for row in rows]
     lines = textwrap.wrap(f"{device.id} ({device.name}), estimated: nothing ran there", COLUMNS)

@@ -32,7 +32,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Note:
-    """Something that people should know; nothing depends on it."""
+    """Something that people should know; nothing depends on it.
+
+    Attributes
+    ----------
+    text
+        One line.
+    """
 
     text: str
 
@@ -58,14 +64,28 @@ class ProgressMade:
 
 @dataclass(frozen=True)
 class RunBegun:
-    """A sustained run began; row: all that is known of it, without a minute."""
+    """A sustained run began; row: all that is known of it, without a minute.
+
+    Attributes
+    ----------
+    row
+        All that is known of it, without a minute.
+    """
 
     row: BenchmarkRow
 
 
 @dataclass(frozen=True)
 class MinuteMeasured:
-    """A minute of a sustained run ended; key: the key of its row."""
+    """A minute of a sustained run ended; key: the key of its row.
+
+    Attributes
+    ----------
+    key
+        Of the run's row.
+    minute
+        What was measured in it.
+    """
 
     key: str
     minute: Minute
@@ -73,14 +93,26 @@ class MinuteMeasured:
 
 @dataclass(frozen=True)
 class RowMeasured:
-    """A row is complete as far as its process can measure it."""
+    """A row is complete as far as its process can measure it.
+
+    Attributes
+    ----------
+    row
+        As measured.
+    """
 
     row: BenchmarkRow
 
 
 @dataclass(frozen=True)
 class Ended:
-    """All is measured; rows: how many there are."""
+    """All is measured; rows: how many there are.
+
+    Attributes
+    ----------
+    rows
+        How many there are.
+    """
 
     rows: int
 
@@ -109,7 +141,18 @@ _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 def event_to_dict(event: Event) -> dict[str, Any]:
-    """Make the JSON object of an event: its `kind`, its fields, and beside a row its `key`."""
+    """Make the JSON object of an event: its `kind`, its fields, and beside a row its `key`.
+
+    Parameters
+    ----------
+    event
+        Any of them.
+
+    Returns
+    -------
+    dict[str, Any]
+        What JSON can hold.
+    """
     name = _NAMES[type(event)]
     if isinstance(event, (RunBegun, RowMeasured)):
         return {"kind": name, "key": event.row.key, "row": row_to_dict(event.row)}
@@ -125,6 +168,11 @@ def event_from_dict(document: object, where: str) -> Event:
         What `event_to_dict` makes.
     where
         Names the place in messages.
+
+    Returns
+    -------
+    Event
+        The event.
 
     Raises
     ------

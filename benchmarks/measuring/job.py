@@ -81,11 +81,23 @@ class Job:
         return ", ".join([Path(self.model).name, *(word for word in words if word)])
 
     def postprocess(self) -> PostprocessConfig:
-        """Make the postprocessing that is timed."""
+        """Make the postprocessing that is timed.
+
+        Returns
+        -------
+        PostprocessConfig
+            Thresholds and limits.
+        """
         return PostprocessConfig(score_threshold=self.score_threshold)
 
     def protocol(self) -> dict[str, Any]:
-        """Collect what must agree before two rows may be compared."""
+        """Collect what must agree before two rows may be compared.
+
+        Returns
+        -------
+        dict[str, Any]
+            As rows have it.
+        """
         return {
             "name": PROTOCOL,
             "version": PROTOCOL_VERSION,
@@ -103,6 +115,11 @@ class Job:
     def load_options(self) -> dict[str, Any]:
         """Make the options of `edge_edet.load`: how the model runs, its input and labels.
 
+        Returns
+        -------
+        dict[str, Any]
+            Keyword arguments.
+
         Raises
         ------
         InputError
@@ -118,6 +135,18 @@ class Job:
 
 def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
     """Make the options of `edge_edet.load`; a .tflite reaches a GPU through its delegate.
+
+    Parameters
+    ----------
+    model
+        Path of the file.
+    asked
+        How it is to run.
+
+    Returns
+    -------
+    dict[str, Any]
+        Keyword arguments.
 
     Raises
     ------
@@ -148,7 +177,18 @@ def load_options(model: str, asked: RequestedConfig) -> dict[str, Any]:
 
 
 def input_load_options(given: Mapping[str, str]) -> dict[str, Any]:
-    """Make the options of `edge_edet.load` from those of the command line about input and labels."""
+    """Make the options of `edge_edet.load` from those of the command line about input and labels.
+
+    Parameters
+    ----------
+    given
+        Value by option, both as text.
+
+    Returns
+    -------
+    dict[str, Any]
+        Keyword arguments.
+    """
     options: dict[str, Any] = dict(given)
     if "picture_range" in options:
         options["picture_range"] = parse_range(options["picture_range"])

@@ -67,11 +67,30 @@ class StopRule:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Make the fields as a row's protocol has them."""
+        """Make the fields as a row's protocol has them.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return dataclasses.asdict(self)
 
     def enough(self, samples: Sequence[float], elapsed_s: float) -> bool:
-        """Whether the end-to-end samples, in ms, are enough after so many seconds."""
+        """Whether the end-to-end samples, in ms, are enough after so many seconds.
+
+        Parameters
+        ----------
+        samples
+            End to end, in ms.
+        elapsed_s
+            Seconds since sampling began.
+
+        Returns
+        -------
+        bool
+            Whether sampling ends.
+        """
         n = len(samples)
         if n < self.min_samples:
             return False

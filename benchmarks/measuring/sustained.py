@@ -21,6 +21,16 @@ LONGEST_S = 7 * 24 * 3600.0
 def parse_duration(text: str) -> float:
     """Read `30m`, `90s`, `1h` or `1.5h` as seconds.
 
+    Parameters
+    ----------
+    text
+        A number with s, m or h.
+
+    Returns
+    -------
+    float
+        Seconds.
+
     Raises
     ------
     InputError

@@ -42,13 +42,25 @@ FORMAT = LineFormat(
 
 
 class Journal:
-    """Files beside the file of rows, one for each run that is going on, or was killed."""
+    """Files beside the file of rows, one for each run that is going on, or was killed.
+
+    Parameters
+    ----------
+    rows
+        The file of rows that it lies beside.
+    """
 
     def __init__(self, rows: Path):
         self._rows = rows
 
     def add(self, event: RunBegun | MinuteMeasured) -> None:
-        """Append an event; the begin of a run starts its file anew."""
+        """Append an event; the begin of a run starts its file anew.
+
+        Parameters
+        ----------
+        event
+            Of a sustained run.
+        """
         path = self._path(event.row.key if isinstance(event, RunBegun) else event.key)
         if isinstance(event, RunBegun):
             path.unlink(missing_ok=True)
@@ -58,7 +70,13 @@ class Journal:
             )  # waiting for a disk would be heard in the next minute
 
     def recover(self) -> Iterator[BenchmarkRow]:
-        """Yield the rows of runs that did not come to their end; those without a minute are dropped."""
+        """Yield the rows of runs that did not come to their end; those without a minute are dropped.
+
+        Yields
+        ------
+        BenchmarkRow
+            A row with the minutes that were measured.
+        """
         for path in sorted(self._rows.parent.glob(f"{self._rows.name}.*.minutes")):
             found = read_json_lines(path, FORMAT, repr(str(path)))
             events = [_event(document, place) for place, document in found]
@@ -68,7 +86,13 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def clear(self, key: str) -> None:
-        """Remove the journal of a run whose row is in the file now."""
+        """Remove the journal of a run whose row is in the file now.
+
+        Parameters
+        ----------
+        key
+            Of the run's row.
+        """
         with contextlib.suppress(FileNotFoundError):
             self._path(key).unlink()
 

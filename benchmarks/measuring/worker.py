@@ -39,6 +39,11 @@ def run_fresh(job: Job) -> Iterator[Event]:
 
     Closing the iterator ends the process.
 
+    Parameters
+    ----------
+    job
+        What to measure, and how.
+
     Yields
     ------
     Event
@@ -77,7 +82,18 @@ def run_fresh(job: Job) -> Iterator[Event]:
 
 
 def run_here(job: Job) -> Iterator[Event]:
-    """Measure a job in this process, where none can be started; all events come at the end."""
+    """Measure a job in this process, where none can be started; all events come at the end.
+
+    Parameters
+    ----------
+    job
+        What to measure, and how.
+
+    Yields
+    ------
+    Event
+        The last one is RowMeasured.
+    """
     from edge_edet.benchmarks.measuring.measure import measure
 
     events: list[Event] = []

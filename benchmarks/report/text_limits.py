@@ -22,6 +22,16 @@ def cut_texts(value: T) -> T:
 
     Dataclasses, tuples, lists and mappings are searched; a value without long texts is returned as it
     is.
+
+    Parameters
+    ----------
+    value
+        Of any type.
+
+    Returns
+    -------
+    T
+        Of the same type.
     """
     found: Any = value
     if isinstance(value, str):

@@ -72,6 +72,11 @@ def write_report(
     outputs
         Writes the files; by default only files of an earlier report are replaced.
 
+    Returns
+    -------
+    list[Path]
+        Paths.
+
     Raises
     ------
     InputError

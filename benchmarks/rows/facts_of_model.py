@@ -13,7 +13,23 @@ __all__ = ["has_random_weights", "model_facts"]
 
 
 def model_facts(path: Path) -> ModelFacts:
-    """Read the facts of a model file. Raises ModelFileError where it is no intact detector."""
+    """Read the facts of a model file.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    ModelFacts
+        As rows have them.
+
+    Raises
+    ------
+    ModelFileError
+        Where it is no intact detector.
+    """
     model = read_model(path)
     layout = layout_of(model)
     parameters, multiply_adds = _size_of(layout)
@@ -31,7 +47,18 @@ def model_facts(path: Path) -> ModelFacts:
 
 
 def has_random_weights(path: Path) -> bool:
-    """Whether the manifest says that the weights are random."""
+    """Whether the manifest says that the weights are random.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    bool
+        False where it has no manifest.
+    """
     manifest = layout_of(read_model(path)).manifest
     return manifest is not None and manifest.has_random_weights
 

@@ -57,7 +57,13 @@ class RowFile:
         self.rows = [row_from_dict(document, where) for where, document in file.documents()]
 
     def add(self, row: BenchmarkRow) -> None:
-        """Append the row; it is on the disk when this returns."""
+        """Append the row; it is on the disk when this returns.
+
+        Parameters
+        ----------
+        row
+            Any row.
+        """
         self._file.add(row_to_dict(row))
         self.rows.append(row)
 
@@ -66,8 +72,21 @@ class RowFile:
 def open_rows(path: Path) -> Iterator[RowFile]:
     """Open a file to append rows to, and create it where it does not exist.
 
-    Raises InputError where it is not a regular file, holds anything but rows, or another process
-    writes to it.
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Yields
+    ------
+    RowFile
+        The open file.
+
+    Raises
+    ------
+    InputError
+        Where it is not a regular file, holds anything but rows, or another process writes to
+        it.
     """
     with JsonLinesFile.open(path, FORMAT) as file:
         yield RowFile(file)
@@ -81,7 +100,23 @@ def append_rows(path: Path, rows: Iterable[BenchmarkRow]) -> None:
 
 
 def read_rows(path: Path) -> list[BenchmarkRow]:
-    """Read the rows in their order. Raises InputError that names file, line and key."""
+    """Read the rows in their order.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    list[BenchmarkRow]
+        The rows.
+
+    Raises
+    ------
+    InputError
+        Where it is no file of rows; the message names file, line and key.
+    """
     missing = f"no file of rows {str(path)!r}: make one with 'edge-edet bench -o {path}'"
     found = read_json_lines(path, FORMAT, f"file of rows {str(path)!r}", missing=missing)
     return [row_from_dict(document, where) for where, document in found]
@@ -93,7 +128,18 @@ def parse_rows(data: bytes, where: str) -> list[BenchmarkRow]:
 
 
 def is_rows(path: Path) -> bool:
-    """Whether it is a file of rows, and nothing else."""
+    """Whether it is a file of rows, and nothing else.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
     try:
         return bool(read_rows(path))
     except (InputError, OSError):
@@ -101,12 +147,34 @@ def is_rows(path: Path) -> bool:
 
 
 def dump_row(row: BenchmarkRow) -> str:
-    """Write the row as one line of JSON."""
+    """Write the row as one line of JSON.
+
+    Parameters
+    ----------
+    row
+        Any row.
+
+    Returns
+    -------
+    str
+        JSON without an end of line.
+    """
     return dump_line(row_to_dict(row))
 
 
 def done_keys(rows: Iterable[BenchmarkRow]) -> set[str]:
-    """Collect the keys that need not be measured again; a sustained run that was cut short must be."""
+    """Collect the keys that need not be measured again; a sustained run that was cut short must be.
+
+    Parameters
+    ----------
+    rows
+        Of a file.
+
+    Returns
+    -------
+    set[str]
+        Their keys.
+    """
     return {
         row.key
         for row in rows

@@ -57,6 +57,11 @@ def rows_of_log(
     started_at
         When: the log does not say.
 
+    Returns
+    -------
+    list[BenchmarkRow]
+        In the order of the log.
+
     Raises
     ------
     InputError
@@ -99,6 +104,11 @@ def log_row(
         As in the row.
     where
         Names the log in messages.
+
+    Returns
+    -------
+    BenchmarkRow
+        A measured row.
 
     Raises
     ------

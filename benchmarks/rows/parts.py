@@ -58,7 +58,25 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class RequestedConfig:
-    """The configuration that was asked for; None leaves the choice to the runtime."""
+    """The configuration that was asked for; None leaves the choice to the runtime.
+
+    Attributes
+    ----------
+    runtime
+        Its name.
+    delegate
+        Of LiteRT.
+    delegate_options
+        Value by key.
+    device_type
+        CPU, GPU, NPU, AUTO.
+    precision
+        F32, bf16, f16, default.
+    threads
+        Of the CPU.
+    streams
+        Inferences at a time.
+    """
 
     runtime: str | None = None
     delegate: str | None = None
@@ -74,7 +92,37 @@ class RequestedConfig:
 
 @dataclass(frozen=True)
 class ActualConfig:
-    """The configuration that ran, read back from the runtime; None where it does not report it."""
+    """The configuration that ran, read back from the runtime; None where it does not report it.
+
+    Attributes
+    ----------
+    runtime
+        Its name.
+    version
+        The installed version.
+    delegate
+        "none", "xnnpack", "gpu", "edgetpu" or the library's path.
+    operators
+        Of the model file.
+    delegated
+        Operators that the delegate took.
+    partitions
+        Parts of the graph that it took.
+    precision
+        Of what is not integer.
+    threads
+        Of the CPU.
+    streams
+        Inferences that may run at a time.
+    device
+        Its own name.
+    execution_devices
+        As the runtime calls them.
+    layers
+        Number of layers by the precision that they ran in.
+    nms
+        Where boxes are suppressed: "none": outside of the model.
+    """
 
     runtime: str
     version: str
@@ -96,7 +144,17 @@ class ActualConfig:
 
 @dataclass(frozen=True)
 class DeviceName:
-    """The device by its profile's id and name; host: how `--host` reached it."""
+    """The device by its profile's id and name; host: how `--host` reached it.
+
+    Attributes
+    ----------
+    id
+        Of a profile; "host" where none fits.
+    name
+        Of the board or machine.
+    host
+        As `--host` named it; None: this machine.
+    """
 
     id: str  # of a profile; "host" where none fits
     name: str
@@ -111,7 +169,45 @@ class DeviceName:
 
 @dataclass(frozen=True)
 class MachineState:
-    """The machine, and its state at the start of the row; None where it is unknown."""
+    """The machine, and its state at the start of the row; None where it is unknown.
+
+    Attributes
+    ----------
+    system
+        Name and version.
+    architecture
+        Platform.machine().
+    cpu
+        Name of the processor.
+    board
+        Name of the board.
+    cores
+        Number of cores.
+    threads
+        Hardware threads that may be used.
+    features
+        What the processor has for INT8, by name.
+    memory_bytes
+        In all.
+    memory_available_bytes
+        Free for programs.
+    python
+        Version of Python.
+    governor
+        What sets the clock rate, on Linux.
+    load_1m
+        Load of the last minute.
+    busy_cores
+        That others kept busy just before.
+    temperature_c
+        Of the hottest sensor, in degrees Celsius.
+    frequency_mhz
+        Of the fastest core.
+    frequency_max_mhz
+        The highest clock rate.
+    throttled
+        What holds the clock down; (): nothing.
+    """
 
     system: str | None = None
     architecture: str | None = None
@@ -138,7 +234,17 @@ class MachineState:
 
 @dataclass(frozen=True)
 class Throughput:
-    """How many pictures all parallel streams together ran in how many seconds."""
+    """How many pictures all parallel streams together ran in how many seconds.
+
+    Attributes
+    ----------
+    streams
+        How many ran side by side.
+    pictures
+        Of all streams together.
+    seconds
+        For how long.
+    """
 
     streams: int
     pictures: int
@@ -150,7 +256,19 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of the whole machine, as the sensor sees it, for each picture."""
+    """Energy of the whole machine, as the sensor sees it, for each picture.
+
+    Attributes
+    ----------
+    source
+        Such as "RAPL package-0".
+    joules_per_picture
+        Energy of the whole machine for one picture, in J.
+    pictures
+        How many were detected in.
+    seconds
+        For how long.
+    """
 
     source: str  # such as "RAPL package-0"
     joules_per_picture: float
@@ -164,7 +282,21 @@ class Energy:
 
 @dataclass(frozen=True)
 class Minute:
-    """One minute of a sustained run, from 1 on; samples are end to end."""
+    """One minute of a sustained run, from 1 on; samples are end to end.
+
+    Attributes
+    ----------
+    minute
+        Its number, from 1.
+    samples_ms
+        End to end.
+    temperature_c
+        At its end, in degrees Celsius.
+    frequency_mhz
+        At its end, of the fastest core.
+    throttled
+        What held the clock down; (): nothing; None: not known.
+    """
 
     minute: int
     samples_ms: tuple[float, ...]
@@ -175,7 +307,15 @@ class Minute:
 
 @dataclass(frozen=True)
 class Sustain:
-    """A sustained run: the seconds that were asked for, and the minutes that ran."""
+    """A sustained run: the seconds that were asked for, and the minutes that ran.
+
+    Attributes
+    ----------
+    seconds
+        That were asked for.
+    minutes
+        Those that ran.
+    """
 
     seconds: float  # that were asked for
     minutes: tuple[Minute, ...]  # those that ran
@@ -186,7 +326,19 @@ class Sustain:
 
 @dataclass(frozen=True)
 class EstimatedWhole:
-    """End to end: decoding, preprocessing and postprocessing added to the inference."""
+    """End to end: decoding, preprocessing and postprocessing added to the inference.
+
+    Attributes
+    ----------
+    p50_ms
+        Median of a detection.
+    low_ms
+        Lower end of the interval.
+    high_ms
+        Upper end of the interval.
+    source
+        Where the times beside the inference are from.
+    """
 
     p50_ms: float
     low_ms: float
@@ -199,7 +351,25 @@ class EstimatedWhole:
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate; its interval should hold the truth in `coverage` of the cases."""
+    """An estimate; its interval should hold the truth in `coverage` of the cases.
+
+    Attributes
+    ----------
+    p50_ms
+        Median of the inference.
+    low_ms
+        Lower end of the interval.
+    high_ms
+        Upper end of the interval.
+    coverage
+        Share of the cases that the interval should hold the truth in, 0 to 1.
+    source
+        The figures that it was fitted on.
+    notes
+        What the interval includes and does not.
+    end_to_end
+        The same for a whole detection; None: not known.
+    """
 
     p50_ms: float
     low_ms: float
@@ -268,7 +438,17 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Warned:
-    """A warning: its code, what is wrong, and what to do about it."""
+    """A warning: its code, what is wrong, and what to do about it.
+
+    Attributes
+    ----------
+    code
+        Of docs/measuring.md, such as hot.
+    text
+        What is wrong.
+    advice
+        What to do about it.
+    """
 
     code: str
     text: str

@@ -22,7 +22,17 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ratio:
-    """Ratio of the second to the first, with its 95 % interval."""
+    """Ratio of the second to the first, with its 95 % interval.
+
+    Attributes
+    ----------
+    value
+        Second divided by first.
+    low
+        Lower end of the interval.
+    high
+        Upper end of the interval.
+    """
 
     value: float
     low: float
@@ -35,7 +45,22 @@ class Ratio:
 
 
 def median_ratio(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Ratio:
-    """Compare two runs by the noise within them; changes from one start to the next are not in it."""
+    """Compare two runs by the noise within them; changes from one start to the next are not in it.
+
+    Parameters
+    ----------
+    first
+        Samples in their order.
+    second
+        Samples in their order, of the same unit.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Ratio
+        Of the medians.
+    """
     return ratio_of_runs([first], [second], seed)
 
 
@@ -47,6 +72,20 @@ def ratio_of_runs(
     Within a run, blocks of about sqrt(n) neighbours are drawn (circular block bootstrap, Politis and
     Romano, 1992), because slow spells come in a row: drawn one by one, they would look like more
     evidence than they are. Of several runs, runs are drawn first.
+
+    Parameters
+    ----------
+    first
+        Samples of each run, in their order.
+    second
+        Samples of each run, in their order, of the same unit.
+    seed
+        Of the bootstrap.
+
+    Returns
+    -------
+    Ratio
+        Of the medians.
 
     Raises
     ------

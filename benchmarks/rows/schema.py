@@ -63,6 +63,51 @@ SAMPLING = tuple(OPTIONS)  # that is no difference in what is measured
 class BenchmarkRow:
     """One row, with the fields of docs/measuring.md.
 
+    Attributes
+    ----------
+    schema_version
+        Of docs/measuring.md.
+    how
+        Whether it was measured, emulated or estimated.
+    started_at
+        ISO 8601, UTC.
+    tool
+        Name and version of what wrote it.
+    model
+        The file, and what it is.
+    asked
+        How it was to run.
+    ran
+        None: nothing ran, or nobody could read it back.
+    device
+        The board or machine.
+    machine
+        Its state; None: nothing ran.
+    protocol
+        All that must agree before two rows may be compared.
+    samples_ms
+        Stage -> in order; pictures in the same order.
+    load_ms
+        Loading the model; None: not measured.
+    peak_memory_bytes
+        Of the process; None: not measured.
+    throughput
+        Of parallel streams; None: not measured.
+    energy
+        For each picture; None: no sensor.
+    sustain
+        Minute by minute; None: not asked for.
+    estimate
+        None unless estimated.
+    summary
+        Statistics where there are no samples; None: there are.
+    accuracy
+        AP; None: not measured.
+    warnings
+        What makes its numbers mean less.
+    study
+        Of `edge-edet reproduce`, where the row was measured for one.
+
     Raises
     ------
     ValueError
@@ -133,7 +178,24 @@ class BenchmarkRow:
 def row_key(
     sha256: str, asked: RequestedConfig, device: DeviceName, protocol: dict[str, Any]
 ) -> str:
-    """Compute 16 hex digits of what was asked for: known before it runs, the same on every machine."""
+    """Compute 16 hex digits of what was asked for: known before it runs, the same on every machine.
+
+    Parameters
+    ----------
+    sha256
+        Of the model.
+    asked
+        How it is to run.
+    device
+        The board or machine.
+    protocol
+        How it is measured.
+
+    Returns
+    -------
+    str
+        The digits.
+    """
     described = [sha256, to_json(asked), device.id, to_json(protocol)]
     if device.host is not None:
         described.append(device.host)
@@ -142,13 +204,36 @@ def row_key(
 
 
 def row_to_dict(row: BenchmarkRow) -> dict[str, Any]:
-    """Make the JSON object of a row, with its fields as keys."""
+    """Make the JSON object of a row, with its fields as keys.
+
+    Parameters
+    ----------
+    row
+        Any row.
+
+    Returns
+    -------
+    dict[str, Any]
+        What JSON can hold.
+    """
     document: dict[str, Any] = to_json(row)
     return document
 
 
 def row_from_dict(document: object, where: str) -> BenchmarkRow:
     """Read the JSON object of a row.
+
+    Parameters
+    ----------
+    document
+        What `json.loads` returned.
+    where
+        Names the place in messages.
+
+    Returns
+    -------
+    BenchmarkRow
+        The row.
 
     Raises
     ------

@@ -13,7 +13,20 @@ Z95 = 1.959963984540054
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Compute a percentile, linear between the two nearest ranks, as numpy's default; at least one sample."""
+    """Compute a percentile, linear between the two nearest ranks, as numpy's default; at least one sample.
+
+    Parameters
+    ----------
+    samples
+        Of any unit; at least one.
+    percent
+        From 0 to 100.
+
+    Returns
+    -------
+    float
+        In the samples' unit.
+    """
     ordered = sorted(samples)
     place = (len(ordered) - 1) * percent / 100
     low = math.floor(place)
@@ -22,22 +35,74 @@ def percentile(samples: Sequence[float], percent: float) -> float:
 
 
 def p50(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
-    """Compute the median of a stage in ms; None without samples."""
+    """Compute the median of a stage in ms; None without samples.
+
+    Parameters
+    ----------
+    row
+        Any row.
+    stage
+        Decode, preprocess, inference, postprocess or end_to_end.
+
+    Returns
+    -------
+    float | None
+        Milliseconds.
+    """
     return _of(row, stage, 50)
 
 
 def p90(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
-    """Compute the 90th percentile of a stage in ms; None without samples."""
+    """Compute the 90th percentile of a stage in ms; None without samples.
+
+    Parameters
+    ----------
+    row
+        Any row.
+    stage
+        Decode, preprocess, inference, postprocess or end_to_end.
+
+    Returns
+    -------
+    float | None
+        Milliseconds.
+    """
     return _of(row, stage, 90)
 
 
 def p99(row: BenchmarkRow, stage: str = "end_to_end") -> float | None:
-    """Compute the 99th percentile of a stage in ms; None without samples."""
+    """Compute the 99th percentile of a stage in ms; None without samples.
+
+    Parameters
+    ----------
+    row
+        Any row.
+    stage
+        Decode, preprocess, inference, postprocess or end_to_end.
+
+    Returns
+    -------
+    float | None
+        Milliseconds.
+    """
     return _of(row, stage, 99)
 
 
 def count(row: BenchmarkRow, stage: str = "end_to_end") -> int:
-    """Count the samples of a stage."""
+    """Count the samples of a stage.
+
+    Parameters
+    ----------
+    row
+        Any row.
+    stage
+        Decode, preprocess, inference, postprocess or end_to_end.
+
+    Returns
+    -------
+    int
+        0 without samples.
+    """
     return len(row.samples_ms.get(stage, ()))
 
 
@@ -51,6 +116,16 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 
     Order statistics at ranks n/2 - 0.98 sqrt(n) and n/2 + 1 + 0.98 sqrt(n) (Le Boudec, Performance
     Evaluation, appendix A); neighbouring samples are assumed to be independent. None below 6 samples.
+
+    Parameters
+    ----------
+    samples
+        Of any unit.
+
+    Returns
+    -------
+    tuple[float, float] | None
+        Lower and upper end.
     """
     n = len(samples)
     if n < 6:
@@ -63,7 +138,18 @@ def median_interval(samples: Sequence[float]) -> tuple[float, float] | None:
 
 
 def relative_width(samples: Sequence[float]) -> float | None:
-    """Compute the width of the median's interval relative to the median; None with too few samples."""
+    """Compute the width of the median's interval relative to the median; None with too few samples.
+
+    Parameters
+    ----------
+    samples
+        Of any unit.
+
+    Returns
+    -------
+    float | None
+        A fraction of the median.
+    """
     ends = median_interval(samples)
     middle = percentile(samples, 50) if samples else 0.0
     if ends is None:

@@ -33,7 +33,18 @@ class Verdict:
 
 
 def verdict(sustain: Sustain) -> Verdict:
-    """Compare the last minute with the first, by the ratio of their medians and its interval."""
+    """Compare the last minute with the first, by the ratio of their medians and its interval.
+
+    Parameters
+    ----------
+    sustain
+        A run with its minutes.
+
+    Returns
+    -------
+    Verdict
+        Whether it became slower, and how much.
+    """
     minutes = sustain.minutes
     if len(minutes) * MINUTE_S < sustain.seconds:
         text = f"ended after minute {len(minutes)} of {sustain.seconds / MINUTE_S:.0f}"

@@ -20,7 +20,20 @@ SOFTWARE = ("swiftshader", "llvmpipe", "software")  # GPUs that are programs
 
 
 def with_checks(row: BenchmarkRow, others: Sequence[BenchmarkRow] = ()) -> BenchmarkRow:
-    """Add the warnings of a row; those that it has stay. others: rows to compare it with."""
+    """Add the warnings of a row; those that it has stay. others: rows to compare it with.
+
+    Parameters
+    ----------
+    row
+        Any row.
+    others
+        Rows to compare it with.
+
+    Returns
+    -------
+    BenchmarkRow
+        The row with its warnings.
+    """
     known = {one.code for one in row.warnings}
     new = tuple(one for one in check_row(row, others) if one.code not in known)
     return dataclasses.replace(row, warnings=row.warnings + new)
@@ -135,7 +148,20 @@ def _dynamic(row: BenchmarkRow, others: Iterable[BenchmarkRow]) -> Iterator[Warn
 
 
 def same_way(row: BenchmarkRow, other: BenchmarkRow) -> bool:
-    """Whether two rows were measured alike: same device, configuration and protocol, same network."""
+    """Whether two rows were measured alike: same device, configuration and protocol, same network.
+
+    Parameters
+    ----------
+    row
+        One.
+    other
+        The other.
+
+    Returns
+    -------
+    bool
+        Whether they can be compared.
+    """
     return (
         row.how == other.how
         and row.device == other.device

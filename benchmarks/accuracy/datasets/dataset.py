@@ -23,7 +23,15 @@ OUTSIDE_PX = 1.0  # labels drawn by hand may end a pixel beyond the edge
 
 @dataclass(frozen=True)
 class Category:
-    """A class of the data."""
+    """A class of the data.
+
+    Attributes
+    ----------
+    id
+        Its number in the data.
+    name
+        Its name.
+    """
 
     id: int
     name: str
@@ -52,7 +60,19 @@ class Objects:
 
     @classmethod
     def of(cls, rows: list[tuple[tuple[float, float, float, float], int, float, bool]]) -> Objects:
-        """Build the arrays from (box, category id, area, crowd) of each object."""
+        """Build the arrays from (box, category id, area, crowd) of each object.
+
+        Parameters
+        ----------
+        rows
+            Of each object: box (x, y, width, height in pixels), category id, area in square
+            pixels, whether a crowd.
+
+        Returns
+        -------
+        Objects
+            The arrays, in this order.
+        """
         return cls(
             np.array([row[0] for row in rows], np.float64).reshape(-1, 4),
             np.array([row[1] for row in rows], np.int64),
@@ -116,7 +136,23 @@ class Dataset:
             raise InputError(f"{self.source!r} has two categories named {twice[0]!r}")
 
     def first(self, limit: int | None) -> Dataset:
-        """Return the first `limit` pictures in the order of the data; all for None."""
+        """Return the first `limit` pictures in the order of the data; all for None.
+
+        Parameters
+        ----------
+        limit
+            How many pictures; None: all.
+
+        Returns
+        -------
+        Dataset
+            The same data with these pictures.
+
+        Raises
+        ------
+        InputError
+            For less than 1.
+        """
         if limit is None or limit >= len(self.pictures):
             return self
         if limit < 1:
@@ -124,7 +160,18 @@ class Dataset:
         return self.of(self.pictures[:limit])
 
     def of(self, pictures: Sequence[Picture]) -> Dataset:
-        """Return the same data with only these pictures."""
+        """Return the same data with only these pictures.
+
+        Parameters
+        ----------
+        pictures
+            Of this data.
+
+        Returns
+        -------
+        Dataset
+            The data with these.
+        """
         return dataclasses.replace(self, pictures=tuple(pictures))
 
     def check_files(self) -> None:
@@ -132,7 +179,13 @@ class Dataset:
         check_there([picture.path for picture in self.pictures], self.source)
 
     def digest(self) -> str:
-        """Return the sha256 of the labels and of the pictures' names and byte sizes (not their bytes)."""
+        """Return the sha256 of the labels and of the pictures' names and byte sizes (not their bytes).
+
+        Returns
+        -------
+        str
+            64 hexadecimal digits.
+        """
         h = hashlib.sha256()
         h.update(_canonical([[c.id, c.name] for c in self.categories]))
         for picture in self.pictures:

@@ -48,6 +48,11 @@ def load_dataset(
     follow
         Names of pictures in a COCO .json may lead out of the data's folder, or of `images`.
 
+    Returns
+    -------
+    Dataset
+        Pictures with their objects.
+
     Raises
     ------
     InputError
@@ -63,7 +68,20 @@ def load_dataset(
 
 
 def is_labelled(path: Path, split: str | None = None) -> bool:
-    """Return whether there seem to be labels, judged by file names; `load_dataset` may refuse them."""
+    """Return whether there seem to be labels, judged by file names; `load_dataset` may refuse them.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+    split
+        Part of the data.
+
+    Returns
+    -------
+    bool
+        Whether labels seem to be there.
+    """
     if not path.is_dir():
         return path.suffix.lower() in (".json", *INDEX_SUFFIXES)
     return layout_of(path, split) is not None or bool(split_folders(path))

@@ -29,13 +29,39 @@ STEPS = 12  # per line between two points, where labels are kept off it
 
 
 def draw_svg(figure: Figure, layout: Layout) -> str:
-    """Return the figure as SVG; the same figure gives the same bytes."""
+    """Return the figure as SVG; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+    layout
+        Sizes and places.
+
+    Returns
+    -------
+    str
+        The text of the SVG.
+    """
     with _settings():
         return _svg(drawn(figure, layout), figure)
 
 
 def draw_both(figure: Figure, layout: Layout) -> tuple[str, bytes]:
-    """Return the figure as SVG and as PNG."""
+    """Return the figure as SVG and as PNG.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+    layout
+        Sizes and places.
+
+    Returns
+    -------
+    tuple[str, bytes]
+        The text of the SVG, the bytes of the PNG.
+    """
     stream = io.BytesIO()
     with _settings():
         canvas = drawn(figure, layout)
@@ -54,7 +80,18 @@ def _svg(canvas: Any, figure: Figure) -> str:
 
 
 def mark_ids(figure: Figure) -> list[str]:
-    """Return an id for each of `figure.marks()`, in their order."""
+    """Return an id for each of `figure.marks()`, in their order.
+
+    Parameters
+    ----------
+    figure
+        With its marks.
+
+    Returns
+    -------
+    list[str]
+        Each id once.
+    """
     return [f"{figure.name}-{number}" for number, _ in enumerate(figure.marks())]
 
 

@@ -18,6 +18,11 @@ def inline_svg(svg: str, prefix: str, title: str) -> str:
         Put before every id, as ids must be unique in the page.
     title
         Text for screen readers, already escaped.
+
+    Returns
+    -------
+    str
+        An element for an HTML page.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)

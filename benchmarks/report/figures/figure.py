@@ -148,7 +148,13 @@ class Figure:
     stacked: bool = False
 
     def marks(self) -> Iterator[tuple[Panel, Series, Mark]]:
-        """Yield all marks with their panel and series, in the order in which they are drawn."""
+        """Yield all marks with their panel and series, in the order in which they are drawn.
+
+        Yields
+        ------
+        tuple[Panel, Series, Mark]
+            Panel, series and mark.
+        """
         for panel in self.panels:
             for series in panel.series:
                 for mark in series.marks:
@@ -156,5 +162,16 @@ class Figure:
 
 
 def shape_of(precision: str) -> str:
-    """Return the marker of a precision."""
+    """Return the marker of a precision.
+
+    Parameters
+    ----------
+    precision
+        Of the model file.
+
+    Returns
+    -------
+    str
+        Matplotlib's name of the marker.
+    """
     return PRECISION_SHAPES.get(precision, OTHER_SHAPE)

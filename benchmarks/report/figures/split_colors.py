@@ -17,6 +17,16 @@ def colored_parts(series: Sequence[Series]) -> list[tuple[Series, ...]]:
     """Split the series into figures and give each configuration a colour.
 
     Precisions of one configuration differ in shape, not in colour.
+
+    Parameters
+    ----------
+    series
+        All that is to be drawn.
+
+    Returns
+    -------
+    list[tuple[Series, ...]]
+        Series of each figure.
     """
     parts: list[tuple[Series, ...]] = []
     for part in _parts(series):

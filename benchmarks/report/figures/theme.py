@@ -96,5 +96,16 @@ def themed(svg: str) -> str:
 
 
 def css_variables(dark: bool) -> str:
-    """Return the CSS declarations of the colours of one scheme."""
+    """Return the CSS declarations of the colours of one scheme.
+
+    Parameters
+    ----------
+    dark
+        Whether of the dark scheme.
+
+    Returns
+    -------
+    str
+        CSS.
+    """
     return "".join(f"--{role}:{colors[dark]};" for role, colors in ROLES.items())

@@ -84,7 +84,18 @@ def split_of(file: Path) -> str:
 
 
 def coco_files(folder: Path) -> list[Path]:
-    """List the .json files in a folder or its annotations/ that may have boxes."""
+    """List the .json files in a folder or its annotations/ that may have boxes.
+
+    Parameters
+    ----------
+    folder
+        Of the data.
+
+    Returns
+    -------
+    list[Path]
+        Sorted by name.
+    """
     found = visible_files(folder, ".json")
     for name in (ANNOTATIONS, ANNOTATIONS.title()):
         if (folder / name).is_dir() and (folder / name) not in {p.parent for p in found}:
@@ -96,6 +107,20 @@ def coco_files(folder: Path) -> list[Path]:
 
 def choose_file(folder: Path, files: Sequence[Path], split: str | None) -> Path:
     """Choose the file of a split by its name; without a split, the only file.
+
+    Parameters
+    ----------
+    folder
+        Of the data, for messages.
+    files
+        To choose from.
+    split
+        A name such as val2017; None: there is only one.
+
+    Returns
+    -------
+    Path
+        The .json.
 
     Raises
     ------

@@ -39,6 +39,11 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
     follow
         Names of pictures may lead out of the data's folder, or of `images`.
 
+    Returns
+    -------
+    Dataset
+        Pictures with their objects.
+
     Raises
     ------
     InputError

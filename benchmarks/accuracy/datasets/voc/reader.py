@@ -45,6 +45,11 @@ def load_voc(
     images
         Folder of the pictures, if they are not where the format has them.
 
+    Returns
+    -------
+    Dataset
+        Pictures with their objects.
+
     Raises
     ------
     InputError

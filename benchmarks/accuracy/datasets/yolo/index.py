@@ -24,6 +24,16 @@ def index_of(path: Path) -> DataYaml | None:
 
     Files are .yaml of Ultralytics, .data of darknet, and train.txt and the like with class names beside
     them.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+
+    Returns
+    -------
+    DataYaml | None
+        The splits, and the names of the classes.
     """
     if path.is_dir():
         file = find_data_yaml(path)

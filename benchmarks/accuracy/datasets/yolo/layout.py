@@ -32,7 +32,20 @@ NO_LABELS = (
 
 
 def declared(data: DataYaml, split: str | None) -> YoloFiles:
-    """Find the files that data.yaml, obj.data or lists name, by default those of `val`."""
+    """Find the files that data.yaml, obj.data or lists name, by default those of `val`.
+
+    Parameters
+    ----------
+    data
+        As it was read.
+    split
+        Its name; None: val.
+
+    Returns
+    -------
+    YoloFiles
+        Files of pictures and labels, and the names of the classes.
+    """
     what = repr(str(data.file))
     chosen = choose_split(data.splits, split, what)
     pictures, notes = pictures_of_split(data, chosen)
@@ -49,7 +62,22 @@ def declared(data: DataYaml, split: str | None) -> YoloFiles:
 
 
 def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFiles:
-    """Find the files of images/ and labels/, whose sub-folders may be splits."""
+    """Find the files of images/ and labels/, whose sub-folders may be splits.
+
+    Parameters
+    ----------
+    folder
+        Holds images/ and labels/.
+    split
+        A sub-folder; None: there is none.
+    images
+        Of the pictures, where they are elsewhere.
+
+    Returns
+    -------
+    YoloFiles
+        Files of pictures and labels, and the names of the classes.
+    """
     named = next((n for n in IMAGE_FOLDERS if (folder / n).is_dir()), IMAGE_FOLDERS[0])
     pictures_folder = images or _inside(folder / named, split, PICTURE_SUFFIXES)
     labels_folder = _inside(folder / "labels", split, (".txt",))
@@ -59,12 +87,38 @@ def folder_files(folder: Path, split: str | None, images: Path | None) -> YoloFi
 
 
 def beside_files(folder: Path, images: Path | None) -> YoloFiles:
-    """Find labels that lie beside the pictures, as LabelImg and darknet write them."""
+    """Find labels that lie beside the pictures, as LabelImg and darknet write them.
+
+    Parameters
+    ----------
+    folder
+        Of labels and pictures.
+    images
+        Of the pictures, where they are elsewhere.
+
+    Returns
+    -------
+    YoloFiles
+        Files of pictures and labels, and the names of the classes.
+    """
     return _paired(str(folder), images or folder, folder, folder, [folder], below=False)
 
 
 def label_texts(folder: Path, *, below: bool = False) -> list[Path]:
-    """List the .txt files that may be labels: not lists of names or pictures, and no README."""
+    """List the .txt files that may be labels: not lists of names or pictures, and no README.
+
+    Parameters
+    ----------
+    folder
+        To look in.
+    below
+        Whether to look in its sub-folders too.
+
+    Returns
+    -------
+    list[Path]
+        Sorted paths.
+    """
     return [
         path
         for path in visible_files(folder, ".txt", below=below)

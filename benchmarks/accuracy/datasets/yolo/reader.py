@@ -50,6 +50,16 @@ def load_yolo(files: YoloFiles) -> Dataset:
 
     A picture without a .txt has no objects; a note counts these pictures.
 
+    Parameters
+    ----------
+    files
+        Of pictures and labels, and the names of the classes.
+
+    Returns
+    -------
+    Dataset
+        Pictures with their objects.
+
     Raises
     ------
     InputError
