@@ -33,7 +33,27 @@ T = TypeVar("T")
 
 
 def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
-    """`count` pictures of a folder, drawn by seed, all where count is None. Raises InputError."""
+    """`count` pictures of a folder, drawn by seed, all where count is None.
+
+    Parameters
+    ----------
+    folder
+        With its sub-folders.
+    count
+        How many; None: all.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    list[Path]
+        Paths, sorted.
+
+    Raises
+    ------
+    InputError
+        Where the folder is none, or has no pictures.
+    """
     if not folder.is_dir():
         refuse_addresses(str(folder))
         what = "is no folder of pictures and no calibration record"
@@ -47,7 +67,22 @@ def find_pictures(folder: Path, count: int | None, seed: int) -> list[Path]:
 
 
 def drawn(found: Sequence[T], count: int, seed: int) -> list[T]:
-    """`count` of them by seed, in their order; all where there are no more."""
+    """`count` of them by seed, in their order; all where there are no more.
+
+    Parameters
+    ----------
+    found
+        To draw from.
+    count
+        How many.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    list[T]
+        In their order.
+    """
     if count >= len(found):
         return list(found)
     chosen = np.random.default_rng(seed).choice(len(found), count, replace=False)
@@ -73,6 +108,11 @@ def calibrate(
         Of the interpreter.
     picture_range
         How the pictures are read, as `edge_edet.load` takes it.
+
+    Returns
+    -------
+    CalibrationRecord
+        The measurements.
 
     Raises
     ------
@@ -114,6 +154,26 @@ def calibrate_on_noise(
 
     For random weights only, where nothing but the latency is of interest. operators: as of
     TfliteLowering, for a graph with operators of its own.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    weights_sha256
+        Digest of the weights.
+    count
+        How many pictures of noise.
+    seed
+        Of the noise.
+    threads
+        CPU threads of the runtime.
+    operators
+        As of TfliteLowering, for a graph with operators of its own.
+
+    Returns
+    -------
+    CalibrationRecord
+        The measurements.
     """
     v = graph.variant
     return CalibrationRecord(
@@ -128,7 +188,20 @@ def calibrate_on_noise(
 
 
 def noise_of(graph: Graph, seed: int) -> Callable[[int], Pixels]:
-    """Return a function from a number to a picture of noise, [1, S, S, 3] uint8."""
+    """Return a function from a number to a picture of noise, [1, S, S, 3] uint8.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    seed
+        Of the noise.
+
+    Returns
+    -------
+    Callable[[int], Pixels]
+        The same number gives the same picture.
+    """
 
     def noise(index: int) -> Pixels:
         return np.random.default_rng((seed, index)).integers(0, 256, graph.input_shape, np.uint8)

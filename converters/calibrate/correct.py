@@ -54,6 +54,11 @@ def make_corrections(
     layers, swishes
         What to make; what is not made is empty.
 
+    Returns
+    -------
+    CorrectionRecord
+        The corrections.
+
     Raises
     ------
     ImageError
@@ -79,6 +84,11 @@ def check_corrections(calibration: Calibration, recipe: str, instead: str) -> No
         What was found.
     recipe, instead
         The recipe that needs them, and one that does not, for the message.
+
+    Raises
+    ------
+    InputError
+        Where there are neither corrections nor pictures.
     """
     if calibration.corrections is None and not calibration.pictures and not calibration.is_noise:
         raise InputError(
@@ -121,6 +131,11 @@ def correct_layers(
     recipe
         One that reconstructs.
 
+    Returns
+    -------
+    Quantized
+        The integers.
+
     Raises
     ------
     InputError
@@ -136,7 +151,22 @@ def correct_layers(
 
 
 def fitted_swishes(graph: Graph, calibration: Calibration, threads: int) -> Swishes:
-    """Return the stored fitted swishes, else fit them on the calibration's pictures or its noise."""
+    """Return the stored fitted swishes, else fit them on the calibration's pictures or its noise.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    calibration
+        What was found.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    Swishes
+        What was fitted, by the name of the swish.
+    """
     if calibration.corrections is not None:
         return calibration.corrections.swishes
     record = calibration.record

@@ -97,6 +97,11 @@ def find_calibration(
     picture_range
         How the pictures are read, as `edge_edet.load` takes it.
 
+    Returns
+    -------
+    Calibration
+        Measurements, and where they are from.
+
     Raises
     ------
     InputError

@@ -55,7 +55,26 @@ def fit_swishes(
     threads: int,
     operators: Operators | None = None,
 ) -> dict[str, FittedSwish]:
-    """Name of the swish -> what was fitted to it on some of the inputs. `load` gives [1, S, S, 3] uint8."""
+    """Name of the swish -> what was fitted to it on some of the inputs. `load` gives [1, S, S, 3] uint8.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    inputs
+        Pictures, or what stands for them.
+    load
+        Gives the picture, [1, height, width, 3] uint8, of an input.
+    threads
+        CPU threads of the runtime.
+    operators
+        As of TfliteLowering, for a graph with operators of its own.
+
+    Returns
+    -------
+    dict[str, FittedSwish]
+        What was fitted, by the name of the swish.
+    """
     found = {}
     nodes = {node.inputs[0]: node for node in fittable(graph)}
     shapes = {name: node.shape for name, node in nodes.items()}

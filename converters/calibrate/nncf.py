@@ -31,13 +31,32 @@ OFF = "NNCF_CI"  # NNCF sends no usage statistics where this is set
 
 @dataclass(frozen=True)
 class NncfRecipe:
-    """preset: NNCF's own name for it."""
+    """preset: NNCF's own name for it.
+
+    Attributes
+    ----------
+    name
+        As --recipe has it.
+    preset
+        NNCF's own name for it.
+    """
 
     name: str
     preset: str
 
     def to_dict(self, graph: Graph) -> dict[str, Any]:
-        """Return the recipe as JSON values, for the manifest."""
+        """Return the recipe as JSON values, for the manifest.
+
+        Parameters
+        ----------
+        graph
+            The network.
+
+        Returns
+        -------
+        dict[str, Any]
+            Values by name.
+        """
         return {
             "name": self.name,
             "tool": "nncf",
@@ -60,7 +79,19 @@ NNCF_RECIPES = {
 def check_nncf(recipe: NncfRecipe, calibration: Path | None) -> None:
     """Check for pictures and for NNCF before any work.
 
-    Raises InputError without pictures, ImportError without NNCF.
+    Parameters
+    ----------
+    recipe
+        One of NNCF's.
+    calibration
+        What --calibration names; None: it was not given.
+
+    Raises
+    ------
+    InputError
+        Without pictures.
+    ImportError
+        Without NNCF.
     """
     if calibration is None or not calibration.is_dir():
         given = "a calibration record keeps too little for it" if calibration else "got none"
@@ -91,7 +122,26 @@ def quantize_by_nncf(
 ) -> tuple[Any, dict[str, str]]:
     """Return the quantized openvino.Model, and the convolutions left in float with the reason.
 
-    Raises EdgeEdetError where NNCF gives up.
+    Parameters
+    ----------
+    graph
+        The network.
+    pictures
+        Paths.
+    recipe
+        One of NNCF's.
+    picture_range
+        How pictures are read, as `edge_edet.load` takes it.
+
+    Returns
+    -------
+    tuple[Any, dict[str, str]]
+        The model, and the reason by the name of the convolution.
+
+    Raises
+    ------
+    EdgeEdetError
+        Where NNCF gives up.
     """
     from edge_edet.converters.write.openvino import OpenVinoLowering
 

@@ -23,7 +23,27 @@ MAX_PASS_BYTES = 2**32  # tensors kept at once; a larger network is run several 
 
 
 def picture_input(path: Path, variant: Variant, picture_range: PictureRange = None) -> Pixels:
-    """[1, S, S, 3] uint8. Raises ImageError for a file that is no picture."""
+    """[1, S, S, 3] uint8.
+
+    Parameters
+    ----------
+    path
+        Of the picture.
+    variant
+        The network by name, with its numbers.
+    picture_range
+        How pictures are read, as `edge_edet.load` takes it.
+
+    Returns
+    -------
+    Pixels
+        Pixels in RGB, [1, height, width, 3].
+
+    Raises
+    ------
+    ImageError
+        For a file that is no picture.
+    """
     image = read_picture(path, picture_range).image
     return letterbox(image, variant.input_size, variant.pad_rgb)[0]
 

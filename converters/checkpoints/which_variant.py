@@ -29,6 +29,11 @@ def find_variant(path: Path, facts_of: Callable[[Variant], Sequence[Fact]]) -> C
     facts_of
         Gives what the caller knows about the training, for a variant.
 
+    Returns
+    -------
+    Checkpoint
+        Tensors, variant and facts.
+
     Raises
     ------
     CheckpointError

@@ -48,6 +48,11 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
     name
         Of the tensor.
 
+    Returns
+    -------
+    Fact
+        What the boxes state.
+
     Raises
     ------
     CheckpointError

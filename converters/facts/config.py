@@ -293,7 +293,20 @@ def _labels(config: _Config) -> tuple[str | None, ...] | None:
 
 
 def fact_of_arch(mapping: Mapping[Any, Any], source: str) -> Fact | None:
-    """Read what the name of a model in a configuration, under any key, says about normalization."""
+    """Read what the name of a model in a configuration, under any key, says about normalization.
+
+    Parameters
+    ----------
+    mapping
+        The configuration.
+    source
+        Names it in messages.
+
+    Returns
+    -------
+    Fact | None
+        What the name states; None: nothing.
+    """
     for key, value in mapping.items():
         if not isinstance(value, str) or len(value) > MAX_NAME or re.search(r"\s", value):
             continue

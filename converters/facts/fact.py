@@ -56,6 +56,18 @@ def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
 
     If the normalization is stated and the padding is not, the padding is the mean colour.
 
+    Parameters
+    ----------
+    variant
+        The network by name, with its numbers.
+    facts
+        All that is known about the training.
+
+    Returns
+    -------
+    Variant
+        The variant as it was trained.
+
     Raises
     ------
     CheckpointError
@@ -89,7 +101,18 @@ def settle(variant: Variant, facts: Iterable[Fact]) -> Variant:
 
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:
-    """List the statements, then the hints that agree with every stated mean; no wishes."""
+    """List the statements, then the hints that agree with every stated mean; no wishes.
+
+    Parameters
+    ----------
+    facts
+        All that is known.
+
+    Returns
+    -------
+    list[Fact]
+        Those that count.
+    """
     every = [fact for fact in facts if not fact.wish]
     said = [fact for fact in every if not fact.hint]
     means = [fact.values["mean"] for fact in said if "mean" in fact.values]
@@ -101,7 +124,18 @@ def standing(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def not_stated(facts: Iterable[Fact]) -> tuple[str, ...]:
-    """List what no fact states: "anchors" or its parts, "size", "normalization"."""
+    """List what no fact states: "anchors" or its parts, "size", "normalization".
+
+    Parameters
+    ----------
+    facts
+        All that is known.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Words for notes.
+    """
     stated = {name for fact in facts for name in fact.values}
     parts = [called for name, called in ANCHOR_FIELDS.items() if name not in stated]
     missing = ["anchors"] if len(parts) == len(ANCHOR_FIELDS) else parts

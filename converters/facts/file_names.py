@@ -40,7 +40,18 @@ _OTHERS = {
 
 
 def fact_of_name(path: Path) -> Fact | None:
-    """Read what the names of the file and its folders say about normalization; None: nothing."""
+    """Read what the names of the file and its folders say about normalization; None: nothing.
+
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+
+    Returns
+    -------
+    Fact | None
+        What the name states.
+    """
     for part in path.parts[-_FOLDERS:]:
         match = _ADVPROP.search(part)
         if match:
@@ -50,7 +61,18 @@ def fact_of_name(path: Path) -> Fact | None:
 
 
 def other_network(path: Path) -> str | None:
-    """Describe the other network of effdet's that a file's name stands for; None: it names none."""
+    """Describe the other network of effdet's that a file's name stands for; None: it names none.
+
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+
+    Returns
+    -------
+    str | None
+        A few words.
+    """
     for pattern, what in _OTHERS.items():
         match = re.search(pattern, path.name, re.IGNORECASE)
         if match:
@@ -69,6 +91,11 @@ def sibling_of_name(path: Path, variant: str) -> str | None:
         Of the checkpoint.
     variant
         The name of the variant that it is read as.
+
+    Returns
+    -------
+    str | None
+        The name of the other variant.
     """
     for part in reversed(path.parts[-_FOLDERS:]):
         if match := _SIBLING.search(part):

@@ -69,6 +69,11 @@ def facts_of_options(options: TrainingOptions, variant: Variant) -> list[Fact]:
         The variant that the checkpoint is read as: anchor_scale has one number or one for each of its
         levels.
 
+    Returns
+    -------
+    list[Fact]
+        In the order of the options.
+
     Raises
     ------
     InputError

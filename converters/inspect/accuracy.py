@@ -22,6 +22,13 @@ from edge_edet.pictures import (
 def check_data(data: Path, split: str | None) -> None:
     """Check, before any work, that a model can be measured on the data.
 
+    Parameters
+    ----------
+    data
+        Labelled pictures, or a folder of pictures.
+    split
+        Part of the data.
+
     Raises
     ------
     InputError

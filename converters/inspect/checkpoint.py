@@ -104,6 +104,16 @@ class CheckpointFacts:
 def checkpoint_facts(path: Path) -> CheckpointFacts:
     """Read a checkpoint's facts.
 
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+
+    Returns
+    -------
+    CheckpointFacts
+        What it holds.
+
     Raises
     ------
     CheckpointError

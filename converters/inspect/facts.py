@@ -99,6 +99,16 @@ def tensor_dict(t: TensorInfo) -> dict[str, Any]:
     """Describe one tensor, ready for JSON.
 
     `scale` and `zero_point` are None where it has none, or one for each channel.
+
+    Parameters
+    ----------
+    t
+        The tensor.
+
+    Returns
+    -------
+    dict[str, Any]
+        Name, shape, type and grid.
     """
     single = len(t.scales) == 1
     return {
@@ -118,7 +128,18 @@ def is_integer_model(model: TfliteModel) -> bool:
 
 
 def is_integer_file(model: ModelFile) -> bool:
-    """Check whether a file of any format is an INT8 model: by its operators, or its fake quantizers."""
+    """Check whether a file of any format is an INT8 model: by its operators, or its fake quantizers.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
     if isinstance(model, TfliteModel):
         return is_integer_model(model)
     return "FakeQuantize" in model.operator_names

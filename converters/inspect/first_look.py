@@ -31,7 +31,20 @@ NEAR_ZERO = 0.02  # AP from 0 to 1: of wrong anchors 0.0005 was seen, of poor mo
 
 
 def check_labelled(data: Path, split: str | None) -> None:
-    """Raise InputError, before any work, where the data has no labels."""
+    """Raise InputError, before any work, where the data has no labels.
+
+    Parameters
+    ----------
+    data
+        What --check-data names.
+    split
+        Part of the data.
+
+    Raises
+    ------
+    InputError
+        Where the data has no labels.
+    """
     if not is_labelled(data, split):
         raise InputError(
             f"--check-data {str(data)!r} has no labels: give pictures with labels in COCO's, VOC's or "

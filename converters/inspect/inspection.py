@@ -30,6 +30,16 @@ from edge_edet.formats.tflite import read_tflite
 def inspect_file(path: Path) -> Inspection:
     """Inspect one model file; of OpenVINO also what the CPU executes.
 
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    Inspection
+        What it holds.
+
     Raises
     ------
     ModelFileError

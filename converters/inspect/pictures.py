@@ -37,6 +37,11 @@ def pick_pictures(
     log
         Collects what was left out or read in another way than usual.
 
+    Returns
+    -------
+    list[Path]
+        Paths.
+
     Raises
     ------
     InputError
@@ -51,7 +56,20 @@ def pick_pictures(
 
 
 def spread_evenly(found: Sequence[Path], count: int) -> list[Path]:
-    """Return `count` of the pictures at even distances, or all where there are fewer."""
+    """Return `count` of the pictures at even distances, or all where there are fewer.
+
+    Parameters
+    ----------
+    found
+        To choose from.
+    count
+        How many.
+
+    Returns
+    -------
+    list[Path]
+        In their order.
+    """
     if len(found) <= count:
         return list(found)
     return [found[i * len(found) // count] for i in range(count)]

@@ -44,7 +44,18 @@ class Inspection:
         return any(finding.kind == "refused" for finding in self.findings)
 
     def to_dict(self, verdict: Verdict) -> dict[str, Any]:
-        """Return everything with the verdict, ready for JSON."""
+        """Return everything with the verdict, ready for JSON.
+
+        Parameters
+        ----------
+        verdict
+            On the model.
+
+        Returns
+        -------
+        dict[str, Any]
+            Plain data, for JSON.
+        """
         return {
             **verdict.to_dict(),
             "findings": [f.to_dict(verdict.name) for f in self.findings],
@@ -57,6 +68,16 @@ class Inspection:
 
 def read_inspectable(path: Path) -> ModelFile:
     """Open a model file of a format that can be inspected.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+
+    Returns
+    -------
+    ModelFile
+        The summary of the file.
 
     Raises
     ------

@@ -9,7 +9,20 @@ from edge_edet.manifest import manifest_of
 
 
 def check_pair(model: ModelFile, other: ModelFile) -> None:
-    """Raise InputError where the files cannot be an INT8 model and its float model, in this order."""
+    """Raise InputError where the files cannot be an INT8 model and its float model, in this order.
+
+    Parameters
+    ----------
+    model
+        The INT8 model.
+    other
+        The float model.
+
+    Raises
+    ------
+    InputError
+        Where they are not of that kind, or of different formats or networks.
+    """
     if model.format != other.format:
         raise InputError(
             f"{str(other.path)!r} is {FORMATS[other.format].title} and {str(model.path)!r} is "

@@ -25,7 +25,20 @@ NO_CAUSE = (
 
 
 def lines(inspection: Inspection, verdict: Verdict = FILE_ALONE) -> Iterator[str]:
-    """Yield the whole report: verdict and findings, then facts, outputs, blocks and tensors."""
+    """Yield the whole report: verdict and findings, then facts, outputs, blocks and tensors.
+
+    Parameters
+    ----------
+    inspection
+        What was found.
+    verdict
+        On the model.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     first = list(head(inspection, verdict))
     yield from [*first, ""] if first else first
     yield from _facts(inspection)
@@ -172,7 +185,18 @@ def _tensors(inspection: Inspection) -> Iterator[str]:
 
 
 def all_tensors(model: TfliteModel) -> Iterator[str]:
-    """Yield every tensor of a `.tflite` with its grid."""
+    """Yield every tensor of a `.tflite` with its grid.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     for t in model.tensors:
         kind = "constant" if t.is_constant else ""
         rest = f"{t.dtype:<8}{_shape(t.free_shape):<16} {_info_grid(t):<21} {kind}".rstrip()
@@ -180,7 +204,18 @@ def all_tensors(model: TfliteModel) -> Iterator[str]:
 
 
 def all_quantizers(facts: Facts) -> Iterator[str]:
-    """Yield every fake quantizer of an OpenVINO model with its least and largest scale and zero point."""
+    """Yield every fake quantizer of an OpenVINO model with its least and largest scale and zero point.
+
+    Parameters
+    ----------
+    facts
+        Of the model.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     for q in (facts.openvino or {}).get("quantizers", ()):
         (low, high), (first, last) = q["scale"], q["zero_point"]
         scale = f"{low:.4g}" if q["channels"] == 1 else f"{low:.4g} to {high:.4g}"

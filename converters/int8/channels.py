@@ -25,6 +25,15 @@ class ChannelQuantizer:
     """x = step * (q - zero_point), q in [0, 255]; step and zero_point are [channels].
 
     shared: all channels have one integer zero point, so that padding with zeros stays exact.
+
+    Attributes
+    ----------
+    step
+        [channels], in real units.
+    zero_point
+        [channels].
+    shared
+        Whether all channels have one integer zero point.
     """
 
     step: Doubles
@@ -67,6 +76,12 @@ class ChannelQuantized:
     swishes: Swishes = field(default_factory=dict)
 
     def stated(self) -> dict[str, Any]:
-        """For the manifest's recipe."""
+        """For the manifest's recipe.
+
+        Returns
+        -------
+        dict[str, Any]
+            Plain data, for JSON.
+        """
         fitted = {name: found.error_db for name, found in self.swishes.items()}
         return {"float_convolutions": self.floats, "fitted_swishes": fitted}

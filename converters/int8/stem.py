@@ -14,16 +14,50 @@ def input_zero_point(graph: Graph) -> int:
 
     The mean itself is folded into the stem's bias, so it is exact but for the one padded row and
     column of the stem, which see this grey instead of the mean colour.
+
+    Parameters
+    ----------
+    graph
+        The network.
+
+    Returns
+    -------
+    int
+        From 0 to 255.
     """
     return round(float(np.mean(graph.variant.mean)))
 
 
 def input_affine(graph: Graph) -> Affine:
-    """Return the stem's int8 input: one step is one grey level."""
+    """Return the stem's int8 input: one step is one grey level.
+
+    Parameters
+    ----------
+    graph
+        The network.
+
+    Returns
+    -------
+    Affine
+        The grid.
+    """
     return Affine(1.0, input_zero_point(graph) + INT8_MIN)
 
 
 def stem_shift(graph: Graph, weight: QuantizedWeight) -> npt.NDArray[np.float64]:
-    """Return what the stem's bias takes over: its input is x - zero point and should be x - mean."""
+    """Return what the stem's bias takes over: its input is x - zero point and should be x - mean.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    weight
+        The stem's integers.
+
+    Returns
+    -------
+    npt.NDArray[np.float64]
+        [output channels], in real units.
+    """
     shift = input_zero_point(graph) - np.asarray(graph.variant.mean, np.float64)  # [3]
     return np.asarray((weight.dequantize().astype(np.float64) * shift).sum(axis=(1, 2, 3)))

@@ -40,6 +40,11 @@ def run(request: Request, listen: Listener | None = None) -> Conversion:
     listen
         Called with each event as it happens.
 
+    Returns
+    -------
+    Conversion
+        Files and notes.
+
     Raises
     ------
     EdgeEdetError

@@ -72,7 +72,13 @@ class ConvertedFile:
     parity: ParityReport | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `edge-edet convert --json` prints; the parity report is not known yet then."""
+        """Return what `edge-edet convert --json` prints; the parity report is not known yet then.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         found = {**vars(self), "path": str(self.path)}
         del found["parity"]
         return found
@@ -101,21 +107,39 @@ class Conversion:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence of `Conversion.notes`, as soon as it is known."""
+    """A sentence of `Conversion.notes`, as soon as it is known.
+
+    Attributes
+    ----------
+    text
+        One sentence.
+    """
 
     text: str
 
 
 @dataclass(frozen=True)
 class SearchStep:
-    """A line about the search within an accuracy budget."""
+    """A line about the search within an accuracy budget.
+
+    Attributes
+    ----------
+    text
+        One line.
+    """
 
     text: str
 
 
 @dataclass(frozen=True)
 class FileWritten:
-    """A model is written; the comparison with its float model may follow."""
+    """A model is written; the comparison with its float model may follow.
+
+    Attributes
+    ----------
+    file
+        What was written.
+    """
 
     file: ConvertedFile
 

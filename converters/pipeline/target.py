@@ -46,6 +46,11 @@ def choose(
     precisions, formats, nms, input_dtype, recipe
         As asked for; None: not.
 
+    Returns
+    -------
+    Chosen
+        Formats, suppression and input.
+
     Raises
     ------
     InputError

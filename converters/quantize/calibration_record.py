@@ -73,7 +73,18 @@ class CalibrationRecord:
 
 
 def preparation_of(variant: Variant) -> dict[str, list[float]]:
-    """Return what made input tensors of the pictures, beside the size."""
+    """Return what made input tensors of the pictures, beside the size.
+
+    Parameters
+    ----------
+    variant
+        The network by name, with its numbers.
+
+    Returns
+    -------
+    dict[str, list[float]]
+        Numbers by name, on the 0-255 scale.
+    """
     return {name: list(getattr(variant, name)) for name in PREPARATION}
 
 
@@ -127,7 +138,18 @@ def _rounded(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def as_stored(statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
-    """Return what a record keeps of them: a folder and its record must give the same model."""
+    """Return what a record keeps of them: a folder and its record must give the same model.
+
+    Parameters
+    ----------
+    statistics
+        By tensor.
+
+    Returns
+    -------
+    dict[str, Statistics]
+        By tensor, as a record gives them back.
+    """
     return {
         name: Statistics(
             _rounded(s.counts),
@@ -143,6 +165,16 @@ def as_stored(statistics: Mapping[str, Statistics]) -> dict[str, Statistics]:
 
 def load_record(path: Path) -> CalibrationRecord:
     """Read a record.
+
+    Parameters
+    ----------
+    path
+        Of the record.
+
+    Returns
+    -------
+    CalibrationRecord
+        The measurements.
 
     Raises
     ------
@@ -251,7 +283,24 @@ def _statistics(meta: dict[str, Any], arrays: Arrays) -> dict[str, Statistics]:
 
 
 def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, what: str) -> None:
-    """Refuse a record that was taken from other weights or another size, by InputError."""
+    """Refuse a record that was taken from other weights or another size, by InputError.
+
+    Parameters
+    ----------
+    record
+        The measurements.
+    graph
+        The network.
+    weights_sha256
+        Digest of the weights.
+    what
+        Names the record in messages.
+
+    Raises
+    ------
+    InputError
+        For a record of other weights, another size or another preparation of the pictures.
+    """
     v = graph.variant
     if (record.variant, record.image_size) != (v.name, v.image_size):
         size = "" if isinstance(v.image_size, int) else f" --image-size {size_text(v.image_size)}"
@@ -288,7 +337,24 @@ def agreed_range(
 ) -> tuple[PictureRange, str]:
     """How the pictures beside a record are read, and a note where that is not as the record's were.
 
-    Raises InputError where both have a range and it is not the same.
+    Parameters
+    ----------
+    asked
+        As given to the command.
+    record
+        Taken of other pictures.
+    what
+        Names the record in messages.
+
+    Returns
+    -------
+    tuple[PictureRange, str]
+        The range, and the note or "".
+
+    Raises
+    ------
+    InputError
+        Where both have a range and it is not the same.
     """
     taken = record.picture_range
     if asked == taken:

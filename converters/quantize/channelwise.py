@@ -49,6 +49,19 @@ class ChannelwiseRecipe:
     """margin: see CHANNEL_MARGIN; float_depthwise: which depthwise convolutions stay in float.
 
     least_swish_db: how near a fitted swish must come to be taken; None: none is.
+
+    Attributes
+    ----------
+    name
+        As --recipe has it.
+    margin
+        See CHANNEL_MARGIN.
+    float_depthwise
+        Of stride 1 there; or "none", "all".
+    float_scope
+        Prefixes of places kept in float, for a budget.
+    least_swish_db
+        How near a fitted swish must come to be taken, in dB; None: none is.
     """
 
     name: str
@@ -58,7 +71,13 @@ class ChannelwiseRecipe:
     least_swish_db: float | None = LEAST_SWISH_DB
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON values, for the manifest."""
+        """Return the recipe as JSON values, for the manifest.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {**vars(self), "float_scope": list(self.float_scope)}
 
 
@@ -79,7 +98,24 @@ def quantize_channelwise(
     recipe: ChannelwiseRecipe,
     swishes: Swishes | None = None,
 ) -> ChannelQuantized:
-    """Return the integers of a graph. swishes: what the calibration fitted."""
+    """Return the integers of a graph. swishes: what the calibration fitted.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    statistics
+        By tensor.
+    recipe
+        How the grids are chosen.
+    swishes
+        What the calibration fitted; None: nothing.
+
+    Returns
+    -------
+    ChannelQuantized
+        The integers.
+    """
     result, statistics = ChannelQuantized(), with_passed(graph, statistics)
     if recipe.least_swish_db is not None:
         result.swishes = {

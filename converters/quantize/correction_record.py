@@ -87,7 +87,18 @@ class CorrectionRecord:
 
 
 def corrections_path(record: Path) -> Path:
-    """Return where the corrections of a calibration record lie."""
+    """Return where the corrections of a calibration record lie.
+
+    Parameters
+    ----------
+    record
+        Path of the calibration record.
+
+    Returns
+    -------
+    Path
+        The path, beside it.
+    """
     if record.suffix == RECORD_SUFFIX:
         return record.with_suffix(SUFFIX)
     return record.with_name(record.name + SUFFIX)
@@ -95,6 +106,15 @@ def corrections_path(record: Path) -> Path:
 
 def save_corrections(record: CorrectionRecord, path: Path, outputs: Outputs | None = None) -> None:
     """Write the record through a temporary name; the same record gives the same bytes.
+
+    Parameters
+    ----------
+    record
+        The corrections.
+    path
+        Where to.
+    outputs
+        Of the command; None: of this call alone.
 
     Raises
     ------
@@ -117,6 +137,16 @@ def save_corrections(record: CorrectionRecord, path: Path, outputs: Outputs | No
 
 def load_corrections(path: Path) -> CorrectionRecord:
     """Read a record.
+
+    Parameters
+    ----------
+    path
+        Of the corrections.
+
+    Returns
+    -------
+    CorrectionRecord
+        The corrections.
 
     Raises
     ------
@@ -153,7 +183,22 @@ def load_corrections(path: Path) -> CorrectionRecord:
 
 
 def check_belongs(corrections: CorrectionRecord, record: CalibrationRecord, what: str) -> None:
-    """Raise InputError where the corrections were made of another calibration record."""
+    """Raise InputError where the corrections were made of another calibration record.
+
+    Parameters
+    ----------
+    corrections
+        What was read.
+    record
+        The calibration record beside it.
+    what
+        Names the corrections in messages.
+
+    Raises
+    ------
+    InputError
+        Where they were made of another record.
+    """
     if (corrections.calibration, corrections.weights_sha256) != (
         record.digest,
         record.weights_sha256,

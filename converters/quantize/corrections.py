@@ -24,6 +24,16 @@ class Correction:
 
     gain: [O], factor of the weight's scale; shift: [O], added to the bias in real units; steps: [weights],
     added to the weight rounded at the new scale, or empty where the integers stay as they are.
+
+    Attributes
+    ----------
+    gain
+        [O], factor of the weight's scale.
+    shift
+        [O], added to the bias, in real units.
+    steps
+        [weights], added to the weight rounded at the new scale; empty where the integers stay
+        as they are.
     """
 
     gain: Halves
@@ -35,7 +45,27 @@ Corrections = Mapping[str, Correction]
 
 
 def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Quantized:
-    """Apply the corrections to the integers. Raises InputError where they are of another network."""
+    """Apply the corrections to the integers.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    quantized
+        The integers.
+    corrections
+        By layer.
+
+    Returns
+    -------
+    Quantized
+        The corrected integers.
+
+    Raises
+    ------
+    InputError
+        Where the corrections are of another network.
+    """
     nodes = {node.name: node for node in graph.nodes}
     weights, biases = dict(quantized.weights), dict(quantized.biases)
     for name, correction in corrections.items():
@@ -66,7 +96,22 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
 def round_at(
     weight: npt.NDArray[np.float32], scale: npt.NDArray[np.float32], op: str
 ) -> npt.NDArray[np.int8]:
-    """Return the nearest integers at given scales of the output channels."""
+    """Return the nearest integers at given scales of the output channels.
+
+    Parameters
+    ----------
+    weight
+        Of a convolution.
+    scale
+        [output channels], in real units.
+    op
+        Conv or depthwise.
+
+    Returns
+    -------
+    npt.NDArray[np.int8]
+        Of the weight's shape.
+    """
     shape = [1] * weight.ndim
     shape[channel_axis(op)] = -1
     values = np.clip(np.rint(weight / scale.reshape(shape)), -127, 127)
@@ -78,6 +123,18 @@ def changes(graph: Graph, quantized: Quantized) -> dict[str, dict[str, float]]:
 
     weights_db: signal over error of the stored weights, 35 to 45 where they are only rounded; bias: the
     largest change of one, in real units.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    quantized
+        The corrected integers.
+
+    Returns
+    -------
+    dict[str, dict[str, float]]
+        Weights_db and bias by layer.
     """
     found = {}
     for node in graph.nodes:

@@ -40,6 +40,21 @@ class Statistics:
 
     counts: [BINS], how many sampled values fell into each bin; low, high: exact extremes;
     channel_low, channel_high: [channels], each picture's extremes, averaged over the pictures.
+
+    Attributes
+    ----------
+    counts
+        [BINS], how many sampled values fell into each bin.
+    low
+        The smallest value.
+    high
+        The largest value.
+    channel_low
+        [channels], each picture's smallest, averaged over the pictures.
+    channel_high
+        [channels], each picture's largest, averaged over the pictures.
+    pictures
+        How many were seen.
     """
 
     counts: npt.NDArray[np.int64]
@@ -51,12 +66,34 @@ class Statistics:
 
     @classmethod
     def empty(cls, channels: int) -> Statistics:
-        """Return the statistics of a tensor of which nothing was seen yet."""
+        """Return the statistics of a tensor of which nothing was seen yet.
+
+        Parameters
+        ----------
+        channels
+            Of the tensor.
+
+        Returns
+        -------
+        Statistics
+            Of 0 pictures.
+        """
         zeros = np.zeros(channels)
         return cls(np.zeros(BINS, np.int64), np.inf, -np.inf, zeros, zeros.copy(), 0)
 
     def add(self, values: Array) -> None:
-        """Take in one picture's tensor [1, h, w, channels]. Raises InputError for NaN and infinity."""
+        """Take in one picture's tensor [1, h, w, channels].
+
+        Parameters
+        ----------
+        values
+            [1, height, width, channels].
+
+        Raises
+        ------
+        InputError
+            For NaN and infinity.
+        """
         flat = values.reshape(-1, values.shape[-1])
         low, high = flat.min(axis=0), flat.max(axis=0)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):

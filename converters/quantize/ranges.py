@@ -33,7 +33,18 @@ LEAST_IMPORTANCE = 0.1  # of a value near zero, where a value of the tensor's ow
 
 
 def sigmoid(x: Values) -> Values:
-    """Compute the logistic function; below -60 and above 60 it is taken as constant."""
+    """Compute the logistic function; below -60 and above 60 it is taken as constant.
+
+    Parameters
+    ----------
+    x
+        Of any shape.
+
+    Returns
+    -------
+    Values
+        Of the same shape.
+    """
     return 1 / (1 + np.exp(-np.clip(x, -60, 60)))
 
 
@@ -51,7 +62,18 @@ _THROUGH: dict[str, tuple[Function, Function]] = {
 
 
 def calibrated_tensors(graph: Graph) -> list[str]:
-    """Return the tensors whose grid is chosen; all others follow from their inputs."""
+    """Return the tensors whose grid is chosen; all others follow from their inputs.
+
+    Parameters
+    ----------
+    graph
+        The network.
+
+    Returns
+    -------
+    list[str]
+        Names in the order of the graph.
+    """
     return [node.name for node in graph.nodes if node.op in CALIBRATED]
 
 

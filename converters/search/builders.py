@@ -49,11 +49,23 @@ class ModelBuilder(Protocol):
         ...
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return the candidates without float parts, in the order in which they are tried."""
+        """Return the candidates without float parts, in the order in which they are tried.
+
+        Returns
+        -------
+        tuple[Candidate, ...]
+            In the order in which they are tried.
+        """
         ...
 
     def notes(self) -> Sequence[str]:
-        """Return a line for each thing that is not tried, with the reason."""
+        """Return a line for each thing that is not tried, with the reason.
+
+        Returns
+        -------
+        Sequence[str]
+            Lines.
+        """
         ...
 
     def make(
@@ -103,17 +115,42 @@ class TfliteBuilder:
     suffix: str = ".tflite"
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return one candidate for each integer recipe."""
+        """Return one candidate for each integer recipe.
+
+        Returns
+        -------
+        tuple[Candidate, ...]
+            In the order in which they are tried.
+        """
         return tuple(Candidate(recipe) for recipe in INTEGER_RECIPES)
 
     def notes(self) -> Sequence[str]:
-        """Return nothing: every recipe is tried."""
+        """Return nothing: every recipe is tried.
+
+        Returns
+        -------
+        Sequence[str]
+            No line.
+        """
         return ()
 
     def make(
         self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
     ) -> ModelArtifact:
-        """Build the `.tflite` of a candidate; see `ModelBuilder.make`."""
+        """Build the `.tflite` of a candidate; see `ModelBuilder.make`.
+
+        Parameters
+        ----------
+        candidate
+            What to build; None: the float model.
+        recipe
+            For the manifest.
+
+        Returns
+        -------
+        ModelArtifact
+            Its file.
+        """
         described = _described(self.described, candidate, recipe)
         if candidate is None:
             return ModelArtifact({".tflite": described.to_bytes(self.graph, None, None)})
@@ -150,12 +187,24 @@ class IrBuilder:
     suffix: str = ".xml"
 
     def candidates(self) -> tuple[Candidate, ...]:
-        """Return the channelwise recipes, then NNCF's presets where NNCF can run."""
+        """Return the channelwise recipes, then NNCF's presets where NNCF can run.
+
+        Returns
+        -------
+        tuple[Candidate, ...]
+            In the order in which they are tried.
+        """
         presets = () if self.notes() else NNCF_RECIPES.values()
         return (*map(Candidate, CHANNELWISE), *map(Candidate, presets))
 
     def notes(self) -> Sequence[str]:
-        """Return why NNCF's presets are not tried, if so."""
+        """Return why NNCF's presets are not tried, if so.
+
+        Returns
+        -------
+        Sequence[str]
+            Lines.
+        """
         folder = self.pictures[0].parent if self.pictures else None
         try:
             check_nncf(next(iter(NNCF_RECIPES.values())), folder)
@@ -168,7 +217,20 @@ class IrBuilder:
     def make(
         self, candidate: Candidate | None, recipe: Mapping[str, Any] | None = None
     ) -> ModelArtifact:
-        """Build the `.xml` and `.bin` of a candidate; see `ModelBuilder.make`."""
+        """Build the `.xml` and `.bin` of a candidate; see `ModelBuilder.make`.
+
+        Parameters
+        ----------
+        candidate
+            What to build; None: the float model.
+        recipe
+            For the manifest.
+
+        Returns
+        -------
+        ModelArtifact
+            Its files.
+        """
         described = _described(self.described, candidate, recipe)
         if candidate is None:
             return ModelArtifact(described.to_ir(self.graph, None, None))

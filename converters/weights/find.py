@@ -115,7 +115,18 @@ def find_weights(
 
 
 def is_checkpoint(name: str) -> bool:
-    """Check whether a text names a checkpoint file rather than a variant."""
+    """Check whether a text names a checkpoint file rather than a variant.
+
+    Parameters
+    ----------
+    name
+        As given on the command line.
+
+    Returns
+    -------
+    bool
+        Whether it does.
+    """
     if canonical_name(name) in VARIANTS:
         return False
     path = Path(name)

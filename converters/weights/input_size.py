@@ -31,6 +31,16 @@ SizeWish: TypeAlias = ImageSize | Ratio
 def read_size(text: str) -> SizeWish:
     """Read a size: "512", "512x384" (width x height, as google/automl writes it) or a ratio, "16:9".
 
+    Parameters
+    ----------
+    text
+        As given.
+
+    Returns
+    -------
+    SizeWish
+        A size or a ratio.
+
     Raises
     ------
     InputError
@@ -53,7 +63,18 @@ def read_size(text: str) -> SizeWish:
 
 
 def wish_text(wish: SizeWish) -> str:
-    """Return a wish as `--image-size` takes it."""
+    """Return a wish as `--image-size` takes it.
+
+    Parameters
+    ----------
+    wish
+        A size or a ratio.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return str(wish) if isinstance(wish, Ratio) else size_text(wish)
 
 

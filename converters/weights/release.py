@@ -70,12 +70,28 @@ class ReleaseFile:
 
 
 def weights_folder() -> Path:
-    """Return the folder of downloaded checkpoints: in $EDGE_EDET_HOME, else in the user's cache folder."""
+    """Return the folder of downloaded checkpoints: in $EDGE_EDET_HOME, else in the user's cache folder.
+
+    Returns
+    -------
+    Path
+        The folder, which need not exist.
+    """
     return cache_folder("weights")
 
 
 def release_file(variant_name: str) -> ReleaseFile:
     """Return the release's file of a variant.
+
+    Parameters
+    ----------
+    variant_name
+        Such as d0.
+
+    Returns
+    -------
+    ReleaseFile
+        Its address and size.
 
     Raises
     ------
@@ -89,6 +105,16 @@ def release_file(variant_name: str) -> ReleaseFile:
 
 def find_pulled(variant_name: str) -> Path | None:
     """Return the path of a variant's downloaded checkpoint, or None.
+
+    Parameters
+    ----------
+    variant_name
+        Such as d0.
+
+    Returns
+    -------
+    Path | None
+        The path.
 
     Raises
     ------
@@ -110,7 +136,13 @@ def find_pulled(variant_name: str) -> Path | None:
 
 
 def bundled() -> list[Path]:
-    """Return the paths of the checkpoints that come with the package, sorted."""
+    """Return the paths of the checkpoints that come with the package, sorted.
+
+    Returns
+    -------
+    list[Path]
+        Paths.
+    """
     found = []
     folder = files("edge_edet").joinpath("assets")
     for entry in folder.iterdir() if folder.is_dir() else ():

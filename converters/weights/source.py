@@ -51,7 +51,18 @@ class Source:
 
 
 def asset(name: str) -> Path:
-    """Return the path of a file in the installed package's assets."""
+    """Return the path of a file in the installed package's assets.
+
+    Parameters
+    ----------
+    name
+        Of the file.
+
+    Returns
+    -------
+    Path
+        The path.
+    """
     with as_file(files("edge_edet").joinpath("assets", name)) as path:
         return path
 

@@ -120,6 +120,11 @@ def normalize_automl(
 ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
     """Choose the tensors to evaluate with: moving averages instead of the raw variables.
 
+    Parameters
+    ----------
+    tensors
+        As the checkpoint names them.
+
     Returns
     -------
     tensors : dict

@@ -113,7 +113,23 @@ def effdet_family(variant: Variant, tensors: Tensors) -> tuple[Family, dict[str,
 
 
 def own_changes(variant: Variant) -> dict[str, object]:
-    """List how effdet's own model of that size differs from the table; CheckpointError: there is none."""
+    """List how effdet's own model of that size differs from the table; CheckpointError: there is none.
+
+    Parameters
+    ----------
+    variant
+        The network by name, with its numbers.
+
+    Returns
+    -------
+    dict[str, object]
+        Field -> effdet's value.
+
+    Raises
+    ------
+    CheckpointError
+        Where effdet has no such model.
+    """
     if variant.name not in _OWN:
         raise CheckpointError(
             f"is a PyTorch model by its biases or padding, as effdet's efficientdet_d0 to d3 and lite0; "

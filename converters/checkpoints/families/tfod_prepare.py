@@ -52,6 +52,11 @@ def prepare_tfod(
     facts
         What else is known about the training.
 
+    Returns
+    -------
+    Prepared
+        Tensors and variant.
+
     Raises
     ------
     CheckpointError

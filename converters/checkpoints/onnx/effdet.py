@@ -46,6 +46,18 @@ ROUNDINGS = 64  # of the stored type: how much multiples of one kernel may diffe
 def open_effdet_onnx(data: bytes, folder: Path) -> OnnxFile:
     """Parse the bytes of an `.onnx` file, and read the weights beside it in folder.
 
+    Parameters
+    ----------
+    data
+        The content of the file.
+    folder
+        That the file lies in.
+
+    Returns
+    -------
+    OnnxFile
+        The parsed file.
+
     Raises
     ------
     CheckpointError

@@ -85,7 +85,20 @@ def _list(prefixes: list[Path]) -> str:
 
 
 def choice_notes(path: Path, prefix: Path) -> tuple[str, ...]:
-    """State which of several checkpoints of a folder was taken; empty if there was no choice."""
+    """State which of several checkpoints of a folder was taken; empty if there was no choice.
+
+    Parameters
+    ----------
+    path
+        What was given.
+    prefix
+        What was taken.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Sentences.
+    """
     count = len(_prefixes(prefix.parent))
     if count < 2 or not (path.is_dir() or path.name == _STATE):
         return ()
@@ -93,12 +106,34 @@ def choice_notes(path: Path, prefix: Path) -> tuple[str, ...]:
 
 
 def bundle_files(prefix: Path) -> list[Path]:
-    """List the index and the data shards of a checkpoint, in order."""
+    """List the index and the data shards of a checkpoint, in order.
+
+    Parameters
+    ----------
+    prefix
+        Path of the checkpoint, without .index.
+
+    Returns
+    -------
+    list[Path]
+        Paths.
+    """
     return [Path(f"{prefix}.index"), *sorted(prefix.parent.glob(f"{prefix.name}.data-*"))]
 
 
 def refuse_export(path: Path) -> None:
-    """Raise CheckpointError, which says what to give instead, for a SavedModel or a graph."""
+    """Raise CheckpointError, which says what to give instead, for a SavedModel or a graph.
+
+    Parameters
+    ----------
+    path
+        What was given.
+
+    Raises
+    ------
+    CheckpointError
+        For a SavedModel or a graph; the message says what to give instead.
+    """
     for folder in (path, path.parent, path.parent.parent):  # of variables/variables.index
         inside = folder == path or path.name == _SAVED_MODEL or path.parent.name == "variables"
         if inside and (folder / _SAVED_MODEL).is_file() and not (folder / _STATE).exists():

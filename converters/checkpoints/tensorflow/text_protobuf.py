@@ -43,35 +43,130 @@ class Message:
         self.fields: dict[str, list[_Scalar | Message]] = {}
 
     def fail(self, name: str, value: object, expected: str) -> CheckpointError:
-        """Make the error for a wrong value of a field."""
+        """Make the error for a wrong value of a field.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+        value
+            What it is.
+        expected
+            What it must be.
+
+        Returns
+        -------
+        CheckpointError
+            The error, to be raised by the caller.
+        """
         shown = "a message" if isinstance(value, Message) else repr(value)[:60]
         return CheckpointError(f"has {self.place(name)} {shown}: expected {expected}")
 
     def place(self, name: str) -> str:
-        """Return the path of a field, such as `model.ssd.num_classes`."""
+        """Return the path of a field, such as `model.ssd.num_classes`.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+
+        Returns
+        -------
+        str
+            The path.
+        """
         return f"{self.path}.{name}" if self.path else name
 
     def has(self, name: str) -> bool:
-        """Check whether the field is there."""
+        """Check whether the field is there.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+
+        Returns
+        -------
+        bool
+            Whether it is there.
+        """
         return name in self.fields
 
     def message(self, name: str) -> Message:
-        """Return the message in a field; an absent one is empty, so its fields have their defaults."""
+        """Return the message in a field; an absent one is empty, so its fields have their defaults.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+
+        Returns
+        -------
+        Message
+            The message.
+
+        Raises
+        ------
+        CheckpointError
+            Where it is no message.
+        """
         value = self._only(name, Message(self.place(name)))
         if not isinstance(value, Message):
             raise self.fail(name, value, "a message in braces")
         return value
 
     def number(self, name: str, default: float) -> float:
-        """Return the finite number in a field."""
+        """Return the finite number in a field.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+        default
+            Where the field is absent.
+
+        Returns
+        -------
+        float
+            The number.
+        """
         return self._number(name, self._only(name, default))
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Return all numbers of a repeated field."""
+        """Return all numbers of a repeated field.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+
+        Returns
+        -------
+        tuple[float, ...]
+            In their order.
+        """
         return tuple(self._number(name, value) for value in self.fields.get(name, ()))
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return the truth value in a field."""
+        """Return the truth value in a field.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+        default
+            Where the field is absent.
+
+        Returns
+        -------
+        bool
+            The value.
+
+        Raises
+        ------
+        CheckpointError
+            Where it is no truth value.
+        """
         value = self._only(name, default)
         words = {"true": True, "t": True, "True": True, "false": False, "f": False, "False": False}
         if isinstance(value, str) and value in words:
@@ -81,7 +176,25 @@ class Message:
         raise self.fail(name, value, "true or false")
 
     def word(self, name: str, default: str) -> str:
-        """Return the text or enum value in a field."""
+        """Return the text or enum value in a field.
+
+        Parameters
+        ----------
+        name
+            Of the field.
+        default
+            Where the field is absent.
+
+        Returns
+        -------
+        str
+            The text.
+
+        Raises
+        ------
+        CheckpointError
+            Where it is no word.
+        """
         value = self._only(name, default)
         if not isinstance(value, str):
             raise self.fail(name, value, "a word")
@@ -134,6 +247,16 @@ class _Tokens:
 
 def parse_text(data: bytes) -> Message:
     """Read a message.
+
+    Parameters
+    ----------
+    data
+        UTF-8.
+
+    Returns
+    -------
+    Message
+        The message.
 
     Raises
     ------

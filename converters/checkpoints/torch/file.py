@@ -149,6 +149,16 @@ def _read_zip(data: bytes) -> TorchFile:
 def read_torch_zip(data: bytes) -> TorchFile:
     """Read a `.pth` written by torch 1.6 or later.
 
+    Parameters
+    ----------
+    data
+        The content of the file.
+
+    Returns
+    -------
+    TorchFile
+        Tensors, and what else the file states.
+
     Raises
     ------
     CheckpointError
@@ -164,6 +174,16 @@ def read_torch_zip(data: bytes) -> TorchFile:
 
 def read_torch_legacy(data: bytes) -> TorchFile:
     """Read a `.pth` written by torch before 1.6: five pickles, then the storages.
+
+    Parameters
+    ----------
+    data
+        The content of the file.
+
+    Returns
+    -------
+    TorchFile
+        Tensors, and what else the file states.
 
     Raises
     ------

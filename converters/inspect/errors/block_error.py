@@ -48,7 +48,13 @@ class BlockError:
     shift: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, ready for JSON."""
+        """Return the attributes, ready for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return asdict(self)
 
 

@@ -66,7 +66,13 @@ class ConstantError:
         return (self.bias_steps or 0.0) > self.most_bias_steps
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, ready for JSON."""
+        """Return the attributes, ready for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return asdict(self)
 
 

@@ -93,7 +93,20 @@ def _dot(a: Doubles, b: Doubles) -> float:
 
 
 def decibels(signal: float, error: float) -> float:
-    """Convert a ratio of powers to decibels: 10 log10(signal / error), clipped to ±MAX_DB."""
+    """Convert a ratio of powers to decibels: 10 log10(signal / error), clipped to ±MAX_DB.
+
+    Parameters
+    ----------
+    signal
+        Sum of squares, or mean.
+    error
+        Of the same kind.
+
+    Returns
+    -------
+    float
+        DB.
+    """
     if error <= 0:
         return MAX_DB
     return max(-MAX_DB, min(MAX_DB, 10 * math.log10(max(signal, 1e-300) / error)))

@@ -102,12 +102,29 @@ class TensorError:
     dead: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes, ready for JSON."""
+        """Return the attributes, ready for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return asdict(self)
 
 
 def by_harm(errors: Iterable[TensorError]) -> list[TensorError]:
-    """Sort errors by harm, the largest first; tensors that carry another one's integers come last."""
+    """Sort errors by harm, the largest first; tensors that carry another one's integers come last.
+
+    Parameters
+    ----------
+    errors
+        One for each tensor.
+
+    Returns
+    -------
+    list[TensorError]
+        Sorted.
+    """
     return sorted(errors, key=lambda e: (e.carried, -e.harm, e.order))
 
 
@@ -250,11 +267,30 @@ class TensorSums(Generic[P]):
         self.channel_error: Doubles | float = 0.0
 
     def behind(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Apply the activation that reads the tensor."""
+        """Apply the activation that reads the tensor.
+
+        Parameters
+        ----------
+        values
+            In real units.
+
+        Returns
+        -------
+        npt.NDArray[Any]
+            Of the same shape.
+        """
         return ACTIVATIONS[self.pair.reader](values)
 
     def add(self, integers: npt.NDArray[Any], exact: npt.NDArray[np.float32]) -> None:
-        """Add one picture: the values of the running INT8 model and of the float model, channels last."""
+        """Add one picture: the values of the running INT8 model and of the float model, channels last.
+
+        Parameters
+        ----------
+        integers
+            Of the INT8 model, [..., channels].
+        exact
+            Of the float model, [..., channels].
+        """
         pair = self.pair
         q, x = _sampled(integers, self.limit), _sampled(exact, self.limit)
         y = pair.dequantize(q)
@@ -274,7 +310,18 @@ class TensorSums(Generic[P]):
             self.above += above
 
     def error(self, order: int) -> TensorError:
-        """Compute the errors of all pictures so far; `order` is passed on."""
+        """Compute the errors of all pictures so far; `order` is passed on.
+
+        Parameters
+        ----------
+        order
+            Place of the tensor in the network.
+
+        Returns
+        -------
+        TensorError
+            The errors.
+        """
         pair, t = self.pair, self.total
         n = max(self.n, 1)
         channels = np.atleast_1d(np.asarray(self.channel_error))

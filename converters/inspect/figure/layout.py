@@ -61,6 +61,11 @@ def error_figure(errors: Sequence[TensorError], blocks: Sequence[BlockError], ti
         Each block's own error is a square; the running model's error at their ends is a line.
     title
         Above the figure.
+
+    Returns
+    -------
+    Figure
+        What to draw.
     """
     last = max((e.order for e in errors), default=0) + 1
     shapes = [

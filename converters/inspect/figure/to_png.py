@@ -32,7 +32,18 @@ ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 def png(figure: Figure) -> bytes:
-    """Draw a figure on white, and return the file. Raises as `check_fonts`."""
+    """Draw a figure on white, and return the file. Raises as `check_fonts`.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+
+    Returns
+    -------
+    bytes
+        The content of the .png.
+    """
     fonts = {False: check_fonts(FONT), True: check_fonts(TITLE_FONT)}
     scale = SCALE * SMOOTH
     picture = Image.new("RGB", (WIDTH * scale, HEIGHT * scale), "white")
@@ -71,7 +82,23 @@ def _draw(canvas: ImageDraw.ImageDraw, shape: Mark | Line, scale: int) -> None:
 
 
 def check_fonts(size: int = FONT) -> ImageFont.FreeTypeFont:
-    """Return a font of that size. Raises InputError where Pillow has none that can be scaled."""
+    """Return a font of that size.
+
+    Parameters
+    ----------
+    size
+        In pixels.
+
+    Returns
+    -------
+    ImageFont.FreeTypeFont
+        The font.
+
+    Raises
+    ------
+    InputError
+        Where Pillow has none that can be scaled.
+    """
     try:
         font = ImageFont.load_default(size * SCALE)
     except (TypeError, ImportError, OSError):  # before Pillow 10.1, or built without FreeType

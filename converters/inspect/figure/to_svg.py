@@ -31,7 +31,18 @@ STYLE = """@media (prefers-color-scheme:dark){.ef .bg{fill:#16191d}.ef text{fill
 
 
 def svg(figure: Figure) -> str:
-    """Return the document; a tip under the pointer is an SVG title."""
+    """Return the document; a tip under the pointer is an SVG title.
+
+    Parameters
+    ----------
+    figure
+        What to draw.
+
+    Returns
+    -------
+    str
+        The text of the .svg.
+    """
     parts = [
         f'<svg class="ef" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="{FONT}">',

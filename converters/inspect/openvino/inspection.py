@@ -26,7 +26,18 @@ from edge_edet.formats import read_ir
 
 
 def inspect_ir(path: Path) -> Inspection:
-    """Inspect one OpenVINO model, and what the CPU executes of it."""
+    """Inspect one OpenVINO model, and what the CPU executes of it.
+
+    Parameters
+    ----------
+    path
+        Of the .xml.
+
+    Returns
+    -------
+    Inspection
+        What it holds, and what runs.
+    """
     graph = IrGraph(read_ir(path))
     facts = facts_of_ir(graph)
     return Inspection(facts, check_ir_statically(graph, facts), [], [], [])
@@ -39,6 +50,22 @@ def inspect_ir_against(
 
     Parameters and errors are those of `inspection.inspect_against`. Errors are measured with float layers
     in float32; facts.openvino["as_run"] has the outputs' errors in the precision that the plugin chooses.
+
+    Parameters
+    ----------
+    int8_path
+        Of the INT8 model's .xml.
+    float_path
+        Of the float model's .xml.
+    pictures
+        Inputs, [1, height, width, 3] uint8.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    Inspection
+        What it holds, and its errors.
     """
     integer, exact = IrGraph(read_ir(int8_path)), IrGraph(read_ir(float_path))
     facts = facts_of_ir(integer)

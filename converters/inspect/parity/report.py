@@ -114,7 +114,20 @@ def write_parity_report(
 
 
 def claim_parity_report(outputs: Outputs, folder: Path) -> None:
-    """Claim the two files of a report. Raises InputError where they may not be written."""
+    """Claim the two files of a report.
+
+    Parameters
+    ----------
+    outputs
+        Of the command.
+    folder
+        Where the report is to be written.
+
+    Raises
+    ------
+    InputError
+        Where the files may not be written.
+    """
     outputs.claim(folder / "report.json", PARITY_REPORT)
     outputs.claim(folder / "index.html", PARITY_PAGE)
 

@@ -21,7 +21,13 @@ from edge_edet.formats.tflite import TfliteModel
 
 
 class Rewritable:
-    """A model whose changed copies can be made: `exposing` and `cut` return the bytes of one."""
+    """A model whose changed copies can be made: `exposing` and `cut` return the bytes of one.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    """
 
     def __init__(self, model: TfliteModel):
         self.model = model
@@ -29,16 +35,49 @@ class Rewritable:
             self._data = file.read()
 
     def constant(self, index: int) -> npt.NDArray[np.uint8]:
-        """Return the stored bytes of a constant tensor, by its index."""
+        """Return the stored bytes of a constant tensor, by its index.
+
+        Parameters
+        ----------
+        index
+            Of the tensor.
+
+        Returns
+        -------
+        npt.NDArray[np.uint8]
+            The bytes.
+        """
         root = schema.Model.GetRootAs(self._data, 0)
         return np.asarray(root.Buffers(self.buffer(index)).DataAsNumpy())
 
     def buffer(self, index: int) -> int:
-        """Return the number of the buffer that holds a tensor; equal constants may share one."""
+        """Return the number of the buffer that holds a tensor; equal constants may share one.
+
+        Parameters
+        ----------
+        index
+            Of the tensor.
+
+        Returns
+        -------
+        int
+            The number.
+        """
         return int(schema.Model.GetRootAs(self._data, 0).Subgraphs(0).Tensors(index).Buffer())
 
     def exposing(self, tensors: Iterable[int]) -> bytes:
-        """Return the model with these tensors, by index, as its outputs."""
+        """Return the model with these tensors, by index, as its outputs.
+
+        Parameters
+        ----------
+        tensors
+            Their indexes.
+
+        Returns
+        -------
+        bytes
+            The content of a .tflite.
+        """
         parsed = self._parsed()
         parsed.subgraphs[0].outputs = list(tensors)
         return _packed(parsed)

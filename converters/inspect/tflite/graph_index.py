@@ -42,7 +42,18 @@ class GraphIndex:
                 self.readers.setdefault(tensor, []).append(op)
 
     def tensor(self, index: int) -> TensorInfo:
-        """Return the tensor of that index."""
+        """Return the tensor of that index.
+
+        Parameters
+        ----------
+        index
+            Of the tensor.
+
+        Returns
+        -------
+        TensorInfo
+            The tensor.
+        """
         return self.model.tensors[index]
 
     def is_input_itself(self, op: OperatorInfo) -> bool:
@@ -50,6 +61,16 @@ class GraphIndex:
 
         That is uint8 to int8 of the same scale, perhaps padded, or float32 grey levels minus a constant
         to int8: the mean colour is in the stem's bias then.
+
+        Parameters
+        ----------
+        op
+            One of the model's operators.
+
+        Returns
+        -------
+        bool
+            Whether it does.
         """
         source = self.writers.get(op.inputs[0]) if op.name == "PAD" else op
         if source is None or source.name != "QUANTIZE":
@@ -59,7 +80,13 @@ class GraphIndex:
         return given in self.model.inputs
 
     def sorted_by_score(self) -> set[int]:
-        """Return the indices of the tensors whose order depends on the scores."""
+        """Return the indices of the tensors whose order depends on the scores.
+
+        Returns
+        -------
+        set[int]
+            Tensor indexes.
+        """
         found: set[int] = set()
         for op in self.model.operators:
             if op.name in SORTING or found & set(op.inputs):
@@ -67,7 +94,18 @@ class GraphIndex:
         return found
 
     def is_carried(self, op: OperatorInfo) -> bool:
-        """Check whether an operator's output has the integers of its inputs, so no error of its own."""
+        """Check whether an operator's output has the integers of its inputs, so no error of its own.
+
+        Parameters
+        ----------
+        op
+            One of the model's operators.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
         running = [self.tensor(i) for i in op.inputs if not self.tensor(i).is_constant]
         output = self.tensor(op.outputs[0])
         if not running:
@@ -83,6 +121,16 @@ class GraphIndex:
         """Return the activation that alone reads a tensor: "swish", "sigmoid", or "" for none.
 
         Of the class logits it is "sigmoid": people read scores.
+
+        Parameters
+        ----------
+        index
+            Of the tensor.
+
+        Returns
+        -------
+        str
+            Name of the activation.
         """
         if index in self.model.outputs and self.tensor(index).name == "class_logits":
             return "sigmoid"
@@ -113,7 +161,18 @@ class GraphIndex:
         return found
 
     def is_factor_product(self, op: OperatorInfo) -> bool:
-        """Check whether an operator multiplies channels by the factors of an equalized model."""
+        """Check whether an operator multiplies channels by the factors of an equalized model.
+
+        Parameters
+        ----------
+        op
+            One of the model's operators.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         return op.name == "MUL" and any(self.tensor(i).name.endswith("/factors") for i in op.inputs)
 
     def factors(self, known: set[str]) -> dict[int, Floats]:

@@ -96,14 +96,36 @@ class TensorPair:
         return self.integer.zero_points[0] if self.is_integer else None
 
     def quantize(self, values: Floats) -> npt.NDArray[np.int64]:
-        """Convert float values [..., channels] to integers, clipped to the grid."""
+        """Convert float values [..., channels] to integers, clipped to the grid.
+
+        Parameters
+        ----------
+        values
+            In the float model's units.
+
+        Returns
+        -------
+        npt.NDArray[np.int64]
+            Of the same shape.
+        """
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
         divided = values if self.factors is None else values / self.factors
         q = np.rint(divided / np.float32(scale or 1)) + zero
         return np.asarray(np.clip(q, *self.limits), np.int64)
 
     def dequantize(self, integers: npt.NDArray[np.integer]) -> Floats:
-        """Convert integers [..., channels] to the float model's units; float values keep theirs."""
+        """Convert integers [..., channels] to the float model's units; float values keep theirs.
+
+        Parameters
+        ----------
+        integers
+            Of the INT8 model.
+
+        Returns
+        -------
+        Floats
+            Of the same shape.
+        """
         if not self.is_integer:
             values = integers.astype(np.float32)
         else:
@@ -112,15 +134,48 @@ class TensorPair:
         return values if self.factors is None else values * self.factors
 
     def steps(self, integers: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-        """Count integers from the least one of their type."""
+        """Count integers from the least one of their type.
+
+        Parameters
+        ----------
+        integers
+            Of the INT8 model.
+
+        Returns
+        -------
+        npt.NDArray[np.int64]
+            From 0 up.
+        """
         return integers.astype(np.int64) - self.limits[0]
 
     def rounded(self, values: Floats) -> Floats:
-        """Round float values [..., channels] to the grid."""
+        """Round float values [..., channels] to the grid.
+
+        Parameters
+        ----------
+        values
+            In the float model's units.
+
+        Returns
+        -------
+        Floats
+            Of the same shape.
+        """
         return self.dequantize(self.quantize(values))
 
     def beyond(self, values: Floats) -> tuple[int, int]:
-        """Count the float values half a step or more below the grid, and above it."""
+        """Count the float values half a step or more below the grid, and above it.
+
+        Parameters
+        ----------
+        values
+            In the float model's units.
+
+        Returns
+        -------
+        tuple[int, int]
+            Below, above.
+        """
         real = values if self.factors is None else values / self.factors
         scale, zero = self.integer.scales[0], self.integer.zero_points[0]
         low, high = self.limits
@@ -131,6 +186,18 @@ class TensorPair:
         """Estimate the mean square error of one grid over all of [low, high], both [channels].
 
         It is step²/12, as of a uniform distribution. Before a swish the grid begins at SWISH_CLOSES.
+
+        Parameters
+        ----------
+        low
+            Of each channel, in real units.
+        high
+            Of each channel, in real units.
+
+        Returns
+        -------
+        float
+            In squared real units.
         """
         factors = np.ones(1) if self.factors is None else self.factors.astype(np.float64)
         least, most = float((low / factors).min()), float((high / factors).max())

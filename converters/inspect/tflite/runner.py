@@ -46,7 +46,18 @@ class Runner:
         self.inputs = [int(d["index"]) for d in self._interpreter.get_input_details()]
 
     def run(self, inputs: Mapping[int, Values]) -> None:
-        """Run on inputs by tensor index. Raises BackendError."""
+        """Run on inputs by tensor index.
+
+        Parameters
+        ----------
+        inputs
+            Values by tensor index.
+
+        Raises
+        ------
+        BackendError
+            Where the runtime fails.
+        """
         for index, values in inputs.items():
             self._interpreter.set_tensor(index, values)
         try:
@@ -55,7 +66,18 @@ class Runner:
             raise BackendError(f"the runtime fails: {' '.join(str(error).split())}") from None
 
     def get(self, index: int) -> Values:
-        """Return a copy of the tensor of that index."""
+        """Return a copy of the tensor of that index.
+
+        Parameters
+        ----------
+        index
+            Of the tensor.
+
+        Returns
+        -------
+        Values
+            Values of the tensor's shape and type.
+        """
         return np.asarray(self._interpreter.get_tensor(index))
 
 
@@ -85,5 +107,20 @@ def passes(sizes: Sequence[int]) -> Iterator[list[int]]:
 
 
 def exposing(model: Rewritable, tensors: Sequence[int], threads: int) -> Runner:
-    """Return a runner of the model from which these tensors can be read."""
+    """Return a runner of the model from which these tensors can be read.
+
+    Parameters
+    ----------
+    model
+        Of which a changed copy is run.
+    tensors
+        Their indexes.
+    threads
+        CPU threads of the runtime.
+
+    Returns
+    -------
+    Runner
+        Loaded.
+    """
     return Runner(model.exposing(tensors), threads)

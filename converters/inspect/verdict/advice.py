@@ -20,7 +20,18 @@ OWN_PICTURES = "it was calibrated on these very pictures, so more like them will
 
 
 def better_recipe(facts: Facts) -> str:
-    """Return the advice to take the recipe closest to float, or what can be done beyond it."""
+    """Return the advice to take the recipe closest to float, or what can be done beyond it.
+
+    Parameters
+    ----------
+    facts
+        Of the model.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
     stored = (facts.manifest or {}).get("recipe")
     recipe = stored if isinstance(stored, dict) else {}
     best = BEST["tflite" if facts.openvino is None else "openvino"]
@@ -35,6 +46,18 @@ def for_seen_pictures(findings: Iterable[Finding], better: str) -> list[Finding]
     """Rewrite the findings of a model that was calibrated on the pictures that it was compared on.
 
     The advice to calibrate on pictures like these would not help there; `better` replaces it.
+
+    Parameters
+    ----------
+    findings
+        Of the model.
+    better
+        The other advice.
+
+    Returns
+    -------
+    list[Finding]
+        With other advice.
     """
     found = []
     for f in findings:
@@ -55,6 +78,20 @@ def calibrated_on(
     """Check whether a model was calibrated on these pictures: all, or those that `convert` draws of them.
 
     The digest in the manifest decides, which is of the names and pixels.
+
+    Parameters
+    ----------
+    model
+        The summary of the file.
+    pictures
+        Paths.
+    picture_range
+        How pictures are read, as `edge_edet.load` takes it.
+
+    Returns
+    -------
+    bool
+        Whether it was.
     """
     from edge_edet.converters.calibrate import drawn, picture_input
 

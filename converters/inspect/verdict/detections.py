@@ -94,7 +94,15 @@ class Agreement:
         return float(low), float(high)
 
     def add(self, exact: Detections, integer: Detections) -> None:
-        """Add one picture: the detections of the float model and of the INT8 model."""
+        """Add one picture: the detections of the float model and of the INT8 model.
+
+        Parameters
+        ----------
+        exact
+            Of the float model.
+        integer
+            Of the INT8 model.
+        """
         pairs = match_boxes(exact.boxes, exact.classes, integer.boxes, integer.classes, MOVED_IOU)
         self.pictures += 1
         for i, j, iou in pairs:
@@ -113,7 +121,13 @@ class Agreement:
         self.near += sum(float(score) < self.score_threshold + 0.05 for score in unmatched)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts and the statistics of the samples, ready for JSON."""
+        """Return the counts and the statistics of the samples, ready for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         scores, ious = np.asarray(self.score_differences), np.asarray(self.ious)
         plain = asdict(self)
         del plain["score_differences"], plain["ious"], plain["each"]
@@ -153,6 +167,11 @@ def agreement(
         How grey pictures of more than 8 bits are read.
     verify
         As of `edge_edet.load`.
+
+    Returns
+    -------
+    Agreement
+        Counts over all pictures.
 
     Raises
     ------

@@ -209,7 +209,18 @@ def _weakest(blocks: Sequence[BlockError], better: str) -> Iterator[Finding]:
 
 
 def score_shift(found: Agreement) -> list[Finding]:
-    """Return a note where INT8 scores are all shifted: that changes no AP, but a fixed threshold's boxes."""
+    """Return a note where INT8 scores are all shifted: that changes no AP, but a fixed threshold's boxes.
+
+    Parameters
+    ----------
+    found
+        Agreement of the detections.
+
+    Returns
+    -------
+    list[Finding]
+        One note, or none.
+    """
     shift = float(np.mean(found.score_differences)) if found.score_differences else 0.0
     if abs(shift) < NOTED_SHIFT:
         return []

@@ -69,13 +69,35 @@ class Finding:
         return KINDS[self.kind][0]
 
     def severity(self, verdict: str) -> str:
-        """Return what it is to a model of that verdict: "cause", "suspicion" or "note"."""
+        """Return what it is to a model of that verdict: "cause", "suspicion" or "note".
+
+        Parameters
+        ----------
+        verdict
+            Healthy, worse, fault or unknown.
+
+        Returns
+        -------
+        str
+            The word.
+        """
         if self.level == "note" or verdict == HEALTHY:
             return "note"
         return "suspicion" if verdict == UNKNOWN else "cause"
 
     def for_verdict(self, verdict: str) -> Finding:
-        """Return it with the advice for a model of that verdict: a healthy one needs no change."""
+        """Return it with the advice for a model of that verdict: a healthy one needs no change.
+
+        Parameters
+        ----------
+        verdict
+            Healthy, worse, fault or unknown.
+
+        Returns
+        -------
+        Finding
+            The finding.
+        """
         if verdict == HEALTHY and (self.level != "note" or self.kind == "weak block"):
             return dataclasses.replace(self, advice=NOTHING_TO_DO)
         if verdict in (FAULT, WORSE) and self.kind == "score shift":
@@ -83,15 +105,48 @@ class Finding:
         return self
 
     def to_dict(self, verdict: str) -> dict[str, Any]:
-        """Return it as it is for a model of that verdict, ready for JSON."""
+        """Return it as it is for a model of that verdict, ready for JSON.
+
+        Parameters
+        ----------
+        verdict
+            Healthy, worse, fault or unknown.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {"severity": self.severity(verdict), **dataclasses.asdict(self.for_verdict(verdict))}
 
 
 def sorted_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Sort findings: causes before consequences, then by harm."""
+    """Sort findings: causes before consequences, then by harm.
+
+    Parameters
+    ----------
+    findings
+        Of a model.
+
+    Returns
+    -------
+    list[Finding]
+        Sorted.
+    """
     return sorted(findings, key=lambda f: (KINDS[f.kind][1], -f.harm))
 
 
 def nothing_stands_out(findings: Iterable[Finding]) -> bool:
-    """Check whether there are no findings but notes."""
+    """Check whether there are no findings but notes.
+
+    Parameters
+    ----------
+    findings
+        Of a model.
+
+    Returns
+    -------
+    bool
+        Whether there are none.
+    """
     return all(finding.level == "note" for finding in findings)

@@ -47,7 +47,13 @@ MEANINGS = (
 
 
 def thresholds() -> dict[str, float]:
-    """Return the thresholds of loss of AP and of agreement, all from 0 to 1, ready for JSON."""
+    """Return the thresholds of loss of AP and of agreement, all from 0 to 1, ready for JSON.
+
+    Returns
+    -------
+    dict[str, float]
+        Value by name.
+    """
     return {
         "small_loss": SMALL_LOSS,
         "large_loss": LARGE_LOSS,
@@ -86,7 +92,13 @@ class Verdict:
         return f"{self.name}: {self.because}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it, ready for JSON."""
+        """Return it, ready for JSON.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {"verdict": self.name, "because": self.because, "healthy": self.healthy}
 
 
@@ -113,6 +125,11 @@ def judge(
         Of the detections; None where the model is no detector.
     allowed
         Loss of AP, 0 to 1, that was asked for when the model was made, and is no fault.
+
+    Returns
+    -------
+    Verdict
+        The verdict, with its reason.
     """
     found = _judged(accuracy, agreement)
     lost = -accuracy["differences"][0]["numbers"]["ap"] if accuracy else 0.0

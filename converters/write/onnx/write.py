@@ -33,6 +33,22 @@ def write_onnx(
     Input `image` [1, S, S, 3] RGB, uint8 or float32 from 0 to 255; outputs `box_codes` [1, N, 4] and
     `class_logits` [1, N, C] float32, or, with nms, the four of suppression_operator.OUTPUTS. metadata becomes
     metadata_props.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    metadata
+        Becomes metadata_props.
+    nms
+        Suppression inside of the graph; None: outside.
+    input_dtype
+        Uint8, or float32 of the same values.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
     """
     lowering = (
         OnnxLowering(graph, input_dtype)

@@ -19,6 +19,18 @@ def with_float_input(model: Any, *, whole_levels: bool) -> Any:
 
     whole_levels: they are rounded and cut off to the 8 bits that integer convolutions read; else
     they go on as they are.
+
+    Parameters
+    ----------
+    model
+        An openvino.Model.
+    whole_levels
+        Whether values are rounded and cut off to the 8 bits that integer convolutions read.
+
+    Returns
+    -------
+    Any
+        An openvino.Model.
     """
     (image,) = model.get_parameters()
     name = image.get_friendly_name()

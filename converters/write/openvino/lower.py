@@ -50,6 +50,19 @@ class OpenVinoLowering:
     `quantized` is needed for precision int8. `extra_outputs` are tensors to expose besides the
     graph's own, NCHW as they are inside. `operators`: operator -> function (lowering, node) that builds
     it, beside those known here.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    precision
+        Fp32, fp16, int8.
+    quantized
+        The integers, for precision int8.
+    extra_outputs
+        Tensors to expose besides the graph's own, NCHW as they are inside.
+    operators
+        Operator -> function (lowering, node) that builds it, beside those known here.
     """
 
     def __init__(
@@ -71,7 +84,13 @@ class OpenVinoLowering:
         self.shapes |= {node.name: node.shape for node in graph.nodes}
 
     def lower(self) -> Any:
-        """Return the openvino.Model with box codes and class logits as outputs."""
+        """Return the openvino.Model with box codes and class logits as outputs.
+
+        Returns
+        -------
+        Any
+            The openvino.Model.
+        """
         name = self.graph.input_name
         image = op.parameter(self.graph.input_shape, ov.Type.u8)
         self.tensors[name] = self.named(image, name)
@@ -84,13 +103,35 @@ class OpenVinoLowering:
         return ov.Model(results, [image], title)
 
     def lower_node(self, node: Node) -> Made:
-        """Return the operations of one node, by `operators` where its operator is among them."""
+        """Return the operations of one node, by `operators` where its operator is among them.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         if node.op in self.extra_operators:
             return self.extra_operators[node.op](self, node)
         return getattr(self, f"op_{node.op}")(node)
 
     def result(self, name: str) -> Made:
-        """Return a tensor as an output of the model."""
+        """Return a tensor as an output of the model.
+
+        Parameters
+        ----------
+        name
+            Of the tensor.
+
+        Returns
+        -------
+        Made
+            The operation that ends the graph.
+        """
         made = self.tensors[name]
         made.output(0).get_tensor().set_names({name})
         return self.named(op.result(made), f"{name}/result")
@@ -99,20 +140,72 @@ class OpenVinoLowering:
 
     @staticmethod
     def named(made: Made, name: str) -> Made:
-        """Names it: names that openvino counts up by itself would differ from run to run."""
+        """Names it: names that openvino counts up by itself would differ from run to run.
+
+        Parameters
+        ----------
+        made
+            An operation.
+        name
+            For it.
+
+        Returns
+        -------
+        Made
+            The operation.
+        """
         made.set_friendly_name(name)
         return made
 
     def constant(self, name: str, values: npt.ArrayLike, dtype: Any = np.float32) -> Made:
-        """Return a constant tensor of these values."""
+        """Return a constant tensor of these values.
+
+        Parameters
+        ----------
+        name
+            For it.
+        values
+            Of any shape.
+        dtype
+            Of the tensor.
+
+        Returns
+        -------
+        Made
+            The constant.
+        """
         return self.named(op.constant(np.asarray(values, dtype, order="C")), name)
 
     def per_channel(self, name: str, values: npt.ArrayLike) -> Made:
-        """Return a constant of one value for each channel, [1, C, 1, 1]."""
+        """Return a constant of one value for each channel, [1, C, 1, 1].
+
+        Parameters
+        ----------
+        name
+            For it.
+        values
+            One for each channel.
+
+        Returns
+        -------
+        Made
+            The constant.
+        """
         return self.constant(name, np.asarray(values).reshape(1, -1, 1, 1))
 
     def read_quantized(self, name: str) -> Made:
-        """Return the tensor as integer convolutions see it: in steps, through its fake quantizer."""
+        """Return the tensor as integer convolutions see it: in steps, through its fake quantizer.
+
+        Parameters
+        ----------
+        name
+            Of the tensor.
+
+        Returns
+        -------
+        Made
+            In steps.
+        """
         quantizer = self.quantized.quantizers.get(name)
         if quantizer is None:  # the stem's input, which is integer already
             return self.tensors[name]
@@ -122,7 +215,22 @@ class OpenVinoLowering:
         return self.tensors[quantized]
 
     def fake_quantize(self, name: str, source: str, q: ChannelQuantizer) -> Made:
-        """Real values in, steps out: from 0, or around the shared zero point."""
+        """Real values in, steps out: from 0, or around the shared zero point.
+
+        Parameters
+        ----------
+        name
+            For it.
+        source
+            Name of the tensor.
+        q
+            Steps and zero points of the channels.
+
+        Returns
+        -------
+        Made
+            In steps.
+        """
         first = -float(q.zero_point[0]) if q.shared else 0.0
         ends = [
             self.per_channel(f"{name}/low", q.low),
@@ -133,7 +241,18 @@ class OpenVinoLowering:
         return self.named(op.fake_quantize(self.tensors[source], *ends, LEVELS), name)
 
     def pads(self, node: Node) -> tuple[list[int], list[int]]:
-        """(top, left), (bottom, right)."""
+        """(top, left), (bottom, right).
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        tuple[list[int], list[int]]
+            Rows and columns of padding.
+        """
         rows, columns = borders(node, self.shapes[node.inputs[0]])
         return [rows[0], columns[0]], [rows[1], columns[1]]
 
@@ -144,6 +263,16 @@ class OpenVinoLowering:
 
         int8: the stem reads the picture's own integers around one grey level, and its bias takes the
         rest of the mean (TfliteLowering does the same); float: minus the mean.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
         """
         widened = self.named(op.convert(self.tensors[node.inputs[0]], "f32"), f"{node.name}/f32")
         if self.stem_is_integer():
@@ -158,20 +287,61 @@ class OpenVinoLowering:
         return op.transpose(centred, order)
 
     def stem_is_integer(self) -> bool:
-        """Say whether all that reads the picture is an integer convolution."""
+        """Say whether all that reads the picture is an integer convolution.
+
+        Returns
+        -------
+        bool
+            Whether it is.
+        """
         readers = self.graph.consumers()[STEM_INPUT]
         return all(reader.name in self.quantized.weights for reader in readers)
 
     def op_conv(self, node: Node) -> Made:
-        """Emit a convolution."""
+        """Emit a convolution.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return self.convolution(node, op.convolution)
 
     def op_depthwise(self, node: Node) -> Made:
-        """Emit a depthwise convolution."""
+        """Emit a depthwise convolution.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return self.convolution(node, op.group_convolution)
 
     def convolution(self, node: Node, make: Any) -> Made:
-        """Return a convolution with bias and activation, in integers where there are integer weights."""
+        """Return a convolution with bias and activation, in integers where there are integer weights.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        make
+            Openvino.opset's function that makes the operation.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         assert node.bias is not None
         source, bias = node.inputs[0], node.bias
         integers = self.quantized.weights.get(node.name)
@@ -188,14 +358,43 @@ class OpenVinoLowering:
         return self.activated(node, op.add(made, shift))
 
     def activated(self, node: Node, made: Made) -> Made:
-        """Return the value behind a node's activation."""
+        """Return the value behind a node's activation.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        made
+            The value before it.
+
+        Returns
+        -------
+        Made
+            The last operation.
+        """
         if node.activation == "none":
             return made
         linear = self.named(made, f"{node.name}/sum")
         return op.relu(linear) if node.activation == "relu" else op.clamp(linear, 0.0, 6.0)
 
     def float_weight(self, node: Node) -> Made:
-        """float32, or float16 widened at load: all of fp16's, and what int8 keeps in float."""
+        """float32, or float16 widened at load: all of fp16's, and what int8 keeps in float.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The weight in float32.
+
+        Raises
+        ------
+        InputError
+            Where a weight is beyond float16's range.
+        """
         assert node.weight is not None
         name, values = f"{node.name}/weight", _layout(node.op, node.weight)
         if self.precision == "fp32":
@@ -209,7 +408,20 @@ class OpenVinoLowering:
         return self.named(op.convert(half, "f32"), name)
 
     def integer_weight(self, node: Node, q: QuantizedWeight) -> Made:
-        """Return int8 weights widened to float32 and scaled by channel."""
+        """Return int8 weights widened to float32 and scaled by channel.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        q
+            Integers and their scales.
+
+        Returns
+        -------
+        Made
+            The weight in float32.
+        """
         name, values = f"{node.name}/weight", _layout(node.op, q.values)
         scale = q.scale / STEM_SCALE if self.reads_picture(node) else q.scale
         shape = (-1,) + (1,) * (values.ndim - 1)
@@ -219,24 +431,79 @@ class OpenVinoLowering:
         return self.named(op.multiply(widened, scales), name)
 
     def reads_picture(self, node: Node) -> bool:
-        """Say whether a node reads the picture."""
+        """Say whether a node reads the picture.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         return node.inputs[0] == STEM_INPUT
 
     def op_add(self, node: Node) -> Made:
-        """Emit a sum, with its activation."""
+        """Emit a sum, with its activation.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return self.activated(node, op.add(*(self.tensors[name] for name in node.inputs)))
 
     def op_mul(self, node: Node) -> Made:
-        """Emit a product, by value or by channel."""
+        """Emit a product, by value or by channel.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return op.multiply(*(self.tensors[name] for name in node.inputs))
 
     def op_scale(self, node: Node) -> Made:
-        """Emit a product with a constant."""
+        """Emit a product with a constant.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         factor = self.constant(f"{node.name}/factor", node.attrs["factor"])
         return op.multiply(self.tensors[node.inputs[0]], factor)
 
     def op_swish(self, node: Node) -> Made:
-        """Emit x * sigmoid(x), or what stands for it."""
+        """Emit x * sigmoid(x), or what stands for it.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         assert "factors" not in node.attrs  # equalization is TFLite's way
         fitted = self.quantized.swishes.get(node.name)
         if fitted is not None:
@@ -245,7 +512,20 @@ class OpenVinoLowering:
         return op.swish(self.tensors[node.inputs[0]], beta)
 
     def fitted_swish(self, node: Node, coefficients: npt.NDArray[np.float32]) -> Made:
-        """C * hard_swish(a * x + b) + d, all of which the plugin fuses into the convolution before."""
+        """C * hard_swish(a * x + b) + d, all of which the plugin fuses into the convolution before.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        coefficients
+            [4, channels], the a, b, c, d of each.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         name, x = node.name, self.tensors[node.inputs[0]]
         a, b, c, d = (
             self.per_channel(f"{name}/{letter}", values)
@@ -257,13 +537,34 @@ class OpenVinoLowering:
         return op.add(self.named(op.multiply(hard, c), f"{name}/fitted"), d)
 
     def op_sigmoid(self, node: Node) -> Made:
-        """Emit a sigmoid."""
+        """Emit a sigmoid.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return op.sigmoid(self.tensors[node.inputs[0]])
 
     def op_mean(self, node: Node) -> Made:
         """Pool rows, then what is left, which is quicker than the plugin's reduction of large maps.
 
         One window over all would be quicker still, but the sum of so many float32 values loses precision.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
         """
         height, width = self.shapes[node.inputs[0]][1:3]
         x = self.tensors[node.inputs[0]]
@@ -272,7 +573,18 @@ class OpenVinoLowering:
         return op.avg_pool(rows, [height, 1], [0, 0], [0, 0], [height, 1], True)
 
     def op_maxpool(self, node: Node) -> Made:
-        """Emit a max pool."""
+        """Emit a max pool.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         begin, end = self.pads(node)
         x = self.tensors[node.inputs[0]]
         if (
@@ -287,7 +599,18 @@ class OpenVinoLowering:
         return opset1.max_pool(x, [2, 2], begin, end, [3, 3], "floor", "explicit")
 
     def op_resize(self, node: Node) -> Made:
-        """Emit a resize to the nearest neighbour."""
+        """Emit a resize to the nearest neighbour.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         sizes = self.constant(f"{node.name}/sizes", node.shape[1:3], np.int64)
         axes = self.constant(f"{node.name}/axes", [2, 3], np.int64)
         return op.interpolate(
@@ -301,13 +624,35 @@ class OpenVinoLowering:
         )
 
     def op_reshape(self, node: Node) -> Made:
-        """Head maps to rows of anchors: channels last first."""
+        """Head maps to rows of anchors: channels last first.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         order = self.constant(f"{node.name}/order", [0, 2, 3, 1], np.int64)
         last = self.named(op.transpose(self.tensors[node.inputs[0]], order), f"{node.name}/nhwc")
         return op.reshape(last, self.constant(f"{node.name}/shape", node.shape, np.int64), False)
 
     def op_concat(self, node: Node) -> Made:
-        """Rows of anchors, or channels, whose axis is 1 in NCHW."""
+        """Rows of anchors, or channels, whose axis is 1 in NCHW.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Made
+            The last operation, whose output is the node's tensor.
+        """
         return op.concat([self.tensors[name] for name in node.inputs], 1)
 
 
@@ -329,7 +674,20 @@ def write_openvino(
 
 
 def serialize(model: Any, metadata: Mapping[str, str]) -> IrFiles:
-    """Return the two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray."""
+    """Return the two files; the `.xml` carries the hash of the `.bin`, so that neither goes astray.
+
+    Parameters
+    ----------
+    model
+        An openvino.Model.
+    metadata
+        Text by path in rt_info.
+
+    Returns
+    -------
+    IrFiles
+        The .xml and the .bin.
+    """
     for path, text in metadata.items():
         model.set_rt_info(text, path.split("/"))
     with scratch_folder() as folder:

@@ -29,7 +29,18 @@ PLACE = "suppression"  # where this module's operations are, by name
 
 
 def is_suppression(name: str) -> bool:
-    """Say whether an operation is one of this module's, by its name."""
+    """Say whether an operation is one of this module's, by its name.
+
+    Parameters
+    ----------
+    name
+        Of the operation.
+
+    Returns
+    -------
+    bool
+        Whether it is.
+    """
     return name == DETECTIONS or name.startswith(f"{PLACE}/")
 
 
@@ -43,6 +54,11 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
 
         Rows are (image 0, class, score, xmin, ymin, xmax, ymax), the best score first, coordinates in
         fractions of the input, not clipped. The rows behind the last detection are (-1, 0, 0, ...).
+
+        Returns
+        -------
+        Any
+            The openvino.Model.
         """
         model = super().lower()
         (image,) = model.get_parameters()
@@ -51,7 +67,13 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
         return ov.Model([self.result(DETECTIONS)], [image], model.get_friendly_name())
 
     def detections(self) -> Made:
-        """Add everything behind the network's own outputs."""
+        """Add everything behind the network's own outputs.
+
+        Returns
+        -------
+        Made
+            [1, 1, K, 7].
+        """
         k = min(CANDIDATES, self.graph.variant.num_anchors)
         rows = {role: self.rows(role) for role in ("boxes", "classes")}
         highest = self.make("highest", op.reduce_max(rows["classes"], self.ints("axis", 1), False))
@@ -70,12 +92,36 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
     # --- candidates ---------------------------------------------------------------------------
 
     def rows(self, role: str) -> Made:
-        """[N, 4] or [N, C]: an output of the network without its first axis."""
+        """[N, 4] or [N, C]: an output of the network without its first axis.
+
+        Parameters
+        ----------
+        role
+            Box_codes or class_logits.
+
+        Returns
+        -------
+        Made
+            A row for each anchor.
+        """
         name = self.graph.outputs[role]
         return self.make(f"{role}/rows", op.squeeze(self.tensors[name], self.ints("first_axis", 0)))
 
     def decode(self, codes: Made, best: Any) -> Made:
-        """[k, 4] xmin ymin xmax ymax of the candidates as fractions of the input; anchors.decode."""
+        """[k, 4] xmin ymin xmax ymax of the candidates as fractions of the input; anchors.decode.
+
+        Parameters
+        ----------
+        codes
+            [N, 4], of all anchors.
+        best
+            [k], indexes of the candidates.
+
+        Returns
+        -------
+        Made
+            [k, 4].
+        """
         v = self.graph.variant
         places = self.constant(f"{PLACE}/anchors", relative_anchors(v))
         at = self.make(
@@ -106,6 +152,20 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
         """[n] int64: the candidates that stay, class by class.
 
         Each candidate scores in its best class only: elsewhere it has 0, which no threshold lets pass.
+
+        Parameters
+        ----------
+        boxes
+            [k, 4].
+        scores
+            [k].
+        classes
+            [k].
+
+        Returns
+        -------
+        Made
+            [n], indexes into the candidates.
         """
         limits = self.suppression
         every = np.arange(self.graph.variant.num_classes).reshape(-1, 1)  # [C, 1]
@@ -132,6 +192,20 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
         """[1, 1, K, 7]: the best K of all classes, best first, behind them the rows of no image.
 
         K rows of no image are appended before the choice, so that its size does not depend on the picture.
+
+        Parameters
+        ----------
+        boxes
+            [n, 4].
+        scores
+            [n].
+        classes
+            [n].
+
+        Returns
+        -------
+        Made
+            [1, 1, K, 7].
         """
         kept = self.suppression.max_detections
         selected = self.suppress(boxes, scores, classes)
@@ -155,25 +229,105 @@ class SuppressingOpenVinoLowering(OpenVinoLowering):
     # --- single operations ----------------------------------------------------------------------
 
     def make(self, name: str, made: Made) -> Made:
-        """Name an operation under this module's prefix."""
+        """Name an operation under this module's prefix.
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        made
+            The operation.
+
+        Returns
+        -------
+        Made
+            The operation.
+        """
         return self.named(made, f"{PLACE}/{name}")
 
     def ints(self, name: str, value: int) -> Made:
-        """Return a constant integer."""
+        """Return a constant integer.
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        value
+            Of the constant.
+
+        Returns
+        -------
+        Made
+            A scalar, int64.
+        """
         return self.constant(f"{PLACE}/{name}", value, np.int64)
 
     def real(self, name: str, value: float) -> Made:
-        """Return a constant number."""
+        """Return a constant number.
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        value
+            Of the constant.
+
+        Returns
+        -------
+        Made
+            A scalar, float32.
+        """
         return self.constant(f"{PLACE}/{name}", value)
 
     def pick(self, name: str, rows: Made, which: Any) -> Made:
-        """Return some of the rows."""
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        rows
+            [n, ...].
+        which
+            [k], indexes of rows.
+
+        Returns
+        -------
+        Made
+            [k, ...].
+        """
         return self.make(name, op.gather(rows, which, self.ints(f"{name}/axis", 0)))
 
     def batch(self, name: str, made: Made) -> Made:
-        """Return it with a first axis of one picture."""
+        """Return it with a first axis of one picture.
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        made
+            [...].
+
+        Returns
+        -------
+        Made
+            [1, ...].
+        """
         return self.make(f"{name}/batch", op.unsqueeze(made, self.ints(f"{name}/batch/axis", 0)))
 
     def column(self, name: str, made: Made) -> Made:
-        """[k] to [k, 1]."""
+        """[k] to [k, 1].
+
+        Parameters
+        ----------
+        name
+            Without the prefix.
+        made
+            [k].
+
+        Returns
+        -------
+        Made
+            [k, 1].
+        """
         return self.make(f"{name}/column", op.unsqueeze(made, self.ints(f"{name}/column/axis", 1)))

@@ -51,7 +51,20 @@ _Table = dict[int, Any]  # slot -> str, _Byte, _Int, _Table, or a list of str, f
 def standard_metadata(manifest: Manifest) -> tuple[bytes, dict[str, bytes]]:
     """Return the TFLITE_METADATA flatbuffer of a model, and the files to append by `append_files`.
 
-    Raises InputError where a label is not one line of text.
+    Parameters
+    ----------
+    manifest
+        Of the model.
+
+    Returns
+    -------
+    tuple[bytes, dict[str, bytes]]
+        The flatbuffer, and content by name of file.
+
+    Raises
+    ------
+    InputError
+        Where a label is not one line of text.
     """
     variant = manifest.variant
     labels = _label_file(manifest.labels)
@@ -77,6 +90,18 @@ def append_files(model: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return the model with a zip of the files behind it; the same files give the same bytes.
 
     Stored, not compressed: readers on devices take the bytes where they lie.
+
+    Parameters
+    ----------
+    model
+        The content of a .tflite.
+    files
+        Content by name.
+
+    Returns
+    -------
+    bytes
+        The content of the new .tflite.
     """
     if not files:
         return model

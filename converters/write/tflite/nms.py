@@ -51,8 +51,36 @@ def write_tflite_with_nms(
 
     Outputs, all float32, K = max_detections: detection_boxes [1, K, 4] ymin xmin ymax xmax as
     fractions of the input square, not clipped; detection_classes and detection_scores [1, K], best
-    first; num_detections [1]. Rows from num_detections on are zeros. Raises InputError for
-    thresholds that cannot be.
+    first; num_detections [1]. Rows from num_detections on are zeros.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    precision
+        Fp32, fp16, int8, int8-dynamic.
+    quantized
+        The integers, for precision int8.
+    score_threshold
+        Below it nothing is found, 0 to 1.
+    iou_threshold
+        Above it the lesser box is dropped, 0 to 1.
+    max_detections
+        K.
+    input_dtype
+        Uint8, float32 or int8, of the same grey levels.
+    metadata
+        Content by name.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
+
+    Raises
+    ------
+    InputError
+        For thresholds that cannot be.
     """
     suppression = Suppression(score_threshold, iou_threshold, max_detections)
     writer = SuppressingLowering(graph, precision, quantized, suppression, input_dtype).lower()
