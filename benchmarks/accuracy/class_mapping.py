@@ -44,6 +44,8 @@ def class_map(
     ----------
     labels
         Class names of the model by class id; None for unused classes.
+    categories
+        Classes of the data.
     needed
         Ids of the categories that have objects: each must get a class.
     given

@@ -90,6 +90,8 @@ def counted_objects(dataset: Dataset, min_side_px: float) -> tuple[list[Objects]
 
     Parameters
     ----------
+    dataset
+        Labelled pictures.
     min_side_px
         Objects count where both sides are longer than this, in pixels.
 

@@ -67,6 +67,12 @@ def evaluate(
 
     Parameters
     ----------
+    model
+        A model file or a loaded detector.
+    dataset
+        Labelled pictures.
+    protocol
+        Thresholds, limits and how pictures are read.
     limit
         Use only the first pictures, this many.
     state

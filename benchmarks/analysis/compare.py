@@ -108,6 +108,10 @@ def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
 
     Parameters
     ----------
+    a
+        Runs before.
+    b
+        Runs after.
     seed
         Of the bootstrap behind the intervals.
 

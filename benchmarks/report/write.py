@@ -67,8 +67,14 @@ def write_report(
 
     Parameters
     ----------
+    rows
+        What to draw.
     given
         The files of the rows, for the page and for messages.
+    folder
+        Where to.
+    options
+        What is drawn, and how.
     outputs
         Writes the files; by default only files of an earlier report are replaced.
 

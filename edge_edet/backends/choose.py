@@ -131,6 +131,10 @@ def open_backend(
 
     Parameters
     ----------
+    model
+        The summary of the file.
+    options
+        How it runs.
     threads
         Of the CPU.
     stored

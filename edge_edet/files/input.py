@@ -58,6 +58,8 @@ def open_input(
 
     Parameters
     ----------
+    path
+        The file.
     what
         How messages name the file, with its path.
     limit
@@ -153,6 +155,8 @@ def sha256_input(
 
     Parameters
     ----------
+    paths
+        The files, in this order.
     kind
         How messages name a file, before its path.
     limit

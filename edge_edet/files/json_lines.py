@@ -199,6 +199,10 @@ def read_json_lines(
 
     Parameters
     ----------
+    path
+        The file.
+    form
+        What its lines are.
     what
         How messages name the file, with its path.
     missing

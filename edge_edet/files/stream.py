@@ -23,8 +23,12 @@ def read_stream(
 
     Parameters
     ----------
+    path
+        A regular file or a pipe.
     what
         How messages name it, with its path.
+    limit
+        The most bytes that it may have.
     silent_s
         Seconds without a byte after which waiting ends.
     missing

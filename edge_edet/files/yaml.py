@@ -26,6 +26,8 @@ def read_yaml(path: Path, what: str, *, as_text: bool = False, extra: str = "ben
 
     Parameters
     ----------
+    path
+        The file.
     what
         How messages name the file.
     as_text

@@ -118,6 +118,8 @@ def parse_label_text(text: str, what: str, num_classes: int | None = None) -> La
 
     Parameters
     ----------
+    text
+        The content of a label file.
     what
         How messages name the text.
     num_classes

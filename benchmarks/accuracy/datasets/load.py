@@ -40,6 +40,8 @@ def load_dataset(
 
     Parameters
     ----------
+    data
+        A COCO .json, a data.yaml, or a folder of COCO, VOC or YOLO.
     images
         Folder of the pictures, if they are not where the format has them.
     split

@@ -14,6 +14,8 @@ def inline_svg(svg: str, prefix: str, title: str) -> str:
 
     Parameters
     ----------
+    svg
+        The text of an SVG, as `draw_svg` returns it.
     prefix
         Put before every id, as ids must be unique in the page.
     title

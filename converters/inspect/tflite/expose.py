@@ -15,7 +15,7 @@ import flatbuffers
 import numpy as np
 import numpy.typing as npt
 
-from edge_edet.converters.write.tflite import _AlignedBuffer, schema
+from edge_edet.converters.write.tflite import AlignedBuffer, schema
 from edge_edet.formats import open_model
 from edge_edet.formats.tflite import TfliteModel
 
@@ -119,7 +119,7 @@ class Rewritable:
         parsed.signatureDefs = []  # they name the former outputs
         for number, buffer in enumerate(parsed.buffers):
             if buffer.data is not None and len(buffer.data):
-                parsed.buffers[number] = _AlignedBuffer()
+                parsed.buffers[number] = AlignedBuffer()
                 parsed.buffers[number].data = np.asarray(buffer.data, np.uint8)
         return parsed
 

@@ -168,17 +168,29 @@ class TfliteWriter:
         raw = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
         key = (hashlib.sha256(raw.data).hexdigest(), kind)
         if key not in self._buffers:
-            buffer = _AlignedBuffer()
+            buffer = AlignedBuffer()
             buffer.data = raw
             self._buffers[key] = len(self._model.buffers)
             self._model.buffers.append(buffer)
         return self._buffers[key]
 
 
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+class AlignedBuffer(schema.BufferT):  # type: ignore[misc]
     """The generated class ignores the schema's force_align; runtimes rely on it."""
 
     def Pack(self, builder: Any) -> int:  # noqa: N802  the generated classes' name
+        """Write the buffer, with its values aligned as the schema says.
+
+        Parameters
+        ----------
+        builder
+            A flatbuffers.Builder.
+
+        Returns
+        -------
+        int
+            Where the table lies in it.
+        """
         size = self.data.nbytes
         builder.StartVector(1, size, BUFFER_ALIGNMENT)
         builder.head -= size

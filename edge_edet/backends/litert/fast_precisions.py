@@ -139,6 +139,10 @@ def slow(runtime: str, version: str, precision: str, covered: float | None) -> S
 
     Parameters
     ----------
+    runtime
+        Its name.
+    version
+        The installed version.
     precision
         Of the file.
     covered

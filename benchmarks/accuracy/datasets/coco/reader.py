@@ -34,6 +34,8 @@ def load_coco(file: Path, images: Path | None = None, *, follow: bool = False) -
 
     Parameters
     ----------
+    file
+        The .json.
     images
         Folder of the pictures, if they are not where the format has them.
     follow

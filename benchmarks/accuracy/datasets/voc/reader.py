@@ -39,9 +39,13 @@ def load_voc(
 
     Parameters
     ----------
+    folder
+        Of the data.
     annotations
         Folder of the .xml files, searched with its sub-folders; `folder` itself where they are beside
         the pictures.
+    split
+        A name in ImageSets/Main; None: all pictures.
     images
         Folder of the pictures, if they are not where the format has them.
 
