@@ -37,7 +37,20 @@ LABELS = dict(
 
 
 def json_document(results: Sequence[Result], differences: Sequence[Difference]) -> dict[str, Any]:
-    """Return the JSON-ready document of --json."""
+    """Return the JSON-ready document of --json.
+
+    Parameters
+    ----------
+    results
+        One for each model.
+    differences
+        Of each further model from the first.
+
+    Returns
+    -------
+    dict[str, Any]
+        What JSON can hold.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "results": [result.to_dict() for result in results],
@@ -64,7 +77,18 @@ def _resizing(ran: dict[str, Any]) -> str:
 
 
 def result_lines(result: Result) -> Iterator[str]:
-    """Yield the report of one model: what ran, notes, the twelve numbers and the classes."""
+    """Yield the report of one model: what ran, notes, the twelve numbers and the classes.
+
+    Parameters
+    ----------
+    result
+        Of the model.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     from edge_edet.detection import padding_note
 
     ran = result.ran_on
@@ -104,7 +128,18 @@ def result_lines(result: Result) -> Iterator[str]:
 
 
 def summary_table(results: Sequence[Result]) -> Iterator[str]:
-    """Yield a table with a line for each model."""
+    """Yield a table with a line for each model.
+
+    Parameters
+    ----------
+    results
+        One for each model.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     width = max(len(result.model) for result in results)
     yield f"{'model':<{width}}     AP   AP50   AP75  infer ms"
     for one in results:
@@ -113,7 +148,18 @@ def summary_table(results: Sequence[Result]) -> Iterator[str]:
 
 
 def difference_table(differences: Sequence[Difference]) -> Iterator[str]:
-    """Yield the differences from the first model; * marks intervals that do not include 0."""
+    """Yield the differences from the first model; * marks intervals that do not include 0.
+
+    Parameters
+    ----------
+    differences
+        Of each further model from the first.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     yield f"difference from {differences[0].first}, paired over pictures; *: the interval excludes 0"
     for one in differences:
         yield one.second

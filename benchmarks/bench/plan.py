@@ -53,7 +53,13 @@ class ConfigGrid:
     streams: int = 1
 
     def all(self) -> Iterator[RequestedConfig]:
-        """Yield every combination."""
+        """Yield every combination.
+
+        Yields
+        ------
+        RequestedConfig
+            One configuration.
+        """
         for runtime, delegate, kind, threads in itertools.product(
             self.runtimes, self.delegates, self.device_types, self.threads
         ):
@@ -143,6 +149,11 @@ def make_jobs(
     note
         Takes these notes.
 
+    Returns
+    -------
+    list[Job]
+        In the order in which they are measured.
+
     Raises
     ------
     InputError
@@ -196,7 +207,18 @@ def _order(precision: str) -> int:
 
 
 def find_models(folder: Path = BUILD) -> list[Path]:
-    """Every model file under the folder, sorted; Python environments in it are passed over."""
+    """Every model file under the folder, sorted; Python environments in it are passed over.
+
+    Parameters
+    ----------
+    folder
+        To look in, with its sub-folders.
+
+    Returns
+    -------
+    list[Path]
+        Paths of .tflite, .xml and .onnx files.
+    """
     found = []
     for root, folders, names in os.walk(folder):
         if "pyvenv.cfg" in names:
@@ -263,6 +285,18 @@ def _quietly(call: Callable[[], int]) -> int:
 def parse_list(text: str | None, what: str) -> tuple[str | None, ...]:
     """Split `1,2,4` into its parts, each once; None gives a single None.
 
+    Parameters
+    ----------
+    text
+        As given; None: not.
+    what
+        How messages name the option.
+
+    Returns
+    -------
+    tuple[str | None, ...]
+        The parts in their order.
+
     Raises
     ------
     InputError
@@ -278,6 +312,16 @@ def parse_list(text: str | None, what: str) -> tuple[str | None, ...]:
 
 def parse_threads(text: str | None) -> tuple[int | None, ...]:
     """Split a list of thread counts, such as `1,2,4`.
+
+    Parameters
+    ----------
+    text
+        As given; None: not.
+
+    Returns
+    -------
+    tuple[int | None, ...]
+        The numbers in their order; (None,) for no text.
 
     Raises
     ------

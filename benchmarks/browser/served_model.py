@@ -124,7 +124,20 @@ def read_served(path: Path, config: PostprocessConfig) -> ServedModel:
 def find_or_convert(note: Callable[[str], None]) -> list[Path]:
     """Find every model under build/ that loads in browsers; where there is none, convert D0.
 
-    Raises InputError where the conversion makes none.
+    Parameters
+    ----------
+    note
+        Takes notes for people.
+
+    Returns
+    -------
+    list[Path]
+        Paths of models.
+
+    Raises
+    ------
+    InputError
+        Where the conversion makes none.
     """
     found = _loadable(find_models())
     return found or _loadable(convert_d0(note, TARGET))

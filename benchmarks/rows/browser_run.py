@@ -11,7 +11,15 @@ __all__ = ["BrowserRun", "Parity", "Pause"]
 
 @dataclass(frozen=True)
 class Pause:
-    """The page was hidden: what ran then is left out of the samples."""
+    """The page was hidden: what ran then is left out of the samples.
+
+    Attributes
+    ----------
+    at_s
+        Seconds after the start when it began.
+    seconds
+        How long it was.
+    """
 
     at_s: float
     seconds: float

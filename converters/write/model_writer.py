@@ -46,7 +46,29 @@ class ModelArtifact:
 
 @dataclass(frozen=True)
 class ModelWriter:
-    """Everything about a model file but its graph."""
+    """Everything about a model file but its graph.
+
+    Attributes
+    ----------
+    source
+        The weights.
+    labels
+        Name of each class; None: it has none.
+    precision
+        Fp32, fp16, int8, int8-dynamic.
+    nms
+        None or in-graph.
+    command
+        That writes the file, for the manifest.
+    calibration
+        Measurements; None: not needed.
+    input_dtype
+        Or "float32", of the same values, or "int8", minus 128.
+    output_dtype
+        Of a .tflite; None: as the graph gives them.
+    operators
+        Operators of a graph of its own, by format.
+    """
 
     source: Source
     labels: tuple[str | None, ...]
@@ -62,7 +84,22 @@ class ModelWriter:
     def to_ir(
         self, graph: Graph, quantized: ChannelQuantized | None, recipe: Mapping[str, Any] | None
     ) -> dict[str, bytes]:
-        """Return an OpenVINO IR: suffix -> file."""
+        """Return an OpenVINO IR: suffix -> file.
+
+        Parameters
+        ----------
+        graph
+            The network.
+        quantized
+            The integers; None: in float.
+        recipe
+            How the integers were chosen, for the manifest.
+
+        Returns
+        -------
+        dict[str, bytes]
+            Content by suffix.
+        """
         from edge_edet.converters.write.openvino import (
             OpenVinoLowering,
             SuppressingOpenVinoLowering,
@@ -74,7 +111,20 @@ class ModelWriter:
         return self.ir_of(lowering.lower(), recipe)
 
     def ir_of(self, model: Any, recipe: Mapping[str, Any] | None) -> dict[str, bytes]:
-        """Return an openvino.Model with its manifest: suffix -> file."""
+        """Return an openvino.Model with its manifest: suffix -> file.
+
+        Parameters
+        ----------
+        model
+            An openvino.Model.
+        recipe
+            How the integers were chosen, for the manifest.
+
+        Returns
+        -------
+        dict[str, bytes]
+            Content by suffix.
+        """
         from edge_edet.converters.write.openvino import (
             serialize,
             with_float_input,
@@ -91,7 +141,18 @@ class ModelWriter:
         return {".bin": files.bin, ".xml": _sealed(files.xml, found)}
 
     def to_onnx(self, graph: Graph) -> dict[str, bytes]:
-        """Return an ONNX model: suffix -> file."""
+        """Return an ONNX model: suffix -> file.
+
+        Parameters
+        ----------
+        graph
+            The network.
+
+        Returns
+        -------
+        dict[str, bytes]
+            Content by suffix.
+        """
         from edge_edet.converters.write.onnx import write_onnx
 
         nms = Suppression() if self.nms == "in-graph" else None
@@ -102,7 +163,22 @@ class ModelWriter:
     def to_bytes(
         self, graph: Graph, quantized: Quantized | None, recipe: Mapping[str, Any] | None
     ) -> bytes:
-        """Return the `.tflite`. recipe: how the integers were chosen, for the manifest."""
+        """Return the `.tflite`. recipe: how the integers were chosen, for the manifest.
+
+        Parameters
+        ----------
+        graph
+            The network.
+        quantized
+            The integers; None: in float.
+        recipe
+            How the integers were chosen, for the manifest.
+
+        Returns
+        -------
+        bytes
+            The content of the file.
+        """
         from edge_edet.converters.write.tflite import (
             append_files,
             standard_metadata,
@@ -219,6 +295,22 @@ def write_checked(
     Of an IR's two files, whoever reads by `edge_edet.formats.read` finds the old ones or the new ones.
     outputs: what else the command writes, and its inputs; kind: what of it may be replaced. Raises
     InputError where another file is there, see `edge_edet.output_files.outputs`.
+
+    Parameters
+    ----------
+    path
+        Of the model.
+    files
+        Content by suffix.
+    outputs
+        What else the command writes, and its inputs; None: nothing.
+    kind
+        What may be replaced.
+
+    Raises
+    ------
+    InputError
+        Where another file is there, see `edge_edet.output_files.outputs`.
     """
     with outputs_of(outputs) as writing:
         if len(files) == 1:

@@ -38,7 +38,18 @@ class PaddingAverage:
 
 
 def padding_note(mean: float | None) -> str:
-    """Return what to say of a mean share of padding; empty up to a fifth, and where it is unknown."""
+    """Return what to say of a mean share of padding; empty up to a fifth, and where it is unknown.
+
+    Parameters
+    ----------
+    mean
+        Share of the input, 0 to 1; None: unknown.
+
+    Returns
+    -------
+    str
+        The note.
+    """
     if mean is None or mean <= MUCH_PADDING:
         return ""
     return (

@@ -77,7 +77,18 @@ class LetterboxTransform:
         return corners.reshape(-1, 4)
 
     def padding(self, size: tuple[int, int]) -> float:
-        """Return the share of an input of (height, width) that lies beside the picture, 0 to 1."""
+        """Return the share of an input of (height, width) that lies beside the picture, 0 to 1.
+
+        Parameters
+        ----------
+        size
+            Height and width of the input, in pixels.
+
+        Returns
+        -------
+        float
+            The share.
+        """
         new_w, new_h = _scaled(self.width, self.height, self.scale_x, self.scale_y, size)
         return 1 - new_w * new_h / (size[0] * size[1])
 

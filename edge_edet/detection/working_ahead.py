@@ -90,6 +90,11 @@ def ahead(
     Result
         What `infer` returned. What the iterable or a step raises is raised in its turn, after the results of
         the items before; nothing comes after it.
+
+    Raises
+    ------
+    Exception
+        What the iterable or a step raises, in its turn.
     """
     prepared: _Place[Prepared] = _Place()
     inferred: _Place[Result] = _Place()

@@ -140,14 +140,38 @@ def read_image(image: ImageLike, picture_range: PictureRange = None) -> PilImage
 
 
 def warn_of(findings: Iterable[Finding]) -> None:
-    """Issue the findings as PictureWarning, in the words of the Python API."""
+    """Issue the findings as PictureWarning, in the words of the Python API.
+
+    Parameters
+    ----------
+    findings
+        What was found in one picture.
+    """
     for finding in findings:
         text = f"a picture with {finding.text(api=True)}"
         warnings.warn(text, PictureWarning, stacklevel=3)
 
 
 def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPicture:
-    """Read a picture as `read_image` does, in its own mode and with the warnings as values."""
+    """Read a picture as `read_image` does, in its own mode and with the warnings as values.
+
+    Parameters
+    ----------
+    image
+        A path, a PIL image, or a uint8 array [height, width, 3] in RGB.
+    picture_range
+        Which values are black and white; None: uint8's.
+
+    Returns
+    -------
+    ReadPicture
+        The picture, upright, and what was found.
+
+    Raises
+    ------
+    ImageError
+        For a picture that cannot be read, and anything that is none.
+    """
     picture_range = check_range(picture_range)
     if isinstance(image, np.ndarray):
         return _from_array(image, picture_range)
@@ -210,6 +234,16 @@ def refuse_addresses(path: str) -> None:
     """Raise ImageError for addresses, and for cameras as devices: nothing here opens them.
 
     A path that has lost one of the slashes of `rtsp://` gets it back in the message.
+
+    Parameters
+    ----------
+    path
+        What was given.
+
+    Raises
+    ------
+    ImageError
+        For an address, a stream and a camera.
     """
     if (found := ADDRESS.match(path)) and not os.path.exists(path):  # noqa: PTH110 - a text, no path
         scheme = found[0].partition(":")[0].lower()

@@ -47,7 +47,18 @@ def with_float_input(model: Any, *, whole_levels: bool) -> Any:
 
 
 def with_int8_input(model: Any) -> Any:
-    """Return the model with its one input as int8, of the same name and the same values minus 128."""
+    """Return the model with its one input as int8, of the same name and the same values minus 128.
+
+    Parameters
+    ----------
+    model
+        An openvino.Model.
+
+    Returns
+    -------
+    Any
+        An openvino.Model.
+    """
     (image,) = model.get_parameters()
     name = image.get_friendly_name()
     levels = _input_like(image, ov.Type.i8)

@@ -59,6 +59,25 @@ class TfliteLowering(MixedPrecisionLowering):
     `normalized_input`: float32 (v - mean) / std.
     `output_dtype`: what the graph's own outputs are brought to, None: as they come.
     `operators`: operator -> function (lowering, node) that emits it, beside those known here.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    precision
+        Fp32, fp16, int8, int8-dynamic.
+    quantized
+        The integers, for precision int8.
+    extra_outputs
+        Tensors to expose besides the graph's own.
+    input_dtype
+        Uint8, float32 or int8, of the same grey levels.
+    normalized_input
+        Whether the input is float32 (v - mean) / std.
+    operators
+        Operator -> function (lowering, node) that emits it, beside those known here.
+    output_dtype
+        What the graph's own outputs are brought to; None: as they come.
     """
 
     def __init__(
@@ -81,7 +100,13 @@ class TfliteLowering(MixedPrecisionLowering):
         self.output_dtype = output_dtype
 
     def lower(self) -> TfliteWriter:
-        """All operators and the interface with box codes and class logits."""
+        """All operators and the interface with box codes and class logits.
+
+        Returns
+        -------
+        TfliteWriter
+            The writer, ready to give its bytes.
+        """
         inputs = self.body()
         outputs = {name: self.bordered(name) for name in self.graph.outputs.values()}
         outputs |= {name: self.found(name) for name in self.extra_outputs if name not in outputs}
@@ -89,7 +114,23 @@ class TfliteLowering(MixedPrecisionLowering):
         return self.writer
 
     def bordered(self, name: str) -> int:
-        """Return an output in the type that was asked for; the tensor inside gets its type as a suffix."""
+        """Return an output in the type that was asked for; the tensor inside gets its type as a suffix.
+
+        Parameters
+        ----------
+        name
+            Of the output.
+
+        Returns
+        -------
+        int
+            Index of the tensor.
+
+        Raises
+        ------
+        InputError
+            Where the output is computed in float and an integer type was asked for.
+        """
         inner, wanted = self.found(name), self.output_dtype
         found = self.writer.dtype(inner)
         if wanted in (None, found):
@@ -113,7 +154,13 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def body(self) -> dict[str, int]:
-        """All operators but no interface; returns the inputs."""
+        """All operators but no interface.
+
+        Returns
+        -------
+        dict[str, int]
+            Index of the input tensor by name.
+        """
         image = self.input_tensor()
         for node in self.graph.nodes:
             self.choose_side(node)
@@ -121,7 +168,13 @@ class TfliteLowering(MixedPrecisionLowering):
         return {self.graph.input_name: image}
 
     def lower_node(self, node: Node) -> None:
-        """Emit the operators of one node, by `operators` where its operator is among them."""
+        """Emit the operators of one node, by `operators` where its operator is among them.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         if node.op in self.extra_operators:
             self.extra_operators[node.op](self, node)
         else:
@@ -130,11 +183,32 @@ class TfliteLowering(MixedPrecisionLowering):
     # --- tensors ----------------------------------------------------------------------------
 
     def constant(self, name: str, data: npt.NDArray[Any], grid: Quantization | None = None) -> int:
-        """Return a constant tensor of these values."""
+        """Return a constant tensor of these values.
+
+        Parameters
+        ----------
+        name
+            For it.
+        data
+            Of any shape.
+        grid
+            Of integers; None: none.
+
+        Returns
+        -------
+        int
+            Index of the tensor.
+        """
         return self.writer.tensor(name, data.shape, str(data.dtype), grid, data)
 
     def input_tensor(self) -> int:
-        """Add the tensor of the picture and return its index."""
+        """Add the tensor of the picture and return its index.
+
+        Returns
+        -------
+        int
+            Its index.
+        """
         name, shape = self.graph.input_name, self.graph.input_shape
         grid = None
         if self.integer and self.input_dtype != "float32":
@@ -155,12 +229,34 @@ class TfliteLowering(MixedPrecisionLowering):
         options: Any,
         affine: Affine | None = None,
     ) -> None:
-        """Add the operator of a node."""
+        """Add the operator of a node.
+
+        Parameters
+        ----------
+        code
+            Of BuiltinOperator.
+        version
+            Of the operator.
+        node
+            The node of the graph.
+        inputs
+            Tensor indexes.
+        options
+            The operator's table of options; None: none.
+        affine
+            Grid of the output; None: the node's own.
+        """
         output = self.activation(node.name, node.shape, affine)
         self.writer.operator(code, version, inputs, [output], options)
 
     def op_normalize(self, node: Node) -> None:
-        """Emit (x - mean) / std."""
+        """Emit (x - mean) / std.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         source = self.index[node.inputs[0]]
         floating = self.input_dtype == "float32"
         if self.normalized_input:  # the stem divides by std once more
@@ -184,7 +280,20 @@ class TfliteLowering(MixedPrecisionLowering):
             self.emit(Op.ADD, 1, node, [widened, shift], _with_activation(schema.AddOptionsT()))
 
     def centred(self, node: Node, source: int) -> int:
-        """Return a float32 input minus the grey level that the integer graph takes as zero."""
+        """Return a float32 input minus the grey level that the integer graph takes as zero.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        source
+            Index of the tensor.
+
+        Returns
+        -------
+        int
+            Index of the new tensor.
+        """
         grey = self.constant(
             f"{node.name}/grey", np.asarray([-input_zero_point(self.graph)], np.float32)
         )
@@ -194,7 +303,20 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def widened(self, node: Node, source: int) -> int:
-        """Return a tensor of uint8 or int8 as float32."""
+        """Return a tensor of uint8 or int8 as float32.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        source
+            Index of the tensor.
+
+        Returns
+        -------
+        int
+            Index of the new tensor.
+        """
         output = self.writer.tensor(f"{node.name}/float", node.shape, "float32")
         options = schema.CastOptionsT()
         options.inDataType = getattr(schema.TensorType, self.input_dtype.upper())
@@ -203,13 +325,25 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_conv(self, node: Node) -> None:
-        """Emit a convolution."""
+        """Emit a convolution.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         options = schema.Conv2DOptionsT()
         version = {"int8": 3, "int8-dynamic": 5}.get(self.precision, 1)
         self._convolution(node, Op.CONV_2D, version, options)
 
     def op_depthwise(self, node: Node) -> None:
-        """Emit a depthwise convolution."""
+        """Emit a depthwise convolution.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         options = schema.DepthwiseConv2DOptionsT()
         options.depthMultiplier = 1
         version = 3 if self.integer else 1
@@ -227,11 +361,33 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(code, version, node, [x, weight, bias], options)
 
     def pads_before(self, node: Node) -> bool:
-        """Whether PyTorch's padding differs here from SAME, which puts the odd row and column after."""
+        """Whether PyTorch's padding differs here from SAME, which puts the odd row and column after.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
         return any(before > after for before, after in borders(node, self.shapes[node.inputs[0]]))
 
     def weights(self, node: Node) -> tuple[int, int]:
-        """Return the constant tensors of a convolution: weight and bias."""
+        """Return the constant tensors of a convolution: weight and bias.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        tuple[int, int]
+            Tensor indexes.
+        """
         assert node.weight is not None
         assert node.bias is not None
         name = f"{node.name}/weight"
@@ -247,7 +403,27 @@ class TfliteLowering(MixedPrecisionLowering):
         return self.constant(name, node.weight), bias
 
     def half(self, node: Node, kind: str, values: npt.NDArray[np.float32]) -> int:
-        """Return a constant of a convolution, stored in float16. kind: "weight" or "bias"."""
+        """Return a constant of a convolution, stored in float16. kind: "weight" or "bias".
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        kind
+            Weight or bias.
+        values
+            In float32.
+
+        Returns
+        -------
+        int
+            Index of the tensor.
+
+        Raises
+        ------
+        InputError
+            Where a value is beyond float16's range.
+        """
         if not np.abs(values).max() <= FLOAT16_MAX:
             which = "weights" if kind == "weight" else "biases"
             raise InputError(
@@ -261,7 +437,20 @@ class TfliteLowering(MixedPrecisionLowering):
         return widened
 
     def integer_weights(self, node: Node, quantized: Quantized) -> tuple[int, int]:
-        """Return the indexes of a convolution's int8 weights and int32 bias."""
+        """Return the indexes of a convolution's int8 weights and int32 bias.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        quantized
+            The integers.
+
+        Returns
+        -------
+        tuple[int, int]
+            Tensor indexes.
+        """
         assert node.bias is not None
         q = quantized.weights[node.name]
         bias = quantized.biases.get(node.name, node.bias).astype(np.float64)
@@ -277,26 +466,55 @@ class TfliteLowering(MixedPrecisionLowering):
         return weight, self.constant(f"{node.name}/bias", integers, grid)
 
     def read_affine(self, node: Node) -> Affine | None:
-        """Return the grid of its input; None in float. The stem's are grey levels around the zero point."""
+        """Return the grid of its input; None in float. The stem's are grey levels around the zero point.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        Affine | None
+            The grid.
+        """
         if not self.integer:
             return None
         assert self.quantized is not None
         return self.quantized.activations.get(node.inputs[0], input_affine(self.graph))
 
     def op_add(self, node: Node) -> None:
-        """Emit a sum, with its activation."""
+        """Emit a sum, with its activation.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         options = _with_activation(schema.AddOptionsT(), node.activation)
         inputs = [self.index[name] for name in node.inputs]
         self.emit(Op.ADD, 2 if self.integer else 1, node, inputs, options)
 
     def op_mul(self, node: Node) -> None:
-        """Emit a product, by value or by channel."""
+        """Emit a product, by value or by channel.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         inputs = [self.index[name] for name in node.inputs]
         options = _with_activation(schema.MulOptionsT())
         self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
 
     def op_scale(self, node: Node) -> None:
-        """Emit a fusion weight. In int8 the output's scale takes it all: the integers stay as they are."""
+        """Emit a fusion weight. In int8 the output's scale takes it all: the integers stay as they are.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         factor = node.attrs["factor"]
         if self.integer:
             grid = Quantization((factor / INT8_MAX,), (0,))
@@ -308,7 +526,13 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MUL, 2 if self.integer else 1, node, inputs, options)
 
     def op_swish(self, node: Node) -> None:
-        """X * sigmoid(factors * x); a plain swish has no factors."""
+        """X * sigmoid(factors * x); a plain swish has no factors.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         x = gated = self.index[node.inputs[0]]
         version = 2 if self.integer else 1
         if "factors" in node.attrs:
@@ -319,7 +543,20 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MUL, version, node, [x, gate], options)
 
     def rescaled(self, node: Node, x: int) -> int:
-        """Return the gate's own view of x: every channel on the grid that the sigmoid needs."""
+        """Return the gate's own view of x: every channel on the grid that the sigmoid needs.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        x
+            Index of the tensor.
+
+        Returns
+        -------
+        int
+            Index of the new tensor.
+        """
         factors = node.attrs["factors"].reshape(1, 1, 1, -1)
         name = f"{node.name}/factors"
         if self.integer:
@@ -335,7 +572,13 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_sigmoid(self, node: Node) -> None:
-        """Emit a sigmoid."""
+        """Emit a sigmoid.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         version = 2 if self.integer else 1
         self.emit(Op.LOGISTIC, version, node, [self.index[node.inputs[0]]], None, SIGMOID)
 
@@ -343,6 +586,11 @@ class TfliteLowering(MixedPrecisionLowering):
         """Over both axes; float takes one at a time, because the kernel adds up in one float32.
 
         65,536 terms cost D0 1.3e-3 of the spread of its outputs, two sums of 256 terms 2e-5.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
         """
         options = schema.ReducerOptionsT()
         options.keepDims = True
@@ -359,7 +607,13 @@ class TfliteLowering(MixedPrecisionLowering):
         self.emit(Op.MEAN, 2 if self.integer else 1, node, [x, constant], options)
 
     def op_maxpool(self, node: Node) -> None:
-        """Emit a max pool."""
+        """Emit a max pool.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         options = schema.Pool2DOptionsT()
         options.strideW = options.strideH = 2
         options.filterWidth = options.filterHeight = 3
@@ -378,6 +632,15 @@ class TfliteLowering(MixedPrecisionLowering):
         """Emit a pool at every position, whose SAME padding is symmetric, then every other one of them.
 
         So no value stands for the border that could win. An odd size is right in one step.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        version
+            Of the operator.
+        options
+            Of the pool.
         """
         name, shape = node.inputs[0], list(self.shapes[node.inputs[0]])
         around = borders(node, self.shapes[name])
@@ -390,7 +653,18 @@ class TfliteLowering(MixedPrecisionLowering):
         self.nearest(node, dense)
 
     def padded(self, node: Node) -> int:
-        """Its input with zeros around it, where SAME padding does something else."""
+        """Its input with zeros around it, where SAME padding does something else.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+
+        Returns
+        -------
+        int
+            Index of the tensor.
+        """
         shape = self.shapes[node.inputs[0]]
         rows, columns = borders(node, shape)
         paddings = self.constant(
@@ -403,32 +677,71 @@ class TfliteLowering(MixedPrecisionLowering):
         return output
 
     def op_resize(self, node: Node) -> None:
-        """Emit a resize to the nearest neighbour."""
+        """Emit a resize to the nearest neighbour.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         self.nearest(node, self.index[node.inputs[0]])
 
     def nearest(self, node: Node, x: int) -> None:
-        """To the node's size: the position at or before the exact one."""
+        """To the node's size: the position at or before the exact one.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        x
+            Index of the tensor.
+        """
         size = self.constant(f"{node.name}/size", np.asarray(node.shape[1:3], np.int32))
         version = 2 if self.integer else 1
         options = schema.ResizeNearestNeighborOptionsT()
         self.emit(Op.RESIZE_NEAREST_NEIGHBOR, version, node, [x, size], options)
 
     def op_reshape(self, node: Node) -> None:
-        """Emit a reshape."""
+        """Emit a reshape.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         shape = self.constant(f"{node.name}/shape", np.asarray(node.shape, np.int32))
         options = schema.ReshapeOptionsT()
         options.newShape = list(node.shape)
         self.emit(Op.RESHAPE, 1, node, [self.index[node.inputs[0]], shape], options)
 
     def op_concat(self, node: Node) -> None:
-        """Emit a concatenation."""
+        """Emit a concatenation.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        """
         options = schema.ConcatenationOptionsT()
         options.axis = node.attrs.get("axis", 1)
         inputs = [self.on_grid_of(node, name) for name in node.inputs]
         self.emit(Op.CONCATENATION, 2 if self.integer else 1, node, inputs, options)
 
     def on_grid_of(self, node: Node, name: str) -> int:
-        """Return the input, through a QUANTIZE where its integers mean something else than the node's."""
+        """Return the input, through a QUANTIZE where its integers mean something else than the node's.
+
+        Parameters
+        ----------
+        node
+            The node of the graph.
+        name
+            Of the input.
+
+        Returns
+        -------
+        int
+            Index of the tensor.
+        """
         if not self.integer or self.affine(name) == self.affine(node.name):
             return self.index[name]
         grid = self.affine(node.name)
@@ -457,7 +770,26 @@ def write_tflite(
     metadata: Mapping[str, bytes] | None = None,
     **options: Any,
 ) -> bytes:
-    """Return the `.tflite` file of a graph, as bytes. See TfliteLowering for the options."""
+    """Return the `.tflite` file of a graph, as bytes. See TfliteLowering for the options.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    precision
+        Fp32, fp16, int8, int8-dynamic.
+    quantized
+        The integers, for precision int8.
+    metadata
+        Content by name.
+    options
+        Of TfliteLowering.
+
+    Returns
+    -------
+    bytes
+        The content of the file.
+    """
     writer = TfliteLowering(graph, precision, quantized, **options).lower()
     for name, data in (metadata or {}).items():
         writer.metadata(name, data)
