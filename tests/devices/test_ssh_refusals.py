@@ -209,7 +209,7 @@ def test_options_are_no_hosts(text: str) -> None:
     [
         ("[pi]\nssh = 1", r"\[pi\]: 'ssh' must be a string, but is 1$"),
         ("[pi]\nssh = '-x'", r"\[pi\], 'ssh': '-x' is not a host: expected user@machine"),
-        ("[pi]\nhost = 'a'", r"\[pi\]: unknown key 'host': known are ssh, adb, device, python"),
+        ("[pi]\nhost = 'a'", r"\[pi\]: unknown key 'host': known are ssh, adb, board, python"),
         ("[pi]\npython = 'a'", r"\[pi\]: expected one of 'ssh' and 'adb', the way to reach"),
         ("[pi]\nssh = 'a'\nadb = 'b'", r"\[pi\]: expected one of 'ssh' and 'adb'"),
         ("[pi]\nssh = 'a'\ninternet = 1", r"\[pi\]: 'internet' must be true or false, but is 1$"),
