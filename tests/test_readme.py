@@ -31,6 +31,7 @@ NOT_RUN = (  # need the network, labelled pictures, minutes, a board
     "edge-edet report",
     "edge-edet recommend before.jsonl",
     "edge-edet eval",
+    "edge-edet live",
     "edge-edet convert --int8 d0 --max-drop",
 )
 OTHER_PROGRAMS = {

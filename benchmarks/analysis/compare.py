@@ -84,6 +84,18 @@ def pair_rows(a: Sequence[BenchmarkRow], b: Sequence[BenchmarkRow]) -> Pairs:
 
     A host may have another name in b if neither side has another board of that kind left. If each
     side holds runs of a single configuration, these are a pair whatever they measure.
+
+    Parameters
+    ----------
+    a
+        Rows before.
+    b
+        Rows after.
+
+    Returns
+    -------
+    Pairs
+        Pairs, and what has no counterpart.
     """
     first, second = _grouped(a), _grouped(b)
     if len(first) == len(second) == 1:
@@ -114,6 +126,11 @@ def compare_rows(a: Runs, b: Runs, seed: int = 0) -> Change:
         Runs after.
     seed
         Of the bootstrap behind the intervals.
+
+    Returns
+    -------
+    Change
+        What changed, with intervals.
 
     Raises
     ------
@@ -148,6 +165,18 @@ def refusal(a: BenchmarkRow, b: BenchmarkRow) -> str | None:
 
     The numbers of samples may differ: they change the width of intervals, not the medians. Counted rows
     compare with counted ones only.
+
+    Parameters
+    ----------
+    a
+        One row.
+    b
+        The other.
+
+    Returns
+    -------
+    str | None
+        The reason.
     """
     counted = a.how == b.how == "counted"
     for row in (a, b):

@@ -40,6 +40,18 @@ def latency_of(row: BenchmarkRow, stage: str = "inference") -> Value | None:
 
     None where the row has no time of that stage, or where its times are meaningless because the
     device was emulated, or its instructions were only counted.
+
+    Parameters
+    ----------
+    row
+        To look at.
+    stage
+        Decode, preprocess, inference, postprocess or end_to_end.
+
+    Returns
+    -------
+    Value | None
+        Milliseconds with their interval.
     """
     if row.how in ("emulated", "counted"):
         return None
@@ -75,6 +87,16 @@ def ap_of(accuracy: Accuracy | None) -> Value | None:
     """Return the AP in points, 0 to 100; None where there is none.
 
     COCOeval reports -1 where the data has no objects: that is no AP either.
+
+    Parameters
+    ----------
+    accuracy
+        Of a row; None: not measured.
+
+    Returns
+    -------
+    Value | None
+        Points with their interval.
     """
     if accuracy is None or accuracy.ap is None or accuracy.ap < 0:
         return None
@@ -87,13 +109,35 @@ def ap_of(accuracy: Accuracy | None) -> Value | None:
 
 
 def threads_of(row: BenchmarkRow) -> int | None:
-    """Return the threads that the runtime used, or those requested where it does not report them."""
+    """Return the threads that the runtime used, or those requested where it does not report them.
+
+    Parameters
+    ----------
+    row
+        To look at.
+
+    Returns
+    -------
+    int | None
+        Number of threads; None: not known.
+    """
     ran = row.ran.threads if row.ran is not None else None
     return ran if ran is not None else row.asked.threads
 
 
 def way_of(row: BenchmarkRow) -> str:
-    """Describe where and how the model ran: `rpi4, ai-edge-litert xnnpack, 4 threads`."""
+    """Describe where and how the model ran: `rpi4, ai-edge-litert xnnpack, 4 threads`.
+
+    Parameters
+    ----------
+    row
+        To look at.
+
+    Returns
+    -------
+    str
+        The words.
+    """
     ran, words = row.ran, [row.device.place]
     runtime = ran.runtime if ran is not None else row.asked.runtime
     delegate = ran.delegate if ran is not None else row.asked.delegate
