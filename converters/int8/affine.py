@@ -19,14 +19,35 @@ MAX_BIAS = 2**30  # half of int32: the other half is for what the convolution ad
 
 @dataclass(frozen=True)
 class Affine:
-    """real = scale * (q - zero_point) with q in [-128, 127]."""
+    """real = scale * (q - zero_point) with q in [-128, 127].
+
+    Attributes
+    ----------
+    scale
+        The step, in real units.
+    zero_point
+        The integer that stands for 0.0.
+    """
 
     scale: float
     zero_point: int
 
     @classmethod
     def from_range(cls, low: float, high: float) -> Affine:
-        """Return the int8 grid that covers [low, high] and has an exact zero."""
+        """Return the int8 grid that covers [low, high] and has an exact zero.
+
+        Parameters
+        ----------
+        low
+            Smallest value; above 0 it is taken as 0.
+        high
+            Largest value; below 0 it is taken as 0.
+
+        Returns
+        -------
+        Affine
+            The grid.
+        """
         low, high = min(low, 0.0), max(high, 0.0)
         scale = float(np.float32(max(high - low, 1e-6) / (INT8_MAX - INT8_MIN)))
         zero_point = round(INT8_MIN - low / scale)
@@ -43,12 +64,34 @@ class Affine:
         return self.scale * (INT8_MAX - self.zero_point)
 
     def quantize(self, values: Array) -> npt.NDArray[np.int8]:
-        """Return the nearest integers, clipped to [-128, 127]."""
+        """Return the nearest integers, clipped to [-128, 127].
+
+        Parameters
+        ----------
+        values
+            In real units.
+
+        Returns
+        -------
+        npt.NDArray[np.int8]
+            Of the same shape.
+        """
         q = np.rint(values / np.float32(self.scale)) + self.zero_point
         return np.asarray(np.clip(q, INT8_MIN, INT8_MAX), np.int8)
 
     def dequantize(self, q: npt.NDArray[np.int8]) -> Array:
-        """Return the real values of integers: scale * (q - zero_point)."""
+        """Return the real values of integers: scale * (q - zero_point).
+
+        Parameters
+        ----------
+        q
+            Integers.
+
+        Returns
+        -------
+        Array
+            Of the same shape, float32.
+        """
         return (q.astype(np.float32) - self.zero_point) * np.float32(self.scale)
 
 
@@ -60,6 +103,16 @@ class QuantizedWeight:
     """Symmetric int8 weights in [-127, 127]; scale has one entry per output channel.
 
     per_tensor: all of them are the same, and are stored once.
+
+    Attributes
+    ----------
+    values
+        Integers from -127 to 127, of the weight's shape.
+    scale
+        [output channels], the step of each, in real units.
+    channel_axis
+        Axis of the output channels.
+    per_tensor
     """
 
     values: npt.NDArray[np.int8]
@@ -68,7 +121,13 @@ class QuantizedWeight:
     per_tensor: bool = False
 
     def dequantize(self) -> Array:
-        """Return the real values of integers: scale * (q - zero_point)."""
+        """Return the real values of integers: scale * (q - zero_point).
+
+        Returns
+        -------
+        Array
+            Of the weight's shape, float32.
+        """
         shape = [1] * self.values.ndim
         shape[self.channel_axis] = -1
         return self.values.astype(np.float32) * self.scale.reshape(shape)
@@ -79,6 +138,17 @@ class Quantized:
     """activations: tensor -> grid; weights: node -> integers; biases: node -> float32 bias.
 
     float_nodes: what stays in float, for a budget that integers alone cannot meet.
+
+    Attributes
+    ----------
+    activations
+        Grid by tensor.
+    weights
+        Integers by node.
+    biases
+        Float32 bias by node.
+    float_nodes
+        What stays in float, for a budget that integers alone cannot meet.
     """
 
     activations: dict[str, Affine]
@@ -88,7 +158,18 @@ class Quantized:
 
 
 def channel_axis(op: str) -> int:
-    """Where the output channels are in a convolution's weight."""
+    """Where the output channels are in a convolution's weight.
+
+    Parameters
+    ----------
+    op
+        Conv or depthwise.
+
+    Returns
+    -------
+    int
+        The axis.
+    """
     return 3 if op == "depthwise" else 0
 
 
@@ -98,6 +179,21 @@ def quantize_weight(
     """Round to the nearest of [-127, 127], per output channel or per tensor, by absolute maximum.
 
     least: [channels], scales that are not gone below, see `least_scale`.
+
+    Parameters
+    ----------
+    weight
+        Of a convolution, in float32.
+    op
+        Conv or depthwise.
+    least
+        [output channels], scales that are not gone below; None: none.
+    per_tensor
+
+    Returns
+    -------
+    QuantizedWeight
+        Integers and their scales.
     """
     axis = channel_axis(op)
     other = tuple(i for i in range(weight.ndim) if i != axis)
@@ -115,10 +211,33 @@ def least_scale(bias: Array, source: Affine) -> Array:
     """Return the weight scales below which a channel's bias would not fit into its 32 bits.
 
     Only channels whose weights are next to nothing come near; their bias is all that they say.
+
+    Parameters
+    ----------
+    bias
+        [output channels], in real units.
+    source
+        Grid of the convolution's input.
+
+    Returns
+    -------
+    Array
+        [output channels].
     """
     return np.asarray(np.abs(bias) / (source.scale * MAX_BIAS), np.float32)
 
 
 def half(values: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-    """Round to float16, with values beyond its range cut off at its largest number."""
+    """Round to float16, with values beyond its range cut off at its largest number.
+
+    Parameters
+    ----------
+    values
+        Of any shape.
+
+    Returns
+    -------
+    npt.NDArray[np.float16]
+        Of the same shape.
+    """
     return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)

@@ -24,6 +24,22 @@ class Recipe:
     one scale a tensor, and channels are balanced for it (balance.balance) in place of equalization.
 
     Source of the values: docs/decisions/0002-channel-equalization.md and 0018-per-tensor.md.
+
+    Attributes
+    ----------
+    name
+        As --recipe has it.
+    ranges
+        How grids are chosen.
+    equalize_step
+        See `equalize.equalize`; None: no equalization.
+    equalize_lower
+        Likewise.
+    equalize_scope
+        Likewise.
+    reconstruct
+        Whether the calibration's corrections are applied.
+    per_tensor
     """
 
     name: str
@@ -35,7 +51,13 @@ class Recipe:
     per_tensor: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON values, for the manifest."""
+        """Return the recipe as JSON values, for the manifest.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         found = dataclasses.asdict(self)
         if not self.per_tensor:  # stored records of other recipes do not have it
             del found["per_tensor"]
@@ -58,7 +80,23 @@ DEFAULT_RECIPE = "reconstructed"
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return the recipe of that name. Raises InputError that lists the known ones."""
+    """Return the recipe of that name.
+
+    Parameters
+    ----------
+    name
+        As --recipe has it.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        For an unknown name; the message lists the known ones.
+    """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}: known are {', '.join(RECIPES)}")
     return RECIPES[name]
@@ -79,6 +117,11 @@ def quantize(
         Calibrated tensor -> its statistics.
     recipe
         Where it reconstructs, the corrections are applied afterwards: see `corrected`.
+
+    Returns
+    -------
+    tuple[Graph, Quantized]
+        The graph and its integers.
 
     Raises
     ------

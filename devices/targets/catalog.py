@@ -15,12 +15,39 @@ BUNDLED = Path(__file__).resolve().parents[1] / "target_profiles"
 
 
 def known_targets() -> dict[str, Target]:
-    """Read all targets, by id. Raises InputError when a file is no valid target."""
+    """Read all targets, by id.
+
+    Returns
+    -------
+    dict[str, Target]
+        Target by id.
+
+    Raises
+    ------
+    InputError
+        When a file is no valid target.
+    """
     return {path.stem: read_target(path) for path in sorted(BUNDLED.glob("*.toml"))}
 
 
 def find_target(name: str) -> Target:
-    """Look up a target by its id or another name; raises InputError, with all ids, for an unknown one."""
+    """Look up a target by its id or another name.
+
+    Parameters
+    ----------
+    name
+        The id of a target, such as frigate-cpu.
+
+    Returns
+    -------
+    Target
+        The target.
+
+    Raises
+    ------
+    InputError
+        For an unknown id; the message lists all known ones.
+    """
     targets = known_targets()
     name = ALSO.get(name, name)
     if name not in targets:
