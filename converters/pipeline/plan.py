@@ -179,6 +179,11 @@ def _check_options(request: Request) -> None:
     _check_outputs(request)
     if request.max_drop is not None and request.data is None:
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
+    if request.max_drop is not None and request.recipe == "per-tensor":
+        raise InputError(
+            "--max-drop chooses among recipes with one scale a channel, which --recipe per-tensor "
+            "contradicts: leave one of them out"
+        )
     if request.max_drop is not None and "int8" not in request.precisions:
         raise InputError("--max-drop is about --int8: give it too")
     if request.data is not None and request.check_data is not None:

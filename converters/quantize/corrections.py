@@ -82,6 +82,11 @@ def corrected(graph: Graph, quantized: Quantized, corrections: Corrections) -> Q
                 f"{correction.steps.size} weights of {name}, the network has {old.scale.size} and "
                 f"{node.weight.size}: calibrate again"
             )
+        if old.per_tensor and np.ptp(correction.gain) > 0:
+            raise InputError(
+                f"the calibration corrects channels of {name} by gains of their own, and its weights "
+                "have one scale: give pictures with --calibration DIR"
+            )
         scale = old.scale * correction.gain.astype(np.float32)
         values = old.values
         if correction.steps.size:

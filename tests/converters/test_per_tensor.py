@@ -15,12 +15,13 @@ from edge_edet.cli import main
 from edge_edet.converters.calibrate.reconstruct import fit
 from edge_edet.converters.int8.affine import FACTOR_STEPS, Affine, Quantized, quantize_weight
 from edge_edet.converters.quantize.balance import balance
-from edge_edet.converters.quantize.corrections import corrected
+from edge_edet.converters.quantize.corrections import Correction, corrected
 from edge_edet.converters.quantize.recipes import RECIPES, quantize
 from edge_edet.converters.write.tflite.lower import write_tflite
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection.preprocess import letterbox
 from edge_edet.devices.targets import check_model, find_target
+from edge_edet.errors import InputError
 from edge_edet.formats import read_model
 from edge_edet.formats.tflite import read_tflite
 from edge_edet.network.graph import Graph, Node
@@ -117,6 +118,25 @@ def test_the_file_has_one_scale_in_every_tensor_and_runs(tmp_path: Path) -> None
         recipe = detector.manifest.provenance["recipe"]
         assert (recipe["name"], recipe["per_tensor"]) == ("per-tensor", True)
         assert detector.raw(draw_smear(0)[0]).outputs["class_logits"].std() > 1
+
+
+def test_gains_of_channels_are_refused_where_they_share_a_scale() -> None:
+    weight = np.ones((2, 1, 1, 3), np.float32)
+    node = Node("conv", "x", ("in",), (1, 8, 8, 2), weight.shape, weight, np.zeros(2, np.float32))
+    quantized = Quantized({"in": GRID}, {"x": quantize_weight(weight, "conv", per_tensor=True)})
+    correction = Correction(
+        np.asarray([1, 1.5], np.float16), np.zeros(2, np.float16), np.zeros(0, np.int8)
+    )
+    with pytest.raises(InputError, match="its weights have one scale: give pictures"):
+        corrected(Graph(VARIANTS["d0"], "in", [node], {}), quantized, {"x": correction})
+
+
+def test_a_budget_chooses_among_other_recipes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["convert", "d0", "--int8", "--for", "litert-npu-mediatek", "--max-drop", "0.5"]
+    assert main([*command, "--data", str(tmp_path), "-o", str(tmp_path)]) == 2
+    assert "which --recipe per-tensor contradicts" in capsys.readouterr().err
 
 
 def test_a_record_without_pictures_is_refused(

@@ -135,7 +135,7 @@ def recipes(network: Network) -> Iterator[Entry]:
 
         return build
 
-    for name in RECIPES:
+    for name in (name for name, recipe in RECIPES.items() if not recipe.per_tensor):
         yield Entry(network.name, "recipe", name, tflite(name))
     yield Entry(network.name, "recipe", "int8-dynamic", dynamic)
     for recipe in CHANNELWISE:
