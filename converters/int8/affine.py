@@ -113,6 +113,7 @@ class QuantizedWeight:
     channel_axis
         Axis of the output channels.
     per_tensor
+        Whether all output channels have one scale.
     """
 
     values: npt.NDArray[np.int8]
@@ -189,6 +190,7 @@ def quantize_weight(
     least
         [output channels], scales that are not gone below; None: none.
     per_tensor
+        Whether all output channels have one scale.
 
     Returns
     -------

@@ -40,6 +40,7 @@ class Recipe:
     reconstruct
         Whether the calibration's corrections are applied.
     per_tensor
+        Whether all output channels have one scale.
     """
 
     name: str
