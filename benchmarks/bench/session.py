@@ -179,7 +179,22 @@ class BenchSession:
 
 
 def check_countable(place: Place, plan: Plan, data: str | None) -> None:
-    """Raise InputError for what cannot be counted, before anything runs."""
+    """Raise InputError for what cannot be counted, before anything runs.
+
+    Parameters
+    ----------
+    place
+        Where it is to be counted.
+    plan
+        What is to be counted.
+    data
+        What --data names; None: it was not given.
+
+    Raises
+    ------
+    InputError
+        Without an emulated core, and for what drawn inputs have not.
+    """
     if place.host is None or place.host.emulated is None:
         raise InputError("--count needs an emulated core: give --host emulated:rpi4, say")
     if data is not None:

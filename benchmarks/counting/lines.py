@@ -12,7 +12,18 @@ MOST = 20  # operators that are listed; the row has all of them
 
 
 def count_lines(row: BenchmarkRow) -> Iterator[str]:
-    """Yield the lines below the row's name, at most 80 columns wide."""
+    """Yield the lines below the row's name, at most 80 columns wide.
+
+    Parameters
+    ----------
+    row
+        With counts.
+
+    Yields
+    ------
+    str
+        A line.
+    """
     counts = row.counts
     assert counts is not None
     yield f"    counted on QEMU's {counts.core}: {_millions(counts.instructions)} instructions"

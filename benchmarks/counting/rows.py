@@ -47,6 +47,16 @@ Note = Callable[[str], None]
 def to_count(asked: RequestedConfig) -> RequestedConfig:
     """State the runtime and the threads of a configuration, one thread where none was asked for.
 
+    Parameters
+    ----------
+    asked
+        As given.
+
+    Returns
+    -------
+    RequestedConfig
+        With runtime and threads.
+
     Raises
     ------
     InputError
@@ -99,6 +109,11 @@ def count_rows(
         Whether a row of this key is there already.
     note
         Takes what is told to people meanwhile.
+
+    Yields
+    ------
+    BenchmarkRow | EdgeEdetError
+        A row, or the error in its place.
 
     Raises
     ------

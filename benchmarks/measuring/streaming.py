@@ -55,7 +55,13 @@ class StreamBench:
     delay_ms: dict[int, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict, keys as the fields, percentiles as "p50"."""
+        """Return a JSON-ready dict, keys as the fields, percentiles as "p50".
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         plain = dataclasses.asdict(self)
         for name in ("frame_ms", "delay_ms"):
             plain[name] = {f"p{one}": round(ms, 3) for one, ms in plain[name].items()}
@@ -73,6 +79,11 @@ def bench_stream(path: Path, detector: Detector, *, camera_fps: float = CAMERA_F
         What detects; it runs on the first frames before anything is timed.
     camera_fps
         Of the second run.
+
+    Returns
+    -------
+    StreamBench
+        Rates and delays of both runs.
 
     Raises
     ------

@@ -107,6 +107,11 @@ def check_pictures(calibration: Calibration, recipe: Recipe) -> None:
         What was found.
     recipe
         Others than those with one scale a tensor can take stored corrections.
+
+    Raises
+    ------
+    InputError
+        Where a recipe with one scale a tensor has no pictures.
     """
     if recipe.per_tensor and not calibration.pictures and not calibration.is_noise:
         raise InputError(

@@ -27,6 +27,11 @@ def disagreement(here: Sequence[npt.NDArray[Any]], there: Sequence[npt.NDArray[A
     ----------
     here, there
         Outputs of the same model for the same input, in the same order.
+
+    Returns
+    -------
+    str | None
+        A few words.
     """
     if [(a.shape, a.dtype) for a in here] != [(b.shape, b.dtype) for b in there]:
         return "its outputs have other shapes or types"

@@ -42,6 +42,16 @@ assert NEWEST in CPUS
 def find_core(board: str) -> Core:
     """Find the core that stands in for a board's.
 
+    Parameters
+    ----------
+    board
+        Id of the board.
+
+    Returns
+    -------
+    Core
+        The core.
+
     Raises
     ------
     InputError

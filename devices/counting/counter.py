@@ -62,7 +62,18 @@ class KindCounts:
         return sum(self.kinds)
 
     def since(self, before: KindCounts) -> KindCounts:
-        """Subtract what was executed before another mark of the same run."""
+        """Subtract what was executed before another mark of the same run.
+
+        Parameters
+        ----------
+        before
+            Counts at the other mark.
+
+        Returns
+        -------
+        KindCounts
+            The difference.
+        """
         kinds = tuple(b - a for a, b in zip(before.kinds, self.kinds, strict=True))
         return KindCounts(
             kinds,

@@ -133,6 +133,19 @@ def run_same_wheel(
 
     The first call downloads these for this machine, into a folder inside of root.
 
+    Parameters
+    ----------
+    models
+        Paths of `.tflite` files.
+    threads
+        Of the CPU.
+    runtime
+        Its name.
+    root
+        The folder with Debian's Python for ARM.
+    timeout_s
+        Seconds after which a model is given up.
+
     Returns
     -------
     list

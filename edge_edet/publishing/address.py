@@ -24,7 +24,23 @@ MOST_TOPIC_BYTES = 65_535  # MQTT 3.1.1, section 1.5.3
 
 @dataclass(frozen=True)
 class MqttAddress:
-    """A broker and a topic; `name` is what is shown, without the password."""
+    """A broker and a topic; `name` is what is shown, without the password.
+
+    Attributes
+    ----------
+    host
+        Of the broker.
+    port
+        Of the broker.
+    topic
+        That messages are sent to.
+    name
+        What is shown, without the password.
+    user
+        Of the login; None: without one.
+    password
+        Of the login; None: without one.
+    """
 
     host: str
     port: int
@@ -36,7 +52,15 @@ class MqttAddress:
 
 @dataclass(frozen=True)
 class HttpAddress:
-    """Where the page is served; port 0 takes a free one."""
+    """Where the page is served; port 0 takes a free one.
+
+    Attributes
+    ----------
+    host
+        Name or number of the machine's own address.
+    port
+        From 0 to 65535; 0 takes a free one.
+    """
 
     host: str
     port: int
@@ -44,6 +68,16 @@ class HttpAddress:
 
 def mqtt_address(text: str) -> MqttAddress:
     """Read [mqtt://][USER:PASSWORD@][HOST][:PORT]/TOPIC; without a host it is this machine.
+
+    Parameters
+    ----------
+    text
+        As given.
+
+    Returns
+    -------
+    MqttAddress
+        The broker and the topic.
 
     Raises
     ------
@@ -73,6 +107,16 @@ def mqtt_address(text: str) -> MqttAddress:
 
 def http_address(text: str) -> HttpAddress:
     """Read [HOST:]PORT; without a host it is this machine alone.
+
+    Parameters
+    ----------
+    text
+        As given.
+
+    Returns
+    -------
+    HttpAddress
+        The address.
 
     Raises
     ------

@@ -110,7 +110,15 @@ class HttpView:
         return self._watching > 0
 
     def publish(self, message: str, picture: PilImage | None) -> None:
-        """Show a frame: its JSON, and its drawing where there is one."""
+        """Show a frame: its JSON, and its drawing where there is one.
+
+        Parameters
+        ----------
+        message
+            JSON of the frame.
+        picture
+            Its drawing, in RGB; None: there is none.
+        """
         jpeg = None
         if picture is not None:
             data = io.BytesIO()
@@ -125,7 +133,13 @@ class HttpView:
             self._changed.notify_all()
 
     def answer(self, request: _Request) -> None:
-        """Answer one request, in its own thread."""
+        """Answer one request, in its own thread.
+
+        Parameters
+        ----------
+        request
+            Of a browser.
+        """
         host = request.headers.get("Host", "")
         if self._local and host.rpartition(":")[0] not in LOCAL_NAMES and host not in LOCAL_NAMES:
             request.send_error(403, "this server is for its own machine")

@@ -99,7 +99,13 @@ class MqttPublisher:
         self._client.loop_stop()
 
     def publish(self, message: str) -> None:
-        """Send a message, or drop it where a hundred wait or the connection is lost."""
+        """Send a message, or drop it where a hundred wait or the connection is lost.
+
+        Parameters
+        ----------
+        message
+            JSON of the frame.
+        """
         while self._waiting and self._waiting[0].is_published():
             self._waiting.popleft()
         if len(self._waiting) >= MOST_WAITING or not self._client.is_connected():

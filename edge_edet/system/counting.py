@@ -39,6 +39,11 @@ class CountingTools:
 def find_counting_tools() -> CountingTools:
     """Find QEMU and a compiler.
 
+    Returns
+    -------
+    CountingTools
+        Their paths.
+
     Raises
     ------
     BackendError
@@ -70,7 +75,13 @@ def find_counting_tools() -> CountingTools:
 
 
 def check_counting() -> Check:
-    """Check whether instructions of emulated cores can be counted here."""
+    """Check whether instructions of emulated cores can be counted here.
+
+    Returns
+    -------
+    Check
+        Whether they can, or what is missing.
+    """
     try:
         tools = find_counting_tools()
     except BackendError as error:

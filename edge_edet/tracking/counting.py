@@ -47,7 +47,13 @@ class Event:
     stay_s: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict of what is known, keys as the fields."""
+        """Return a JSON-ready dict of what is known, keys as the fields.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {key: value for key, value in vars(self).items() if value is not None}
 
 
@@ -56,6 +62,19 @@ class Line:
     """A line from one point to another, in pixels; both directions are counted.
 
     A track crosses when the middle of its box does, between the line's ends.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    start
+        X and y, in pixels.
+    end
+        X and y, in pixels.
+    left
+        Crossings to the left, so far.
+    right
+        Crossings to the right, so far.
     """
 
     name: str
@@ -68,7 +87,22 @@ class Line:
     )  # where it was, off the line
 
     def update(self, track: int, place: Point, time_s: float) -> Iterator[Event]:
-        """Note where a track is; yields an event where it crossed."""
+        """Note where a track is; yields an event where it crossed.
+
+        Parameters
+        ----------
+        track
+            Its id.
+        place
+            X and y of the middle of its box, in pixels.
+        time_s
+            Of the frame, in seconds.
+
+        Yields
+        ------
+        Event
+            The crossing.
+        """
         side = _side(self.start, self.end, place)
         before = self._last.get(track)
         if side == 0:  # on the line: it counts where it is next
@@ -85,22 +119,61 @@ class Line:
         yield Event("crossed", self.name, track, to="right" if side > 0 else "left")
 
     def forget(self, before_s: float) -> Iterator[Event]:
-        """Drop tracks that were last seen before that time; a line yields nothing for it."""
+        """Drop tracks that were last seen before that time; a line yields nothing for it.
+
+        Parameters
+        ----------
+        before_s
+            Time in seconds.
+
+        Returns
+        -------
+        Iterator[Event]
+            Nothing.
+        """
         self._last = {one: last for one, last in self._last.items() if last[1] >= before_s}
         return iter(())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts, JSON-ready."""
+        """Return the counts, JSON-ready.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         return {"line": self.name, "left": self.left, "right": self.right}
 
     def text(self) -> str:
-        """Return the counts in words."""
+        """Return the counts in words.
+
+        Returns
+        -------
+        str
+            A few words.
+        """
         return f"line {self.name}: {self.left} to the left, {self.right} to the right"
 
 
 @dataclass
 class Zone:
-    """A polygon in pixels. A track is inside when the middle of its box is."""
+    """A polygon in pixels. A track is inside when the middle of its box is.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    corners
+        X and y of each, in pixels.
+    entered
+        How many tracks came in, so far.
+    stays
+        How many stays ended, so far.
+    total_stay_s
+        Seconds of all stays that ended.
+    longest_stay_s
+        Seconds of the longest of them.
+    """
 
     name: str
     corners: tuple[Point, ...]
@@ -111,7 +184,22 @@ class Zone:
     _inside: dict[int, tuple[float, float]] = field(default_factory=dict)  # since, last seen inside
 
     def update(self, track: int, place: Point, time_s: float) -> Iterator[Event]:
-        """Note where a track is; yields an event where it entered or left."""
+        """Note where a track is; yields an event where it entered or left.
+
+        Parameters
+        ----------
+        track
+            Its id.
+        place
+            X and y of the middle of its box, in pixels.
+        time_s
+            Of the frame, in seconds.
+
+        Yields
+        ------
+        Event
+            Entering or leaving.
+        """
         if _within(self.corners, place):
             if track not in self._inside:
                 self.entered += 1
@@ -122,7 +210,18 @@ class Zone:
             yield self._leave(track)
 
     def forget(self, before_s: float) -> Iterator[Event]:
-        """Let tracks leave that were last seen before that time."""
+        """Let tracks leave that were last seen before that time.
+
+        Parameters
+        ----------
+        before_s
+            Time in seconds.
+
+        Yields
+        ------
+        Event
+            Leaving.
+        """
         for track in [one for one, (_, last) in self._inside.items() if last < before_s]:
             yield self._leave(track)
 
@@ -134,7 +233,13 @@ class Zone:
         return Event("left", self.name, track, stay_s=round(last - since, 6))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts, JSON-ready; the mean is of stays that ended."""
+        """Return the counts, JSON-ready; the mean is of stays that ended.
+
+        Returns
+        -------
+        dict[str, Any]
+            The fields by name, as plain data for JSON.
+        """
         mean = self.total_stay_s / self.stays if self.stays else None
         return {
             "zone": self.name,
@@ -146,7 +251,13 @@ class Zone:
         }
 
     def text(self) -> str:
-        """Return the counts in words."""
+        """Return the counts in words.
+
+        Returns
+        -------
+        str
+            A few words.
+        """
         told = f"zone {self.name}: {self.entered} entered, {self.stays} left"
         if self.stays:
             mean = self.total_stay_s / self.stays
@@ -167,7 +278,20 @@ class Counting:
         self.places = tuple(places)
 
     def update(self, found: TrackedDetections, time_s: float) -> list[Event]:
-        """Count what happened since the frame before; boxes without an id do not count."""
+        """Count what happened since the frame before; boxes without an id do not count.
+
+        Parameters
+        ----------
+        found
+            Objects of the frame, with their tracks.
+        time_s
+            Of the frame, in seconds.
+
+        Returns
+        -------
+        list[Event]
+            What happened, in the order of the places.
+        """
         events: list[Event] = []
         middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         for place in self.places:
@@ -178,12 +302,28 @@ class Counting:
         return events
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the counts of each place so far, JSON-ready."""
+        """Return the counts of each place so far, JSON-ready.
+
+        Returns
+        -------
+        list[dict[str, Any]]
+            One dict for each place.
+        """
         return [place.to_dict() for place in self.places]
 
 
 def line_of(text: str) -> Line:
     """Read a line as it is given: x1,y1,x2,y2 in pixels.
+
+    Parameters
+    ----------
+    text
+        As given.
+
+    Returns
+    -------
+    Line
+        The line, with counts of 0.
 
     Raises
     ------
@@ -204,6 +344,16 @@ def line_of(text: str) -> Line:
 
 def read_zones(path: Path) -> list[Zone]:
     """Read a file of zones: a JSON object of name -> [[x, y], ...], at least three corners in pixels.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Returns
+    -------
+    list[Zone]
+        The zones, with counts of 0.
 
     Raises
     ------

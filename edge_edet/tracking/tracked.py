@@ -50,14 +50,26 @@ class TrackedDetections(Detections):
         return TrackedDetections(some.boxes, some.scores, some.classes, some.labels, ids)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one JSON-ready dict for each object, with its track_id; null where it has none."""
+        """Return one JSON-ready dict for each object, with its track_id; null where it has none.
+
+        Returns
+        -------
+        list[dict[str, Any]]
+            The objects, best first.
+        """
         return [
             {**one, "track_id": None if track == NO_TRACK else track}
             for one, track in zip(super().to_dicts(), self.ids.tolist(), strict=True)
         ]
 
     def named(self) -> Detections:
-        """Return the detections with the ids in the labels, as they are drawn: "#3 dog"."""
+        """Return the detections with the ids in the labels, as they are drawn: "#3 dog".
+
+        Returns
+        -------
+        Detections
+            The same boxes.
+        """
         labels = tuple(
             label if track == NO_TRACK else f"#{track} {label}"
             for label, track in zip(self.labels, self.ids.tolist(), strict=True)

@@ -29,7 +29,15 @@ class Trails:
         self._places: dict[int, deque[tuple[float, float, float]]] = {}
 
     def add(self, found: TrackedDetections, time_s: float) -> None:
-        """Note where the tracks are."""
+        """Note where the tracks are.
+
+        Parameters
+        ----------
+        found
+            Objects of the frame, with their tracks.
+        time_s
+            Of the frame, in seconds.
+        """
         middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         for track, (x, y) in zip(found.ids.tolist(), middles.tolist(), strict=True):
             if track != NO_TRACK:
@@ -42,7 +50,15 @@ class Trails:
                 del self._places[track]
 
     def draw(self, picture: PilImage, counting: Counting | None = None) -> None:
-        """Draw the trails, and the lines and zones, into an RGB picture."""
+        """Draw the trails, and the lines and zones, into an RGB picture.
+
+        Parameters
+        ----------
+        picture
+            Changed in place.
+        counting
+            Its lines and zones are drawn too; None: none.
+        """
         canvas = ImageDraw.Draw(picture)
         width = max(2, max(picture.size) // 320)
         for place in counting.places if counting else ():

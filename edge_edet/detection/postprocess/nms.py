@@ -24,6 +24,22 @@ def hard_nms(boxes: Floats, iou_threshold: float, keep: int, classes: Ints | Non
 
     A box goes when its overlap with a better one that stays is above the threshold. With classes
     [n] only boxes of one class touch each other, and `keep` counts for each class.
+
+    Parameters
+    ----------
+    boxes
+        [n, 4] xmin ymin xmax ymax, best first.
+    iou_threshold
+        Overlap above which the lesser box goes, 0 to 1.
+    keep
+        The most that stay, of each class where classes are given.
+    classes
+        [n], the class of each box; None: all of one.
+
+    Returns
+    -------
+    Ints
+        Indexes, ascending.
     """
     threshold = np.float32(iou_threshold)
     sides, left = sides_of(boxes), np.arange(len(boxes))

@@ -20,7 +20,19 @@ AUTO_SCALE = 1.5  # "auto": a tile is at most so many times the model's input
 
 
 class Tile(NamedTuple):
-    """A part of a picture, in its pixels."""
+    """A part of a picture, in its pixels.
+
+    Attributes
+    ----------
+    left
+        First column.
+    top
+        First row.
+    right
+        Column after the last one.
+    bottom
+        Row after the last one.
+    """
 
     left: int
     top: int
@@ -30,6 +42,16 @@ class Tile(NamedTuple):
 
 def check_tiles(tiles: object) -> str | None:
     """Return the tiles as they were given.
+
+    Parameters
+    ----------
+    tiles
+        What was given.
+
+    Returns
+    -------
+    str | None
+        None: no tiles.
 
     Raises
     ------

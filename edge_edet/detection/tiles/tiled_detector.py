@@ -30,7 +30,13 @@ BORDER_PX = 2.0  # a box that is this near to an inner border is cut off by it
 
 @dataclass(frozen=True)
 class TiledTransform(LetterboxTransform):
-    """Where a picture and its tiles lie in their inputs: the whole picture's, and each tile's."""
+    """Where a picture and its tiles lie in their inputs: the whole picture's, and each tile's.
+
+    Attributes
+    ----------
+    tiles
+        Each tile, and where it lies in its input.
+    """
 
     tiles: tuple[tuple[Tile, LetterboxTransform], ...]
 
@@ -73,7 +79,22 @@ class TiledDetector(Detector):
         config: PostprocessConfig | None = None,
         observer: Observer | None = None,
     ) -> Detections:
-        """Find the objects in a picture, as `Detector.detect`; each stage ends once for all tiles."""
+        """Find the objects in a picture, as `Detector.detect`; each stage ends once for all tiles.
+
+        Parameters
+        ----------
+        image
+            A path, a PIL image, or a uint8 array [height, width, 3] in RGB.
+        config
+            Thresholds and limits; None: the detector's.
+        observer
+            Told when each stage ends; None: nobody.
+
+        Returns
+        -------
+        Detections
+            Boxes in pixels of the picture, best first.
+        """
         check_config(config)
         ended = observer or (lambda stage: None)
         picture = self._read(image)
@@ -102,7 +123,23 @@ class TiledDetector(Detector):
         return np.concatenate(tensors), transform
 
     def infer(self, tensor: Array) -> dict[str, Array]:
-        """Run the model on each input of [n, height, width, 3]; outputs are [n, ...], input by input."""
+        """Run the model on each input of [n, height, width, 3]; outputs are [n, ...], input by input.
+
+        Parameters
+        ----------
+        tensor
+            [n, height, width, 3], the picture's input and those of its tiles.
+
+        Returns
+        -------
+        dict[str, Array]
+            Output by tensor name.
+
+        Raises
+        ------
+        InputError
+            For a tensor of another shape.
+        """
         if tensor.ndim != 4 or not len(tensor):
             raise InputError(
                 f"the tensor must be [n, height, width, 3], but got {list(tensor.shape)}"
@@ -117,7 +154,27 @@ class TiledDetector(Detector):
         *,
         config: PostprocessConfig | None = None,
     ) -> Detections:
-        """Turn raw outputs of the picture and its tiles into detections, merged."""
+        """Turn raw outputs of the picture and its tiles into detections, merged.
+
+        Parameters
+        ----------
+        outputs
+            As `infer` returns them.
+        placement
+            What `prepare` gives beside the tensor.
+        config
+            Thresholds and limits; None: the detector's.
+
+        Returns
+        -------
+        Detections
+            Boxes in pixels of the picture, best first.
+
+        Raises
+        ------
+        InputError
+            For another placement.
+        """
         if not isinstance(placement, TiledTransform):
             raise InputError("placement must be what prepare gives beside the tensor")
         parts = []
@@ -130,7 +187,25 @@ class TiledDetector(Detector):
         return _merged(parts, config or self.config)
 
     def raw_of(self, tensor: Array, placement: LetterboxTransform | None = None) -> RawOutputs:
-        """Refuse with InputError: raw outputs are of one input."""
+        """Refuse with InputError: raw outputs are of one input.
+
+        Parameters
+        ----------
+        tensor
+            Not used.
+        placement
+            Not used.
+
+        Returns
+        -------
+        RawOutputs
+            Nothing: it always raises.
+
+        Raises
+        ------
+        InputError
+            Always: raw outputs are of one input.
+        """
         raise InputError("raw outputs are those of one input: leave tiles out")
 
 
