@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint types tree unit coverage targets docs matrix hostile bench-peers bench-turns reproduced clean
+.PHONY: help demo test lint types tree unit coverage counts targets docs matrix hostile bench-peers bench-turns reproduced clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ coverage: .venv/installed-dev ## lines that the tests run: a table, and build/co
 
 targets: .venv/installed-dev ## docs/targets.md: every consumer's loader on our files
 	EDGE_EDET_PAGE=docs/targets.md $(BIN)/python -m pytest tests/devices/test_target_loaders.py -q -k page
+
+MODELS :=
+counts: .venv/installed-dev ## the table of counted instructions anew (MODELS="d0-int8 lite0-int8": these only)
+	$(BIN)/python -m edge_edet.benchmarks.counting.table $(MODELS)
 
 docs: .venv/installed-docs tree ## the site of docs/ in build/site; warnings are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

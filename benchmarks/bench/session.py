@@ -156,6 +156,7 @@ class BenchSession:
             self.plan.grid.all(),
             named=self.named,
             note=self.output.note,
+            counted=self.earlier,
         )
         left: Iterable[BenchmarkRow] = [row for row in found if row.key not in self.done]
         if self.data is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from edge_edet import __version__
 from edge_edet.benchmarks.estimate.end_to_end import end_to_end
 from edge_edet.benchmarks.estimate.estimate import SOURCE, check_asked, estimate_features
 from edge_edet.benchmarks.estimate.features import read_features
+from edge_edet.benchmarks.estimate.from_counts import CORES, estimate_from_counts
 from edge_edet.benchmarks.estimate.other_runtimes import RUNTIMES, estimate_other
 from edge_edet.benchmarks.rows import (
     SCHEMA_VERSION,
     BenchmarkRow,
+    Counts,
     DeviceName,
     Estimate,
     EstimatedWhole,
@@ -68,6 +70,7 @@ def estimate_rows(
     *,
     named: bool = True,
     note: Callable[[str], None] = print,
+    counted: Iterable[BenchmarkRow] = (),
 ) -> list[BenchmarkRow]:
     """Estimate a row for each model and configuration, models first.
 
@@ -84,6 +87,8 @@ def estimate_rows(
         out, with a note.
     note
         Takes these notes.
+    counted
+        Rows; the counted ones of a model on the board's core make its estimate on one thread narrower.
 
     Returns
     -------
@@ -97,10 +102,20 @@ def estimate_rows(
     """
     asked = configs_to_estimate(configs, device.id)
     rows = []
+    known = {
+        row.model.sha256: row.counts
+        for row in counted
+        if row.counts is not None
+        and row.counts.core == CORES.get(device.id)
+        and row.asked.threads == 1
+    }
     for path in models:
         try:
             facts = model_facts(path)
-            found = [_estimate(path, device, each) for each in asked]
+            found = [
+                _counted(facts, device, each, known) or _estimate(path, device, each)
+                for each in asked
+            ]
         except EdgeEdetError as error:
             if named:
                 raise
@@ -147,6 +162,15 @@ def configs_to_estimate(
 def _with_threads(asked: RequestedConfig) -> Iterator[RequestedConfig]:
     counts = DEFAULT_THREADS if asked.threads is None else (asked.threads,)
     return (dataclasses.replace(asked, threads=count) for count in counts)
+
+
+def _counted(
+    facts: ModelFacts, device: DeviceName, asked: RequestedConfig, known: Mapping[str, Counts]
+) -> Estimate | None:
+    """Estimate from counts, where the very same file was counted and one thread is asked for."""
+    if asked.threads != 1 or facts.sha256 not in known or facts.format != "tflite":
+        return None
+    return estimate_from_counts(known[facts.sha256], device.id, facts.precision)
 
 
 def _estimate(path: Path, device: DeviceName, asked: RequestedConfig) -> Estimate:
