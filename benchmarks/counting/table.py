@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_edet.benchmarks.counting.rows import KINDS, CountedRun, run_counted
 from edge_edet.cli import main as edge_edet
+from edge_edet.devices.counting import KINDS, CountedRun, run_counted
 from edge_edet.errors import BackendError, EdgeEdetError
 from edge_edet.files import scratch_folder
 
