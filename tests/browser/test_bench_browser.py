@@ -168,6 +168,31 @@ def test_a_sustained_run_keeps_its_minutes(started: Any, open_browser: Any, mode
     assert not list(command.rows_file.parent.glob("*.minutes"))
 
 
+def test_what_ran_while_the_page_was_hidden_is_left_out(
+    started: Any, open_browser: Any, model: Path
+) -> None:
+    command = started(
+        *("bench", "--browser", str(model), "-o", "rows.jsonl", "--delegate", "wasm"),
+        *("--threads", "1", "--samples", "20", "--max-samples", "20", "--ci-width", "1"),
+    )
+    browser = open_browser()
+    measure(browser, command.url, "hidden")
+    state = "document.getElementById('ways').innerText"
+    wait_for(lambda: "samples" in str(browser.run(state)), lambda: str(browser.run(state)))
+    for hidden in ("true", "false"):
+        browser.run(
+            f"Object.defineProperty(document, 'hidden', {{value: {hidden}, configurable: true}});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+        if hidden == "true":
+            wait_for(lambda: "paused" in str(browser.run(state)), lambda: str(browser.run(state)))
+    finished(browser)
+    (row,) = command.rows
+    assert len(row["browser"]["pauses"]) == 1
+    assert "hidden" in [one["code"] for one in row["warnings"]]
+    assert {len(samples) for samples in row["samples_ms"].values()} == {20}
+
+
 def test_ctrl_c_without_a_device_says_so(started: Any, model: Path) -> None:
     command = start(started, model)
     assert any("only this machine can open it" in line for line in command.said) or wait_for(
