@@ -53,6 +53,11 @@ def operator_models(model: Path, folder: Path) -> list[OperatorModel]:
     folder
         Where they are written.
 
+    Returns
+    -------
+    list of OperatorModel
+        In the order in which the file has the first of each.
+
     Raises
     ------
     MissingExtraError

@@ -45,7 +45,13 @@ Row = dict[str, str]
 
 
 def read_table() -> list[Row]:
-    """Read counts.csv: a row for each model and core, with the keys of COLUMNS."""
+    """Read counts.csv.
+
+    Returns
+    -------
+    list of dict
+        A row for each model and core, with the keys of COLUMNS; numbers are in thousands.
+    """
     lines = [line for line in PATH.read_text().splitlines(True) if not line.startswith("#")]
     return list(csv.DictReader(lines))
 
@@ -91,7 +97,18 @@ def count_table(models: Sequence[str], root: Path) -> Iterator[Row]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Count models anew and write the table; returns the exit status."""
+    """Count models anew and write the table.
+
+    Parameters
+    ----------
+    argv
+        Names of MODELS, all of them where it is empty; None: those of the command line.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     names = list(sys.argv[1:] if argv is None else argv) or list(MODELS)
     if unknown := [name for name in names if name not in MODELS]:
         print(f"error: unknown {unknown[0]!r}: known are {', '.join(MODELS)}", file=sys.stderr)

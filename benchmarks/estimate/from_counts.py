@@ -65,7 +65,18 @@ class CountFit:
 
 @cache
 def fit_counts(device: str, precision: str) -> CountFit | None:
-    """Fit a board on one thread; None where fewer than three of its models are counted."""
+    """Fit a board on one thread.
+
+    Parameters
+    ----------
+    device, precision
+        The board's id, and of the models.
+
+    Returns
+    -------
+    CountFit or None
+        None where fewer than three of its models are counted.
+    """
     core, timings = CORES.get(device), of_device(published_timings(), device)
     if core is None:
         return None
@@ -83,7 +94,18 @@ def fit_counts(device: str, precision: str) -> CountFit | None:
 
 
 def left_out_errors(found: CountFit) -> dict[str, float]:
-    """Compute, for each model, the relative error of the estimate that the others give of its inference."""
+    """Compute how wrong the estimate of each model is from the others alone.
+
+    Parameters
+    ----------
+    found
+        The fit of all of them.
+
+    Returns
+    -------
+    dict
+        Model -> relative error of its inference, above 0 where the estimate is too slow.
+    """
     errors = {}
     for model, its in found.ns.items():
         rest = {name: one for name, one in found.ns.items() if name != model}
@@ -100,6 +122,11 @@ def estimate_from_counts(counts: Counts, device: str, precision: str) -> Estimat
         Of the model, one thread, on the core of that board.
     device, precision
         The board's id, and the precision of the file.
+
+    Returns
+    -------
+    Estimate or None
+        Of the inference alone, with its 90 % interval.
     """
     found = fit_counts(device, precision)
     if found is None or counts.core != CORES[device]:

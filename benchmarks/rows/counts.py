@@ -111,7 +111,18 @@ class Counts:
 
 
 def check_kinds(kinds: dict[str, int]) -> None:
-    """Raise ValueError for a number of instructions that is negative."""
+    """Refuse a number of instructions that is negative.
+
+    Parameters
+    ----------
+    kinds
+        Kind -> instructions.
+
+    Raises
+    ------
+    ValueError
+        Naming the kind.
+    """
     for kind, number in kinds.items():
         if number < 0:
             raise ValueError(f"kinds.{kind} must be at least 0, but is {number}")

@@ -84,7 +84,13 @@ class KindCounts:
 
 
 def cache_folder() -> Path:
-    """Return the folder of compiled counters: in $EDGE_EDET_HOME, else in the user's cache folder."""
+    """Find the folder of compiled counters: in $EDGE_EDET_HOME, else in the user's cache folder.
+
+    Returns
+    -------
+    Path
+        The folder, whether it exists or not.
+    """
     if home := os.environ.get("EDGE_EDET_HOME"):
         return Path(home) / "counter"
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -135,7 +141,18 @@ def build_counter(tools: CountingTools, folder: Path | None = None) -> Path:
 
 
 def parse_marks(text: str) -> Sequence[KindCounts]:
-    """Read the lines that the counter wrote; one that the end of the program cut off is passed over."""
+    """Read the lines that the counter wrote; one that the end of the program cut off is passed over.
+
+    Parameters
+    ----------
+    text
+        Of its file.
+
+    Returns
+    -------
+    sequence of KindCounts
+        All that was executed up to each mark.
+    """
     marks = []
     for line in text.splitlines(keepends=True):
         numbers = [int(word) for word in line.split()]
