@@ -51,7 +51,7 @@ TRIED = """
 | --- | --- | --- | --- |
 | ailia TFLite Runtime | 1.2.4.0 | 2026-11-28 | it asks a server for a licence before it loads a file |
 | edgefirst (PyPI) | 1.0.1 | 2026-11-28 | programs for boards, no Python module to load a file with |
-| edgefirst-tflite (PyPI) | 0.10.3 | 2026-11-29 | it does not bring the libtensorflowlite_c.so that it loads: 'library loading error: dlopen failed' |
+| edgefirst-tflite (PyPI) | 0.10.3 | 2026-11-29 | the libtensorflowlite_c.so that it loads is not in it |
 """
 
 
