@@ -87,7 +87,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "check": (
         "edge_edet.devices.commands.check",
-        "check whether a program or accelerator will run a model file, and what cures it",
+        "check whether a program or accelerator will run a model file, and what to do if not",
     ),
     "doctor": ("edge_edet.commands.doctor", "show what this machine can run, and what is missing"),
 }

@@ -112,7 +112,10 @@ def look_for_objects(
             f"{AS_TRAINED}"
         )
     else:
-        yield f"{said}{ap:.2f}; if it was more in training, see 'training' in 'edge-edet convert --help'"
+        yield (
+            f"{said}{ap:.2f}; if it was higher in training, anchors, size or normalization may be wrong: "
+            "see 'training' in 'edge-edet convert --help'"
+        )
 
 
 def _whatever_the_class(name: str, detector: Detector, data: Dataset, why: str) -> Iterator[str]:

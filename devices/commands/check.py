@@ -1,4 +1,4 @@
-"""`edge-edet check`: what a consumer will do with a model file, how that is known, and what cures it."""
+"""`edge-edet check`: what a consumer will do with a model file, how that is known, and what helps."""
 
 from __future__ import annotations
 

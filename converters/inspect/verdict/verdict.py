@@ -225,7 +225,8 @@ def by_agreement(found: Agreement) -> Verdict:
         return Verdict(WORSE, f"{text}: below {WORSE_AGREEMENT:.0%} models lost AP")
     if low >= HEALTHY_AGREEMENT:
         return Verdict(
-            HEALTHY, f"{text}: from {HEALTHY_AGREEMENT:.0%} on models lost less than 0.01 AP"
+            HEALTHY,
+            f"{text}: models that agreed to {HEALTHY_AGREEMENT:.0%} or more lost less than 0.01 AP",
         )
     more = "labelled pictures" if found.is_many else "more pictures, or labelled ones,"
     return Verdict(UNKNOWN, f"{text}: {more} would decide")
