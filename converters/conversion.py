@@ -94,7 +94,8 @@ def convert(
         dequantized in the graph.
     image_size
         Of the input in pixels: the side of a square, or (height, width), multiples of 32; or a text as
-        `--image-size` has it, such as "512x384" (width x height) or "16:9". None: as trained.
+        `--image-size` has it, such as "512x384" (width x height), "16:9", or "auto", the commonest shape of
+        the calibration pictures with a margin of padding. None: as trained.
     threads
         Of the interpreters that run the network while it is converted.
     recipe

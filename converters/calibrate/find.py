@@ -15,6 +15,7 @@ from edge_edet.converters.quantize import (
     corrections_path,
     load_corrections,
     load_record,
+    serves,
 )
 from edge_edet.converters.weights import Source, asset
 from edge_edet.errors import InputError
@@ -124,7 +125,7 @@ def find_calibration(
     if name in RECORDS:
         record = load_record(asset(RECORDS[name]))
         fits = record.weights_sha256 == source.digest
-        if fits and record.image_size == source.variant.image_size:
+        if fits and serves(record.image_size, source.variant.image_size):
             return _load(record, asset(RECORDS[name]))
     raise InputError(
         f"INT8 of {source.provenance['name']} needs calibration pictures: give some 100 that look "

@@ -57,8 +57,9 @@ def add_calibration_arguments(parser: argparse.ArgumentParser, *, record: bool =
         "--image-size",
         type=image_size,
         metavar="SIZE",
-        help="size of the input: 512, 512x384 (width x height), multiples of 32, or a ratio such as 16:9, "
-        "whose longer side is the variant's (default: as trained)",
+        help="size of the input: 512, 512x384 (width x height), multiples of 32; a ratio such as 16:9, whose "
+        "longer side is the variant's; or auto, the shape of most pictures of --calibration, and a margin "
+        "(default: as trained)",
     )
     add_training_arguments(parser)
     parser.add_argument(

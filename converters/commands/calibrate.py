@@ -19,11 +19,17 @@ from edge_edet.converters.quantize import (
     save_corrections,
     save_record,
 )
-from edge_edet.converters.weights import find_weights
+from edge_edet.converters.weights import Auto, commonest_shape, find_weights
 from edge_edet.errors import InputError
 from edge_edet.network import build_network
 from edge_edet.output_files import CALIBRATION, CORRECTIONS, Outputs, add_overwrite_argument
-from edge_edet.pictures import PictureLog, add_picture_arguments, range_text, usable
+from edge_edet.pictures import (
+    PictureLog,
+    add_picture_arguments,
+    range_text,
+    read_picture,
+    usable,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,12 +86,17 @@ def _calibrate(args: argparse.Namespace, outputs: Outputs) -> int:
     drawn = find_pictures(args.calibration, args.calibration_images or DEFAULT_PICTURES, args.seed)
     pictures = usable(drawn, args.picture_range, log, strict=args.strict)
     log.say()
+    size = args.image_size
+    if isinstance(size, Auto):
+        size = commonest_shape(
+            [read_picture(one, args.picture_range).image.size for one in pictures]
+        )
     source = find_weights(
         args.variant,
         args.weights,
         args.seed,
         args.num_classes,
-        args.image_size,
+        size,
         training_options(args),
     )
     for note in source.notes:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from edge_edet.converters.facts.fact import Fact
 from edge_edet.detection import anchors
 from edge_edet.errors import CheckpointError
-from edge_edet.variants import Variant, octaves
+from edge_edet.variants import Variant, octaves, size_of
 
 __all__ = ["fact_of_boxes"]
 
@@ -73,12 +73,8 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
             f"has {name} of {len(levels)} pyramid levels, {variant.name} has {len(variant.levels)}"
         )
     height, width = _size(levels[0], 2**variant.min_level)
-    if height != width:
-        raise CheckpointError(
-            f"was trained at {width} x {height} pixels by {name}: only square inputs are converted, "
-            "and another size would have other anchors"
-        )
-    usual = variant.replace(image_size=height)
+    size = size_of(height, width)
+    usual = variant.replace(image_size=size)
     if usual.anchors_per_position != per_position or not _equal(usual, found, step):
         usual = _taken_apart(levels, usual, name, step)
         if not _equal(usual, found, step):
@@ -89,7 +85,7 @@ def fact_of_boxes(boxes: npt.NDArray[Any], variant: Variant, per_position: int, 
     return Fact(
         source,
         {
-            "image_size": height,
+            "image_size": size,
             "anchor_scale": usual.anchor_scale,
             "anchor_octaves": usual.anchor_octaves,
             "aspect_ratios": usual.aspect_ratios,
@@ -156,8 +152,8 @@ def _taken_apart(levels: list[_Level], variant: Variant, name: str, step: float)
     room = 16 * step + 1e-6
     units = []  # [levels, anchors per position, 2], in strides
     for level in levels:
-        stride = variant.input_size[0] / level.rows
-        units.append(level.shapes / stride)
+        height, width = variant.input_size
+        units.append(level.shapes / (height / level.rows, width / level.columns))
     count = len(units[0])
     shapes = units[0]
     for scales in range(count, 0, -1):

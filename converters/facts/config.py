@@ -19,7 +19,7 @@ from edge_edet.converters.facts.file_names import fact_of_name
 from edge_edet.converters.facts.network_config import network_values
 from edge_edet.errors import CheckpointError, InputError
 from edge_edet.pictures import read_normalization
-from edge_edet.variants import Variant, octaves
+from edge_edet.variants import ImageSize, Variant, octaves, size_of
 
 __all__ = ["fact_of_arch", "fact_of_config", "pairs"]
 
@@ -190,7 +190,7 @@ def pairs(value: object) -> tuple[tuple[float, float], ...]:
     return tuple(found)
 
 
-def _image_size(config: _Config) -> int | None:
+def _image_size(config: _Config) -> ImageSize | None:
     found = config.get("image_size", "img_size", "input_size")
     if found is None:
         return None
@@ -207,13 +207,7 @@ def _image_size(config: _Config) -> int | None:
     sides = sides[1:] if len(sides) == 3 and sides[0] == 3 else sides  # timm: channels first
     if len(sides) > 2 or not all(1 <= side <= 8192 for side in sides):
         raise config.fail(key, value, expected)
-    if sides[0] != sides[-1]:
-        left_out = f"leave {key} out and " if config.source.startswith("--") else ""
-        raise CheckpointError(
-            f"was trained at {sides[1]} x {sides[0]} pixels by {config.source}: only square inputs "
-            f"are converted; {left_out}give --image-size PIXELS for a square one"
-        )
-    return sides[0]
+    return size_of(sides[0], sides[-1])
 
 
 def _is_list(value: object) -> bool:

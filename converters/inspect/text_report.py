@@ -15,6 +15,7 @@ from edge_edet.converters.inspect.result import Inspection
 from edge_edet.converters.inspect.verdict import FILE_ALONE, Verdict
 from edge_edet.formats import TensorInfo
 from edge_edet.formats.tflite import TfliteModel
+from edge_edet.variants import size_text
 
 COLUMNS = 80
 SHOWN_TENSORS, SHOWN_BLOCKS, SHOWN_FINDINGS = 12, 8, 6
@@ -135,7 +136,7 @@ def _openvino(o: Mapping[str, Any]) -> Iterator[str]:
 def _manifest(m: Mapping[str, Any]) -> Iterator[str]:
     weights, calibration, recipe = (m[key] or {} for key in ("weights", "calibration", "recipe"))
     yield from _wrapped(
-        f"variant {m['variant']} at {m['image_size']} pixels, {m['classes']} classes, "
+        f"variant {m['variant']} at {size_text(m['image_size'])} pixels, {m['classes']} classes, "
         f"suppression {m['nms']}, made by {m['generator']}"
     )
     if weights:

@@ -14,6 +14,7 @@ from edge_edet.converters.pipeline.build import Network
 from edge_edet.converters.pipeline.plan import Plan
 from edge_edet.converters.quantize import agreed_range
 from edge_edet.pictures import PictureRange
+from edge_edet.variants import size_text
 
 __all__ = ["Calibrated", "calibrate"]
 
@@ -70,4 +71,11 @@ def calibrate(planned: Plan, network: Network) -> Calibrated:
         return Calibrated(calibration, request.picture_range, ())
     what = f"the calibration of {network.name}"
     agreed, note = agreed_range(request.picture_range, calibration.record, what)
-    return Calibrated(calibration, agreed, (note,) if note else ())
+    measured, built = calibration.record.image_size, network.source.variant.image_size
+    other = (
+        f"{network.name}: INT8 of {size_text(built)} by the calibration at {size_text(measured)}, where "
+        "pictures lie at the same scale"
+        if measured != built
+        else ""
+    )
+    return Calibrated(calibration, agreed, tuple(filter(None, (note, other))))

@@ -21,11 +21,18 @@ from edge_edet.converters.output_formats import (
 from edge_edet.converters.pipeline.request import Request
 from edge_edet.converters.pipeline.target import beside_paths
 from edge_edet.converters.recipes_by_format import Recipes, choose_recipes
-from edge_edet.converters.weights import NAMES, is_checkpoint, wish_text
+from edge_edet.converters.weights import (
+    NAMES,
+    Auto,
+    SizeWish,
+    commonest_shape,
+    is_checkpoint,
+    wish_text,
+)
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES, OUTPUT_DTYPES
 from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, TARGET_FILE, Outputs
-from edge_edet.pictures import PictureLog, check_range, usable
+from edge_edet.pictures import PictureLog, check_range, read_picture, usable
 from edge_edet.variants import canonical_name, get_variant
 
 __all__ = ["FileJob", "Plan", "claim", "inputs_of", "plan"]
@@ -154,11 +161,18 @@ def plan(request: Request, outputs: Outputs) -> Plan:
         if not is_checkpoint(name):
             claim(planned, canonical_name(name), outputs)
     log = PictureLog()
-    pictures = _calibration_pictures(request, log) if "int8" in formats else ()
+    auto = isinstance(request.image_size, Auto)
+    pictures = _calibration_pictures(request, log) if auto or "int8" in formats else ()
+    if auto:
+        request = dataclasses.replace(request, image_size=_size_of_pictures(request, pictures))
     chosen = (request.target_note,) if request.target_note else ()
     notes = (*chosen, *((left_out,) if left_out else ()), *log.lines())
     return dataclasses.replace(
-        planned, pictures=tuple(pictures), picture_notes=log.notes(), notes=notes
+        planned,
+        request=request,
+        pictures=tuple(pictures),
+        picture_notes=log.notes(),
+        notes=notes,
     )
 
 
@@ -285,6 +299,28 @@ def _calibration_pictures(request: Request, log: PictureLog) -> Sequence[Path]:
     count = request.calibration_images or DEFAULT_PICTURES
     drawn = find_pictures(request.calibration, count, request.seed)
     return usable(drawn, request.picture_range, log, strict=request.strict)
+
+
+def _size_of_pictures(request: Request, pictures: Sequence[Path]) -> SizeWish:
+    """Return the shape of the calibration pictures, or the size that the record was made for."""
+    if pictures:
+        return commonest_shape(
+            [read_picture(one, request.picture_range).image.size for one in pictures]
+        )
+    if request.calibration is not None and request.calibration.is_file():
+        from edge_edet.converters.quantize import load_record
+
+        size = load_record(request.calibration).image_size
+        if not isinstance(size, int):
+            return size
+        raise InputError(
+            f"--image-size auto takes the commonest shape of pictures, and the record "
+            f"{str(request.calibration)!r} keeps no shapes: give the folder of pictures, or a size"
+        )
+    raise InputError(
+        "--image-size auto takes the commonest shape of the calibration pictures: give a folder of pictures "
+        "with --calibration, or a size"
+    )
 
 
 def _file_name(request: Request, variant: str, precision: str, suffix: str) -> str:

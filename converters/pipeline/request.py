@@ -42,7 +42,8 @@ class Request:
     output_dtype
         "int8", "uint8" or "float32" of box codes and class logits; None: as the precision gives them.
     image_size
-        Side of the input in pixels; None: as trained.
+        Side of the input in pixels, (height, width), a ratio, or the shape of the calibration pictures; None:
+        as trained.
     threads
         Of the interpreters that run the network here.
     formats

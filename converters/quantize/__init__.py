@@ -10,6 +10,7 @@ from edge_edet.converters.quantize.calibration_record import (
     load_record,
     preparation_of,
     save_record,
+    serves,
 )
 from edge_edet.converters.quantize.channelwise import (
     CHANNELWISE_RECIPES,
@@ -71,5 +72,6 @@ __all__ = [
     "round_at",
     "save_corrections",
     "save_record",
+    "serves",
     "sigmoid",
 ]

@@ -282,6 +282,16 @@ def _statistics(meta: dict[str, Any], arrays: Arrays) -> dict[str, Statistics]:
     return result
 
 
+def serves(measured: ImageSize, built: ImageSize) -> bool:
+    """Whether what was measured at one size holds for a model of another one.
+
+    It does at the same size, and for an input that is no square where it was measured in the square of its
+    longer side: pictures lie in both at the same scale, and the square has more of the padding. INT8 is even
+    better so: docs/decisions/0019-rectangles.md.
+    """
+    return measured == built or (not isinstance(built, int) and measured == max(built))
+
+
 def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, what: str) -> None:
     """Refuse a record that was taken from other weights or another size, by InputError.
 
@@ -302,7 +312,7 @@ def check_fits(record: CalibrationRecord, graph: Graph, weights_sha256: str, wha
         For a record of other weights, another size or another preparation of the pictures.
     """
     v = graph.variant
-    if (record.variant, record.image_size) != (v.name, v.image_size):
+    if record.variant != v.name or not serves(record.image_size, v.image_size):
         size = "" if isinstance(v.image_size, int) else f" --image-size {size_text(v.image_size)}"
         raise InputError(
             f"{what} is for {record.variant} at {size_text(record.image_size)} pixels and the model is "

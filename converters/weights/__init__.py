@@ -10,7 +10,13 @@ from edge_edet.converters.weights.find import (
     is_checkpoint,
     read_labels,
 )
-from edge_edet.converters.weights.input_size import SizeWish, read_size, wish_text
+from edge_edet.converters.weights.input_size import (
+    Auto,
+    SizeWish,
+    commonest_shape,
+    read_size,
+    wish_text,
+)
 from edge_edet.converters.weights.release import (
     RELEASE,
     WEIGHTS_URL,
@@ -26,10 +32,12 @@ __all__ = [
     "NAMES",
     "RELEASE",
     "WEIGHTS_URL",
+    "Auto",
     "SizeWish",
     "Source",
     "asset",
     "bundled",
+    "commonest_shape",
     "download",
     "find_pulled",
     "find_weights",

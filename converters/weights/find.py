@@ -21,7 +21,7 @@ from edge_edet.converters.facts import (
     standing,
     training_notes,
 )
-from edge_edet.converters.weights.input_size import SizeWish, chosen_size
+from edge_edet.converters.weights.input_size import SizeWish, chosen_size, size_note
 from edge_edet.converters.weights.release import find_pulled, release_file
 from edge_edet.converters.weights.source import Source, asset, weights_digest
 from edge_edet.errors import CheckpointError, InputError
@@ -189,9 +189,17 @@ def _random(
     )
     weights = random_weights(variant, seed)
     provenance = {"name": "random", "sha256": None, "family": None, "random": True, "seed": seed}
-    note = f"{variant.name}: random weights, good for latency only; it detects nothing"
+    notes = (
+        f"{variant.name}: random weights, good for latency only; it detects nothing",
+        size_note(image_size, variant.image_size),
+    )
     return Source(
-        variant, weights, _default_labels(variant), provenance, weights_digest(weights), (note,)
+        variant,
+        weights,
+        _default_labels(variant),
+        provenance,
+        weights_digest(weights),
+        tuple(filter(None, notes)),
     )
 
 
@@ -248,7 +256,7 @@ def _trained(
         labels or _default_labels(adapted),
         provenance,
         digest,
-        (*said, *notes),
+        tuple(filter(None, (*said, *notes, size_note(image_size, adapted.image_size)))),
         unnamed,
     )
 

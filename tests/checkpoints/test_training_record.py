@@ -253,7 +253,7 @@ def test_labels_in_the_file_are_the_models_and_it_is_said(tmp_path):
     assert checkpoint.notes == ("its labels are the classes in its meta",)
 
 
-@pytest.mark.parametrize("size", ["auto", [256, 512]])
+@pytest.mark.parametrize("size", ["auto", [256, 512, 3]])
 def test_a_size_that_cannot_be_built_gives_way_to_the_one_asked_for(tmp_path, size):
     path = lightning(tmp_path / "last.ckpt", HYPER | {"image_size": size})
     with pytest.raises(CheckpointError, match=r"--image-size|whole number of pixels"):

@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "size huge": (
         "d0 --fp32 --image-size 512x99999",
         2,
-        "as in 512, 512x384 (width x height) or 16:9",
+        "as in 512, 512x384 (width x height), 16:9 or auto",
     ),
     "size too flat": (
         "d0 --fp32 --image-size 512x64",

@@ -11,8 +11,21 @@ from PIL import Image
 
 import edge_edet
 from edge_edet.converters.calibrate.calibration import calibrate, find_pictures
-from edge_edet.converters.quantize.calibration_record import check_fits, load_record, save_record
-from edge_edet.converters.weights.input_size import Ratio, chosen_size, read_size
+from edge_edet.converters.quantize.calibration_record import (
+    check_fits,
+    load_record,
+    save_record,
+    serves,
+)
+from edge_edet.converters.weights.input_size import (
+    Auto,
+    Ratio,
+    chosen_size,
+    commonest_shape,
+    read_size,
+    size_note,
+)
+from edge_edet.converters.weights.source import asset
 from edge_edet.demo_picture import draw_smear
 from edge_edet.errors import InputError
 from edge_edet.manifest import read_manifest
@@ -120,6 +133,87 @@ def test_sizes_as_they_are_written(text: str, variant: str, expected: Any) -> No
 
 def test_a_ratio_is_kept_until_the_variant_is_known() -> None:
     assert read_size(" 16:9 ") == Ratio(16, 9)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "shape", "size"),
+    [
+        ([(640, 480)] * 3, (640, 480, 3, 3), (416, 512)),  # 384 rows, and 32 of padding
+        ([(480, 640)], (480, 640, 1, 1), (512, 416)),
+        ([(1920, 1080)] * 2 + [(640, 480)], (1920, 1080, 2, 3), (320, 512)),
+        ([(640, 426), (640, 427), (640, 428), (640, 480)], (640, 428, 3, 4), (384, 512)),  # 342.4
+        ([(640, 480), (480, 640)], (640, 480, 1, 2), (416, 512)),  # as common: landscape
+        ([(640, 480), (1920, 1080)], (640, 480, 1, 2), (416, 512)),  # as common: nearer to a square
+        ([(500, 500)], (500, 500, 1, 1), 512),
+        ([(1000, 980)], (1000, 980, 1, 1), 512),  # the square has no room for the margin
+        ([(5000, 100)], (5000, 100, 1, 1), (96, 512)),  # the least that d0 takes
+        ([(100, 5000)], (100, 5000, 1, 1), (512, 96)),
+        ([(1, 1)], (1, 1, 1, 1), 512),
+    ],
+    ids=str,
+)
+def test_auto_takes_the_commonest_shape_and_a_margin(
+    pictures: list[tuple[int, int]], shape: tuple[int, ...], size: Any
+) -> None:
+    found = commonest_shape(pictures)
+    assert found == Auto(*shape)
+    assert chosen_size(found, VARIANTS["d0"]) == size
+
+
+def test_auto_says_what_it_took() -> None:
+    wish = Auto(640, 480, 59, 60)
+    assert size_note(wish, (416, 512)) == (
+        "--image-size auto: 512x416, for pictures of 640 x 480, the shape of 59 of 60 calibration pictures; "
+        "32 rows of padding stay beside them"
+    )
+    assert "32 columns of padding" in size_note(Auto(480, 640, 1, 1), (512, 416))
+    assert size_note(Ratio(4, 3), (384, 512)) == ""
+
+
+def test_auto_without_pictures_says_what_to_give(smears: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="give a folder of pictures with --calibration, or a size"):
+        edge_edet.convert("d0", "fp32", output=tmp_path, image_size="auto")
+    record = asset("d0-bccd.calibration")
+    with pytest.raises(InputError, match="keeps no shapes: give the folder of pictures, or a size"):
+        edge_edet.convert("d0", "fp32", output=tmp_path, image_size="auto", calibration=record)
+    done = edge_edet.convert(
+        "d0", "fp32", output=tmp_path, image_size="auto", calibration=smears, formats="tflite"
+    )
+    (file,) = done.files
+    assert Path(file.path).name == "d0-auto-fp32.tflite"
+    assert read_manifest(Path(file.path)).variant.image_size == (416, 512)
+    assert any(
+        "auto: 512x416, for pictures of 640 x 480, the shape of 6" in one for one in done.notes
+    )
+
+
+def test_the_squares_record_serves_a_wide_input(tmp_path: Path) -> None:
+    """INT8 of the bundled weights needs no pictures, and has the square's integers in its weights."""
+    done = edge_edet.convert(
+        "d0", "int8", output=tmp_path, image_size="512x416", formats="tflite", parity_report=False
+    )
+    said = "d0: INT8 of 512x416 by the calibration at 512, where pictures lie at the same scale"
+    assert said in done.notes
+    with pytest.raises(InputError, match="needs calibration pictures"):
+        edge_edet.convert("d0", "int8", output=tmp_path, image_size="640x512", formats="tflite")
+
+
+@pytest.mark.parametrize(
+    ("measured", "built", "serves_it"),
+    [
+        (512, 512, True),
+        (512, (416, 512), True),
+        (512, (512, 416), True),
+        ((416, 512), (416, 512), True),
+        (512, 416, False),  # pictures are scaled further down
+        (512, (512, 640), False),
+        (640, (416, 512), False),
+        ((416, 512), 512, False),  # it has seen less padding
+        ((416, 512), (384, 512), False),
+    ],
+)
+def test_what_a_record_serves(measured: Any, built: Any, serves_it: bool) -> None:
+    assert serves(measured, built) == serves_it
 
 
 def test_a_calibration_record_keeps_its_size_and_fits_no_other(

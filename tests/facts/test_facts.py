@@ -55,6 +55,9 @@ def said(config):
         ({"image_size": (640, 640)}, "image_size", 640),
         ({"image_size": "640x640"}, "image_size", 640),
         ({"input_size": (3, 640, 640)}, "image_size", 640),  # timm: channels first
+        ({"input_size": (3, 512, 640)}, "image_size", (512, 640)),
+        ({"image_size": [512, 768]}, "image_size", (512, 768)),  # effdet: height, width
+        ({"image_size": "768x512"}, "image_size", (512, 768)),  # google/automl: width x height
         ({"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}, "mean", HALF),
         ({"mean": HALF, "std": HALF}, "std", HALF),
         ({"mean_rgb": 127.0, "stddev_rgb": 128.0}, "std", (128.0,) * 3),
@@ -99,8 +102,8 @@ def test_configurations_of_training_programs(config, field, expected):
         ({"anchors_scales": "[2 ** 9 ** 9 ** 9]"}, "a list of positive numbers"),
         ({"anchors_scales": "[open]"}, "a list of positive numbers"),
         ({"image_size": "big"}, "a whole number of pixels"),
-        ({"image_size": [512, 768]}, "trained at 768 x 512 pixels by its hyper-parameters"),
-        ({"image_size": "768x512"}, "trained at 768 x 512 pixels"),  # automl: width x height
+        ({"image_size": [512, 768, 640]}, "a whole number of pixels, .height, width. or 'WIDTHx"),
+        ({"image_size": "768x0"}, "a whole number of pixels"),
         ({"mean": 0.5}, "has a mean but no std"),
         ({"mean": [0.5, 0.5], "std": 0.5}, "a number or three"),
         ({"mean": 0.5, "std": float("nan")}, "positive numbers, one or three"),
@@ -328,7 +331,6 @@ def test_options(options, field, expected):
         ({"pad": "1,2"}, "--pad '1,2'"),
         ({"hparams": "a"}, "--hparams"),
         ({"hparams": "anchor_scale=2,5"}, "'5' is neither"),
-        ({"hparams": "image_size=640x384"}, "leave image_size out and give --image-size PIXELS"),
         ({"hparams": "learning_rate=0.1"}, "says nothing about anchors, size or normalization"),
         ({"hparams": "anchor_scale=no"}, "--hparams 'anchor_scale=no' has anchor_scale 'no'"),
     ],
@@ -398,12 +400,13 @@ def test_options_as_arrays_and_paths(tmp_path):
     assert settled(hparams=path) == settled(hparams=str(path)) == settled(project=str(path))
 
 
-def test_hparams_of_a_file(tmp_path):
+@pytest.mark.parametrize(("written", "size"), [("640x640", 640), ("512x384", (384, 512))])
+def test_hparams_of_a_file(written, size, tmp_path):
     path = tmp_path / "config.yaml"  # as google/automl's save_to_yaml writes it
     path.write_text(
-        "anchor_scale: 3.0\naspect_ratios: [1.0, 2.0, 0.5]\nimage_size: 640x640\n"
+        f"anchor_scale: 3.0\naspect_ratios: [1.0, 2.0, 0.5]\nimage_size: {written}\n"
         "label_map: {1: yes, 2: b}\nnms_configs: {method: gaussian}\n"
     )
     (fact,) = facts_of_options(TrainingOptions(hparams=str(path)), D0)
-    assert (fact.values["anchor_scale"], fact.values["image_size"]) == (3.0, 640)
+    assert (fact.values["anchor_scale"], fact.values["image_size"]) == (3.0, size)
     assert fact.labels == ("yes", "b")

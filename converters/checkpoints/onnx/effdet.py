@@ -32,7 +32,7 @@ from edge_edet.converters.facts import Fact, settle
 from edge_edet.errors import CheckpointError
 from edge_edet.manifest import MANIFEST_KEY
 from edge_edet.network import BATCH_NORM_EPSILON, bifpn_nodes, build_network, parameter_shapes
-from edge_edet.variants import Variant
+from edge_edet.variants import Variant, size_of
 
 __all__ = ["open_effdet_onnx", "read_effdet_onnx"]
 
@@ -102,7 +102,7 @@ def read_effdet_onnx(
         When it is not effdet's efficientdet or tf_efficientdet of that variant, exported in float, and
         when facts contradict each other.
     """
-    facts = [*given, *_size_fact(file, given)]
+    facts = [*given, *_size_fact(file)]
     convolutions = find_convolutions(file)
     strided = (c.pads_evenly for c in convolutions if c.stride == 2)
     family = padded_family(file, strided, variant)
@@ -117,19 +117,11 @@ def read_effdet_onnx(
     return canonical, adapted, family, facts
 
 
-def _size_fact(file: OnnxFile, given: Sequence[Fact]) -> list[Fact]:
+def _size_fact(file: OnnxFile) -> list[Fact]:
     """State the size of the picture, which torch.onnx.export fixes unless dynamic axes are asked for."""
     if file.input_size is None:
         return []
-    height, width = file.input_size
-    if height != width and any(fact.wish for fact in given):
-        return []
-    if height != width:
-        raise CheckpointError(
-            f"takes pictures of {width} x {height} pixels: only square inputs are converted; "
-            "--image-size PIXELS builds one"
-        )
-    return [Fact("its input", {"image_size": height})]
+    return [Fact("its input", {"image_size": size_of(*file.input_size)})]
 
 
 def _check_family(file: OnnxFile) -> None:
