@@ -188,7 +188,7 @@ def test_auto_without_pictures_says_what_to_give(smears: Path, tmp_path: Path) -
 
 
 def test_the_squares_record_serves_a_wide_input(tmp_path: Path) -> None:
-    """INT8 of the bundled weights needs no pictures, and has the square's integers in its weights."""
+    """INT8 of the bundled weights needs no pictures at a wide size."""
     done = edge_edet.convert(
         "d0", "int8", output=tmp_path, image_size="512x416", formats="tflite", parity_report=False
     )
