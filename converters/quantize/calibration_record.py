@@ -286,8 +286,18 @@ def serves(measured: ImageSize, built: ImageSize) -> bool:
     """Whether what was measured at one size holds for a model of another one.
 
     It does at the same size, and for an input that is no square where it was measured in the square of its
-    longer side: pictures lie in both at the same scale, and the square has more of the padding. INT8 is as good
-    so: docs/decisions/0019-rectangles.md.
+    longer side: pictures lie in both at the same scale, and the square has more of the padding. INT8 is as
+    good so: docs/decisions/0019-rectangles.md.
+
+    Parameters
+    ----------
+    measured, built
+        The input of the record and that of the model: a side, or (height, width), in pixels.
+
+    Returns
+    -------
+    bool
+        Whether it holds.
     """
     return measured == built or (not isinstance(built, int) and measured == max(built))
 
