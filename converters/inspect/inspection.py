@@ -87,8 +87,9 @@ def inspect_against(
     integer, exact = Rewritable(read_tflite(int8_path)), Rewritable(read_tflite(float_path))
     facts = facts_of(integer)
     static_findings = check_statically(integer, facts)
-    pairs = match_tensors(integer, exact)
-    stated = stated_changes((facts.manifest or {}).get("recipe"))
+    recipe = (facts.manifest or {}).get("recipe")
+    pairs = match_tensors(integer, exact, recipe)
+    stated = stated_changes(recipe)
     constants = compare_constants(integer, exact, pairs, stated)
     try:
         errors = tensor_errors(integer, exact, pairs, pictures, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from edge_edet.network import Array
 
+Indices = npt.NDArray[np.int64]
 INT8_MIN, INT8_MAX = -128, 127
 FLOAT16_MAX = 65504.0
 GATE_LIMIT = 6.6  # sigmoid(-6.6) * 256 rounds to 0: a saturated gate is exactly 0
@@ -134,6 +136,33 @@ class QuantizedWeight:
         return self.values.astype(np.float32) * self.scale.reshape(shape)
 
 
+@dataclass(frozen=True)
+class ChannelGroups:
+    """Where the channels of a tensor that was split are.
+
+    Attributes
+    ----------
+    channels
+        Of each group, the numbers of its channels in the float network.
+    split_up
+        Tensors that are one for each group now, `NAME/group.NUMBER`.
+    reordered
+        Tensors that have the channels of all groups, one group after the other.
+    """
+
+    channels: tuple[Indices, ...]
+    split_up: tuple[str, ...]
+    reordered: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values, for the manifest."""
+        return {
+            "channels": [group.tolist() for group in self.channels],
+            "split_up": list(self.split_up),
+            "reordered": list(self.reordered),
+        }
+
+
 @dataclass
 class Quantized:
     """activations: tensor -> grid; weights: node -> integers; biases: node -> float32 bias.
@@ -150,12 +179,15 @@ class Quantized:
         Float32 bias by node.
     float_nodes
         What stays in float, for a budget that integers alone cannot meet.
+    groups
+        Where the channels of a convolution that was split are, by its name.
     """
 
     activations: dict[str, Affine]
     weights: dict[str, QuantizedWeight]
     biases: dict[str, Array] = field(default_factory=dict)
     float_nodes: frozenset[str] = frozenset()
+    groups: Mapping[str, ChannelGroups] = field(default_factory=dict)
 
 
 def channel_axis(op: str) -> int:

@@ -12,7 +12,7 @@ The float network is the same function; docs/decisions/0002-channel-equalization
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +38,14 @@ def equalize(
     max_step: float,
     lower: float,
     scope: str = "",
+    chosen: Collection[str] = (),
 ) -> Equalized:
     """Rescales the channels before each swish whose grid in `grids` has a step above `max_step`.
 
     A swish bends between -6 and 2: with steps of 0.3, as one grid for all channels of a stem has,
     nothing of the bend is left for the channels that stay in it. `lower` is how far a rescaled
     tensor's grid reaches below zero, as a part of how far it reaches above; `scope` limits it to
-    nodes whose name starts so.
+    nodes whose name starts so; `chosen` are tensors that keep their grid.
     """
     nodes = {node.name: dataclasses.replace(node, attrs=dict(node.attrs)) for node in graph.nodes}
     result = dataclasses.replace(graph, nodes=list(nodes.values()))
@@ -58,7 +59,7 @@ def equalize(
         readers = linear_readers(swish.name, consumers)
         if readers is None or source.weight is None or len(consumers[source.name]) != 1:
             continue
-        if grids[source.name].scale <= max_step:
+        if grids[source.name].scale <= max_step or source.name in chosen:
             continue
         stats = statistics[source.name]
         needed = np.maximum(stats.channel_high, np.minimum(GATE_LIMIT, -stats.channel_low) / lower)

@@ -7,11 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge_edet.converters.int8 import Affine, Quantized, input_affine, least_scale, quantize_weight
+from edge_edet.converters.int8 import (
+    Affine,
+    ChannelGroups,
+    Quantized,
+    input_affine,
+    least_scale,
+    quantize_weight,
+)
 from edge_edet.converters.quantize.balance import balance
 from edge_edet.converters.quantize.equalize import equalize
 from edge_edet.converters.quantize.histograms import Statistics
 from edge_edet.converters.quantize.ranges import choose_grids
+from edge_edet.converters.quantize.split import split
 from edge_edet.errors import InputError
 from edge_edet.network import Graph
 
@@ -19,6 +27,8 @@ from edge_edet.network import Graph
 @dataclass(frozen=True)
 class Recipe:
     """ranges: how grids are chosen; equalize_*: see equalize.equalize, no equalization if None.
+
+    split_step: see split.split, no tensor is split if None; what is split is not equalized.
 
     reconstruct: take the calibration's corrections, see reconstruction.reconstruct. per_tensor: weights have
     one scale a tensor, and channels are balanced for it (balance.balance) in place of equalization.
@@ -45,6 +55,7 @@ class Recipe:
 
     name: str
     ranges: str = "mse"
+    split_step: float | None = None
     equalize_step: float | None = None
     equalize_lower: float = 0.3
     equalize_scope: str = ""
@@ -66,7 +77,7 @@ class Recipe:
 
 
 # What the corrections of a calibration record were made for: others have another set of grids.
-RECONSTRUCTED = Recipe("reconstructed", equalize_step=0.2, reconstruct=True)
+RECONSTRUCTED = Recipe("reconstructed", split_step=0.2, equalize_step=0.2, reconstruct=True)
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -130,6 +141,12 @@ def quantize(
         Where the statistics lack a tensor of the network.
     """
     grids = choose_grids(graph, statistics, recipe.ranges)
+    groups: Mapping[str, ChannelGroups] = {}
+    chosen: frozenset[str] = frozenset()
+    if recipe.split_step is not None:
+        found = split(graph, statistics, grids, recipe.split_step)
+        graph, statistics, groups = found.graph, found.statistics, found.groups
+        grids, chosen = grids | found.grids, frozenset(found.grids)
     result = None
     if recipe.per_tensor:
         result = balance(graph, statistics, recipe.equalize_lower)
@@ -141,6 +158,7 @@ def quantize(
             recipe.equalize_step,
             recipe.equalize_lower,
             recipe.equalize_scope,
+            chosen,
         )
     if result is not None:
         graph = result.graph
@@ -153,4 +171,4 @@ def quantize(
             weights[node.name] = quantize_weight(
                 node.weight, node.op, least, per_tensor=recipe.per_tensor
             )
-    return graph, Quantized(grids, weights)
+    return graph, Quantized(grids, weights, groups=groups)

@@ -191,6 +191,9 @@ class ModelWriter:
 
             if corrected := changes(graph, quantized):
                 recipe = {**recipe, "corrected": corrected}
+            if quantized.groups:
+                groups = {name: one.to_dict() for name, one in quantized.groups.items()}
+                recipe = {**recipe, "channel_groups": groups}
         manifest = self._manifest(recipe)
         standard, files = standard_metadata(manifest)
         metadata = {MANIFEST_KEY: manifest.to_json().encode(), "TFLITE_METADATA": standard}

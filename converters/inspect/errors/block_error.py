@@ -96,7 +96,7 @@ def block_errors(
     sums = [TensorSums(pair) for pair in borders]
     for pixels in pictures:
         reference.run({reference.inputs[0]: pixels})
-        exact_values = [reference.get(t.exact.index) for t in borders]
+        exact_values = [t.of_float(reference.get(t.exact.index)) for t in borders]
         fed = {runner.inputs[0]: pixels}
         for pair, index, values in zip(borders, runner.inputs[1:], exact_values, strict=True):
             fed[index] = _stored(pair, values)

@@ -102,9 +102,10 @@ def compare_constants(
     written = {exact.model.tensors[t].name: op for op in exact.model.operators for t in op.outputs}
     writers = {t: op for op in integer.model.operators for t in op.outputs}
     factors = graph.factors({t.name for t in exact.model.tensors})
+    held = {pair.integer.index: pair.channels for pair in pairs if pair.channels is not None}
     found = []
     for pair in pairs:
-        op, other = writers[pair.integer.index], written[pair.name]
+        op, other = writers[pair.integer.index], written[pair.exact.name]
         if op.name not in CONVOLUTIONS or op.name != other.name or len(op.inputs) != 3:
             continue
         values = [
@@ -112,11 +113,16 @@ def compare_constants(
             for a, b in _constants(integer, op, exact, other)
         ]
         (weight, weight_exact), (bias, bias_exact) = values
+        depthwise = op.name == "DEPTHWISE_CONV_2D"
+        if pair.channels is not None and weight_exact is not None and bias_exact is not None:
+            weight_exact = np.take(weight_exact, pair.channels, 3 if depthwise else 0)
+            bias_exact = bias_exact[pair.channels]
         if weight is None or weight_exact is None or weight.shape != weight_exact.shape:
             continue
+        if not depthwise and op.inputs[0] in held:
+            weight_exact = weight_exact[..., held[op.inputs[0]]]
         out, into = pair.factors, factors.get(op.inputs[0])
         if out is not None:
-            depthwise = op.name == "DEPTHWISE_CONV_2D"
             weight_exact = weight_exact / out.reshape((1, 1, 1, -1) if depthwise else (-1, 1, 1, 1))
         if into is not None:
             weight_exact = weight_exact * into

@@ -169,7 +169,9 @@ def tensor_errors(
             left.run({left.inputs[0]: pixels})
             right.run({right.inputs[0]: pixels})
             for total in sums:
-                total.add(left.get(total.pair.integer.index), right.get(total.pair.exact.index))
+                pair = total.pair
+                exact_values = pair.of_float(right.get(pair.exact.index))
+                total.add(left.get(pair.integer.index), exact_values)
         errors += [total.error(i) for total, i in zip(sums, group, strict=True)]
     return errors
 

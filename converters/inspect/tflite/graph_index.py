@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 # They move integers, without an error of their own where the grid stays the same.
 MOVING = ("MAX_POOL_2D", "RESIZE_NEAREST_NEIGHBOR", "RESHAPE", "CONCATENATION", "PAD")
 CROSSINGS = ("QUANTIZE", "DEQUANTIZE")
+GROUP = "/group."  # in the name of a tensor of some channels, see converters/quantize/split.py
 # What follows them is sorted by score, so that rows of two models cannot be compared.
 SORTING = (
     "TOPK_V2",
@@ -135,6 +136,8 @@ class GraphIndex:
         if index in self.model.outputs and self.tensor(index).name == "class_logits":
             return "sigmoid"
         readers = self.readers.get(index, [])
+        if GROUP in self.tensor(index).name and [op.name for op in readers] == ["CONCATENATION"]:
+            return self.reader(readers[0].outputs[0])
         gates = self._gates(index)
         if not gates:
             return ""

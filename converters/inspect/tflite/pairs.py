@@ -2,10 +2,14 @@
 
 In an equalized INT8 file, each channel of a tensor is divided by a factor (converters/quantize/equalize.py).
 The factors are a constant of the file, `.../swish/factors`; values are multiplied by them here.
+
+Where channels were split into groups (converters/quantize/split.py), a tensor holds some of the float model's
+channels, or all in another order, as the manifest says. Here everything is in the INT8 model's order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +23,7 @@ from edge_edet.formats import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 LEAST_MATCHED = 0.5
 SWISH_CLOSES = -8.0  # swish(-8) is -0.003
 INTEGERS = ("int8", "uint8", "int16")
@@ -31,7 +36,7 @@ class TensorPair:
     Attributes
     ----------
     name
-        The same in both models.
+        In the INT8 model; the same in the float model, but for tensors that were split.
     integer, exact
         The tensor in the INT8 model, and in the float model.
     operator
@@ -42,6 +47,8 @@ class TensorPair:
         Whether its integers are those of another tensor, so that their error is not its own.
     factors
         [channels] by which the float values are divided in the INT8 model; None for none.
+    channels
+        The float model's channels that the INT8 tensor holds, in its order; None: all in the same order.
     """
 
     name: str
@@ -51,6 +58,7 @@ class TensorPair:
     reader: str = ""
     carried: bool = False
     factors: Floats | None = None
+    channels: Indices | None = None
 
     @property
     def block(self) -> str:
@@ -94,6 +102,10 @@ class TensorPair:
     def zero_point(self) -> int | None:
         """Integer that stands for 0; None without a grid."""
         return self.integer.zero_points[0] if self.is_integer else None
+
+    def of_float(self, values: Floats) -> Floats:
+        """Return the values of the float model's tensor [..., channels] that the INT8 tensor stands for."""
+        return values if self.channels is None else np.ascontiguousarray(values[..., self.channels])
 
     def quantize(self, values: Floats) -> npt.NDArray[np.int64]:
         """Convert float values [..., channels] to integers, clipped to the grid.
@@ -207,13 +219,17 @@ class TensorPair:
         return step**2 / 12 * float(np.square(factors).mean())
 
 
-def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
+def match_tensors(
+    integer: Rewritable, exact: Rewritable, recipe: object = None
+) -> list[TensorPair]:
     """Pair the tensors that both models compute, by name.
 
     Parameters
     ----------
     integer, exact
         The INT8 model and its float model.
+    recipe
+        The manifest's `recipe` object, which says where channels were split; None: there is none.
 
     Returns
     -------
@@ -229,17 +245,21 @@ def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
     by_name = {t.name: t for op in other.operators for t in (other.tensors[i] for i in op.outputs)}
     graph = GraphIndex(integer)
     factors = graph.factors({t.name for t in other.tensors})
-    ordered = graph.sorted_by_score()
+    ordered, held = graph.sorted_by_score(), channels_held(recipe)
     pairs, unequal = [], []
     for op in model.operators:
         for index in op.outputs:
             tensor = model.tensors[index]
-            other_tensor = by_name.get(tensor.name)
+            name, channels = held.get(tensor.name, (tensor.name, None))
+            other_tensor = by_name.get(name)
             if other_tensor is None or other_tensor.dtype != "float32" or index in ordered:
                 continue
             if graph.is_input_itself(op):
                 continue
-            if other_tensor.shape != tensor.shape:
+            shape = other_tensor.shape
+            if channels is not None and channels.max(initial=0) < shape[-1]:
+                shape = (*shape[:-1], channels.size)
+            if shape != tensor.shape:
                 unequal.append(f"{tensor.name} {list(tensor.shape)} and {list(other_tensor.shape)}")
                 continue
             pairs.append(
@@ -251,6 +271,7 @@ def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
                     graph.reader(index),
                     graph.is_carried(op),
                     factors.get(index),
+                    channels,
                 )
             )
     computed = {t for op in model.operators for t in op.outputs} - ordered
@@ -267,3 +288,39 @@ def match_tensors(integer: Rewritable, exact: Rewritable) -> list[TensorPair]:
             "both from the same weights"
         )
     return pairs
+
+
+def channels_held(recipe: object) -> dict[str, tuple[str, Indices]]:
+    """Read from the manifest's recipe which tensors hold other channels than those of their name.
+
+    Parameters
+    ----------
+    recipe
+        The manifest's `recipe` object; anything else splits nothing.
+
+    Returns
+    -------
+    dict
+        Tensor -> the float model's tensor, and its channels in the INT8 tensor's order.
+    """
+    stated = recipe.get("channel_groups") if isinstance(recipe, Mapping) else None
+    found: dict[str, tuple[str, Indices]] = {}
+    for groups in stated.values() if isinstance(stated, Mapping) else ():
+        try:
+            channels = [np.asarray(group, np.int64) for group in groups["channels"]]
+            order = np.concatenate(channels)
+            if (
+                order.size == 0
+                or order.ndim != 1
+                or (np.sort(order) != np.arange(order.size)).any()
+            ):
+                continue
+            for name in map(str, groups["reordered"]):
+                found |= {f"{name}{end}": (f"{name}{end}", order) for end in ("", "/sigmoid")}
+            for name in map(str, groups["split_up"]):
+                for number, group in enumerate(channels):
+                    here = f"{name}/group.{number}"
+                    found |= {f"{here}{end}": (f"{name}{end}", group) for end in ("", "/sigmoid")}
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue  # a manifest can be edited: what does not read as groups pairs nothing
+    return found

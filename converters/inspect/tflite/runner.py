@@ -123,4 +123,4 @@ def exposing(model: Rewritable, tensors: Sequence[int], threads: int) -> Runner:
     Runner
         Loaded.
     """
-    return Runner(model.exposing(tensors), threads)
+    return Runner(model.exposing(dict.fromkeys(tensors)), threads)
