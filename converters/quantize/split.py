@@ -192,7 +192,8 @@ def _groups(stats: Statistics, weights: Doubles) -> tuple[Indices, ...]:
         return (np.arange(high.size),)
 
     def cost(groups: tuple[Indices, ...]) -> float:
-        return sum(float(weights[g].sum()) * (high[g].max() + GATE_LIMIT) ** 2 for g in groups)
+        coarsest = (weights[g].sum() * (high[g].max() + GATE_LIMIT) ** 2 for g in groups)
+        return float(sum(coarsest))
 
     sizes = _sizes(high.size // unit, unit)
     everything = np.arange(high.size)
