@@ -155,7 +155,13 @@ class ChannelGroups:
     reordered: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON values, for the manifest."""
+        """Return JSON values, for the manifest.
+
+        Returns
+        -------
+        dict
+            The attributes, as lists.
+        """
         return {
             "channels": [group.tolist() for group in self.channels],
             "split_up": list(self.split_up),

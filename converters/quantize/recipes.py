@@ -33,7 +33,7 @@ class Recipe:
     reconstruct: take the calibration's corrections, see reconstruction.reconstruct. per_tensor: weights have
     one scale a tensor, and channels are balanced for it (balance.balance) in place of equalization.
 
-    Source of the values: docs/decisions/0002-channel-equalization.md and 0018-per-tensor.md.
+    Source of the values: docs/decisions/0002-channel-equalization.md, 0014-speed.md and 0018-per-tensor.md.
 
     Attributes
     ----------
@@ -41,6 +41,8 @@ class Recipe:
         As --recipe has it.
     ranges
         How grids are chosen.
+    split_step
+        Above which a tensor's channels are split; None: none are. What is split is not equalized.
     equalize_step
         See `equalize.equalize`; None: no equalization.
     equalize_lower

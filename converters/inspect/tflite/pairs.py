@@ -104,7 +104,18 @@ class TensorPair:
         return self.integer.zero_points[0] if self.is_integer else None
 
     def of_float(self, values: Floats) -> Floats:
-        """Return the values of the float model's tensor [..., channels] that the INT8 tensor stands for."""
+        """Pick what the INT8 tensor stands for out of the float model's tensor.
+
+        Parameters
+        ----------
+        values
+            Of the float model, [..., channels].
+
+        Returns
+        -------
+        ndarray
+            Of the same shape but for the last axis, in the INT8 tensor's order.
+        """
         return values if self.channels is None else np.ascontiguousarray(values[..., self.channels])
 
     def quantize(self, values: Floats) -> npt.NDArray[np.int64]:
