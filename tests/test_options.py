@@ -35,6 +35,7 @@ MEANINGS = {
     "--count-only": "measure nothing, build no files",
     "--count-line": "a line whose crossings are counted",
     "--data": "pictures, labelled where AP is asked for, that a model is measured on",
+    "--decode": "how JPEG files are decoded",
     "--delegate": "delegate of a TensorFlow Lite runtime",
     "--delegate-option": "a KEY=VALUE for the delegate",
     "--detections": "number of detections kept of a picture",

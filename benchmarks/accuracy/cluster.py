@@ -23,7 +23,6 @@ from edge_edet.benchmarks.accuracy.datasets import Picture
 from edge_edet.benchmarks.accuracy.run_detector import EvalRow, Unread, run_detector
 from edge_edet.errors import BackendError, InputError
 from edge_edet.formats import files_of, sha256_of
-from edge_edet.pictures import PictureRange
 
 if TYPE_CHECKING:
     from edge_edet.detection import Detector, PostprocessConfig
@@ -42,7 +41,6 @@ class Job(NamedTuple):
     runtime_version: str
     options: tuple[tuple[str, Any], ...]
     config: PostprocessConfig
-    picture_range: PictureRange
     strict: bool
 
 
@@ -52,7 +50,6 @@ def run_on_cluster(
     pictures: list[Picture],
     config: PostprocessConfig,
     options: dict[str, Any],
-    picture_range: PictureRange = None,
     *,
     strict: bool = True,
 ) -> Iterator[EvalRow | Unread]:
@@ -103,7 +100,6 @@ def run_on_cluster(
         info.runtime_version,
         tuple(sorted(chosen.items())),
         config,
-        picture_range,
         strict,
     )
     here = [Picture(p.id, p.path.resolve(), p.size, p.objects) for p in pictures]
@@ -122,7 +118,7 @@ def _run_chunk(job: Job, pictures: list[Picture]) -> list[EvalRow | Unread]:
     """Run on a worker."""
     with _loading:  # the threads of a worker share one detector
         detector = _detector(job)
-    return list(run_detector(detector, pictures, job.config, job.picture_range, strict=job.strict))
+    return list(run_detector(detector, pictures, job.config, strict=job.strict))
 
 
 @functools.lru_cache(maxsize=1)

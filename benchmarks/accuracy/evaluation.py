@@ -204,18 +204,25 @@ def _opened(
 
     if protocol.picture_range is not None:
         options = {"picture_range": parse_range(protocol.picture_range), **options}
+    if protocol.decode != "full":
+        options = {"decode": protocol.decode, **options}
     return load(model, config=protocol.postprocess(), **options)
 
 
 def _with_range(protocol: Protocol, detector: Detector) -> Protocol:
-    """Return the protocol with the range by which the detector reads pictures."""
+    """Return the protocol with the range and the decoding by which the detector reads pictures."""
     own = range_text(detector.picture_range)
     if protocol.picture_range not in (None, own):
         raise InputError(
             f"the protocol's picture_range is {protocol.picture_range!r}, the detector's {own!r}: give "
             "one of them"
         )
-    return protocol.replace(picture_range=own)
+    if protocol.decode not in ("full", detector.decode):
+        raise InputError(
+            f"the protocol's decode is {protocol.decode!r}, the detector's {detector.decode!r}: give one "
+            "of them"
+        )
+    return protocol.replace(picture_range=own, decode=detector.decode)
 
 
 def _refuse_random_weights(detector: Detector) -> None:
@@ -300,15 +307,14 @@ def _run(
     options: dict[str, Any],
     strict: bool,
 ) -> Iterator[EvalRow | Unread]:
-    config, picture_range = protocol.postprocess(), detector.picture_range
+    config = protocol.postprocess()
     if scheduler is None:
-        yield from run_detector(detector, pictures, config, picture_range, strict=strict)
+        yield from run_detector(detector, pictures, config, strict=strict)
         return
     from edge_edet.benchmarks.accuracy.cluster import run_on_cluster
 
-    yield from run_on_cluster(
-        scheduler, detector, pictures, config, options, picture_range, strict=strict
-    )
+    options = {**options, "picture_range": detector.picture_range, "decode": detector.decode}
+    yield from run_on_cluster(scheduler, detector, pictures, config, options, strict=strict)
 
 
 def _label(labels: tuple[str | None, ...], number: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edge_edet.detection import PostprocessConfig
 from edge_edet.errors import InputError, MissingExtraError
-from edge_edet.pictures import parse_range
+from edge_edet.pictures import check_decode, parse_range
 from edge_edet.runtimes import installed_version
 
 __all__ = ["DEFAULT_PROTOCOL", "EVALUATOR", "Protocol", "evaluator_version"]
@@ -39,6 +39,8 @@ class Protocol:
         The evaluator considers only this many of each picture and class, the best ones.
     picture_range
         How grey values of more than 8 bits are read, as --range takes it; None: the upper 8 of 16 bits.
+    decode
+        How JPEG files are decoded, "full" or "scaled", as --decode takes it.
 
     Raises
     ------
@@ -61,10 +63,12 @@ class Protocol:
     evaluator_detections: int = 100
     version: int = 1
     picture_range: str | None = None
+    decode: str = "full"
 
     def __post_init__(self) -> None:
         if self.picture_range is not None:
             parse_range(self.picture_range)
+        check_decode(self.decode)
         self.postprocess()  # raises for what the runtime would refuse
         fixed = {field.name: field.default for field in dataclasses.fields(self)}
         for name in ("resizing", "evaluator", "evaluator_detections", "version"):
@@ -121,6 +125,8 @@ class Protocol:
         plain = {**dataclasses.asdict(self), "evaluator_version": evaluator_version()}
         if self.picture_range is None:  # absent as in older versions, so that keys of runs stay
             del plain["picture_range"]
+        if self.decode == "full":  # likewise
+            del plain["decode"]
         return plain
 
     def lines(self) -> Iterator[str]:
@@ -144,6 +150,8 @@ class Protocol:
         yield f"resizing: {self.resizing}; classes matched {self.class_map}"
         if self.picture_range is not None:
             yield f"range of grey values of more than 8 bits: {self.picture_range}"
+        if self.decode == "scaled":
+            yield "JPEG files decoded scaled, by libjpeg, to no less than the input takes"
         yield (
             f"evaluator: {self.evaluator} {evaluator_version()}, COCO boxes, best "
             f"{self.evaluator_detections} of each picture and class; objects longer than "

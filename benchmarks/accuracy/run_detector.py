@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_edet.errors import ImageError, InputError
-from edge_edet.pictures import Finding, PictureRange
+from edge_edet.pictures import Finding
 
 if TYPE_CHECKING:
     from edge_edet.benchmarks.accuracy.datasets import Picture
@@ -144,7 +144,6 @@ def run_detector(
     detector: Detector,
     pictures: Sequence[Picture],
     config: PostprocessConfig,
-    picture_range: PictureRange = None,
     *,
     strict: bool = True,
 ) -> Iterator[EvalRow | Unread]:
@@ -168,7 +167,7 @@ def run_detector(
     from edge_edet.detection import ahead
 
     def prepare(picture: Picture) -> Prepared | Unread:
-        return _prepare(detector, picture, picture_range, strict)
+        return _prepare(detector, picture, strict)
 
     def infer(ready: Prepared | Unread) -> Inferred | Unread:
         if isinstance(ready, Unread):
@@ -186,27 +185,23 @@ def run_detector(
         results.close()
 
 
-def _prepare(
-    detector: Detector, picture: Picture, picture_range: PictureRange, strict: bool
-) -> Prepared | Unread:
-    from edge_edet.pictures import read_picture
-
+def _prepare(detector: Detector, picture: Picture, strict: bool) -> Prepared | Unread:
     start = time.perf_counter()
     try:
-        image, findings = read_picture(picture.path, picture_range)
+        read = detector.read(picture.path)
     except ImageError as error:
         if strict:
             raise
         return Unread(picture.id, str(error))
     read_ms = _ms_since(start)
-    if picture.size is not None and image.size != picture.size:
+    if picture.size is not None and read.size != picture.size:
         raise InputError(
-            f"{str(picture.path)!r} is {image.size[0]} x {image.size[1]}, but its labels are for "
+            f"{str(picture.path)!r} is {read.size[0]} x {read.size[1]}, but its labels are for "
             f"{picture.size[0]} x {picture.size[1]}: give the pictures in the size of their labels"
         )
     start = time.perf_counter()
-    tensor, placement = detector.prepare(image)
-    return Prepared(picture.id, tensor, placement, (read_ms, _ms_since(start)), findings)
+    tensor, placement = detector.prepare(read)
+    return Prepared(picture.id, tensor, placement, (read_ms, _ms_since(start)), read.findings)
 
 
 def _select(detector: Detector, one: Inferred, config: PostprocessConfig) -> EvalRow:

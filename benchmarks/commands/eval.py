@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_edet.benchmarks.accuracy import DEFAULT_PROTOCOL, Protocol
 from edge_edet.commands import add_renamed_option, add_run_arguments, run_options
 from edge_edet.foreign import add_input_arguments, input_options
-from edge_edet.pictures import add_picture_arguments, range_text
+from edge_edet.pictures import add_decode_argument, add_picture_arguments, range_text
 from edge_edet.terminal import joined
 
 __all__ = ["add_arguments", "run"]
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=".json with label of the model -> category of the data; default: equal names",
     )
     add_picture_arguments(data)
+    add_decode_argument(data)
     _add_protocol(parser.add_argument_group("protocol"))
     ran = parser.add_argument_group("how it runs")
     add_run_arguments(ran)
@@ -181,5 +182,6 @@ def _protocol(args: argparse.Namespace) -> Protocol:
     return DEFAULT_PROTOCOL.replace(
         **{name: getattr(args, name) for name in names},
         picture_range=range_text(args.picture_range),
+        decode=args.decode,
         class_map=f"by name, then {args.class_map}" if args.class_map else "by name",
     )

@@ -21,7 +21,13 @@ from edge_edet.errors import ImageError, InputError
 from edge_edet.foreign import add_input_arguments, input_options
 from edge_edet.formats import FORMATS
 from edge_edet.output_files import DRAWING, Outputs, add_overwrite_argument
-from edge_edet.pictures import PictureLog, add_picture_arguments, find_given, range_text
+from edge_edet.pictures import (
+    PictureLog,
+    add_decode_argument,
+    add_picture_arguments,
+    find_given,
+    range_text,
+)
 from edge_edet.terminal import joined, track
 
 if TYPE_CHECKING:
@@ -66,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--score-threshold", type=float, metavar="X", help="lowest score shown; default: 0.3"
     )
     add_picture_arguments(parser)
+    add_decode_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document for each picture")
     parser.add_argument(
         "--draw",
@@ -202,8 +209,10 @@ def run(args: argparse.Namespace) -> int:
     from edge_edet.detection import padding_note
 
     if (video := video_of(args.images)) is not None:
-        if args.raw or args.strict or args.picture_range is not None:
-            raise InputError("--raw, --strict and --range are for pictures, and this is a video")
+        if args.raw or args.strict or args.picture_range is not None or args.decode != "full":
+            raise InputError(
+                "--raw, --strict, --range and --decode are for pictures, and this is a video"
+            )
         if args.overwrite and not args.draw:
             raise InputError("--overwrite is for --draw: give it too")
         with _loaded(args) as detector:
@@ -267,6 +276,7 @@ def _loaded(args: argparse.Namespace) -> Detector:
         **input_options(args),
         score_threshold=args.score_threshold,
         picture_range=args.picture_range,
+        decode=args.decode,
     )
     for note in detector.info.notes:
         print(f"note: {note}", file=sys.stderr)
@@ -288,12 +298,11 @@ def _results(
 ) -> Generator[tuple[Path, _Inferred | ImageError], None, None]:
     """Yield each picture with what the model gave for it, or with the reason why it cannot be used."""
     from edge_edet.detection import ahead
-    from edge_edet.pictures import read_picture
 
     def prepare(picture: Path) -> tuple[Path, Any]:
         try:
-            image, findings = read_picture(picture, detector.picture_range)
-            return picture, (*detector.prepare(image), image.size, findings)
+            read = detector.read(picture)
+            return picture, (*detector.prepare(read), read.size, read.findings)
         except ImageError as error:
             return picture, error
 
@@ -362,6 +371,7 @@ def document(
         "inference_precision": info.inference_precision,
         "score_threshold": info.postprocess.score_threshold,
         "range": range_text(detector.picture_range),
+        "decode": detector.decode,
         "notes": [*(one for one in info.notes if one != padding_note(info.padding)), *notes],
         "detections": found.to_dicts(),
     }

@@ -42,17 +42,18 @@ from edge_edet.formats import ModelFile
 from edge_edet.labels import class_names
 from edge_edet.manifest import ROWS
 from edge_edet.pictures import (
+    DECODES,
     Finding,
     ImageLike,
     PictureRange,
+    ReadPicture,
+    check_decode,
     check_range,
     read_picture,
     warn_of,
 )
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as PilImage
-
     from edge_edet.manifest import Manifest
 
 __all__ = ["Detector", "Observer", "Stage"]
@@ -98,6 +99,7 @@ class Detector:
         config: PostprocessConfig,
         picture_range: PictureRange = None,
         verified: bool | None = None,
+        decode: str = DECODES[0],
     ):
         self.verified = verified
         self.model = model
@@ -105,6 +107,7 @@ class Detector:
         self.backend = backend
         self.config = config
         self.picture_range = check_range(picture_range)
+        self.decode = check_decode(decode)
         self._lock = threading.Lock()
         self._padding = PaddingAverage()
         self._anchors = anchors(layout.variant) if layout.variant and not layout.in_graph else None
@@ -191,9 +194,10 @@ class Detector:
         if config is not None:
             check_config(config)
         ended = observer or _nobody
-        picture = self._read(image)
+        picture = self.read(image)
+        warn_of(picture.findings)
         ended("decode")
-        resized, placement = self._preprocessing.resize(picture)
+        resized, placement = self._preprocessing.resize(picture.image, picture.size)
         with self._lock:  # the outputs are views, to be dropped before the next inference
             self._preprocessing.write(resized, self._input_memory())
             ended("preprocess")
@@ -252,8 +256,8 @@ class Detector:
         self, images: Iterable[ImageLike], config: PostprocessConfig | None
     ) -> Generator[Detections, None, None]:
         def prepared(image: ImageLike) -> tuple[Array, LetterboxTransform, Findings]:
-            picture, findings = read_picture(image, self.picture_range)
-            return *self._tensor(picture), findings
+            picture = self.read(image)
+            return *self.prepare(picture), picture.findings
 
         def inferred(
             ready: tuple[Array, LetterboxTransform, Findings],
@@ -269,13 +273,34 @@ class Detector:
         finally:
             results.close()
 
-    def prepare(self, image: ImageLike) -> tuple[Array, LetterboxTransform]:
-        """Make the input tensor of a picture.
+    def read(self, image: ImageLike) -> ReadPicture:
+        """Read a picture as `detect` does, by the detector's `picture_range` and `decode`.
 
         Parameters
         ----------
         image
             As in `detect`.
+
+        Returns
+        -------
+        ReadPicture
+            The upright picture, its size, and what is worth knowing of it.
+
+        Raises
+        ------
+        ImageError
+            The picture cannot be used.
+        """
+        needed = self._preprocessing.needed if self.decode == "scaled" else None
+        return read_picture(image, self.picture_range, needed)
+
+    def prepare(self, image: ImageLike | ReadPicture) -> tuple[Array, LetterboxTransform]:
+        """Make the input tensor of a picture.
+
+        Parameters
+        ----------
+        image
+            As in `detect`, or what `read` returned.
 
         Returns
         -------
@@ -289,10 +314,10 @@ class Detector:
         ImageError
             The picture cannot be used.
         """
-        return self._tensor(self._read(image))
-
-    def _tensor(self, picture: PilImage) -> tuple[Array, LetterboxTransform]:
-        resized, placement = self._preprocessing.resize(picture)
+        if not isinstance(image, ReadPicture):
+            image = self.read(image)
+            warn_of(image.findings)
+        resized, placement = self._preprocessing.resize(image.image, image.size)
         spec = self._specs[self.layout.input_name]
         tensor = np.empty(spec.shape, spec.dtype)
         self._preprocessing.write(resized, tensor)
@@ -439,12 +464,6 @@ class Detector:
             The model's input does not hold floats, or the values have another shape.
         """
         return denormalized(self.layout, str(self.model.path), values)
-
-    def _read(self, image: ImageLike) -> PilImage:
-        """Return the picture upright, in a mode of 8 bits a channel; findings become warnings."""
-        picture, findings = read_picture(image, self.picture_range)
-        warn_of(findings)
-        return picture
 
     def _input_memory(self) -> Array:
         return self.backend.input_memory(self.layout.input_name)

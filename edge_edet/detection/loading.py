@@ -27,7 +27,7 @@ from edge_edet.errors import InputError
 from edge_edet.files import read_whole
 from edge_edet.foreign import InputOptions
 from edge_edet.formats import ModelFile, read_model
-from edge_edet.pictures import Given, PictureRange, check_range
+from edge_edet.pictures import Given, PictureRange, check_decode, check_range
 
 __all__ = ["load"]
 
@@ -47,6 +47,7 @@ def load(
     score_threshold: float | None = None,
     config: PostprocessConfig | None = None,
     picture_range: PictureRange = None,
+    decode: str = "full",
     labels: str | Path | Sequence[str | None] | None = None,
     mean: Given | None = None,
     std: Given | None = None,
@@ -94,6 +95,10 @@ def load(
         Which values are black and white in grey pictures of more than 8 bits: (low, high), or "auto", each
         picture's 0.1 and 99.9 percentiles. None: the upper 8 of 16 bits, with a PictureWarning where that is
         nearly black.
+    decode
+        How JPEG files are decoded: "full", or "scaled", by libjpeg to a half, a quarter or an eighth of their
+        sides, but not below what the input takes. That is faster and gives other pixels
+        (docs/how-to/many-pictures.md has speed and AP); pictures of other kinds are not touched by it.
     labels
         A label file, or the names by class id, instead of the model's own.
     mean, std
@@ -135,7 +140,7 @@ def load(
     check_config(config)
     if config is not None and score_threshold is not None:
         raise InputError("give score_threshold or config, not both: config has one")
-    picture_range = check_range(picture_range)
+    picture_range, decode = check_range(picture_range), check_decode(decode)
     count = resolve_threads(threads)
     options = RunOptions(runtime, device, precision, cache_dir, delegate, delegate_options)
     given = InputOptions(mean, std, labels, fit, pad, input_size)
@@ -151,6 +156,7 @@ def load(
             config,
             score_threshold,
             picture_range,
+            decode,
             verify,
             isolate,
         )
@@ -169,6 +175,7 @@ def _opened(
     config: PostprocessConfig | None,
     score_threshold: float | None,
     picture_range: PictureRange,
+    decode: str,
     verify: bool,
     isolate: bool | None,
 ) -> Detector:
@@ -184,7 +191,7 @@ def _opened(
     backend = open_backend(
         model, options, threads=threads, stored=layout.precision, input_shapes=shapes
     )
-    return Detector(model, layout, backend, chosen, picture_range, verified)
+    return Detector(model, layout, backend, chosen, picture_range, verified, decode)
 
 
 def _config(layout: ModelLayout, score_threshold: float | None) -> PostprocessConfig:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from edge_edet.pictures.folder import SUFFIXES, find_given, is_hidden, pictures_digest, pictures_in
 from edge_edet.pictures.image import (
+    DECODES,
     FILE_LIMIT,
     VIDEO_SUFFIXES,
     ImageLike,
+    ReadPicture,
+    check_decode,
     read_picture,
     refuse_addresses,
     warn_of,
 )
-from edge_edet.pictures.log import PictureLog, add_picture_arguments, add_range_argument, usable
+from edge_edet.pictures.log import (
+    PictureLog,
+    add_decode_argument,
+    add_picture_arguments,
+    add_range_argument,
+    usable,
+)
 from edge_edet.pictures.normalization import (
     Channels,
     Given,
@@ -28,6 +37,7 @@ from edge_edet.pictures.value_range import (
 )
 
 __all__ = [
+    "DECODES",
     "FILE_LIMIT",
     "SUFFIXES",
     "VIDEO_SUFFIXES",
@@ -38,8 +48,11 @@ __all__ = [
     "Normalization",
     "PictureLog",
     "PictureRange",
+    "ReadPicture",
+    "add_decode_argument",
     "add_picture_arguments",
     "add_range_argument",
+    "check_decode",
     "check_range",
     "find_given",
     "is_hidden",

@@ -6,14 +6,16 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-from edge_edet.errors import ImageError, PictureWarning
+from edge_edet.arguments import shown
+from edge_edet.errors import ImageError, InputError, PictureWarning
 from edge_edet.files import Limit, open_input
 from edge_edet.pictures.quiet_pillow import without_pillow_warnings
 from edge_edet.pictures.stored_values import Stored, stored_values
@@ -30,9 +32,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 __all__ = [
+    "DECODES",
     "VIDEO_SUFFIXES",
     "ImageLike",
     "ReadPicture",
+    "check_decode",
     "read_image",
     "read_picture",
     "refuse_addresses",
@@ -40,7 +44,9 @@ __all__ = [
 ]
 
 ImageLike: TypeAlias = "PilImage | npt.NDArray[Any] | str | os.PathLike[str]"
+Needed: TypeAlias = Callable[[tuple[int, int]], tuple[int, int]]
 
+DECODES = ("full", "scaled")
 MAX_PIXELS = 178_956_970  # twice Pillow's own warning limit: where it refuses a file too
 FILE_LIMIT = Limit(2 << 30, "more than its pixels need, which are limited too")
 ORIENTATION_TAG = 0x0112
@@ -91,10 +97,18 @@ class ReadPicture(NamedTuple):
         after resizing.
     findings
         What a reader of the results should know.
+    full_size
+        Width and height of a picture that was decoded to a smaller one; None: those of the image.
     """
 
     image: PilImage
     findings: tuple[Finding, ...]
+    full_size: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the whole picture, whatever it was decoded to."""
+        return self.full_size or self.image.size
 
     @property
     def rgb(self) -> PilImage:
@@ -152,7 +166,16 @@ def warn_of(findings: Iterable[Finding]) -> None:
         warnings.warn(text, PictureWarning, stacklevel=3)
 
 
-def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPicture:
+def check_decode(decode: object) -> str:
+    """Return how JPEG files are decoded, one of DECODES. Raises InputError for anything else."""
+    if not isinstance(decode, str) or decode not in DECODES:
+        raise InputError(f"decode must be one of {', '.join(DECODES)}, but got {shown(decode)}")
+    return decode
+
+
+def read_picture(
+    image: ImageLike, picture_range: PictureRange = None, needed: Needed | None = None
+) -> ReadPicture:
     """Read a picture as `read_image` does, in its own mode and with the warnings as values.
 
     Parameters
@@ -161,6 +184,9 @@ def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPi
         A path, a PIL image, or a uint8 array [height, width, 3] in RGB.
     picture_range
         Which values are black and white; None: uint8's.
+    needed
+        Width and height of the upright picture -> the least that it may be decoded to. libjpeg then decodes
+        a JPEG file to a half, a quarter or an eighth of its sides; other pictures stay as they are.
 
     Returns
     -------
@@ -179,7 +205,7 @@ def read_picture(image: ImageLike, picture_range: PictureRange = None) -> ReadPi
         _check_size(image, "the picture")
         return _upright(image, "the picture", picture_range)
     if isinstance(image, (str, os.PathLike)):
-        return _from_file(os.fsdecode(image), picture_range)
+        return _from_file(os.fsdecode(image), picture_range, needed)
     raise ImageError(
         f"a picture must be a PIL image, a uint8 array [h, w, 3] or a path, "
         f"but got {type(image).__name__}"
@@ -203,7 +229,7 @@ def _from_array(array: npt.NDArray[Any], picture_range: PictureRange) -> ReadPic
     return ReadPicture(Image.fromarray(np.ascontiguousarray(array)), ())
 
 
-def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
+def _from_file(path: str, picture_range: PictureRange, needed: Needed | None) -> ReadPicture:
     what = repr(path)
     refuse_addresses(path)
     try:
@@ -219,7 +245,9 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
             Image.open(file) as image,
         ):
             _check_size(image, what)
-            return _upright(image, what, picture_range, is_file=True)
+            full = _decode_scaled(image, needed) if needed is not None else None
+            read = _upright(image, what, picture_range, is_file=True)
+            return read._replace(full_size=full)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -228,6 +256,21 @@ def _from_file(path: str, picture_range: PictureRange) -> ReadPicture:
         raise ImageError(f"{what} has more than {MAX_PIXELS:,} pixels: scale it down") from None
     except Exception as error:  # decoders of damaged files raise nearly anything
         raise ImageError(f"cannot read picture {what}: {_one_line(error)}") from None
+
+
+def _decode_scaled(image: PilImage, needed: Needed) -> tuple[int, int] | None:
+    """Let libjpeg decode no more than is needed; return the upright size, None where it decodes all."""
+    if not isinstance(image, JpegImageFile):
+        return None
+    try:
+        turned = image.getexif().get(ORIENTATION_TAG, 1) in (5, 6, 7, 8)
+    except Exception:  # unreadable EXIF says nothing about the pixels
+        turned = False
+    stored = image.size
+    full = stored[::-1] if turned else stored
+    least = needed(full)
+    image.draft(None, least[::-1] if turned else least)
+    return full if image.size != stored else None
 
 
 def refuse_addresses(path: str) -> None:

@@ -8,10 +8,16 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from edge_edet.errors import ImageError
-from edge_edet.pictures.image import read_picture
+from edge_edet.pictures.image import DECODES, read_picture
 from edge_edet.pictures.value_range import Finding, PictureRange, parse_range
 
-__all__ = ["PictureLog", "add_picture_arguments", "add_range_argument", "usable"]
+__all__ = [
+    "PictureLog",
+    "add_decode_argument",
+    "add_picture_arguments",
+    "add_range_argument",
+    "usable",
+]
 
 NAMED = 3  # of the pictures that are left out
 
@@ -187,6 +193,17 @@ def add_range_argument(parser: argparse._ActionsContainer) -> None:
         metavar="auto|LOW,HIGH",
         help="which values are black and white in grey pictures of more than 8 bits (12-bit or thermal "
         "data): auto takes each picture's 0.1 and 99.9 percentiles; default: the upper 8 of 16 bits",
+    )
+
+
+def add_decode_argument(parser: argparse._ActionsContainer) -> None:
+    """Add --decode."""
+    parser.add_argument(
+        "--decode",
+        choices=DECODES,
+        default=DECODES[0],
+        help="how JPEG files are decoded: full (default), or scaled, by libjpeg to a half, a quarter or an "
+        "eighth of their sides, but not below what the model's input takes: faster, other pixels",
     )
 
 
