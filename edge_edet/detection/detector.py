@@ -317,7 +317,10 @@ class Detector:
         if not isinstance(image, ReadPicture):
             image = self.read(image)
             warn_of(image.findings)
-        resized, placement = self._preprocessing.resize(image.image, image.size)
+        return self._tensor(image)
+
+    def _tensor(self, picture: ReadPicture) -> tuple[Array, LetterboxTransform]:
+        resized, placement = self._preprocessing.resize(picture.image, picture.size)
         spec = self._specs[self.layout.input_name]
         tensor = np.empty(spec.shape, spec.dtype)
         self._preprocessing.write(resized, tensor)

@@ -126,6 +126,11 @@ def test_other_words_are_refused(decode: Any, tiny_float: Path) -> None:
         edge_edet.load(tiny_float, decode=decode)
 
 
+def test_tiles_need_all_pixels(tiny_float: Path) -> None:
+    with pytest.raises(edge_edet.InputError, match="give one of the two"):
+        edge_edet.load(tiny_float, decode="scaled", tiles="2x2")
+
+
 def test_detect_says_how_it_decoded(
     make_jpeg: Callable[..., Path], tiny_float: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,11 +15,9 @@ from edge_edet.detection.postprocess import PostprocessConfig, check_config, har
 from edge_edet.detection.preprocess import LetterboxTransform
 from edge_edet.detection.tiles.grid import Tile, tiles_of
 from edge_edet.errors import InputError
-from edge_edet.pictures import ImageLike
+from edge_edet.pictures import ImageLike, ReadPicture, warn_of
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as PilImage
-
     from edge_edet.detection.raw_outputs import RawOutputs
 
 __all__ = ["TiledDetector", "TiledTransform"]
@@ -59,9 +57,19 @@ class TiledDetector(Detector):
     ----------
     tiles
         As given.
+
+    Raises
+    ------
+    InputError
+        The detector decodes scaled.
     """
 
     def __init__(self, detector: Detector, tiles: str):
+        if detector.decode != "full":
+            raise InputError(
+                f"tiles are for the small things of a picture, and decode (--decode) {detector.decode} "
+                "leaves them out: give one of the two"
+            )
         super().__init__(
             detector.model,
             detector.layout,
@@ -97,7 +105,8 @@ class TiledDetector(Detector):
         """
         check_config(config)
         ended = observer or (lambda stage: None)
-        picture = self._read(image)
+        picture = self.read(image)
+        warn_of(picture.findings)
         ended("decode")
         tensor, placement = self._tensor(picture)
         ended("preprocess")
@@ -107,13 +116,14 @@ class TiledDetector(Detector):
         ended("postprocess")
         return found
 
-    def _tensor(self, picture: PilImage) -> tuple[Array, LetterboxTransform]:
+    def _tensor(self, picture: ReadPicture) -> tuple[Array, LetterboxTransform]:
         """Return the input tensors of a picture, [1 + tiles, height, width, 3], the whole picture first."""
         tiles = tiles_of(self.tiles, picture.size, self.layout.input_size)
         tensors, placements = [], []
         for tile in tiles:
             whole = tile == (0, 0, *picture.size)
-            tensor, placement = super()._tensor(picture if whole else picture.crop(tile))
+            part = picture if whole else ReadPicture(picture.image.crop(tile), ())
+            tensor, placement = super()._tensor(part)
             tensors.append(tensor)
             placements.append((tile, placement))
         first = placements[0][1]
