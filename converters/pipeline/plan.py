@@ -193,9 +193,9 @@ def _check_options(request: Request) -> None:
     _check_outputs(request)
     if request.max_drop is not None and request.data is None:
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
-    if request.max_drop is not None and request.recipe == "per-tensor":
+    if request.max_drop is not None and request.recipe is not None:
         raise InputError(
-            "--max-drop chooses among recipes with one scale a channel, which --recipe per-tensor "
+            f"--max-drop chooses among the recipes itself, which --recipe {request.recipe} "
             "contradicts: leave one of them out"
         )
     if request.max_drop is not None and "int8" not in request.precisions:

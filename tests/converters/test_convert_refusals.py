@@ -57,6 +57,11 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "second variant": ("d0 d9 --fp32", 2, "unknown variant 'd9'"),
     "no variant": ("--int8", 2, "the following arguments are required: VARIANT"),
     "no precision": ("d0", 2, "say which precision to write: --int8, --fp16, --fp32, --int8-dyn"),
+    "recipe beside a budget": (
+        "d0 --int8 --recipe mse --max-drop 1 --data @pictures",
+        2,
+        "--max-drop chooses among the recipes itself, which --recipe mse contradicts",
+    ),
     "precision": ("d0 --int4", 2, "unknown arguments '--int4'"),
     "nms": ("d0 --int8 --nms soft", 2, "argument --nms: invalid choice: 'soft'"),
     "recipe": ("d0 --int8 --recipe best", 2, "unknown recipe 'best': known are tflite: "),
