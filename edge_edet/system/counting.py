@@ -67,7 +67,10 @@ def find_counting_tools() -> CountingTools:
             f"{OLDEST[0]}.{OLDEST[1]}, that of Debian 12, or later"
         )
     if "-plugin" not in _said(qemu, "--help"):
-        raise BackendError(f"{qemu} was built without support for plugins: {INSTALL}")
+        raise BackendError(
+            f"{qemu} was built without support for plugins, as Debian 13's QEMU 10.0 is: take Debian 12's "
+            "qemu-user (QEMU 7.2), or build QEMU with --enable-plugins"
+        )
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise BackendError(f"there is no C compiler (cc) for the counter: {INSTALL}")
