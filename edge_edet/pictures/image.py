@@ -167,7 +167,23 @@ def warn_of(findings: Iterable[Finding]) -> None:
 
 
 def check_decode(decode: object) -> str:
-    """Return how JPEG files are decoded, one of DECODES. Raises InputError for anything else."""
+    """Return how JPEG files are decoded, one of DECODES.
+
+    Parameters
+    ----------
+    decode
+        What was given.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    InputError
+        For anything but one of DECODES.
+    """
     if not isinstance(decode, str) or decode not in DECODES:
         raise InputError(f"decode must be one of {', '.join(DECODES)}, but got {shown(decode)}")
     return decode

@@ -197,7 +197,13 @@ def add_range_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def add_decode_argument(parser: argparse._ActionsContainer) -> None:
-    """Add --decode."""
+    """Add --decode.
+
+    Parameters
+    ----------
+    parser
+        The parser of the command, or a group of its options.
+    """
     parser.add_argument(
         "--decode",
         choices=DECODES,
