@@ -17,6 +17,8 @@ from edge_edet.benchmarks.rows.stats import relative_width
 from edge_edet.demo_picture import draw_smear
 from edge_edet.detection import LetterboxTransform, PostprocessConfig, load, match_boxes
 from edge_edet.detection.postprocess import QuantizedTensor, postprocess
+from edge_edet.detection.preprocess import resized_rgb
+from edge_edet.pictures.image import read_image
 
 PAGE = files("edge_edet.benchmarks.browser").joinpath("page")
 
@@ -84,18 +86,21 @@ def rgba_of(pixels: Any) -> Any:
     return np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
 
 
-def test_resize_is_pillows(runner: Node) -> None:
-    from edge_edet.pictures.image import read_image
-
+def test_resize_is_pythons(runner: Node) -> None:
     rng = np.random.default_rng(5)
     noise = rng.integers(0, 256, (97, 131, 3), np.uint8)  # the hardest picture for a filter
     smear = draw_smear(3)[0]
+    camera = rng.integers(0, 256, (1080, 1920, 3), np.uint8)
     cases = [
         (smear, 512, 384),
         (smear, 192, 144),
         (noise, 512, 379),
         (noise, 60, 44),
         (noise, 1, 1),
+        (noise, 52, 38),  # 2.5 times: blocks of 2 x 2 first
+        (noise, 7, 60),  # blocks of 14 x 1, the last one narrower
+        (camera, 320, 180),
+        (camera, 512, 288),
     ]
     tasks = []
     for n, (pixels, width, height) in enumerate(cases):
@@ -104,13 +109,15 @@ def test_resize_is_pillows(runner: Node) -> None:
         tasks.append({**size, "newWidth": width, "newHeight": height})
     runner.run({"resize": tasks})
     for n, (pixels, width, height) in enumerate(cases):
-        expected = np.asarray(read_image(pixels).resize((width, height), 2)).astype(int)
+        expected = resized_rgb(read_image(pixels), width, height).astype(int)
         found = runner.read(f"resized-{n}", np.uint8).reshape(height, width, 3)
         # Pillow 13 may take the height first, which is worth one level.
         assert np.abs(found - expected).max() <= 1
 
 
-@pytest.mark.parametrize("shape", [(480, 640), (640, 480), (37, 640), (192, 192), (5, 5)])
+@pytest.mark.parametrize(
+    "shape", [(480, 640), (640, 480), (37, 640), (192, 192), (5, 5), (1080, 1920)]
+)
 def test_the_input_tensor_is_pythons(runner: Node, model: Path, shape: tuple[int, int]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
     spec = read_served(model, PostprocessConfig()).to_dict(0)
