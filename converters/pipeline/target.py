@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_edet.devices.targets import Making, Target, check_model, find_target
+from edge_edet.devices.targets import Making, Target, check_model, find_target, taken_as
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.formats import read_model
 from edge_edet.output_files import TARGET_FILE, Outputs
@@ -80,6 +80,8 @@ def choose(
         recipe = making.recipe
         words.append(f"recipe {recipe}")
     note = f"for {target.name}: {', '.join(words)}: {making.because}"
+    if said := taken_as(name):
+        note = f"{note}; {said}"
     return Chosen(chosen, nms, input_dtype, note, recipe)
 
 
@@ -92,7 +94,9 @@ def _making(target: Target) -> Making:
 
 
 def _contradiction(name: str, takes: Sequence[str], given: str) -> InputError:
-    return InputError(f"--for {name} takes {' or '.join(takes)}, which {given} contradicts")
+    text = f"--for {name} takes {' or '.join(takes)}, which {given} contradicts"
+    said = taken_as(name)
+    return InputError(f"{text}: {said}" if said else text)
 
 
 def beside_paths(name: str | None, model: Path) -> tuple[Path, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_edet.devices.commands.devices import LEAST_WIDTH, table_lines
 from edge_edet.devices.commands.targets import described
-from edge_edet.devices.targets import Verdict, check_model, find_target
+from edge_edet.devices.targets import Verdict, check_model, find_target, taken_as
 from edge_edet.formats import read_model
 
 __all__ = ["add_arguments", "run"]
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     """Check one file against one target; returns the exit status."""
     target = find_target(args.target)
     verdict = check_model(read_model(args.file), target)
+    if said := taken_as(args.target):
+        print(f"note: {said}", file=sys.stderr)
     if args.json:
         print(json.dumps({"file": str(args.file), **verdict.to_dict()}, indent=2))
     else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 
 from edge_edet.devices.commands.devices import LEAST_WIDTH, table_lines
-from edge_edet.devices.targets import Evidence, Target, find_target, known_targets
+from edge_edet.devices.targets import ALSO, Evidence, Target, find_target, known_targets, taken_as
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     parser.epilog = (
         "How a rule is known: run, a test runs the consumer's own code; emulated, a test does what the "
-        "consumer is described to do; documented, by its makers; reported, by its users."
+        "consumer is described to do; documented, by its makers; reported, by its users. Other names: "
+        f"{', '.join(f'{name} for {meant[0]}' for name, meant in ALSO.items())}."
     )
 
 
@@ -32,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     """List the targets, or show one; returns the exit status."""
     one = find_target(args.target) if args.target is not None else None
     targets = [one] if one else list(known_targets().values())
+    if args.target is not None and (said := taken_as(args.target)):
+        print(f"note: {said}", file=sys.stderr)
     if args.json:
         print(json.dumps({"targets": [target.to_dict() for target in targets]}, indent=2))
         return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_edet.devices.targets.catalog import find_target, known_targets
+from edge_edet.devices.targets.catalog import ALSO, find_target, known_targets, taken_as
 from edge_edet.devices.targets.check import Finding, Verdict, check_model
 from edge_edet.devices.targets.target import (
     KNOWN,
@@ -15,6 +15,7 @@ from edge_edet.devices.targets.target import (
 )
 
 __all__ = [
+    "ALSO",
     "KNOWN",
     "Beside",
     "Evidence",
@@ -27,4 +28,5 @@ __all__ = [
     "find_target",
     "known_targets",
     "read_target",
+    "taken_as",
 ]

@@ -7,9 +7,14 @@ from pathlib import Path
 from edge_edet.devices.targets.target import Target, read_target
 from edge_edet.errors import InputError
 
-__all__ = ["BUNDLED", "find_target", "known_targets"]
+__all__ = ["ALSO", "BUNDLED", "find_target", "known_targets", "taken_as"]
 
-ALSO = {"browser": "litertjs"}  # what people may call a target
+# what people may call a target: the one that is meant, and others of that name
+ALSO = {
+    "browser": ("litertjs",),
+    "frigate": ("frigate-cpu", "frigate-edgetpu", "frigate-openvino"),
+    "pycoral": ("edgetpu",),
+}
 
 BUNDLED = Path(__file__).resolve().parents[1] / "target_profiles"
 
@@ -49,10 +54,30 @@ def find_target(name: str) -> Target:
         For an unknown id; the message lists all known ones.
     """
     targets = known_targets()
-    name = ALSO.get(name, name)
-    if name not in targets:
+    found = ALSO[name][0] if name in ALSO else name
+    if found not in targets:
         raise InputError(
-            f"unknown target {name!r}: known are {', '.join(targets)}; list them with "
-            "'edge-edet targets'"
+            f"unknown target {name!r}: known are {', '.join(targets)}, also called "
+            f"{', '.join(ALSO)}; list them with 'edge-edet targets'"
         )
-    return targets[name]
+    return targets[found]
+
+
+def taken_as(name: str) -> str | None:
+    """Say which target another name stands for.
+
+    Parameters
+    ----------
+    name
+        As a user gave it.
+
+    Returns
+    -------
+    str or None
+        One sentence, with the other targets of that name; None for a target's own id.
+    """
+    if name not in ALSO:
+        return None
+    meant, *others = ALSO[name]
+    more = f"; there are also {' and '.join(others)}" if others else ""
+    return f"{name!r} is taken as {meant}{more}"

@@ -55,6 +55,19 @@ def test_frigate_gets_a_label_map_and_its_configuration(
     assert (tmp_path / f"{stem}-labelmap.txt").read_text() == "mine\n"
 
 
+def test_frigate_alone_is_the_one_without_an_accelerator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["convert", "--fp32", "d0", *RANDOM, "--for", "frigate", "-o", str(tmp_path)]) == 0
+    (note,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("note: for ")]
+    assert note.endswith(
+        "; 'frigate' is taken as frigate-cpu; there are also frigate-edgetpu and frigate-openvino"
+    )
+    document = yaml.safe_load((tmp_path / "d0-128-fp32-nms-frigate.yml").read_text())
+    assert document["detectors"]["cpu1"]["type"] == "cpu"
+    assert (tmp_path / "d0-128-fp32-nms-labelmap.txt").is_file()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -72,8 +85,13 @@ def test_frigate_gets_a_label_map_and_its_configuration(
         ),
         (["--fp16", "--for", "edgetpu"], "--for edgetpu takes int8, which --fp16 contradicts"),
         (
-            ["--fp32", "--for", "frigate"],
-            "unknown target 'frigate': known are edgetpu, frigate-cpu",
+            ["--fp32", "--for", "frigat"],
+            "unknown target 'frigat': known are edgetpu, frigate-cpu",
+        ),
+        (
+            ["--fp32", "--for", "frigate", "--to", "openvino"],
+            "--for frigate takes tflite, which --to openvino contradicts: 'frigate' is taken as "
+            "frigate-cpu; there are also frigate-edgetpu and frigate-openvino",
         ),
         (
             ["--int8", "--for", "litert-npu-mediatek", "--recipe", "minmax"],

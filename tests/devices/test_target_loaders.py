@@ -43,6 +43,9 @@ each rule with its source, version and date; `edge-edet check FILE --for NAME` h
 a rule is known: **run**, a test here runs the consumer's own code; **emulated**, a test does what the
 consumer is described to do; **documented** by its makers; **reported** by its users. This page is written by
 `make targets`.
+
+Other names: `frigate` is `frigate-cpu`, the detector that needs no accelerator (`frigate-edgetpu` and
+`frigate-openvino` are the others), `browser` is `litertjs`, `pycoral` is `edgetpu`. The commands say so.
 """
 TRIED = """
 ## Tried once

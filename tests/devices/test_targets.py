@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from edge_edet.cli import main
-from edge_edet.devices.targets import check_model, find_target, known_targets, read_target
+from edge_edet.devices.targets import (
+    ALSO,
+    check_model,
+    find_target,
+    known_targets,
+    read_target,
+    taken_as,
+)
 from edge_edet.errors import InputError
 from edge_edet.formats import read_model
 
@@ -73,17 +80,17 @@ def test_every_bundled_target_is_whole_and_its_tests_are_there() -> None:
     ("name", "known"),
     [
         ("edgetpu", "documented"),
+        ("openvino-cpu-arm", "documented"),
+        ("openvino-gpu", "documented"),
         ("openvino-npu", "documented"),
-        ("litert-npu-mediatek", "reported"),
+        ("litert-npu-mediatek", "documented"),
         ("litert-npu-qualcomm", "documented"),
         ("litert-npu-google-tensor", "documented"),
         ("litert-npu-intel", "documented"),
     ],
 )
 def test_what_cannot_be_had_here_does_not_claim_to_run(name: str, known: str) -> None:
-    rules = find_target(name).rule
-    own = [rule for rule in rules if rule.need not in ("format", "no-operators")]
-    assert not any(source.known == "run" for rule in own for source in rule.evidence)
+    assert find_target(name).known[0] == known
 
 
 @pytest.mark.parametrize(
@@ -135,6 +142,39 @@ def test_targets_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
     document = json.loads(capsys.readouterr().out)
     assert [one["id"] for one in document["targets"]] == list(known_targets())
     assert document["targets"][0]["rules"][0]["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant", "said"),
+    [
+        (
+            "frigate",
+            "frigate-cpu",
+            "'frigate' is taken as frigate-cpu; there are also frigate-edgetpu and frigate-openvino",
+        ),
+        ("browser", "litertjs", "'browser' is taken as litertjs"),
+        ("pycoral", "edgetpu", "'pycoral' is taken as edgetpu"),
+    ],
+)
+def test_another_name_is_said_to_be_one(
+    name: str,
+    meant: str,
+    said: str,
+    target_models: dict[str, Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert name not in known_targets()
+    assert find_target(name).id == meant
+    assert (taken_as(name), taken_as(meant)) == (said, None)
+    assert all(one in known_targets() for one in ALSO[name])
+    assert main(["targets", name, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [one["id"] for one in json.loads(out)["targets"]] == [meant]
+    assert err == f"note: {said}\n"
+    assert main(["check", str(target_models["int8-nms.tflite"]), "--for", name, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["target"] == meant
+    assert err == f"note: {said}\n"
 
 
 @pytest.mark.parametrize(
