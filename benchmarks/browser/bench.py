@@ -81,6 +81,10 @@ def make_ways(
             raise InputError(
                 f"--delegate {name!r} is none of browsers: known are {', '.join(DELEGATES)}"
             )
+    if threads and delegates and "wasm" not in delegates:
+        raise InputError(
+            f"--threads is for wasm, and --delegate is {','.join(delegates)}: leave one of them out"
+        )
     ways: list[Way] = []
     for model in range(models):
         for delegate in delegates or ("wasm", "webgpu"):

@@ -125,6 +125,7 @@ def announced(page: Page, reach: Reach) -> Iterator[str]:
         port, token = stack.enter_context(serving(page, host, reach.port, context))
         scheme = "http" if context is None else "https"
         url = f"{scheme}://{host}:{port}/{token}/"
+        _say("Ctrl-C ends this")
         _say(f"open {url}")
         if context is not None:
             _say(

@@ -14,7 +14,8 @@ from edge_edet.benchmarks.commands.bench_arguments import (
     browser_plan_of,
     plan_of,
 )
-from edge_edet.benchmarks.commands.browser_arguments import reach_of
+from edge_edet.benchmarks.commands.browser_arguments import reach_of, refuse_reach
+from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.terminal import ended_politely
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ __all__ = ["add_arguments", "ended_politely", "run"]
 
 def run(args: argparse.Namespace) -> int:
     """Measure all rows. Returns 0, or the status of the first failure; the other rows go on."""
+    if not args.browser:
+        refuse_reach(args)
+    elif args.stream_source is not None:
+        raise InputError(
+            "--stream-source plays a video on this machine: leave it out, or --browser"
+        )
     if args.stream_source is not None:
         from edge_edet.benchmarks.commands.bench_stream import run_stream
 
@@ -107,6 +114,12 @@ def _run_browser(args: argparse.Namespace) -> int:
             if path is not None:
                 _recover(path, output)
         output.end()
+        if not output.rows:
+            output.error(
+                EdgeEdetError(
+                    "no row came: open the address in a browser, tap Measure, and wait for the results"
+                )
+            )
     return 0 if output.rows else 1
 
 

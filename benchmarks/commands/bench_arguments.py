@@ -338,6 +338,11 @@ def browser_plan_of(args: argparse.Namespace, models: Sequence[Path]) -> Browser
         ("--count", args.count),
         ("--resume", args.resume),
         ("--data", args.data),
+        ("--split", args.split),
+        ("--limit", args.limit is not None),
+        ("--class-map", args.class_map),
+        ("--per-operator", args.per_operator),
+        ("--no-verify", not args.verify),
         *((f"--{name.replace('_', '-')}", True) for name in plan.input),
     ):
         if given:

@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_edet.errors import InputError
+
 if TYPE_CHECKING:
     from edge_edet.benchmarks.browser import Reach
 
-__all__ = ["add_reach_arguments", "reach_of"]
+__all__ = ["add_reach_arguments", "reach_of", "refuse_reach"]
 
 
 def add_reach_arguments(group: argparse._ActionsContainer) -> None:
@@ -35,6 +37,15 @@ def add_reach_arguments(group: argparse._ActionsContainer) -> None:
         help="folder with the packages of LiteRT.js, as 'npm pack' or 'npm install' makes it; default: "
         "npm fetches them once",
     )
+
+
+def refuse_reach(args: argparse.Namespace) -> None:
+    """Refuse these options where no page is served. Raises InputError for the first that was given."""
+    for name in ("port", "lan", "http", "litertjs"):
+        if getattr(args, name):
+            raise InputError(
+                f"--{name} is for --browser, which serves a page: leave it out, or add --browser"
+            )
 
 
 def reach_of(args: argparse.Namespace) -> Reach:

@@ -67,6 +67,10 @@ def read_files(folder: Path) -> dict[str, bytes]:
     InputError
         Where a package is missing, or a file is not the pinned one.
     """
+    if not folder.is_dir():
+        raise InputError(
+            f"no folder {str(folder)!r}: make one for LiteRT.js, and run '{PACK}' in it"
+        )
     found: dict[str, bytes] = {}
     for package in PACKAGES:
         found.update(_read_package(folder, package))

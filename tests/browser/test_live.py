@@ -124,7 +124,11 @@ def test_a_threshold_below_the_graphs_is_refused(
     [
         (["--port", "70000"], "--port must be from 0 to 65535, but got 70000"),
         (["--http"], "--http is for --lan"),
-        (["--litertjs", "nowhere"], "'nowhere' has neither litertjs-core-2.5.3.tgz nor"),
+        (
+            ["--litertjs", "nowhere"],
+            "no folder 'nowhere': make one for LiteRT.js, and run 'npm pack",
+        ),
+        (["--litertjs", "."], "'.' has neither litertjs-core-2.5.3.tgz nor"),
     ],
 )
 def test_bad_options_are_one_line(
@@ -141,6 +145,13 @@ def test_bad_options_are_one_line(
         (["--delegate", "xnnpack"], "--delegate 'xnnpack' is none of browsers"),
         (["--board", "rpi4"], "--board means nothing in a browser"),
         (["--parallel", "2"], "--parallel means nothing in a browser"),
+        (["--limit", "5"], "--limit means nothing in a browser"),
+        (["--no-verify"], "--no-verify means nothing in a browser"),
+        (
+            ["--delegate", "webgpu", "--threads", "4"],
+            "--threads is for wasm, and --delegate is webgpu",
+        ),
+        (["--stream-source", "film.mp4"], "--stream-source plays a video on this machine"),
     ],
 )
 def test_what_browsers_do_not_have_is_refused(
@@ -148,6 +159,23 @@ def test_what_browsers_do_not_have_is_refused(
 ) -> None:
     assert main(["bench", "--browser", str(model), "--jsonl", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "8080"], ["--lan"], ["--http"], ["--litertjs", "."]]
+)
+def test_options_of_pages_are_for_pages(
+    model: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(model), "--jsonl", *arguments]) == 2
+    assert f"{arguments[0]} is for --browser, which serves a page" in capsys.readouterr().err
+
+
+def test_without_a_device_it_says_so(started: Any, model: Path) -> None:
+    command = started("bench", "--browser", str(model), "-o", "rows.jsonl")
+    assert command.interrupt() == (1, "")
+    wait_for(lambda: "no row came: open the address" in command.said[-1], lambda: str(command.said))
+    assert "edge-edet: Ctrl-C ends this\n" in command.said
 
 
 def test_a_file_that_does_not_load_is_refused_with_the_command(
