@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -194,10 +195,10 @@ def candidates_of(
     """
     on_device = [row for row in select_rows(rows).rows if _is_of(row, device)]
     if not on_device:
-        known = ", ".join(sorted({row.device.id for row in rows})) or "none"
+        known = ", ".join(sorted({_called(row) for row in rows})) or "none"
         raise InputError(
-            f"no row is of device {device!r}: there are rows of {known}; make some with "
-            f"'edge-edet bench --board {device}'"
+            f"no row is of board {device!r}: there are rows of {known}; make some with 'edge-edet bench "
+            f"--board {shlex.quote(device)}', or with that name in the page of 'edge-edet bench --browser'"
         )
     ap_lookup = ApLookup(rows, options.published, options.published_ap)
     found: list[tuple[BenchmarkRow, str, Value, list[ApOfRow]]] = []
@@ -244,6 +245,11 @@ def _common_eval_set(aps: Sequence[Sequence[ApOfRow]], notes: Notes) -> EvalSet:
             f"AP is measured on {names[shared[0]]}, which all models have; not used: {others}"
         )
     return shared[0]
+
+
+def _called(row: BenchmarkRow) -> str:
+    """Return what --board takes for it: of a browser, the name that somebody typed."""
+    return repr(row.device.name) if row.where == "browser" else row.device.id
 
 
 def _is_of(row: BenchmarkRow, device: str) -> bool:

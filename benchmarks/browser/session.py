@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 import secrets
 import threading
@@ -46,6 +47,7 @@ from edge_edet.benchmarks.rows import (
     row_key,
     with_checks,
 )
+from edge_edet.devices.boards import HOST, known_profiles
 from edge_edet.devices.litertjs import VERSION
 from edge_edet.errors import InputError
 from edge_edet.terminal import shown
@@ -183,10 +185,16 @@ class BrowserSession:
             return {"device": key, "done": []}
 
     def _name(self, message: Hello) -> DeviceName:
-        """Name it as typed; the id is that in plain letters, numbered where two are alike."""
+        """Name it as typed; the id is that in plain letters, numbered where two are alike.
+
+        No id is a board's: a phone that somebody calls rpi4 stays a phone. Letters that the id cannot hold
+        leave a few digits of the name's hash, so that two names of another script stay two in all runs.
+        """
         name = " ".join(message.name.split())
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "browser"
-        taken = {device.name.id for device in self._devices.values()}
+        if any(letter.isalnum() and not letter.isascii() for letter in name):
+            plain += f"-{hashlib.sha256(name.casefold().encode()).hexdigest()[:6]}"
+        taken = {device.name.id for device in self._devices.values()} | {HOST, *known_profiles()}
         numbers = (f"{plain}-{n}" for n in range(2, MOST_DEVICES + 2))
         unique = plain if plain not in taken else next(n for n in numbers if n not in taken)
         return DeviceName(unique, name if unique == plain else f"{name} ({unique})")

@@ -102,3 +102,17 @@ def test_rows_from_before_are_native(tmp_path: Path) -> None:
 def test_a_browser_row_has_its_browser() -> None:
     with pytest.raises(ValueError, match="browser must be there where where is 'browser'"):
         in_browser(60.0, browser=None)
+
+
+def test_a_name_that_nobody_typed_is_answered_with_those_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    append_rows(path, [native("d0", "int8", 20.0, 0.33), in_browser(60.0)])
+    command = ["recommend", str(path), "--board", "My phone", "--budget", "1s"]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert 'there are rows of "Anna\'s phone", host; make some with' in error
+    assert (
+        "--board 'My phone'', or with that name in the page of 'edge-edet bench --browser'" in error
+    )

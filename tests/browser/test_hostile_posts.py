@@ -167,6 +167,33 @@ def test_two_of_one_name_stay_two(server: Server) -> None:
     assert len({row.key for row in server.rows}) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "device_id"),
+    [
+        ("rpi4", "rpi4-2"),  # no board of ours, whatever it is called
+        ("host", "host-2"),
+        ("Anna's phone", "anna-s-phone"),
+        ("...", "browser"),
+    ],
+)
+def test_a_typed_name_is_no_board(server: Server, name: str, device_id: str) -> None:
+    device = server.post("hello", {**HELLO, "name": name})[1]["device"]
+    assert server.post("row", server.row(device))[0] == 200
+    assert server.rows[0].device.id == device_id
+
+
+def test_names_of_other_scripts_stay_apart_in_all_runs(expected: Any) -> None:
+    keys = set()
+    for name in ("\u0442\u0435\u043b\u0435\u0444\u043e\u043d 1", "\u624b\u6a5f 1", "\u624b\u6a5f"):
+        for server in serve(expected, None):  # each in a run of its own
+            device = server.post("hello", {**HELLO, "name": name})[1]["device"]
+            assert server.post("row", server.row(device))[0] == 200
+            (row,) = server.rows
+            assert row.device.name == name
+            keys.add(row.key)
+    assert len(keys) == 3
+
+
 def change(path: str, value: Any) -> Any:
     def changed(row: dict[str, Any]) -> Any:
         target: Any = row

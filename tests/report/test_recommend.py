@@ -155,7 +155,7 @@ def test_without_rows_it_goes_by_what_is_published(
     [
         (
             ["--board", "rpi5", "--budget", "100ms"],
-            "no row is of device 'rpi5': there are rows of host",
+            "no row is of board 'rpi5': there are rows of host",
         ),
         (
             ["--board", "host", "--budget", "100"],
