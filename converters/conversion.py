@@ -152,7 +152,7 @@ def convert(
     wanted = [precisions] if isinstance(precisions, str) else precisions
     if formats is not None:
         formats = parse_formats(formats if isinstance(formats, str) else ",".join(formats))
-    chosen = choose(target, wanted, formats, nms, input_dtype, recipe)
+    chosen = choose(target, wanted, formats, nms, input_dtype, recipe, output_dtype)
     request = Request(
         variants=tuple(dict.fromkeys(_canonical(str(name)) for name in names)),
         precisions=tuple(dict.fromkeys(wanted)),

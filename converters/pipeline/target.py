@@ -36,6 +36,7 @@ def choose(
     nms: str | None,
     input_dtype: str | None,
     recipe: str | None = None,
+    output_dtype: str | None = None,
 ) -> Chosen:
     """Choose what was not asked for by what a target needs.
 
@@ -43,7 +44,7 @@ def choose(
     ----------
     name
         Of a target; None: nothing is chosen but the defaults.
-    precisions, formats, nms, input_dtype, recipe
+    precisions, formats, nms, input_dtype, recipe, output_dtype
         As asked for; None: not.
 
     Returns
@@ -73,6 +74,8 @@ def choose(
         raise _contradiction(name, making.input, f"--input {input_dtype}")
     chosen = tuple(formats) if formats else making.formats[:1]
     nms, input_dtype = nms or making.nms[0], input_dtype or making.input[0]
+    if output_dtype is not None:
+        _check_outputs(name, target, chosen, nms, output_dtype)
     words = [*chosen, NAMES[nms], f"{input_dtype} input"]
     if making.recipe and "int8" in precisions:
         if recipe not in (None, making.recipe):
@@ -83,6 +86,22 @@ def choose(
     if said := taken_as(name):
         note = f"{note}; {said}"
     return Chosen(chosen, nms, input_dtype, note, recipe)
+
+
+def _check_outputs(
+    name: str, target: Target, formats: Sequence[str], nms: str, output_dtype: str
+) -> None:
+    given = f"--outputs {output_dtype}"
+    if output_dtype != "float32" and nms == "in-graph":
+        raise _contradiction(name, ["suppression in the graph, which ends in float32"], given)
+    if output_dtype != "float32" and tuple(formats) != ("tflite",):
+        raise _contradiction(name, formats, given)
+    for rule in target.rule:
+        if rule.otherwise == "refused" and rule.need == "output-dtypes":
+            if output_dtype not in rule.value:
+                raise _contradiction(name, [f"{one} outputs" for one in rule.value], given)
+        elif rule.otherwise == "refused" and rule.need == "integer" and output_dtype == "float32":
+            raise _contradiction(name, ["integer operators only"], given)
 
 
 def _making(target: Target) -> Making:

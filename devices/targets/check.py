@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,7 +111,7 @@ def check_model(model: ModelFile, target: Target) -> Verdict:
     facts, findings = facts_of(model), []
     manifest = manifest_of(model)
     fills = {
-        "file": str(model.path),
+        "file": shlex.quote(str(model.path)),
         "model": manifest.variant.name if manifest else "CHECKPOINT",
     }
     for rule in target.rule:

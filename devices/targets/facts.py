@@ -29,7 +29,7 @@ class ModelFacts:
     operators
         In their order, constants left out.
     float_operators
-        How many compute in float; None where the format does not show it.
+        Places in `operators` of those that compute in float; None where the format does not show it.
     channel_weights
         How many stored tensors have a scale for each channel; None where the format does not show it.
     metadata
@@ -42,7 +42,7 @@ class ModelFacts:
     outputs: tuple[TensorInfo, ...]
     roles: tuple[str | None, ...]
     operators: tuple[str, ...]
-    float_operators: int | None
+    float_operators: tuple[int, ...] | None
     channel_weights: int | None
     metadata: frozenset[str]
 
@@ -58,7 +58,7 @@ def facts_of(model: ModelFile) -> ModelFacts:
         outputs=model.output_tensors,
         roles=tuple(named.get(tensor.name) for tensor in model.output_tensors),
         operators=model.operator_names,
-        float_operators=len(tflite.non_integer_operators) if tflite else None,
+        float_operators=tuple(op.index for op in tflite.non_integer_operators) if tflite else None,
         channel_weights=_channel_weights(tflite) if tflite else None,
         metadata=frozenset(model.metadata),
     )

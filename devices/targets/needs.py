@@ -143,12 +143,24 @@ def _contains(facts: ModelFacts, wanted: Sequence[str]) -> Found:
 
 
 def _integer(facts: ModelFacts, wanted: bool) -> Found:
-    count, total = facts.float_operators, len(facts.operators)
-    if count is None:
+    places, total = facts.float_operators, len(facts.operators)
+    if places is None:
         return Found(None, f"a {facts.format} file does not show it by operator")
-    if count:
-        return Found(False, f"{count} of {total} operators compute in float")
+    if places:
+        return Found(False, f"{len(places)} of {total} operators compute in float")
     return Found(True, f"all {total} operators are integer")
+
+
+def _integer_before(facts: ModelFacts, ends: Sequence[str]) -> Found:
+    places, names = facts.float_operators, facts.operators
+    if places is None:
+        return Found(None, f"a {facts.format} file does not show it by operator")
+    end = next((i for i, name in enumerate(names) if name in ends), len(names))
+    count = sum(place < end for place in places)
+    before = f" before {names[end]}" if end < len(names) else ""
+    if count:
+        return Found(False, f"{count} of {end} operators{before} compute in float")
+    return Found(True, f"all {end} operators{before} are integer")
 
 
 def _per_tensor(facts: ModelFacts, wanted: bool) -> Found:
@@ -187,6 +199,7 @@ NEEDS = {
     "no-operators": Need("a list of operators", _texts, _without),
     "has-operators": Need("a list of operators", _texts, _contains),
     "integer": Need("true", _true, _integer),
+    "integer-before": Need("a list of operators", _texts, _integer_before),
     "per-tensor": Need("true", _true, _per_tensor),
     "metadata": Need("a list of keys", _texts, _metadata),
     "most-bytes": Need("a number of bytes", _size, _most_bytes),

@@ -83,6 +83,19 @@ def test_frigate_alone_is_the_one_without_an_accelerator(
             ["--fp32", "--for", "frigate-cpu", "--input", "float32"],
             "--for frigate-cpu takes uint8, which --input float32 contradicts",
         ),
+        (
+            ["--int8", "--for", "litertjs", "--outputs", "int8"],
+            "--for litertjs takes suppression in the graph, which ends in float32, which --outputs "
+            "int8 contradicts",
+        ),
+        (
+            ["--int8", "--for", "openvino-gpu", "--outputs", "int8"],
+            "--for openvino-gpu takes openvino, which --outputs int8 contradicts",
+        ),
+        (
+            ["--int8", "--for", "tflite-micro", "--outputs", "float32"],
+            "--for tflite-micro takes integer operators only, which --outputs float32 contradicts",
+        ),
         (["--fp16", "--for", "edgetpu"], "--for edgetpu takes int8, which --fp16 contradicts"),
         (
             ["--fp32", "--for", "frigat"],

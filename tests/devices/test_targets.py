@@ -241,6 +241,26 @@ def test_a_refusal_names_its_evidence_and_its_cure(
     assert all(one["evidence"] and one["cure"] for one in refused)
 
 
+def test_a_cure_is_a_command_that_changes_something(
+    target_models: dict[str, Path], tmp_path: Path
+) -> None:
+    """What `convert --for` makes is cured by the compiler alone, and its path is quoted."""
+    path = tmp_path / "my model.tflite"
+    path.write_bytes(target_models["int8-nms.tflite"].read_bytes())
+    verdict = check_model(read_model(path), find_target("frigate-edgetpu"))
+    assert verdict.verdict == "runs partly"
+    assert verdict.cures == (f"edgetpu_compiler '{path}'",)
+    found = {one.rule.need: one for one in verdict.findings}["integer-before"]
+    assert found.result == "kept"
+    assert found.found.endswith(" operators before TOPK_V2 are integer")
+    floats = check_model(read_model(target_models["fp32.tflite"]), find_target("frigate-edgetpu"))
+    found = {one.rule.need: one for one in floats.findings}["integer-before"]
+    assert (found.result, found.cure) == (
+        "partly",
+        "edge-edet convert --int8 d0 --for frigate-edgetpu",
+    )
+
+
 def reordered(path: Path, order: list[int], to: Path) -> Path:
     """The same `.tflite` with its outputs in another order, and without our manifest."""
     import flatbuffers
