@@ -155,6 +155,31 @@ def test_a_page_that_is_loaded_anew_goes_on(started: Any, open_browser: Any, mod
     assert any("anew is back" in line for line in command.said)
 
 
+def test_a_name_that_is_refused_can_be_mended(
+    started: Any, open_browser: Any, model: Path, tmp_path: Path
+) -> None:
+    another = tmp_path / "another.tflite"
+    another.write_bytes(model.read_bytes())
+    command = started(
+        *("bench", "--browser", str(model), str(another), "-o", "rows.jsonl", *QUICK),
+        *("--delegate", "wasm", "--threads", "1"),
+    )
+    browser = open_browser()
+    # The two of this emoji are joined by what cannot be printed.
+    measure(browser, command.url, "family \U0001f468\u200d\U0001f467")
+    text = "document.getElementById('status').textContent"
+    wait_for(lambda: "printable" in browser.run(text), lambda: str(browser.run(text)))
+    fields = "[document.getElementById('start').disabled, document.getElementById('name').readOnly]"
+    assert browser.run(fields) == [False, False]
+    browser.run(
+        "document.getElementById('name').value = 'family';"
+        "document.getElementById('form').requestSubmit()"
+    )
+    finished(browser)
+    assert [row["model"]["file"] for row in command.rows] == [model.name, another.name]
+    assert {row["device"]["name"] for row in command.rows} == {"family"}
+
+
 def test_a_sustained_run_keeps_its_minutes(started: Any, open_browser: Any, model: Path) -> None:
     command = start(started, model, "--delegate", "wasm", "--threads", "1", "--sustain", "2s")
     browser = open_browser()

@@ -106,9 +106,17 @@ async function run() {
   }
   at("start").setAttribute("disabled", "");
   nameField.readOnly = true;
-  sessionStorage.setItem("name", name);
+  at("status").textContent = "";
   const known = sessionStorage.getItem("device");
-  const hello = await post("hello", { name, device: known, facts }, connection);
+  let hello;
+  try {
+    hello = await post("hello", { name, device: known, facts }, connection);
+  } catch (error) {
+    at("start").removeAttribute("disabled"); // another name may be taken
+    nameField.readOnly = false;
+    throw error;
+  }
+  sessionStorage.setItem("name", name);
   sessionStorage.setItem("device", hello.device);
   awake = await keepAwake();
   document.addEventListener("visibilitychange", async () => {
