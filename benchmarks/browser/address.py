@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import shutil
 import socket
 import ssl
@@ -16,6 +17,10 @@ from edge_edet.terminal import shown
 __all__ = ["adb_reversed", "certificate", "lan_address", "qr_code"]
 
 ADB_S = 20.0
+CLOCKS = datetime.timedelta(days=1)  # by which a phone's may be behind
+LASTS = datetime.timedelta(
+    days=30
+)  # a run is a week at most; Apple's systems take 825 days at most
 
 
 def lan_address() -> str:
@@ -40,7 +45,10 @@ def certificate(address: str) -> ssl.SSLContext:
 
     authority = trustme.CA(organization_name="edge-edet", organization_unit_name="for one run")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(address, "localhost", "127.0.0.1").configure_cert(context)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    authority.issue_cert(
+        *(address, "localhost", "127.0.0.1"), not_before=now - CLOCKS, not_after=now + LASTS
+    ).configure_cert(context)
     return context
 
 

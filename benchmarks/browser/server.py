@@ -111,6 +111,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name = self._name()
+        if name == "" and self.path == f"/{self.server.token}":
+            # Without the slash at the end the page would look for its files beside the token.
+            self._send(
+                HTTPStatus.PERMANENT_REDIRECT, b"", "text/plain", "no-store", f"{self.path}/"
+            )
+            return
         content = self.server.page.files.get(name) if name is not None else None
         if content is None:
             self._refuse(HTTPStatus.NOT_FOUND, "there is nothing here: check the address")
@@ -179,9 +185,13 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.dumps({"error": " ".join(text.split())[:500]}).encode()
         self._send(status, body, "application/json", "no-store")
 
-    def _send(self, status: HTTPStatus, body: bytes, kind: str, cache: str) -> None:
+    def _send(
+        self, status: HTTPStatus, body: bytes, kind: str, cache: str, location: str | None = None
+    ) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": cache}
+        if location is not None:
+            headers["Location"] = location
         if self.close_connection:
             headers["Connection"] = "close"
         for name, value in (headers | HEADERS).items():

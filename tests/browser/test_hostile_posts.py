@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime
 import http.client
 import json
 import ssl
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from edge_edet.benchmarks.browser import parity
 from edge_edet.benchmarks.browser.address import certificate
@@ -300,6 +302,15 @@ def test_other_addresses_are_not_there(server: Server, path: str) -> None:
     assert server.send(path, b"", {}, "GET")[0] == 404
 
 
+def test_an_address_without_its_last_slash_is_led_on(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.request("GET", f"/{server.token}")
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Location"]) == (308, f"/{server.token}/")
+    assert answer.read() == b""
+    connection.close()
+
+
 def test_headers_isolate_the_page(server: Server) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("GET", f"/{server.token}/")
@@ -359,6 +370,11 @@ def test_https_answers_with_the_certificate_of_its_address() -> None:
         connection.request("GET", f"/{token}/")
         assert connection.getresponse().status == 200
         connection.close()
+        pem = ssl.get_server_certificate(("127.0.0.1", port))
+        lasts = x509.load_pem_x509_certificate(pem.encode())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        assert lasts.not_valid_before_utc < now < lasts.not_valid_after_utc
+        assert (lasts.not_valid_after_utc - lasts.not_valid_before_utc).days <= 31
         strict = http.client.HTTPSConnection("127.0.0.1", port, timeout=20)
         with pytest.raises(ssl.SSLCertVerificationError):
             strict.request("GET", "/")
