@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 
 from edge_edet.devices.targets.facts import facts_of
 from edge_edet.devices.targets.needs import NEEDS
 from edge_edet.devices.targets.target import Rule, Target
 from edge_edet.formats import ModelFile
-from edge_edet.manifest import manifest_of
+from edge_edet.manifest import Manifest, manifest_of
+from edge_edet.variants import VARIANTS, size_text
 
 __all__ = ["Finding", "Verdict", "check_model"]
 
@@ -112,7 +114,7 @@ def check_model(model: ModelFile, target: Target) -> Verdict:
     manifest = manifest_of(model)
     fills = {
         "file": shlex.quote(str(model.path)),
-        "model": manifest.variant.name if manifest else "CHECKPOINT",
+        "model": _model(manifest) if manifest else "CHECKPOINT",
     }
     for rule in target.rule:
         kept, found = NEEDS[rule.need].look(facts, rule.value)
@@ -126,3 +128,20 @@ def check_model(model: ModelFile, target: Target) -> Verdict:
         "refused" if "refused" in results else "runs partly" if "partly" in results else "runs"
     )
     return Verdict(target, verdict, tuple(findings))
+
+
+def _model(manifest: Manifest) -> str:
+    """Return what `convert` is to be given for a file of the same model: variant, weights, size."""
+    variant, words = manifest.variant, [manifest.variant.name]
+    recorded = manifest.provenance.get("weights")
+    weights = recorded if isinstance(recorded, dict) else {}
+    name = weights.get("name")
+    if weights.get("random"):
+        words.append(f"--weights random --num-classes {variant.num_classes}")
+    elif isinstance(name, str):
+        bundled = "/" not in name and files("edge_edet").joinpath("assets", name).is_file()
+        words.append(f"--weights {'bundled' if bundled else shlex.quote(name)}")
+    usual = VARIANTS.get(variant.name)
+    if usual is None or usual.image_size != variant.image_size:
+        words.append(f"--image-size {size_text(variant.image_size)}")
+    return " ".join(words)

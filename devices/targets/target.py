@@ -84,7 +84,7 @@ class Rule:
         ("note").
     cure
         The command that makes a file that keeps the rule, empty where there is none; {model} stands for what
-        to convert, {file} for the file.
+        to convert, with its weights and size, {file} for the file.
     """
 
     what: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import edge_edet
 from edge_edet.cli import main
 from edge_edet.devices.targets import (
     ALSO,
@@ -232,7 +234,7 @@ def test_a_refusal_names_its_evidence_and_its_cure(
     path = str(target_models["int8.tflite"])
     assert main(["check", path, "--for", "frigate-cpu"]) == 1
     text = capsys.readouterr().out
-    assert "\ncure: edge-edet convert --int8 d0 --for frigate-cpu\n" in text
+    assert "\ncure: edge-edet convert --int8 d0 --weights bundled --for frigate-cpu\n" in text
     assert "https://github.com/blakeblackshear/frigate/issues/3437" in text
     assert main(["check", path, "--for", "frigate-cpu", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
@@ -257,8 +259,37 @@ def test_a_cure_is_a_command_that_changes_something(
     found = {one.rule.need: one for one in floats.findings}["integer-before"]
     assert (found.result, found.cure) == (
         "partly",
-        "edge-edet convert --int8 d0 --for frigate-edgetpu",
+        "edge-edet convert --int8 d0 --weights bundled --for frigate-edgetpu",
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "cure"),
+    [
+        (
+            {"weights": "random", "num_classes": 5, "image_size": 128},
+            "--int8 d0 --weights random --num-classes 5 --image-size 128",
+        ),
+        (
+            {"weights": "random", "num_classes": 5, "image_size": "256x128"},
+            "--int8 d0 --weights random --num-classes 5 --image-size 256x128",
+        ),
+        ({"weights": "my best.safetensors"}, "--int8 d0 --weights 'my best.safetensors'"),
+    ],
+)
+def test_a_cure_is_about_the_same_weights_and_size(
+    given: dict[str, Any], cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bundled = ROOT / "edge_edet" / "assets" / "d0-bccd.safetensors"
+    (tmp_path / "my best.safetensors").write_bytes(bundled.read_bytes())
+    (path,) = edge_edet.convert("d0", "fp32", formats="tflite", output=tmp_path, **given).paths
+    verdict = check_model(read_model(path), find_target("frigate-cpu"))
+    assert verdict.cures == (f"edge-edet convert {cure} --for frigate-cpu",)
+    if given["weights"] == "random":  # the command is right as it stands: it makes what is taken
+        assert main([*shlex.split(verdict.cures[0])[1:], "-o", str(tmp_path / "cured")]) == 0
+        (cured,) = (tmp_path / "cured").glob("*.tflite")
+        assert check_model(read_model(cured), find_target("frigate-cpu")).verdict == "runs"
 
 
 def reordered(path: Path, order: list[int], to: Path) -> Path:
