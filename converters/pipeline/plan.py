@@ -29,6 +29,7 @@ from edge_edet.converters.weights import (
     is_checkpoint,
     wish_text,
 )
+from edge_edet.devices.targets import find_target
 from edge_edet.errors import InputError
 from edge_edet.manifest import INPUT_DTYPES, OUTPUT_DTYPES
 from edge_edet.output_files import GRAPH, MODEL, PARETO, SEARCH_LOG, TARGET_FILE, Outputs
@@ -194,9 +195,13 @@ def _check_options(request: Request) -> None:
     if request.max_drop is not None and request.data is None:
         raise InputError("--max-drop needs pictures to measure on: --data DIR, labelled or not")
     if request.max_drop is not None and request.recipe is not None:
+        given = f"--recipe {request.recipe}"
+        making = find_target(request.target).convert if request.target is not None else None
+        if making is not None and making.recipe:
+            given = f"{given} of --for {request.target}"
         raise InputError(
-            f"--max-drop chooses among the recipes itself, which --recipe {request.recipe} "
-            "contradicts: leave one of them out"
+            f"--max-drop chooses among the recipes itself, which {given} contradicts: leave one of "
+            "them out"
         )
     if request.max_drop is not None and "int8" not in request.precisions:
         raise InputError("--max-drop is about --int8: give it too")

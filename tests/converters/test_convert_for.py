@@ -110,6 +110,10 @@ def test_frigate_alone_is_the_one_without_an_accelerator(
             ["--int8", "--for", "litert-npu-mediatek", "--recipe", "minmax"],
             "--for litert-npu-mediatek takes --recipe per-tensor, which --recipe minmax contradicts",
         ),
+        (
+            ["--int8", "--for", "litert-npu-mediatek", "--max-drop", "1", "--data", "."],
+            "which --recipe per-tensor of --for litert-npu-mediatek contradicts",
+        ),
     ],
 )
 def test_contradictions_are_one_line_before_any_work(
