@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run_stream"]
 
+# of a camera or a stream; a path has one slash where an address has two
+ADDRESS = re.compile(r"camera:|[A-Za-z][A-Za-z0-9+.-]+:/")
 # of bench, which says nothing of a video
 WITHOUT = ("data", "images", "sustain", "jsonl", "output", "resume", "skip", "this_board")
 
@@ -56,6 +59,11 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     if given:
         raise InputError(
             f"{given[0]} is not for --stream-source, which plays a video on this machine: leave it out"
+        )
+    if ADDRESS.match(str(args.stream_source)):  # not shown: it may hold a password
+        raise InputError(
+            "--stream-source plays a video file twice, and a camera or an address was given: record a "
+            "file from it first, or run 'edge-edet detect' on it, which tells its rate and delay"
         )
     if not args.stream_source.exists():
         raise InputError(f"cannot read {str(args.stream_source)!r}: no such file or directory")

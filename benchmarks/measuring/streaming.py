@@ -88,7 +88,7 @@ def bench_stream(path: Path, detector: Detector, *, camera_fps: float = CAMERA_F
     Raises
     ------
     InputError
-        The file cannot be read, or has too few frames.
+        The file cannot be read, is cut off, or has too few frames.
     """
     from edge_edet.video import VideoSource, stream
 
@@ -103,6 +103,10 @@ def bench_stream(path: Path, detector: Detector, *, camera_fps: float = CAMERA_F
         for _ in running:
             delays.append(1e3 * running.statistics.last_delay_s)
     took_s = time.perf_counter() - begun_s
+    if running.cut_off is not None:
+        raise InputError(
+            f"{str(path)!r} is cut off or damaged: {running.cut_off}; give a whole video"
+        )
     if len(delays) < LEAST_FRAMES:
         raise InputError(
             f"{str(path)!r} has {len(delays)} frames, and --stream-source needs at least {LEAST_FRAMES}: "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from edge_edet.errors import InputError
-from edge_edet.terminal import shown
+from edge_edet.terminal import shown, shown_address
 
 __all__ = ["LOOPBACK", "HttpAddress", "MqttAddress", "http_address", "mqtt_address"]
 
@@ -85,7 +85,7 @@ def mqtt_address(text: str) -> MqttAddress:
         It is written otherwise. The message has no password.
     """
     found = MQTT.fullmatch(text)
-    name = shown(text if "://" in text else f"mqtt://{text}")
+    name = shown_address(text if "://" in text else f"mqtt://{text}")
     if found is None or not _is_port(found["port"], 1):
         raise InputError(
             f"--mqtt must be HOST/TOPIC or mqtt://USER:PASSWORD@HOST:PORT/TOPIC, but got {name!r}"

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from edge_edet.terminal.interrupts import ended_politely
-from edge_edet.terminal.printable import csv_cell, joined, shown, shown_streams, unfit, xml_text
+from edge_edet.terminal.printable import (
+    csv_cell,
+    joined,
+    shown,
+    shown_address,
+    shown_streams,
+    unfit,
+    xml_text,
+)
 from edge_edet.terminal.progress import INTERVAL_S, Progress, track
 from edge_edet.terminal.runtime_logs import hidden_runtime_logs, without_runtime_logs
 from edge_edet.terminal.waiting import SAY_AFTER_S, VARIABLE, say_waiting, wait_limit_s, within
@@ -19,6 +27,7 @@ __all__ = [
     "joined",
     "say_waiting",
     "shown",
+    "shown_address",
     "shown_streams",
     "track",
     "unfit",

@@ -12,7 +12,16 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
-__all__ = ["csv_cell", "joined", "shown", "shown_streams", "unfit", "without_passwords", "xml_text"]
+__all__ = [
+    "csv_cell",
+    "joined",
+    "shown",
+    "shown_address",
+    "shown_streams",
+    "unfit",
+    "without_passwords",
+    "xml_text",
+]
 
 _STEERING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # C0 without tab and line ends, DEL, C1
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -23,7 +32,19 @@ _LINE = re.compile(f"[\t\n\r{_STEERING}{_BIDI}{_ALONE}{_LINES}]")
 _NAME = re.compile(f"[\n\r{_STEERING}{_BIDI}{_ALONE}{_LINES}]")
 _NO_XML = re.compile(f"[{_STEERING}{_BIDI}{_ALONE}\ufffe\uffff]")
 _INNER_RETURN = re.compile(r"(?<=[^\r\n])\r(?=[^\r\n])")
-_PASSWORD = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#:@'\"]*):(?!\d+(?:/|$))[^\s'\"]*@")
+# not the word that help and hints have where a password goes
+_NO_PLACEHOLDER = r"(?!PASSWORD@HOST)"
+_PASSWORD = re.compile(
+    rf"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#:@'\"]*):(?!\d+(?:/|$)){_NO_PLACEHOLDER}[^\s'\"]*@"
+)
+_QUERY = re.compile(
+    r"([?&;][\w.-]*(?:pass|pwd|token|secret|api_?key|auth)[\w.-]*=)[^\s&;#'\"]+", re.IGNORECASE
+)
+# of a text that is one address: its password may hold spaces and quotes, and of RTSP begin like a port
+_WHOLE = re.compile(
+    r"(rtsps?://[^/?#:@]*(?=:)|[A-Z][A-Z0-9+.-]*://[^/?#:@]*(?=:(?!\d+(?:/|$)))):.*@",
+    re.DOTALL | re.IGNORECASE,
+)
 _TOKEN = re.compile(r"(https?://)[^\s/?#@'\":]+@", re.IGNORECASE)
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the wide ones too, which Excel takes
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
@@ -66,7 +87,24 @@ def without_passwords(text: str) -> str:
     """Replace passwords and tokens in addresses by ***."""
     if "://" not in text:
         return text
-    return _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1\2:***@", text))
+    text = _PASSWORD.sub(r"\1\2:***@", text)
+    return _QUERY.sub(r"\1***", _TOKEN.sub(r"\1***@", text))
+
+
+def shown_address(text: str) -> str:
+    """Return one address as `shown` does; its password may hold spaces and quotes, which end one in a text.
+
+    Parameters
+    ----------
+    text
+        An address and nothing else.
+
+    Returns
+    -------
+    str
+        The text to print.
+    """
+    return shown(_WHOLE.sub(r"\1:***@", text))
 
 
 def unfit(text: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from edge_edet.errors import InputError
 from edge_edet.pictures import SUFFIXES, VIDEO_SUFFIXES
-from edge_edet.terminal import shown
+from edge_edet.terminal import shown_address
 
 __all__ = ["SourceLike", "VideoSource", "as_source", "source_of"]
 
@@ -84,7 +84,7 @@ def source_of(text: str) -> VideoSource | None:
     if scheme not in SCHEMES or path.endswith(SUFFIXES):
         return None  # refused as a picture, with what to do
     options = RTSP if scheme.startswith("rtsp") else {}
-    return VideoSource("network", text, shown(text), options=options)
+    return VideoSource("network", text, shown_address(text), options=options)
 
 
 def as_source(given: SourceLike) -> VideoSource:
@@ -105,7 +105,8 @@ def as_source(given: SourceLike) -> VideoSource:
     found = source_of(text)
     if found is None and ADDRESS.fullmatch(text):
         raise InputError(
-            f"{shown(text)!r} is no address of a stream: known are {', '.join(f'{s}://' for s in SCHEMES)}"
+            f"{shown_address(text)!r} is no address of a stream: known are "
+            f"{', '.join(f'{s}://' for s in SCHEMES)}"
         )
     return found or VideoSource("file", text, text)
 

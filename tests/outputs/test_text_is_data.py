@@ -24,7 +24,7 @@ from edge_edet.converters.inspect.figure.to_svg import svg
 from edge_edet.errors import ModelFileError
 from edge_edet.labels.file import parse_label_text
 from edge_edet.studies.table_lines import TableLine, to_csv
-from edge_edet.terminal.printable import csv_cell, shown, without_passwords
+from edge_edet.terminal.printable import csv_cell, shown, shown_address, without_passwords
 from tests.outputs.conftest import SMALL, everything
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egpj\r\nerror: all is well"
@@ -194,12 +194,22 @@ def test_what_a_server_answers_and_its_password(server: str, run: Run) -> None:
         ("https://ghp_token@host/x", "https://***@host/x"),
         ("https://host:8080/@scope/x", "https://host:8080/@scope/x"),
         ("https://host/a?b=c:d@e", "https://host/a?b=c:d@e"),
+        ("http://cam/v?user=me&password=secret&x=1", "http://cam/v?user=me&password=***&x=1"),
+        ("rtsp://cam/v?usr=me&pwd=secret", "rtsp://cam/v?usr=me&pwd=***"),
+        ("mqtt://USER:PASSWORD@HOST:PORT/TOPIC", "mqtt://USER:PASSWORD@HOST:PORT/TOPIC"),
         ("ssh://me@pi", "ssh://me@pi"),
         ("me@pi:22", "me@pi:22"),
     ],
 )
 def test_passwords_in_addresses(text: str, expected: str) -> None:
     assert without_passwords(text) == expected
+
+
+@pytest.mark.parametrize("secret", ["pa'ss", 'pa"ss', "pa ss", "pa/ss", "12/34", "p@:ss"])
+def test_a_password_of_any_letters_in_one_address(secret: str) -> None:
+    assert shown_address(f"rtsp://me:{secret}@cam/live") == "rtsp://me:***@cam/live"
+    assert shown_address("rtsp://cam:554/live") == "rtsp://cam:554/live"
+    assert shown_address("mqtt://host:1883/a@b") == "mqtt://host:1883/a@b"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,27 @@ def test_no_file_and_too_few_frames(
     assert "has 5 frames, and --stream-source needs at least 10" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("address", ["rtsp://me:secret@127.0.0.1:9/live", "camera:0"])
+def test_cameras_and_addresses_are_refused_without_their_password(
+    address: str, tiny_int8: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(tiny_int8), "--stream-source", address]) == 2
+    err = capsys.readouterr().err
+    assert "plays a video file twice" in err
+    assert "secret" not in err
+    assert err.count("\n") == 1
+
+
+def test_a_cut_off_file_is_not_measured(
+    make_video: Make, tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_video(tmp_path / "whole.mp4", 20, movflags="+faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[:-60])
+    assert main(["bench", str(tiny_int8), "--stream-source", str(cut)]) == 2
+    assert "cut.mp4' is cut off or damaged" in capsys.readouterr().err
+
+
 def test_a_source_is_a_value() -> None:
     source = VideoSource("file", "a.mp4", "a.mp4")
     assert dataclasses.replace(source, play_fps=30) != source
