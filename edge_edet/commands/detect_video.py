@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
 import sys
 import time
 from collections import Counter
@@ -31,7 +32,8 @@ TERMINAL_S = 0.25  # between two updates of the line
 INTERRUPTED = 130
 CUT_OFF = 2
 HEADER = "   frame      s  frames/s  p50 ms  p90 ms  dropped  objects"
-OBJECTS_COLUMNS = 79 - HEADER.rindex("objects")
+ROW_COLUMNS = 79
+OBJECTS_COLUMNS = ROW_COLUMNS - HEADER.rindex("objects")
 OPTIONS = ("every", "max_fps", "duration", "track", "count_line", "zone", "mqtt", "http_port")
 
 
@@ -104,6 +106,8 @@ def video_of(texts: list[str]) -> VideoSource | None:
 
 def refuse_video_options(args: argparse.Namespace) -> None:
     """Refuse with InputError the options of videos where pictures are read."""
+    if any("://" in one for one in args.images):
+        return  # an address of another kind is refused as a picture, with what to do
     for name in OPTIONS:
         if getattr(args, name) not in (None, False, []):
             option = f"--{name.replace('_', '-')}"
@@ -139,7 +143,8 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
         try:
             for frame, found in running:
                 if follow is not None:
-                    follow.update(frame, found, live=running.live)
+                    for note in follow.update(frame, found, live=running.live):
+                        line.say(note)
                 line.show(source, frame, found, running)
                 drawn = None
                 if writer is not None or publishing.watched:
@@ -262,15 +267,33 @@ class _Follow:
 
         self.trails, self.counting = Trails(), Counting(places)
         self._events: list[Event] = []
+        self._size: tuple[int, int] | None = None
 
-    def update(self, frame: Frame, found: Detections, *, live: bool) -> None:
-        """Note the frame; a live source is timed by its clock, as its own may start anew."""
+    def update(self, frame: Frame, found: Detections, *, live: bool) -> Iterator[str]:
+        """Note the frame; a live source is timed by its clock, as its own may start anew.
+
+        Returns what is to be said of lines and zones that do not fit the frames.
+        """
         from edge_edet.tracking import TrackedDetections
 
         assert isinstance(found, TrackedDetections)
         time_s = frame.captured_s if live else frame.time_s
         self.trails.add(found, time_s)
         self._events = self.counting.update(found, time_s)
+        height, width = frame.image.shape[:2]
+        before, self._size = self._size, (width, height)
+        return iter(()) if before == self._size else self._fit(before)
+
+    def _fit(self, before: tuple[int, int] | None) -> Iterator[str]:
+        assert self._size is not None
+        now = f"{self._size[0]} x {self._size[1]} pixels"
+        if before is not None and self.counting.places:
+            yield (
+                f"the frames change from {before[0]} x {before[1]} to {now}: lines and zones stay as "
+                "they were given"
+            )
+        for name in self.counting.outside(*self._size):
+            yield f"{name} is outside of the frames of {now}, and counts nothing"
 
     def document(self) -> dict[str, Any]:
         """Return what --json adds to a frame."""
@@ -312,12 +335,17 @@ class _Line:
         if now - self._printed < self._interval_s:
             return
         self._printed = now
+        columns = (
+            min(ROW_COLUMNS, shutil.get_terminal_size().columns - 1)
+            if self._terminal
+            else ROW_COLUMNS
+        )
         if not self._header:
-            print(HEADER)
+            print(HEADER[:columns])
             self._header = True
         row = _row(frame, found, running)
-        if self._terminal:
-            print(f"\r{row:<79}", end="", flush=True)
+        if self._terminal:  # a row that wraps could not be updated
+            print(f"\r{row[:columns]:<{columns}}", end="", flush=True)
             self._open = True
         else:
             print(row, flush=True)

@@ -301,6 +301,29 @@ class Counting:
             events += place.forget(time_s - FORGET_S)
         return events
 
+    def outside(self, width: int, height: int) -> list[str]:
+        """Return the names of lines and zones that no object can reach, as they are not in the picture.
+
+        Parameters
+        ----------
+        width
+            Of the frames, in pixels.
+        height
+            Of the frames, in pixels.
+
+        Returns
+        -------
+        list[str]
+            Such as "line 700,0,700,480"; none that reaches into the picture.
+        """
+        names = []
+        for place in self.places:
+            corners = (place.start, place.end) if isinstance(place, Line) else place.corners
+            across, down = zip(*corners, strict=True)
+            if max(across) < 0 or max(down) < 0 or min(across) > width or min(down) > height:
+                names.append(f"{'line' if isinstance(place, Line) else 'zone'} {place.name}")
+        return names
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the counts of each place so far, JSON-ready.
 
@@ -367,10 +390,14 @@ def read_zones(path: Path) -> list[Zone]:
             raise InputError(
                 f"{str(path)!r} is no file of zones: it has more than 1 MB; {expected}"
             )
-        document = json.loads(data)
+        document = json.loads(data, object_pairs_hook=_once)
     except OSError as error:
         raise InputError(
             f"cannot read {str(path)!r}: {(error.strerror or str(error)).lower()}"
+        ) from None
+    except _TwiceError as error:
+        raise InputError(
+            f"zone {shown(str(error))!r} stands twice in {str(path)!r}: give each zone its own name"
         ) from None
     except (ValueError, RecursionError):
         raise InputError(f"{str(path)!r} is no file of zones: it is no JSON; {expected}") from None
@@ -391,7 +418,26 @@ def _corners(path: Path, name: str, corners: Any) -> tuple[Point, ...]:
             f"zone {shown(name)!r} of {str(path)!r} must be at least three corners [x, y] in pixels, but is "
             f"{shown(json.dumps(corners))[:60]}"
         )
-    return tuple((float(x), float(y)) for x, y in corners)
+    places = [(float(x), float(y)) for x, y in corners]
+    other = next(one for one in places if one != places[0])
+    if not any(_side(places[0], other, one) for one in places):
+        raise InputError(
+            f"zone {shown(name)!r} of {str(path)!r} has all its corners on one line: nothing can be in it"
+        )
+    return tuple(places)
+
+
+class _TwiceError(Exception):
+    """A name that stands twice in a JSON object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in seen:
+            raise _TwiceError(name)
+        seen[name] = value
+    return seen
 
 
 def _side(start: Point, end: Point, place: Point) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_edet.detection import Detections, Detector, PostprocessConfig
-from edge_edet.errors import MissingExtraError
+from edge_edet.errors import InputError, MissingExtraError
 from edge_edet.optional_packages import install, missing_extra
 from edge_edet.tracking.tracked import NO_TRACK, TrackedDetections
 
@@ -17,6 +17,7 @@ LOW_SCORE = 0.1  # boxes from this score on continue a track, as in the paper of
 LOST_S = 1.0  # an object that is gone for longer is another one when it comes back
 RATE = 15.0  # frames a second that the motion model's noise is stated for
 TINY_S = 1e-3
+LEAST_NUMPY = 2  # of trackers 2.6
 
 
 class Tracker:
@@ -40,11 +41,20 @@ class Tracker:
 
     Raises
     ------
+    InputError
+        The config is of another type.
     MissingExtraError
-        The package is not installed: the message has the pip command.
+        The package is not installed, or numpy is too old for it: the message has the pip command.
     """
 
     def __init__(self, detector: Detector, config: PostprocessConfig | None = None):
+        if int(np.__version__.partition(".")[0]) < LEAST_NUMPY:
+            raise MissingExtraError(
+                f"tracking needs numpy {LEAST_NUMPY}, and {np.__version__} is installed, as the extra "
+                f"tflite-runtime asks for: {install('litert,track')}"
+            )
+        if not isinstance(config, PostprocessConfig | None):
+            raise InputError(f"config must be a PostprocessConfig, but got {config!r}")
         try:
             import supervision
             from trackers import ByteTrackTracker

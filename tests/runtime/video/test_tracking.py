@@ -17,7 +17,16 @@ import edge_edet
 from edge_edet import Detections, InputError
 from edge_edet.cli import main
 from edge_edet.demo_video import HEIGHT, WIDTH, draw_smear_video
-from edge_edet.tracking import Counting, Line, TrackedDetections, Zone, line_of, read_zones
+from edge_edet.errors import MissingExtraError
+from edge_edet.tracking import (
+    Counting,
+    Line,
+    TrackedDetections,
+    Tracker,
+    Zone,
+    line_of,
+    read_zones,
+)
 
 from .compare_trackers import switches
 
@@ -215,6 +224,11 @@ def test_bad_lines(text: str) -> None:
         ('{"a": [[0, 0], [1, 1], [1, NaN]]}', "must be at least three corners"),
         ('{"a": [[0, 0], [1, 1], [1, "x"]]}', "must be at least three corners"),
         ('{"a": 5}', "must be at least three corners"),
+        ('{"a": [[0, 0], [1, 1], [2, 2]]}', "has all its corners on one line"),
+        (
+            '{"a": [[0, 0], [9, 0], [9, 9]], "a": [[0, 0], [5, 0], [5, 5]]}',
+            "zone 'a' stands twice",
+        ),
     ],
 )
 def test_bad_zones(text: str, message: str, tmp_path: Path) -> None:
@@ -224,6 +238,31 @@ def test_bad_zones(text: str, message: str, tmp_path: Path) -> None:
         read_zones(path)
     with pytest.raises(InputError, match="cannot read"):
         read_zones(tmp_path / "none.json")
+
+
+def test_places_beside_the_picture_are_told(
+    library: None,
+    make_video: Callable[..., Path],
+    tiny_int8: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clip = make_video(tmp_path / "a.mp4", 3)
+    zones = tmp_path / "zones.json"
+    zones.write_text('{"far": [[0, 500], [9, 500], [9, 900]], "half": [[-9, 0], [9, 0], [9, 9]]}')
+    command = ["detect", str(clip), "-m", str(tiny_int8), "--track", "--zone", str(zones)]
+    assert main([*command, "--count-line", "65,0,70,40", "--count-line", "0,0,64,48"]) == 0
+    err = capsys.readouterr().err
+    assert "note: line 65,0,70,40 is outside of the frames of 64 x 48 pixels" in err
+    assert "note: zone far is outside" in err
+    assert err.count("is outside") == 2
+
+
+def test_an_old_numpy_is_told(tiny_int8: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with edge_edet.load(tiny_int8) as detector:
+        monkeypatch.setattr(np, "__version__", "1.26.4")
+        with pytest.raises(MissingExtraError, match=r"needs numpy 2, and 1\.26\.4 is installed"):
+            Tracker(detector)
 
 
 @pytest.mark.parametrize("option", [["--count-line", "0,0,5,5"], ["--zone", "x.json"]])
