@@ -19,7 +19,7 @@ import numpy.typing as npt
 from edge_edet.demo_picture import CLASSES, PLATELET, RBC, WBC, Box, Slide
 from edge_edet.errors import EdgeEdetError, InputError
 from edge_edet.optional_packages import missing_extra
-from edge_edet.output_files import DRAWN_VIDEO, Outputs
+from edge_edet.output_files import DEMO_COMMENT, DEMO_VIDEO, Outputs
 
 __all__ = ["DrawnFrame", "draw_smear_video"]
 
@@ -140,8 +140,8 @@ def _write(path: Path, seed: int, frames: int) -> int:
     with Outputs(option="OUT.mp4") as outputs:
         outputs.claim(labels, None)
         with (
-            outputs.making(path, DRAWN_VIDEO) as temporary,
-            VideoWriter(temporary) as writer,
+            outputs.making(path, DEMO_VIDEO) as temporary,
+            VideoWriter(temporary, comment=DEMO_COMMENT) as writer,
         ):
             for number, drawn in enumerate(draw_smear_video(seed, frames)):
                 writer.add(Image.fromarray(drawn.image), number / RATE)

@@ -6,6 +6,8 @@ from edge_edet.output_files.html import html_page, table_rows
 from edge_edet.output_files.kinds import (
     CALIBRATION,
     CORRECTIONS,
+    DEMO_COMMENT,
+    DEMO_VIDEO,
     DRAWING,
     DRAWN_VIDEO,
     GRAPH,
@@ -29,6 +31,8 @@ from edge_edet.output_files.outputs import Outputs, add_overwrite_argument, outp
 __all__ = [
     "CALIBRATION",
     "CORRECTIONS",
+    "DEMO_COMMENT",
+    "DEMO_VIDEO",
     "DRAWING",
     "DRAWN_VIDEO",
     "GRAPH",

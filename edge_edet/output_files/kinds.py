@@ -17,6 +17,8 @@ from typing import Any
 __all__ = [
     "CALIBRATION",
     "CORRECTIONS",
+    "DEMO_COMMENT",
+    "DEMO_VIDEO",
     "DRAWING",
     "DRAWN_VIDEO",
     "GRAPH",
@@ -260,7 +262,15 @@ def _head(path: Path) -> bytes:
 
 
 def _drawn_video(path: Path) -> bool:
-    """Test for an MP4 whose description (the box `moov`) holds our comment."""
+    return _video_with(VIDEO_COMMENT, path)
+
+
+def _demo_video(path: Path) -> bool:
+    return _video_with(DEMO_COMMENT, path)
+
+
+def _video_with(comment: str, path: Path) -> bool:
+    """Test for an MP4 whose description (the box `moov`) holds the comment."""
     try:
         with path.open("rb") as file:
             while len(head := file.read(8)) == 8:
@@ -269,7 +279,7 @@ def _drawn_video(path: Path) -> bool:
                 if size == 1:
                     size, header = struct.unpack(">Q", file.read(8))[0], 16
                 if name == b"moov":
-                    return VIDEO_COMMENT.encode() in file.read(min(size, MAX_JSON_BYTES))
+                    return comment.encode() in file.read(min(size, MAX_JSON_BYTES))
                 if size < header:
                     return False
                 file.seek(size - header, 1)
@@ -279,6 +289,8 @@ def _drawn_video(path: Path) -> bool:
 
 
 VIDEO_COMMENT = "drawn by edge-edet detect"
+DEMO_COMMENT = "drawn by edge_edet.demo_video"
+DEMO_VIDEO = Kind("a video of 'python -m edge_edet.demo_video'", _demo_video, durable=False)
 DRAWN_VIDEO = Kind("a drawn video of 'edge-edet detect'", _drawn_video, durable=False)
 DRAWING = Kind("a drawing of 'edge-edet detect'", png_by("edge-edet detect"), durable=False)
 MODEL = Kind("a model of 'edge-edet convert'", _model)

@@ -32,6 +32,8 @@ class VideoWriter:
     ----------
     path
         Written in place: give a temporary one.
+    comment
+        In the file's description, which tells what may be replaced by the same command.
 
     Raises
     ------
@@ -39,14 +41,14 @@ class VideoWriter:
         PyAV was built without the encoder.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, comment: str = VIDEO_COMMENT):
         if CODEC not in av.codecs_available:
             raise InputError(
                 f"this PyAV {av.__version__} has no {CODEC}, which --draw encodes with: "
                 "install PyAV's own wheel"
             )
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._container.metadata["comment"] = VIDEO_COMMENT
+        self._container.metadata["comment"] = comment
         self._stream: VideoStream = self._container.add_stream(CODEC, options=dict(OPTIONS))
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = Fraction(1, TICKS)

@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 import edge_edet
+from edge_edet.cli import main as detect
 from edge_edet.demo_picture import CLASSES
 from edge_edet.demo_video import HEIGHT, WIDTH, draw_smear_video, main
 
@@ -72,6 +73,18 @@ def test_command_writes_the_video_and_its_boxes(
     drawn = next(draw_smear_video(1, 3))
     assert [one["id"] for one in lines[0]["cells"]] == drawn.ids
     assert {one["label"] for one in lines[0]["cells"]} == set(CLASSES)
+    assert main([str(path), "--frames", "3"]) == 0  # its own video is replaced
+
+
+def test_detect_does_not_replace_a_drawn_smear(
+    tiny_int8: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, other = tmp_path / "a.mp4", tmp_path / "b.mp4"
+    assert main([str(source), "--frames", "2"]) == 0
+    other.write_bytes(source.read_bytes())
+    assert detect(["detect", str(source), "-m", str(tiny_int8), "--draw", str(other)]) == 2
+    assert "is not a drawn video of 'edge-edet detect'" in capsys.readouterr().err
+    assert other.read_bytes() == source.read_bytes()
 
 
 @pytest.mark.parametrize(
