@@ -183,8 +183,8 @@ def _check_there(source: VideoSource) -> None:
     path = Path(source.address)
     try:
         found = path.stat()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         if source.kind == "file":
             raise InputError(f"cannot read {source.name!r}: {reason}") from None
         here = sorted(str(one) for one in Path("/dev").glob("video*"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +60,14 @@ class Stream:
         track: bool = False,
         say: Callable[[str], None] | None = None,
     ):
-        _check("every", every, every >= 1 and every == int(every), "a whole number from 1")
-        _check("max_fps", max_fps, max_fps is None or 0 < max_fps < 1e6, "above 0")
-        _check("duration_s", duration_s, duration_s is None or 0 < duration_s < 1e9, "above 0")
+        whole = isinstance(every, Real) and every >= 1 and every % 1 == 0
+        _check("every", every, whole, "a whole number from 1")
+        _check("max_fps", max_fps, max_fps is None or _within(max_fps, 1e6), "above 0")
+        _check("duration_s", duration_s, duration_s is None or _within(duration_s, 1e9), "above 0")
+        if not isinstance(detector, Detector):
+            raise InputError(
+                f"detector must be what edge_edet.load returns, but got {type(detector).__name__}"
+            )
         self._every, self._max_fps, self._duration_s = every, max_fps, duration_s
         self._detector, self._config, self._say = detector, config, say or _silent
         self._tracker = Tracker(detector, config) if track else None
@@ -73,6 +80,7 @@ class Stream:
         self._cut_off: str | None = None
         self._reading = False
         self._items = self._run()
+        self._working, self._closing = threading.Lock(), False
 
     def __enter__(self) -> Stream:
         return self
@@ -86,12 +94,17 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """Stop reading and close the source."""
-        self._items.close()
-        if (
-            not self._reading
-        ):  # else the thread that reads closes the source: FFmpeg's is not for two threads
-            self._decoder.close()
+        """Stop reading and close the source; where another thread waits for a frame, after that one."""
+        self._closing = True
+        if not self._working.acquire(blocking=False):
+            return  # `_next` closes
+        try:
+            self._items.close()
+            if not self._reading:
+                # else the thread that reads closes the source: FFmpeg's is not for two threads
+                self._decoder.close()
+        finally:
+            self._working.release()
 
     @property
     def cut_off(self) -> str | None:
@@ -105,8 +118,19 @@ class Stream:
         return next(self._items)
 
     async def __aiter__(self) -> AsyncIterator[tuple[Frame, Detections]]:
-        while (item := await asyncio.to_thread(next, self._items, None)) is not None:
-            yield item
+        try:
+            while (item := await asyncio.to_thread(self._next)) is not None:
+                yield item
+        finally:
+            self.close()
+
+    def _next(self) -> tuple[Frame, Detections] | None:
+        """Return the next item, in a thread that is not stopped when who waits for it is."""
+        with self._working:
+            item = None if self._closing else next(self._items, None)
+        if self._closing:  # meanwhile
+            self.close()
+        return item
 
     def _run(self) -> Generator[tuple[Frame, Detections], None, None]:
         self._reading = True
@@ -261,6 +285,10 @@ def _open(source: VideoSource) -> Decoder:
     except ImportError as error:
         raise missing_extra(error) or error from None
     return Decoder(source)
+
+
+def _within(value: object, limit: float) -> bool:
+    return isinstance(value, Real) and 0 < float(value) < limit
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:

@@ -70,7 +70,9 @@ def test_fewer_frames(
     assert seen == expected
 
 
-@pytest.mark.parametrize("options", [{"every": 0}, {"max_fps": 0}, {"duration_s": -1}])
+@pytest.mark.parametrize(
+    "options", [{"every": 0}, {"every": "2"}, {"max_fps": 0}, {"max_fps": "5"}, {"duration_s": -1}]
+)
 def test_options_out_of_range(
     clip: Path, detector: edge_edet.Detector, options: dict[str, float]
 ) -> None:
@@ -83,6 +85,28 @@ def test_async_for(clip: Path, detector: edge_edet.Detector) -> None:
         return [frame.number async for frame, _ in edge_edet.stream(clip, detector)]
 
     assert asyncio.run(numbers()) == list(range(12))
+
+
+def test_a_task_that_is_cancelled_closes_the_source(
+    clip: Path, detector: edge_edet.Detector
+) -> None:
+    async def first(running: edge_edet.video.Stream) -> None:
+        with running:
+            async for _ in running:
+                pass
+
+    async def cancelled() -> edge_edet.video.Stream:
+        running = edge_edet.stream(clip, detector)
+        task = asyncio.create_task(first(running))
+        await asyncio.sleep(0)  # it waits for its first frame in a thread
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return running
+
+    running = asyncio.run(cancelled())  # which waits for its threads
+    assert next(running, None) is None
 
 
 def test_one_may_stop_early(clip: Path, detector: edge_edet.Detector) -> None:
