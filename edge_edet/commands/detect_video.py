@@ -143,14 +143,14 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
         try:
             for frame, found in running:
                 if follow is not None:
-                    for note in follow.update(frame, found, live=running.live):
+                    for note in follow.update(frame, found, _time_s(frame, running)):
                         line.say(note)
                 line.show(source, frame, found, running)
                 drawn = None
                 if writer is not None or publishing.watched:
                     drawn = _drawn(frame, found, follow)
                 if writer is not None and drawn is not None:
-                    writer.add(drawn, frame.time_s)
+                    writer.add(drawn, _time_s(frame, running))
                 if publishing.open:
                     publishing.publish(line.document(source, frame, found, running), drawn)
         except KeyboardInterrupt:
@@ -188,6 +188,11 @@ def _drawing(path: Path | None, outputs: Outputs) -> Iterator[VideoWriter | None
         yield writer
         if writer.empty:
             raise InputError(f"no frame was drawn, so {str(path)!r} was not written")
+
+
+def _time_s(frame: Frame, running: Stream) -> float:
+    """Return when a frame is: a live source by the clock, as its own starts anew when it comes back."""
+    return frame.captured_s if running.live else frame.time_s
 
 
 def _drawn(frame: Frame, found: Detections, follow: _Follow | None) -> PilImage:
@@ -269,15 +274,14 @@ class _Follow:
         self._events: list[Event] = []
         self._size: tuple[int, int] | None = None
 
-    def update(self, frame: Frame, found: Detections, *, live: bool) -> Iterator[str]:
-        """Note the frame; a live source is timed by its clock, as its own may start anew.
+    def update(self, frame: Frame, found: Detections, time_s: float) -> Iterator[str]:
+        """Note the frame.
 
         Returns what is to be said of lines and zones that do not fit the frames.
         """
         from edge_edet.tracking import TrackedDetections
 
         assert isinstance(found, TrackedDetections)
-        time_s = frame.captured_s if live else frame.time_s
         self.trails.add(found, time_s)
         self._events = self.counting.update(found, time_s)
         height, width = frame.image.shape[:2]

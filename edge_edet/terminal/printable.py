@@ -38,7 +38,8 @@ _PASSWORD = re.compile(
     rf"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#:@'\"]*):(?!\d+(?:/|$)){_NO_PLACEHOLDER}[^\s'\"]*@"
 )
 _QUERY = re.compile(
-    r"([?&;][\w.-]*(?:pass|pwd|token|secret|api_?key|auth)[\w.-]*=)[^\s&;#'\"]+", re.IGNORECASE
+    r"([?&;][\w.-]*(?:pass|pwd|token|secret|api_?key|auth)[\w.-]*=)(?!\*\*\*)[^\s&;#'\"]+",
+    re.IGNORECASE,
 )
 # of a text that is one address: its password may hold spaces and quotes, and of RTSP begin like a port
 _WHOLE = re.compile(

@@ -195,6 +195,7 @@ def test_what_a_server_answers_and_its_password(server: str, run: Run) -> None:
         ("https://host:8080/@scope/x", "https://host:8080/@scope/x"),
         ("https://host/a?b=c:d@e", "https://host/a?b=c:d@e"),
         ("http://cam/v?user=me&password=secret&x=1", "http://cam/v?user=me&password=***&x=1"),
+        ("rtsp://cam/v?pwd=***: 8 frames", "rtsp://cam/v?pwd=***: 8 frames"),
         ("rtsp://cam/v?usr=me&pwd=secret", "rtsp://cam/v?usr=me&pwd=***"),
         ("mqtt://USER:PASSWORD@HOST:PORT/TOPIC", "mqtt://USER:PASSWORD@HOST:PORT/TOPIC"),
         ("ssh://me@pi", "ssh://me@pi"),

@@ -65,6 +65,10 @@ class Camera:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
+    @property
+    def sent(self) -> int:
+        return self._sent
+
     def send(self, count: int) -> None:
         with self._wanted:
             self._allowed += count
@@ -175,6 +179,27 @@ def test_a_stream_that_breaks_off_is_opened_again(
     assert said[0].startswith(f"'{address}' broke off (")
     assert said[0].endswith("): trying again in 0.01 s")
     assert said[-1] == f"'{address}' is back"
+
+
+def test_a_drawing_keeps_the_pace_when_a_stream_is_opened_again(
+    camera: Camera, tiny_int8: Path, tmp_path: Path
+) -> None:
+    def breaks_off_once() -> None:
+        camera.send(8)
+        wait_until(lambda: camera.sent == 8)
+        camera.break_off()
+        wait_until(lambda: camera.connections == 2)
+        camera.send(8)
+
+    threading.Thread(target=breaks_off_once, daemon=True).start()
+    out = tmp_path / "out.mp4"
+    command = ["detect", f"http://127.0.0.1:{camera.port}/", "-m", str(tiny_int8)]
+    assert main([*command, "--draw", str(out), "--duration", "3"]) == 0
+    with av.open(str(out)) as drawn:
+        times = [frame.time for frame in drawn.decode(video=0)]
+    assert camera.connections == 2
+    # the stream's own time starts at 0 again, and lasts a third of a second
+    assert times[-1] - times[0] >= live.FIRST_WAIT_S
 
 
 def test_a_duration_ends_a_stream_that_sends_nothing_more(
