@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge_edet import __version__
 from edge_edet.benchmarks.browser import parity
-from edge_edet.benchmarks.browser.messages import MESSAGES, Gone
+from edge_edet.benchmarks.browser.messages import MESSAGES, SAMPLES, Gone
 from edge_edet.benchmarks.browser.serve import (
     Reach,
     announced,
@@ -119,6 +119,10 @@ def bench_in_browsers(plan: BrowserPlan, reach: Reach, litertjs: Path | None, em
     EdgeEdetError
         For a file that does not load in browsers, or where LiteRT.js cannot be had.
     """
+    if plan.rule.max_samples > SAMPLES:
+        raise InputError(
+            f"--max-samples is at most {SAMPLES:,} in a browser, but got {plan.rule.max_samples:,}"
+        )
     ways = make_ways(len(plan.models), plan.delegates, plan.threads)
     config = PostprocessConfig(score_threshold=plan.score_threshold)
     models = [read_served(path, config) for path in plan.models]

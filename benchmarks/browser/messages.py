@@ -9,6 +9,7 @@ from edge_edet.benchmarks.rows import Pause
 
 __all__ = [
     "MESSAGES",
+    "SAMPLES",
     "Begun",
     "DeviceFacts",
     "Evidence",
@@ -25,6 +26,7 @@ __all__ = [
 NAME, TEXT = 60, 400  # characters
 SAMPLES = 100_000  # of a minute, or of a row: an inference of 0.6 ms without a pause
 BOXES, PICTURES, LINES, PAUSES = 1000, 2, 22, 1000
+LONGEST_S = 7 * 24 * 3600  # a run, and a pause in it
 Delegate = Literal["wasm", "webgpu", "webnn"]
 
 
@@ -121,6 +123,8 @@ class FoundBox:
     def __post_init__(self) -> None:
         _number("score", self.score, 0, 1)
         _number("class_id", self.class_id, 0, 1_000_000)
+        for corner in self.box:  # pages clip to the picture
+            _number("box", corner, 0, 100_000)
         if self.box[2] < self.box[0] or self.box[3] < self.box[1]:
             raise ValueError("box must be xmin, ymin, xmax, ymax")
 
@@ -158,6 +162,9 @@ class Measured(Begun):
             _count("samples_ms", samples, SAMPLES, 1)
         _number("heap_bytes", self.heap_bytes, 0, 2**40)
         _count("pauses", self.pauses, PAUSES)
+        for pause in self.pauses:
+            _number("pauses", pause.at_s, 0, LONGEST_S)
+            _number("pauses", pause.seconds, 0, LONGEST_S)
 
 
 @dataclass(frozen=True)
@@ -170,7 +177,7 @@ class MinuteRun:
     samples_ms: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _number("number", self.number, 1, 7 * 24 * 60)
+        _number("number", self.number, 1, LONGEST_S // 60)
         _count("samples_ms", self.samples_ms, SAMPLES, 1)
         for one in self.samples_ms:
             _number("samples_ms", one, 0, 1e9)

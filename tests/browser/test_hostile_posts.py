@@ -230,6 +230,8 @@ HOSTILE = {
     "a long line": change("evidence.seen", ["x" * 10_000]),
     "one picture": change("parity", [[]]),
     "a box that is none": change("parity.0.0.box", [5, 5, 1, 1]),
+    "a box far outside": change("parity.0.0.box", [0, 0, 1e300, 1e300]),
+    "a pause without end": change("pauses", [{"at_s": 1, "seconds": 1e308}]),
     "a score above 1": change("parity.0.0.score", 2),
     "many boxes": lambda row: {**row, "parity": [row["parity"][0] * 200, []]},
     "another device": change("device", "nobody"),

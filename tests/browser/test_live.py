@@ -145,6 +145,10 @@ def test_bad_options_are_one_line(
         (["--delegate", "xnnpack"], "--delegate 'xnnpack' is none of browsers"),
         (["--board", "rpi4"], "--board means nothing in a browser"),
         (["--parallel", "2"], "--parallel means nothing in a browser"),
+        (
+            ["--max-samples", "200000"],
+            "--max-samples is at most 100,000 in a browser, but got 200,000",
+        ),
         (["--limit", "5"], "--limit means nothing in a browser"),
         (["--no-verify"], "--no-verify means nothing in a browser"),
         (
