@@ -46,7 +46,7 @@ __all__ = [
 RESAMPLES = 1000
 MAX_RESAMPLES = 100_000
 IN_MEMORY = Path()  # for `state`: keep no file
-NOT_IN_RUN_KEY = ("threads", "fit_reason", "notes")  # detections do not depend on these
+NOT_IN_RUN_KEY = ("threads", "fit_reason", "notes", "variant")  # detections do not depend on these
 
 
 def evaluate(
@@ -237,8 +237,9 @@ def _ran_on(detector: Detector) -> dict[str, Any]:
     from edge_edet.detection import TiledDetector, padding_note
 
     info = detector.info
-    earlier = padding_note(info.padding)  # of pictures before these
+    earlier = padding_note(info.padding, info.variant)  # of pictures before these
     return {
+        "variant": info.variant,
         "runtime": info.runtime,
         "runtime_version": info.runtime_version,
         "delegate": info.delegate,

@@ -106,7 +106,7 @@ def result_lines(result: Result) -> Iterator[str]:
         yield f"padding: {result.padding:.1%} of the input on average"
     found = statistics.fmean(result.detections)
     yield f"median ms per picture: {steps}; {found:.1f} detections per picture"
-    for text in filter(None, (*ran["notes"], padding_note(result.padding))):
+    for text in filter(None, (*ran["notes"], padding_note(result.padding, ran["variant"]))):
         yield f"note: {text}"
     for text, count in result.notes.items():
         yield f"note: {count} {text}"

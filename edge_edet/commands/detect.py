@@ -258,7 +258,7 @@ def run(args: argparse.Namespace) -> int:
             if args.draw:
                 _draw(picture, found, detector.picture_range, targets[picture], drawings)
             _print(detector, picture, one, found, as_json=args.json)
-        if note := padding_note(detector.info.padding):
+        if note := padding_note(detector.info.padding, detector.info.variant):
             print(f"note: {note}", file=sys.stderr)
     log.say()
     if log.left_out == len(given):
@@ -372,7 +372,10 @@ def document(
         "score_threshold": info.postprocess.score_threshold,
         "range": range_text(detector.picture_range),
         "decode": detector.decode,
-        "notes": [*(one for one in info.notes if one != padding_note(info.padding)), *notes],
+        "notes": [
+            *(one for one in info.notes if one != padding_note(info.padding, info.variant)),
+            *notes,
+        ],
         "detections": found.to_dicts(),
     }
 

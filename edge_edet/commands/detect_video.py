@@ -162,7 +162,7 @@ def run_video(args: argparse.Namespace, source: VideoSource, detector: Detector)
     line.end()
     told = [_summary(source, running, args.draw), *(follow.lines() if follow else ())]
     print("\n".join(told), file=sys.stderr if args.json else sys.stdout)
-    if note := padding_note(detector.info.padding):
+    if note := padding_note(detector.info.padding, detector.info.variant):
         print(f"note: {note}", file=sys.stderr)
     if running.cut_off is not None and status == 0:
         print(

@@ -37,20 +37,24 @@ class PaddingAverage:
             return self._sum / self._count if self._count else None
 
 
-def padding_note(mean: float | None) -> str:
+def padding_note(mean: float | None, variant: str | None) -> str:
     """Return what to say of a mean share of padding; empty up to a fifth, and where it is unknown.
+
+    Nothing is said of a foreign detector: its input cannot be converted to another size here.
 
     Parameters
     ----------
     mean
         Share of the input, 0 to 1; None: unknown.
+    variant
+        Of the model; None: a foreign detector.
 
     Returns
     -------
     str
         The note.
     """
-    if mean is None or mean <= MUCH_PADDING:
+    if variant is None or mean is None or mean <= MUCH_PADDING:
         return ""
     return (
         f"on average {mean:.0%} of the input is padding: 'edge-edet convert --image-size auto "
@@ -172,7 +176,7 @@ def info_of(
 ) -> DetectorInfo:
     """Put together what the file states, what was assumed, what the runtime reports, and the padding."""
     variant = layout.variant
-    notes = (*layout.notes, *ran.notes, padding_note(padding))
+    notes = (*layout.notes, *ran.notes, padding_note(padding, variant.name if variant else None))
     return DetectorInfo(
         model_path=str(model.path),
         model_bytes=model.size_bytes,

@@ -52,7 +52,12 @@ def head(found: Comparison, count: int = 6) -> str:
         ("clipped", "backbone/blocks.3.1/add", "lie beyond its grid", "widen this tensor's range"),
         ("black_calibration", "calibration", "saw other pictures", "calibrate with pictures like"),
         ("mean_not_folded", "backbone/conv_stem", "mean or standard deviation", "fold the mean"),
-        ("dead", "fpn/cell.1/fnode.4/conv_dw", "99.6% of its values lie beyond", "widen this"),
+        (
+            "dead",
+            "fpn/cell.1/fnode.4/conv_dw",
+            "% of its values lie beyond its grid, most at the lower end",
+            "widen this",
+        ),
         ("empty_weights", "fpn/cell.1/fnode.4/conv_pw", "its weights are not the float", "convert"),
         ("wrong_bias", "fpn/cell.1/fnode.4/conv_pw", "its bias is off", "convert both"),
     ],

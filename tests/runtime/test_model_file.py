@@ -113,7 +113,7 @@ def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any
         ("variant.pad_rgb", [0, 0, 256], "'pad_rgb' must be three integers from 0 to 255"),
         ("variant.num_classes", 4, "'labels' must have num_classes = 4 entries, but is 3"),
         ("variant.min_level", 8, "'min_level' must be at most max_level 7"),
-        ("input.dtype", "int8", "'dtype' must be one of uint8, float32"),
+        ("input.dtype", "int16", "'dtype' must be one of uint8, int8, float32"),
         ("input.shape", [1, 32, 32, 3], "'shape' must be [1, 64, 64, 3]"),
         ("nms", None, "'nms' must be one of none, in-graph, but is None"),
         ("nms", "in-graph", "the key 'scores' is missing"),
