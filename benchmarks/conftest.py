@@ -16,7 +16,14 @@ import pytest
 BUILD = Path(__file__).resolve().parents[1] / "build"
 BUNDLED = ("d0-fp32", "d0-int8")
 # minutes each, and no part of a detection: they run where their file is named
-collect_ignore = ["test_convert.py", "test_int8_operators.py", "test_peers.py", "test_turns.py"]
+collect_ignore = [
+    "test_around.py",
+    "test_convert.py",
+    "test_int8_operators.py",
+    "test_peers.py",
+    "test_resizing_ap.py",
+    "test_turns.py",
+]
 
 
 def pytest_generate_tests(metafunc: Any) -> None:

@@ -136,7 +136,10 @@ def test_a_budget_chooses_among_other_recipes(
 ) -> None:
     command = ["convert", "d0", "--int8", "--for", "litert-npu-mediatek", "--max-drop", "0.5"]
     assert main([*command, "--data", str(tmp_path), "-o", str(tmp_path)]) == 2
-    assert "which --recipe per-tensor contradicts" in capsys.readouterr().err
+    assert (
+        "which --recipe per-tensor of --for litert-npu-mediatek contradicts"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_record_without_pictures_is_refused(

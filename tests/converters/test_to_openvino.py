@@ -168,9 +168,16 @@ def test_float_convolutions_are_those_that_ran_in_float(quantized: Any, tmp_path
             (name,) = found
             ran[name] = info["primitiveType"].astype(str)
     assert len(ran) == sum(node.weight is not None for node in graph.nodes)
-    assert {name for name, kernel in ran.items() if not kernel.endswith("I8")} == set(
-        channels.floats
-    )
+    floats = {name for name, kernel in ran.items() if not kernel.endswith("I8")}
+    if "amx_int8" in Path("/proc/cpuinfo").read_text():
+        # OpenVINO 2026.4.1 runs depthwise convolutions in float where the processor has AMX
+        assert set(channels.floats) <= floats
+        floats -= {node.name for node in graph.nodes if node.op == "depthwise"}
+        assert floats == set(channels.floats) - {
+            node.name for node in graph.nodes if node.op == "depthwise"
+        }
+        return
+    assert floats == set(channels.floats)
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_detects_what_the_model_without_it_detects(models: Path, precision: str) -> None:
-    with edge_edet.load(models / f"d0-{precision}.xml") as detector:
+    # f32: a processor with bf16 takes that otherwise, and the two files round at other places
+    with edge_edet.load(models / f"d0-{precision}.xml", precision="f32") as detector:
         expected = detector.detect(SMEAR)
-    with edge_edet.load(models / f"d0-{precision}-nms.xml") as detector:
+    with edge_edet.load(models / f"d0-{precision}-nms.xml", precision="f32") as detector:
         assert detector.info.nms == "in-graph"
         found = detector.detect(SMEAR)
         raw = detector.raw(SMEAR)

@@ -168,7 +168,7 @@ def test_a_phone_that_cannot_be_reached(
             r"needs benchmark_model, but '/nowhere' does not exist: build it",
         ),
         (
-            {"device": "pixel6"},
+            {"board": "pixel6"},
             BackendError,
             r"is called pixel6, by --board or in .*, but it is pixel8 ",
         ),

@@ -117,7 +117,7 @@ def test_detect_writes_nothing_on_standard_error(
 ) -> None:
     build = {".tflite": build_tiny, ".onnx": build_onnx, ".xml": build_ir}[suffix]
     path = build(tmp_path / f"m{suffix}", given=make_manifest())
-    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")  # no padding, of which a note would speak
     command = [sys.executable, "-m", "edge_edet", "detect", "-m", str(path), "a.png"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
